@@ -1,0 +1,49 @@
+"""How different the samples of one class are from each other: what guidance trades for quality, and FID alone does not show."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from analysis.checks import classes, matrix
+
+
+def intra_class_diversity(features: Float[np.ndarray, "n d"], label: Int[np.ndarray, " n"]) -> float:
+    """Mean cosine distance 1 - cos(a, b) over all pairs within a class, averaged over classes; 0 (one direction) to 2.
+
+    Classes with fewer than two members are left out. ValueError for non-finite or zero rows, wrong shapes, or no pair.
+    """
+    features = matrix("features", features, 2)
+    norm = np.linalg.norm(features, axis=1, keepdims=True)
+    if (norm == 0).any():
+        raise ValueError(f"features row {int(np.argmin(norm))} is zero: its direction, hence its cosine, is undefined")
+    return float(np.mean([_mean_cosine_distance(unit) for unit in _by_class(features / norm, label)]))
+
+
+def intra_class_pixel_distance(images: Float[np.ndarray, "n *shape"], label: Int[np.ndarray, " n"]) -> float:
+    """Mean root-mean-square difference over all pairs within a class, averaged over classes, in units where pixels span [-1, 1].
+
+    0 (identical images) to 2 (black against white). ValueError for pixels outside [-1, 1], and as `intra_class_diversity`.
+    """
+    images = np.asarray(images)
+    pixels = matrix("images", images.reshape(len(images), -1), 2)
+    if np.abs(pixels).max() > 1 + 1e-6:
+        raise ValueError(f"images reach {np.abs(pixels).max():.4g}: scale and clip pixels to [-1, 1]")
+    distance = [torch.pdist(torch.from_numpy(group)).mean().item() for group in _by_class(pixels, label)]
+    return float(np.mean(distance) / np.sqrt(pixels.shape[1]))
+
+
+def _mean_cosine_distance(unit: np.ndarray) -> float:
+    """Over the m (m - 1) ordered pairs: |sum u|^2 is the sum of every cosine, and the m rows themselves give m of it."""
+    m = len(unit)
+    total = unit.sum(axis=0)
+    return max(0.0, 1 - (total @ total - m) / (m * (m - 1)))
+
+
+def _by_class(rows: np.ndarray, label: np.ndarray) -> Iterator[np.ndarray]:
+    label = classes("label", label, len(rows))
+    ids, members = np.unique(label, return_counts=True)
+    if members.max() < 2:
+        raise ValueError("label holds no class with two members: a distance within a class needs a pair")
+    return (rows[label == i] for i in ids[members >= 2])

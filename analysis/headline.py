@@ -1,0 +1,51 @@
+"""The wide table that the report, the README and the notebook print: what a person compares at a glance."""
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.table import REAL, what_is_held
+
+
+def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """The wide table: rows (method, w), columns metrics, cells like "0.31 ± 0.02" with as many decimals as the sd deserves.
+
+    Held-out real data joins as the last row if it was measured at this n. ValueError if there is no such cell.
+    """
+    real = summary["method"] == REAL
+    cells = summary[((summary["sampler"] == sampler) & (summary["steps"] == steps) | real) & (summary["n"] == n)]
+    if (cells["method"] == REAL).all():
+        raise ValueError(f"no cell has sampler {sampler!r}, {steps} steps and n = {n}: {what_is_held(summary)}")
+    metrics = list(metrics) if metrics is not None else list(dict.fromkeys(cells["metric"]))
+    if missing := [metric for metric in metrics if metric not in set(cells["metric"])]:
+        raise ValueError(f"the table has no metric {', '.join(missing)}: it has {', '.join(dict.fromkeys(cells['metric']))}")
+    wide = {}
+    for metric in metrics:
+        column = cells[cells["metric"] == metric]
+        decimals = _decimals(column)
+        index = [("held-out real", "") if m == REAL else (m, f"{w:g}") for m, w in zip(column["method"], column["w"])]
+        wide[metric] = dict(zip(index, (_plus_minus(v, s, decimals) for v, s in zip(column["value"], column["sd"]))))
+    rows = sorted({key for column in wide.values() for key in column}, key=lambda row: (row[1] == "", row[0], float(row[1] or 0)))
+    index = pd.MultiIndex.from_tuples(rows, names=["method", "w"])
+    return pd.DataFrame({metric: [column.get(row, "") for row in rows] for metric, column in wide.items()}, index=index)
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A frame as a GitHub table, index first, numbers as they print."""
+    frame = frame.reset_index() if frame.index.nlevels > 1 or frame.index.name else frame
+    lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).values.tolist()]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def _decimals(column: pd.DataFrame) -> int:
+    """One or two digits of the typical sd; without an sd, three digits of the typical value."""
+    sd, value = column["sd"].median(), column["value"].abs().median()
+    scale = sd if sd > 0 else value / 100
+    return min(4, max(0, math.ceil(-math.log10(scale)))) if scale > 0 else 2
+
+
+def _plus_minus(value: float, sd: float, decimals: int) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:.{decimals}f}" + ("" if math.isnan(sd) else f" ± {sd:.{decimals}f}")

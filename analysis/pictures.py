@@ -1,0 +1,44 @@
+"""Grids of samples: what a number like FID 0.3 looks like."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.figure import Figure
+
+from analysis.style import panels
+
+
+def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], title: str) -> Figure:
+    """Rows are seeds, columns are w growing to the right, as in Figures 1 and 3 of Ho & Salimans (arXiv 2207.12598).
+
+    Each value holds k images as bytes, (k, h, w) grey or (k, h, w, 3) RGB; row i shows images_by_w[w][i], so give every w the
+    same seeds in the same order. ValueError for other types or shapes, or if they differ between columns.
+    """
+    if not images_by_w:
+        raise ValueError("images_by_w is empty: give at least one w")
+    shapes = {np.shape(images) for images in images_by_w.values()}
+    kinds = {np.asarray(images).dtype for images in images_by_w.values()}
+    if len(shapes) > 1 or kinds != {np.dtype(np.uint8)}:
+        raise ValueError(
+            f"images_by_w has shapes {sorted(shapes)} of {sorted(map(str, kinds))}: give uint8 of one shape to every w"
+        )
+    shape = shapes.pop()
+    if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)) or 0 in shape:
+        raise ValueError(f"images_by_w holds arrays of shape {shape}: give (k, h, w) grey or (k, h, w, 3) RGB")
+    count, height, width = shape[:3]
+    cell = 0.72
+    figure, grid = panels(1, len(images_by_w), (cell * len(images_by_w) + 0.2, cell * count * height / width + 0.75))
+    for axes, w in zip(grid, sorted(images_by_w)):
+        axes.imshow(_column(np.asarray(images_by_w[w])), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(f"w = {w:g}", fontsize=9.5)
+        axes.set_axis_off()
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    return figure
+
+
+def _column(images: np.ndarray) -> np.ndarray:
+    """Images one under the other, with a white line of an eighth of their height between them."""
+    gap = max(1, images.shape[1] // 8)
+    padded = np.pad(images, [(0, 0), (0, gap)] + [(0, 0)] * (images.ndim - 2), constant_values=255)
+    return padded.reshape(-1, *images.shape[2:])[:-gap]

@@ -1,0 +1,25 @@
+"""Numbers that papers print, as CSV beside this file, to be set beside ours."""
+
+from importlib import resources
+
+import pandas as pd
+
+NAMES = ("cfg_table1_imagenet64", "cfg_table2_imagenet128")
+
+
+def table(name: str) -> pd.DataFrame:
+    """A published table by name; FID and Inception score are those of Inception-v3 on 50,000 samples.
+
+    Source of both: Ho & Salimans, "Classifier-Free Diffusion Guidance", 2022, arXiv 2207.12598. Classifier-free guidance with
+    continuous time in lambda, lambda in [-20, 20], eps-prediction, the ancestral sampler; w = 0 is the conditional model.
+
+    cfg_table1_imagenet64   Table 1: ImageNet 64x64, v = 0.3, 400 k training steps; columns w, p_uncond, fid, is
+    cfg_table2_imagenet128  Table 2: ImageNet 128x128, v = 0.2, 2.7 M training steps; columns w, steps, fid, is
+                            (`steps` is the sampler's T; the text does not say which p_uncond this model had)
+
+    ValueError for any other name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no reference table {name!r}: choose one of {', '.join(NAMES)}")
+    with resources.files(__name__).joinpath(f"{name}.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file)

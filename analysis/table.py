@@ -1,0 +1,93 @@
+"""The one tidy table of a study, how it is read, and its means over runs.
+
+A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is held-out real data:
+w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.files import write_atomically
+
+COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric", "value")
+KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
+REAL = "real"
+STUDY_VARIABLE = "GUIDANCE_BENCH_STUDY"
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> Path:
+    """The table as CSV, atomically, every float with all its digits. ValueError if columns are missing or a run appears twice."""
+    return write_atomically(path, _checked(table, "the table")[list(COLUMNS)].to_csv(index=False).encode())
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """The table in a CSV file. ValueError naming the file, and the columns it lacks or the numbers that are none."""
+    try:  # only numbers may be missing: the sampler of real data is the empty string
+        table = pd.read_csv(path, keep_default_na=False, na_values={"w": ["", "nan"], "value": ["", "nan"]})
+    except FileNotFoundError:
+        raise ValueError(f"there is no table {path}: run the study first") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a table of a study ({error}): delete it and run the study again") from None
+    return _checked(table, str(path))
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean over train_seed and seed: columns `world, method, w, sampler, steps, n, metric, value, sd, low, high, runs`.
+
+    sd has ddof = 1 and is NaN for one run; low and high are value -/+ sd. Rows come sorted, w ascending, NaN last.
+    """
+    groups = _checked(table, "the table").groupby(KEYS, dropna=False)["value"]  # else pandas drops the real data: its w is NaN
+    summary = groups.agg(value="mean", sd="std", runs="count").reset_index()
+    summary["low"], summary["high"] = summary["value"] - summary["sd"], summary["value"] + summary["sd"]
+    order = ["world", "sampler", "steps", "n", "metric", "method", "w"]
+    return summary.sort_values(order, ignore_index=True)[[*KEYS, "value", "sd", "low", "high", "runs"]]
+
+
+def cells_of(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The summary's rows of one metric that belong to methods and have a value; ValueError naming the metrics there are."""
+    cells = summary[(summary["metric"] == metric) & (summary["method"] != REAL) & summary["value"].notna()]
+    if cells.empty:
+        raise ValueError(f"the table has no {metric}: it has {', '.join(sorted(set(summary['metric'])))}")
+    return cells
+
+
+def what_is_held(summary: pd.DataFrame) -> str:
+    """The sampler, steps and n of every cell, for an error message."""
+    cells = summary[summary["method"] != REAL]
+    held = sorted(set(zip(cells["sampler"], cells["steps"], cells["n"])))
+    return "it holds " + (", ".join(f"{sampler} T = {steps} n = {n}" for sampler, steps, n in held) or "no cell at all")
+
+
+def find_study(start: str | Path = ".") -> Path:
+    """The folder of the study to show, holding `table.csv`: the one that GUIDANCE_BENCH_STUDY names, else the newest
+    `runs/digits*` in `start` or the nearest folder above it, else the full study whose results are committed with this package.
+
+    ValueError if the variable names a folder without a table, or if there is nothing at all.
+    """
+    if named := os.environ.get(STUDY_VARIABLE):
+        if not (Path(named) / "table.csv").is_file():
+            raise ValueError(f"{STUDY_VARIABLE} is {named}, which holds no table.csv: name the folder of a finished study")
+        return Path(named)
+    start = Path(start).resolve()
+    for folder in (start, *start.parents):
+        if found := list(folder.glob("runs/digits*/table.csv")):
+            return max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
+    committed = Path(__file__).parent / "results" / "digits-full-cpu"
+    if (committed / "table.csv").is_file():
+        return committed
+    raise ValueError(f"no study is found in or above {start}: run `make study`, or name a folder in {STUDY_VARIABLE}")
+
+
+def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise ValueError(f"{name} lacks {', '.join(missing)}: a study's table has the columns {', '.join(COLUMNS)}")
+    for column in ("train_seed", "w", "steps", "seed", "n", "value"):
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise ValueError(f"{name} has text among its {column}: delete it and run the study again")
+    twice = table.duplicated([column for column in COLUMNS if column != "value"])
+    if twice.any():  # it would count as one run more, and shrink the sd
+        row = table[twice].iloc[0]
+        raise ValueError(f"{name} holds {row['metric']} of {row['method']} w = {row['w']:g} seed {row['seed']} twice: keep one")
+    return table

@@ -1,0 +1,88 @@
+"""The command line: `guidance-bench study digits`. What takes seconds to import is imported when a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.ownership import require_own_guidance
+from experiments.problems import Problem
+
+app = typer.Typer(
+    help="Diffusion guidance on shared backbones, from the same noise, at a counted cost.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+World = Annotated[str, typer.Argument(help="The world to study: digits.")]
+Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
+
+
+@app.command()
+def study(
+    world: World,
+    full: Annotated[bool, typer.Option("--full", help="Three trainings and three sampling seeds; more samplers.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value, as in --set denoiser.fit.steps=500. Repeatable.")
+    ] = None,
+    runs: Runs = Path("runs"),
+    device: Device = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core, or 1 on a GPU.")] = None,
+    show: Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")] = False,
+) -> None:
+    """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
+    from experiments.configs import STUDIES
+    from experiments.device import resolve
+    from experiments.pool import cores
+    from experiments.runs import Store
+    from experiments.study import study as run_study
+
+    if world not in STUDIES:
+        raise Problem(f"there is no study of {world!r}; known: {', '.join(STUDIES)}")
+    config = STUDIES[world]["full" if full else "quick"].override(settings or [])
+    if show:
+        typer.echo(config.model_dump_json(indent=1))
+        return
+    device = resolve(device)
+    folder = run_study(Store(runs), config, device, workers or cores(device))
+    typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
+
+
+@app.command()
+def methods() -> None:
+    """List the guidance methods: name, roles, and what the first line of their file says."""
+    from guidance import METHODS
+
+    for name, method in METHODS.items():
+        head = sys.modules[method.__module__].__doc__.splitlines()
+        typer.echo(f"{name:18}{', '.join(method.roles):20}{head[0]}\n{'':38}{head[2]}")
+
+
+@app.command()
+def data(world: World) -> None:
+    """Print the card of a world's data."""
+    from experiments.data import WORLDS
+
+    if world not in WORLDS:
+        raise Problem(f"there is no world {world!r}; known: {', '.join(WORLDS)}")
+    for name, value in WORLDS[world]().card.items():
+        typer.echo(f"{name:10}{value}")
+
+
+def main() -> None:
+    """Runs a command; a Problem is one line on standard error and exit code 2."""
+    try:
+        require_own_guidance()
+        app()
+    except Problem as problem:
+        print(f"guidance-bench: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("guidance-bench: stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Ho & Salimans' trade-off on the 8x8 digits: `guidance-bench study digits` and `guidance-bench study digits --full`.
+
+Quick: one training, minutes on two CPU cores. Full: three trainings, three sampling seeds, DDIM over more w and T.
+"""
+
+from experiments.sample import SamplerConfig
+from experiments.study import StudyConfig, Sweep
+
+PAPER = SamplerConfig(name="ancestral", steps=32, v=0.3)
+GRID = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0)
+WIDER = (-0.5, -0.25, *GRID)
+
+QUICK = StudyConfig(
+    world="digits",
+    sweeps=(
+        Sweep(sampler=PAPER, ws=GRID),
+        Sweep(sampler=SamplerConfig(name="ddim", steps=32), ws=(0.0, 0.1, 0.3, 1.0, 4.0)),
+    ),
+)
+FULL = QUICK.model_copy(
+    update={
+        "train_seeds": (0, 1, 2),
+        "sample_seeds": (0, 1, 2),
+        "sweeps": (
+            Sweep(sampler=PAPER, ws=GRID),
+            *(Sweep(sampler=SamplerConfig(name="ddim", steps=steps), ws=WIDER) for steps in (16, 32, 64)),
+        ),
+    }
+)
+STUDIES = {"quick": QUICK, "full": FULL}

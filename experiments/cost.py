@@ -1,0 +1,54 @@
+"""The price of a block of work: network evaluations, seconds and peak memory."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from guidance.cost import count
+
+
+@contextmanager
+def meter(device: str, denoiser: nn.Module, classifier: nn.Module | None) -> Iterator[dict[str, float]]:
+    """A dictionary that holds, once the block has ended, the rows through each network, seconds and peak_memory_mib.
+
+    On a GPU the seconds lie between two CUDA events and the memory is the allocator's peak; on a CPU they are wall
+    seconds and the peak resident memory of the whole process, libraries included.
+    """
+    price: dict[str, float] = {}
+    gpu = torch.device(device).type == "cuda"
+    if gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        start.record()
+    else:
+        reset_peak_resident()
+        start = time.perf_counter()
+    with count(denoiser, classifier) as nfe:
+        yield price
+    if gpu:
+        end.record()
+        torch.cuda.synchronize(device)
+        seconds, peak = start.elapsed_time(end) / 1e3, torch.cuda.max_memory_allocated(device)
+    else:
+        seconds, peak = time.perf_counter() - start, peak_resident()
+    price.update(vars(nfe), seconds=seconds, peak_memory_mib=peak / 2**20)
+
+
+def reset_peak_resident() -> None:
+    """Sets the kernel's high-water mark of this process back to now, where Linux lets us."""
+    with suppress(OSError):  # elsewhere the peak is that of the process's whole life
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_resident() -> int:
+    """The high-water mark of resident memory, in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+    except (OSError, StopIteration):
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,85 @@
+"""The worlds' images: in [-1, 1], labelled, split once and for all, each with a card that says what it is."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from experiments.problems import Problem
+
+HELD_OUT_PER_CLASS = 50
+DIGITS_SHA256 = "231ffdaa7a0f26fe5973fd8fc30069f56278d979cba2abd24bc56c9bae5a58cc"
+
+
+@dataclass(frozen=True)
+class Images:
+    """A labelled set: x (n, c, h, w) float32 in [-1, 1], label (n,) int64."""
+
+    x: Float[Tensor, "n c h w"]
+    label: Int[Tensor, " n"]
+
+
+@dataclass(frozen=True)
+class World:
+    """A data set with its fixed split and its card (facts in plain words, for the report)."""
+
+    name: str
+    classes: int
+    train: Images
+    held_out: Images
+    card: dict[str, str]
+
+
+@cache
+def digits() -> World:
+    """The 1,797 handwritten 8x8 digits of scikit-learn: 50 of each class held out, the other 1,297 to train on."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    x, label = (data.images / 8 - 1).astype(np.float32)[:, None], data.target.astype(np.int64)
+    random = np.random.default_rng(0)
+    chosen = [random.permutation(np.flatnonzero(label == c))[:HELD_OUT_PER_CLASS] for c in range(10)]
+    held_out = np.zeros(len(label), dtype=bool)
+    held_out[np.stack(chosen).T.reshape(-1)] = True
+    order = np.stack(chosen).T.reshape(-1)  # interleaved: the class of the i-th is i mod 10
+    fingerprint = hashlib.sha256(x.tobytes() + label.tobytes() + order.tobytes()).hexdigest()
+    if fingerprint != DIGITS_SHA256:
+        raise Problem(
+            f"scikit-learn's digits, or their split, are not those of this study (sha256 {fingerprint[:12]}, expected "
+            f"{DIGITS_SHA256[:12]}): install the versions of constraints.txt"
+        )
+    train = ~held_out
+    return World(
+        name="digits",
+        classes=10,
+        train=Images(torch.from_numpy(x[train]), torch.from_numpy(label[train])),
+        held_out=Images(torch.from_numpy(x[order]), torch.from_numpy(label[order])),
+        card={
+            "what": "Optical recognition of handwritten digits: the 1,797 images of the test part, by 13 writers",
+            "source": "Alpaydin & Kaynak, UCI Machine Learning Repository, 1998; as shipped in scikit-learn",
+            "licence": "CC BY 4.0 (UCI); scikit-learn: BSD 3-clause",
+            "images": "8 x 8, one channel, 17 grey levels (counts of a 4 x 4 block of a 32 x 32 bitmap), in [-1, 1]",
+            "classes": "10, nearly balanced (174 to 183 of each)",
+            "train": f"{train.sum():,} images, and the reference set of every Frechet distance",
+            "held out": f"{len(order)} images, {HELD_OUT_PER_CLASS} of each class, never trained on",
+            "split": "fixed: numpy's default_rng(0), class by class; writers are not known, so both parts share them",
+            "sha256": DIGITS_SHA256,
+        },
+    )
+
+
+WORLDS = {"digits": digits}
+
+
+def to_uint8(x: Float[Tensor, "n c h w"]) -> np.ndarray:
+    """Images in [-1, 1] as bytes (n, h, w, c): clipped and rounded, at this one place."""
+    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def from_uint8(images: np.ndarray) -> Float[Tensor, "n c h w"]:
+    """Bytes (n, h, w, c) as images in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1

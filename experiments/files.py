@@ -1,0 +1,54 @@
+"""Bytes on disk: written whole or not at all, and known by their sha256."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from experiments.problems import Problem
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flushes a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write(path: Path, content: bytes) -> None:
+    """`path` holds `content`, or what it held before: a temporary file, flushed, renamed."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_bytes(content)
+        sync(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_problems(path: Path) -> Iterator[None]:
+    """Turns a full disk or a folder that cannot be written into a Problem that names it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            free = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+            reason = f"no room to write {path} ({free / 2**20:.0f} MiB free): make room, then run the same command"
+            raise Problem(f"{reason} again; finished runs are kept") from error
+        if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR}:
+            raise Problem(f"cannot write {error.filename or path}: {error.strerror}; choose another --runs") from error
+        raise

@@ -1,0 +1,143 @@
+"""The training loop: every step seeded by (seed, step), so a killed run goes on to the same weights, bit for bit."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from experiments.config import Config
+from experiments.files import sha256, write
+from experiments.pool import place
+from experiments.problems import Problem
+from guidance.seeding import generator
+
+KEEP = 2  # checkpoints
+
+
+class FitConfig(Config):
+    """How a network is fitted: AdamW, linear warm-up, cosine decay to zero, gradient norm at most 1, EMA of weights."""
+
+    steps: int
+    batch: int = 128
+    lr: float = 1e-3
+    warmup: int = 100
+    weight_decay: float = 0.01
+    ema: float = 0.999
+    checkpoint_every: int = 500
+
+
+def fit(
+    network: nn.Module,
+    loss: Callable[[torch.Generator], Tensor],
+    config: FitConfig,
+    seed: int,
+    partial: Path,
+    title: str,
+) -> tuple[dict[str, Tensor], list[float]]:
+    """The EMA of the weights of `network` after `config.steps` steps, and the loss of every step.
+
+    loss: the losses (b,) of a batch, all its randomness from the given CPU generator. Checkpoints go to `partial`, and
+    the newest one there is where it starts. Problem at the first non-finite loss or gradient, before it does harm.
+    """
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    other = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": other, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99))
+    ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    first, losses = resume(partial, network, optimiser, ema)
+    network.train()
+    with torch.random.fork_rng(), progress(title, config.steps, first) as bar:
+        for step in range(first, config.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = config.lr * learning_rate_factor(step, config)
+            torch.manual_seed(generator(seed, step).initial_seed())  # for layers that drop at random
+            value = loss(generator(seed, step)).mean()
+            optimiser.zero_grad()
+            value.backward()
+            norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            if not (math.isfinite(value.item()) and math.isfinite(norm.item())):
+                kept = max(partial.glob("step-*"), default=None)
+                raise Problem(
+                    f"{title}: the loss is {value.item()} and the gradient's norm {norm.item()} at step {step}: lower "
+                    f"the learning rate ({config.lr}); the last good checkpoint is {kept or 'none yet'}"
+                )
+            optimiser.step()
+            update_ema(ema, network, min(config.ema, (1 + step) / (10 + step)))
+            losses.append(value.item())
+            bar.update()
+            bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
+            if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
+                checkpoint(partial, step + 1, network, optimiser, ema, losses)
+    return ema, losses
+
+
+def progress(title: str, steps: int, first: int) -> tqdm:
+    """The bar of one training, on a line of its own where several run at once."""
+    return tqdm(total=steps, initial=first, desc=title, unit="step", position=place(), mininterval=0.5)
+
+
+def learning_rate_factor(step: int, config: FitConfig) -> float:
+    """Linear from 0 to 1 over the warm-up, then half a cosine to 0 at the last step."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    return 0.5 + 0.5 * math.cos(math.pi * (step - config.warmup) / max(1, config.steps - config.warmup))
+
+
+@torch.no_grad()
+def update_ema(ema: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """ema <- decay ema + (1 - decay) network, in place; what is not a float (counters) is copied."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            ema[name].lerp_(value, 1 - decay)
+        else:
+            ema[name].copy_(value)
+
+
+def checkpoint(partial: Path, step: int, network: nn.Module, optimiser, ema: dict, losses: list[float]) -> None:
+    """Writes all that the next step needs to one file, its name holding its sha256, and drops older ones."""
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    state |= {f"ema.{name}": value for name, value in ema.items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        state |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    if not all(value.isfinite().all() for value in state.values()):
+        return
+    content = save({name: value.contiguous() for name, value in state.items()}, {"losses": json.dumps(losses)})
+    partial.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    write(partial / f"step-{step:07d}-{digest}.safetensors", content)
+    for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
+        old.unlink()
+
+
+def resume(partial: Path, network: nn.Module, optimiser, ema: dict) -> tuple[int, list[float]]:
+    """Puts back the newest checkpoint of `partial`; the step to go on with, and the losses so far."""
+    newest = max(partial.glob("step-*.safetensors"), default=None)
+    if newest is None:
+        return 0, []
+    _, step, digest = newest.stem.split("-")
+    advice = "delete it to go on from the one before, or from the start"
+    if sha256(newest)[:16] != digest:
+        raise Problem(f"checkpoint {newest} is truncated or altered: {advice}")
+    try:
+        with safe_open(newest, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dictionary
+            losses = json.loads(file.metadata()["losses"])
+    except SafetensorError as error:
+        raise Problem(f"checkpoint {newest} cannot be read ({error}): {advice}") from error
+    part = lambda prefix: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}  # noqa: E731
+    network.load_state_dict(part("network."))
+    for name, value in part("ema.").items():
+        ema[name].copy_(value)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in part("optimiser.").items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return int(step), losses

@@ -1,0 +1,110 @@
+"""One cell of a study: one method at one w, one sampler, one seed."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+
+from experiments.config import Config
+from experiments.cost import meter
+from experiments.data import WORLDS, to_uint8
+from experiments.problems import Problem
+from experiments.runs import Store, check, write_json
+from experiments.train import ClassifierConfig, DenoiserConfig, load
+from guidance import METHODS, SAMPLERS, Clipped, CosineLogSNR, EpsDenoiser, SampleNoise
+
+
+class MethodConfig(Config):
+    """A method of the registry and its strength, w = 0 the conditional model."""
+
+    name: str
+    w: float
+
+
+class SamplerConfig(Config):
+    """A sampler, its number of steps, and the ancestral sampler's v."""
+
+    name: Literal["ancestral", "ddim"]
+    steps: Annotated[int, Field(ge=2)]
+    v: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @model_validator(mode="after")
+    def v_is_ancestral(self) -> Self:
+        if (self.v is None) == (self.name == "ancestral"):
+            raise ValueError("v belongs to the ancestral sampler, which needs it, and to no other")
+        return self
+
+    def bind(self):
+        """The sampler, its options set."""
+        return SAMPLERS[self.name] if self.v is None else partial(SAMPLERS[self.name], v=self.v)
+
+
+class SampleConfig(Config):
+    """What makes a set of samples: the runs of the networks (by name), method, sampler, seed, number.
+
+    clip: whether the guided x is clipped to [-1, 1] at every step; batch: samples to a trajectory; rows: the most rows
+    to a call of the network.
+    """
+
+    world: str
+    denoiser: str
+    classifier: str | None
+    method: MethodConfig
+    sampler: SamplerConfig
+    seed: int
+    n: Annotated[int, Field(ge=1)]
+    clip: bool = True
+    batch: Annotated[int, Field(ge=1)] = 500
+    rows: Annotated[int, Field(ge=1)] | None = 250
+
+
+def title(config: SampleConfig) -> str:
+    """What a progress bar calls this cell."""
+    return f"{config.method.name} w={config.method.w:g} {config.sampler.name} T={config.sampler.steps}"
+
+
+def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -> Path | None:
+    """The run of these samples: samples.npz (images, label, index) and cost.json. Labels are balanced, interleaved."""
+    parents = [store.root / name for name in (config.denoiser, config.classifier) if name]
+
+    def build(folder: Path) -> None:
+        world = WORLDS[config.world]()
+        network, trained = load(store.root / config.denoiser, DenoiserConfig, device)
+        classifier = load(store.root / config.classifier, ClassifierConfig, device)[0] if config.classifier else None
+        roles = {"model": EpsDenoiser(network, world.classes, config.rows), "classifier": classifier}
+        method = METHODS[config.method.name](w=config.method.w)
+        schedule = CosineLogSNR(trained.logsnr.min, trained.logsnr.max)
+        shape = world.train.x.shape[1:]
+
+        def trajectory(indices: range, steps: int) -> torch.Tensor:
+            guided = method(**{role: roles[role] for role in method.roles})
+            guided = Clipped(guided) if config.clip else guided
+            noise = SampleNoise(config.seed, indices, shape, device)
+            label = torch.tensor(indices, device=device) % world.classes
+            return config.sampler.bind()(guided, noise(), schedule.grid(steps), label, noise)
+
+        with torch.inference_mode(False), torch.no_grad():
+            trajectory(range(min(32, config.n)), 2)  # warms the libraries up, outside the meter
+            with meter(device, network, classifier) as price:
+                starts = range(0, config.n, config.batch)
+                parts = [trajectory(range(i, min(i + config.batch, config.n)), config.sampler.steps) for i in starts]
+                x = torch.cat(parts).cpu()
+        if not x.isfinite().all():
+            bad = int((~x.isfinite().flatten(1).all(1)).sum())
+            raise Problem(f"{title(config)}: {bad} of {config.n} samples are not finite: lower w, or set clip=true")
+        index = np.arange(config.n)
+        np.savez(folder / "samples.npz", images=to_uint8(x), label=index % world.classes, index=index)
+        write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
+
+    return store.make("sample", config, build, parents, wait)
+
+
+def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (n, h, w, c) and label (n,) of a run of samples. Problem if it is not whole."""
+    check(path)
+    with np.load(path / "samples.npz", allow_pickle=False) as file:
+        return file["images"], file["label"]

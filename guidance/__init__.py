@@ -1,0 +1,27 @@
+"""How to diffuse and how to steer: lambda is the only noise coordinate, a method maps a denoiser to a denoiser."""
+
+from guidance.cost import NFE, count
+from guidance.denoiser import Clipped, Denoiser, EpsDenoiser, branches
+from guidance.diffusion import Prediction, add_noise, alpha_sigma
+from guidance.methods import METHODS
+from guidance.mixture import Mixture
+from guidance.samplers import SAMPLERS
+from guidance.schedules import CosineLogSNR
+from guidance.seeding import SampleNoise
+
+__all__ = [
+    "METHODS",
+    "NFE",
+    "SAMPLERS",
+    "Clipped",
+    "CosineLogSNR",
+    "Denoiser",
+    "EpsDenoiser",
+    "Mixture",
+    "Prediction",
+    "SampleNoise",
+    "add_noise",
+    "alpha_sigma",
+    "branches",
+    "count",
+]

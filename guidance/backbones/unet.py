@@ -1,0 +1,139 @@
+"""A small U-Net told lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+
+def zeroed(module: nn.Module) -> nn.Module:
+    """`module` with its parameters at zero: a residual branch that starts as the identity."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def groups(width: int) -> int:
+    """The number of groups of a normalisation over `width` channels: the largest divisor up to 8."""
+    return max(g for g in range(1, 9) if width % g == 0)
+
+
+class Condition(nn.Module):
+    """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
+
+    def __init__(self, width: int, num_classes: int):
+        super().__init__()
+        self.register_buffer("frequencies", torch.logspace(math.log10(0.05), math.log10(4), width // 4))
+        self.label = nn.Embedding(num_classes + 1, width)
+        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]) -> Float[Tensor, "b width"]:
+        angle = logsnr[:, None] * self.frequencies
+        return F.silu(self.mlp(torch.cat([angle.sin(), angle.cos()], -1)) + self.label(label))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions; the second normalisation is scaled and shifted by the condition."""
+
+    def __init__(self, width_in: int, width: int, condition: int, dropout: float):
+        super().__init__()
+        self.enter = nn.Sequential(nn.GroupNorm(groups(width_in), width_in), nn.SiLU())
+        self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
+        self.norm = nn.GroupNorm(groups(width), width, affine=False)
+        self.adapt = nn.Linear(condition, 2 * width)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = zeroed(nn.Conv2d(width, width, 3, padding=1))
+        self.skip = nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
+        inner = self.norm(self.conv1(self.enter(h))) * (1 + scale) + shift
+        return self.skip(h) + self.conv2(self.dropout(F.silu(inner)))
+
+
+class Attention(nn.Module):
+    """Self-attention over the pixels, with a residual connection."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.GroupNorm(groups(width), width)
+        self.qkv = nn.Conv2d(width, 3 * width, 1)
+        self.out = zeroed(nn.Conv2d(width, width, 1))
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        q, k, v = rearrange(self.qkv(self.norm(h)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return h + self.out(rearrange(mixed, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
+
+
+class UNet(nn.Module):
+    """eps_theta(z, lambda, c) for images (b, channels, h, w), h and w divisible by 2^(levels - 1).
+
+    width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
+    residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, 32 channels a
+    head.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        width: int = 32,
+        multipliers: Sequence[int] = (1, 2),
+        blocks: int = 1,
+        attention: Sequence[int] = (1,),
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        widths = [width * m for m in multipliers]
+        self.divisor = 2 ** (len(widths) - 1)
+        self.condition = Condition(4 * width, num_classes)
+
+        def stage(width_in: int, width_out: int, level: int) -> nn.ModuleList:
+            layers = [ResidualBlock(width_in, width_out, 4 * width, dropout)]
+            return nn.ModuleList(layers + [Attention(width_out, max(1, width_out // 32))] * (level in attention))
+
+        def level_down(level: int) -> nn.ModuleList:
+            first = widths[max(level - 1, 0)]
+            return nn.ModuleList(stage(widths[level] if b else first, widths[level], level) for b in range(blocks))
+
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.down = nn.ModuleList(level_down(level) for level in range(len(widths)))
+        self.middle = stage(widths[-1], widths[-1], len(widths) - 1)
+        self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))
+        self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
+        self.leave = nn.Sequential(
+            nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))
+        )
+
+    def forward(
+        self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
+    ) -> Float[Tensor, "b c h w"]:
+        if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
+            raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
+        condition = self.condition(logsnr, label)
+        h, skips = self.enter(z), []
+        for level, stages in enumerate(self.down):
+            h = F.avg_pool2d(h, 2) if level else h
+            for stage in stages:
+                h = apply(stage, h, condition)
+                skips.append(h)
+        h = apply(self.middle, h, condition)
+        for level, stages in reversed(list(enumerate(self.up))):
+            for stage in stages:
+                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition)
+            h = self.widen[level - 1](F.interpolate(h, scale_factor=2.0)) if level else h
+        return self.leave(h)
+
+
+def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor) -> Tensor:
+    """h through the layers of a stage."""
+    for layer in stage:
+        h = layer(h, condition)
+    return h

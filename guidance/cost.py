@@ -1,0 +1,46 @@
+"""Cost is counted at the network, in rows: what a guided wrapper says of itself is checked against this."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass
+class NFE:
+    """Network function evaluations, each kind apart. A method's formula gives them per sample; `count` sums rows."""
+
+    denoiser_forward: float = 0
+    denoiser_backward: float = 0
+    classifier_forward: float = 0
+    classifier_backward: float = 0
+
+    def per_sample(self, n: int) -> "NFE":
+        """The counts divided by `n` samples."""
+        return NFE(*(value / n for value in vars(self).values()))
+
+
+@contextmanager
+def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None) -> Iterator[NFE]:
+    """Counts the rows that go forward and backward through the two networks while the block runs."""
+    nfe = NFE()
+
+    def watch(role: str):
+        def add(kind: str, rows: int) -> None:
+            setattr(nfe, f"{role}_{kind}", getattr(nfe, f"{role}_{kind}") + rows)
+
+        def hook(module: nn.Module, inputs: tuple, output) -> None:
+            add("forward", len(output))
+            if output.requires_grad:
+                output.register_hook(lambda gradient: add("backward", len(gradient)))
+
+        return hook
+
+    networks = {"denoiser": denoiser, "classifier": classifier}
+    handles = [net.register_forward_hook(watch(role)) for role, net in networks.items() if net is not None]
+    try:
+        yield nfe
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,52 @@
+"""The notebook, read as a file and run as a program: every code cell, in order, on a small study."""
+
+import json
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from synthetic import study
+
+from analysis.table import write_table
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "analysis" / "notebooks" / "01_tradeoff.ipynb"
+
+
+@pytest.fixture(scope="module")
+def cells():
+    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4 and notebook["metadata"]["kernelspec"]["name"] == "python3"
+    return notebook["cells"]
+
+
+def source(cells, kind):
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+
+
+def test_it_says_what_is_compared(cells):
+    opening = source(cells, "markdown")[0]
+    for said in ("ImageNet at 64x64", "Inception-v3", "1,797", "8x8", "shape of the curves, and nothing else"):
+        assert said in opening.replace("\n", " ")
+
+
+def test_it_runs_on_a_small_study_and_says_which(tmp_path, monkeypatch):
+    write_table(study(runs=2), tmp_path / "table.csv")
+    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    said = "".join(output.get("text", "") for output in outputs)
+    assert f"reading {tmp_path / 'table.csv'}" in said and "2 sampling seed(s)" in said
+    assert "largest difference between methods: 0.02" in said  # as the synthetic study has it
+    shown = [output["data"] for output in outputs if "data" in output]
+    assert any("| classifier-free | 0.1 |" in data.get("text/markdown", "") for data in shown)
+    assert sum("image/png" in data for data in shown) == notebook_figures(notebook) == 7
+
+
+def notebook_figures(notebook):
+    """Cells that end in a call which makes a figure: each must be seen, not only made."""
+    makers = ("paper.beside_paper(", "figures.", "prices.cost(")
+    return sum(cell.source.splitlines()[-1].startswith(makers) for cell in notebook.cells if cell.cell_type == "code")
