@@ -127,7 +127,7 @@ def resume(partial: Path, network: nn.Module, optimiser, ema: dict) -> tuple[int
         raise Problem(f"checkpoint {newest} is truncated or altered: {advice}")
     try:
         with safe_open(newest, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: not a dictionary
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dictionary)
             losses = json.loads(file.metadata()["losses"])
     except SafetensorError as error:
         raise Problem(f"checkpoint {newest} cannot be read ({error}): {advice}") from error

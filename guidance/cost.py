@@ -11,10 +11,10 @@ from torch import nn
 class NFE:
     """Network function evaluations, each kind apart. A method's formula gives them per sample; `count` sums rows."""
 
-    denoiser_forward: float = 0
-    denoiser_backward: float = 0
-    classifier_forward: float = 0
-    classifier_backward: float = 0
+    denoiser_forward: int | float = 0
+    denoiser_backward: int | float = 0
+    classifier_forward: int | float = 0
+    classifier_backward: int | float = 0
 
     def per_sample(self, n: int) -> "NFE":
         """The counts divided by `n` samples."""

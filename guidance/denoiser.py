@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +13,7 @@ from guidance.diffusion import Prediction, from_eps, from_x
 Label = Int[Tensor, " b"] | None
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Anything that says what it believes of z (b, *shape) at logsnr (b,) given label (b,) or None."""
 

@@ -1,0 +1,19 @@
+# Two commands: `make study` runs the study and `make test` the tests; both set up .venv first, once.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: study test lab
+study: .venv/installed
+	$(BIN)/guidance-bench study digits
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n auto --maxprocesses=8
+
+lab: .venv/installed
+	$(BIN)/jupyter lab analysis/notebooks
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "guidance-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,notebooks]'
+	touch $@

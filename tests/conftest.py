@@ -1,0 +1,14 @@
+"""One thread and no progress bars: two threads on a busy machine can be tens of times slower than one."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)

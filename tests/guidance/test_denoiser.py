@@ -1,0 +1,121 @@
+"""A network as a Denoiser: null label, branches, chunks, clipping, counting, losses."""
+
+import pytest
+import torch
+from torch import nn
+from worlds import networks
+
+from guidance import Clipped, EpsDenoiser, Prediction, alpha_sigma, branches, count
+from guidance.backbones.unet import UNet
+from guidance.objective import drop_labels, eps_loss
+
+
+def inputs(n: int = 7):
+    g = torch.Generator().manual_seed(5)
+    return torch.randn(n, 1, 8, 8, generator=g), torch.linspace(-6, 6, n), torch.arange(n) % 3
+
+
+def test_label_none_is_the_null_label():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    assert torch.equal(model(z, logsnr, None).eps, model(z, logsnr, torch.full_like(label, 3)).eps)
+    assert not torch.allclose(model(z, logsnr, None).eps, model(z, logsnr, label).eps, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [None, 1, 3, 5, 100])
+def test_branches_are_the_single_calls_however_they_are_cut(rows):
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    together = EpsDenoiser(model.network, 3, rows).branches(z, logsnr, [label, None])
+    for found, wanted in zip(together, (label, None)):
+        torch.testing.assert_close(found.eps, model(z, logsnr, wanted).eps, rtol=0, atol=1e-5)
+
+
+def test_branches_of_a_plain_function_are_asked_one_by_one():
+    asked = []
+
+    def model(z, logsnr, label):
+        asked.append(label)
+        return Prediction(z, z)
+
+    branches(model, torch.zeros(2, 1), torch.zeros(2), [torch.zeros(2), None])
+    assert len(asked) == 2 and asked[1] is None
+
+
+def test_clipping_keeps_x_in_range_and_eps_in_step():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    clipped = Clipped(model)(z, logsnr, label)
+    assert clipped.x.abs().max() <= 1 < model(z, logsnr, label).x.abs().max()
+    alpha, sigma = alpha_sigma(logsnr, z)
+    torch.testing.assert_close(alpha * clipped.x + sigma * clipped.eps, z)
+
+
+def test_forwards_and_backwards_are_counted_in_rows():
+    model, classifier = networks()
+    z, logsnr, label = inputs()
+    with count(model.network, classifier) as nfe:
+        model.branches(z.requires_grad_(), logsnr, [label, None])[0].eps.sum().backward()
+        classifier(z.detach(), logsnr)
+    assert vars(nfe) == {
+        "denoiser_forward": 14, "denoiser_backward": 14, "classifier_forward": 7, "classifier_backward": 0,
+    }  # fmt: skip
+    model(z, logsnr, label)
+    assert nfe.denoiser_forward == 14, "counting ends with its block"
+
+
+def test_labels_are_dropped_with_the_given_probability():
+    label, uniform = torch.arange(1000) % 3, torch.linspace(0, 0.999, 1000)
+    dropped = drop_labels(label, uniform, 0.1, null=3)
+    assert (dropped[:100] == 3).all() and torch.equal(dropped[101:], label[101:])
+
+
+@pytest.mark.parametrize("p", [float("nan"), -0.1, 1.1])
+def test_a_probability_that_is_none_is_refused(p):
+    with pytest.raises(ValueError, match="p_uncond"):
+        drop_labels(torch.zeros(1, dtype=torch.long), torch.zeros(1), p, null=3)
+
+
+def test_the_loss_of_the_true_noise_is_zero_and_of_none_is_its_mean_square():
+    x, eps = torch.randn(2, 4, 1, 8, 8)
+    logsnr, label = torch.tensor([-8.0, -1.0, 1.0, 8.0]), torch.zeros(4, dtype=torch.long)
+
+    class Oracle(nn.Module):
+        def forward(self, z, level, c):
+            alpha, sigma = alpha_sigma(level, z)
+            return (z - alpha * x) / sigma
+
+    class Nothing(nn.Module):
+        def forward(self, z, level, c):
+            return torch.zeros_like(z)
+
+    assert eps_loss(Oracle(), x, eps, logsnr, label).max() < 1e-6
+    nothing = eps_loss(Nothing(), x, eps, logsnr, label)
+    torch.testing.assert_close(nothing, eps.square().mean((1, 2, 3)))
+
+
+@pytest.mark.parametrize("told", ["logsnr", "label"])
+def test_the_unet_listens_to_what_it_is_told(told):
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    other = {"logsnr": (z, logsnr + 1, label), "label": (z, logsnr, (label + 1) % 3)}[told]
+    assert (model.network(z, logsnr, label) - model.network(*other)).abs().max() > 1e-2
+
+
+def test_the_unet_learns_nothing_of_its_neighbours():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    alone = torch.cat([model.network(z[i : i + 1], logsnr[i : i + 1], label[i : i + 1]) for i in range(7)])
+    torch.testing.assert_close(model.network(z, logsnr, label), alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "options"), [(8, {}), (32, {"multipliers": (1, 2, 2), "attention": (2,), "blocks": 2})])
+def test_the_unet_gives_back_the_shape_it_got_and_starts_at_zero(size, options):
+    net = UNet(3, 5, width=16, **options)
+    z = torch.randn(2, 3, size, size)
+    assert torch.equal(net(z, torch.zeros(2), torch.tensor([0, 5])), torch.zeros_like(z))
+
+
+def test_an_image_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="divisible by 2"):
+        UNet(1, 3, width=8)(torch.zeros(1, 1, 7, 8), torch.zeros(1), torch.zeros(1, dtype=torch.long))

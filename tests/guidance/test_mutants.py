@@ -1,0 +1,125 @@
+"""Methods that are wrong in the ways that methods are wrong: each must break the law that guards against it."""
+
+from dataclasses import dataclass
+
+import laws
+import pytest
+import torch
+
+from guidance import NFE
+from guidance.denoiser import branches
+from guidance.diffusion import Prediction, alpha_sigma, from_eps
+from guidance.methods import ClassifierFree, ClassifierGuidance
+from guidance.methods.classifier import log_prob_gradient
+
+
+@dataclass(frozen=True)
+class ScaleOfOthers(ClassifierFree):
+    """w read as guidance_scale: eps_null + w (eps_cond - eps_null), off at 1."""
+
+    def __call__(self, model):
+        def guided(z, logsnr, label):
+            cond, null = branches(model, z, logsnr, [label, None])
+            return Prediction(*(u + self.w * (c - u) for c, u in zip(cond, null, strict=True)))
+
+        return guided
+
+
+@dataclass(frozen=True)
+class SigmaForgotten(ClassifierGuidance):
+    """The gradient added to eps without sigma."""
+
+    def __call__(self, model, classifier):
+        def guided(z, logsnr, label):
+            gradient = log_prob_gradient(classifier, z, logsnr, label)
+            return from_eps(z, model(z, logsnr, label).eps - self.w * gradient, logsnr)
+
+        return guided if self.w else model
+
+
+@dataclass(frozen=True)
+class XForgotten(ClassifierFree):
+    """eps guided, x left as it was."""
+
+    def __call__(self, model):
+        def guided(z, logsnr, label):
+            cond, null = branches(model, z, logsnr, [label, None])
+            return cond._replace(eps=(1 + self.w) * cond.eps - self.w * null.eps)
+
+        return guided if self.w else model
+
+
+@dataclass(frozen=True)
+class NormOverTheBatch(ClassifierGuidance):
+    """The gradient normalised by its norm over the whole batch."""
+
+    def __call__(self, model, classifier):
+        def guided(z, logsnr, label):
+            gradient = log_prob_gradient(classifier, z, logsnr, label)
+            _, sigma = alpha_sigma(logsnr, z)
+            return from_eps(z, model(z, logsnr, label).eps - self.w * sigma * gradient / gradient.norm(), logsnr)
+
+        return guided if self.w else model
+
+
+@dataclass(frozen=True)
+class Momentum(ClassifierFree):
+    """The guided direction of the last call is added to this one, and never forgotten."""
+
+    def __call__(self, model):
+        last = []
+
+        def guided(z, logsnr, label):
+            cond, null = branches(model, z, logsnr, [label, None])
+            last.append(cond.eps - null.eps)
+            return from_eps(z, cond.eps + self.w * sum(last), logsnr)
+
+        return guided if self.w else model
+
+
+@dataclass(frozen=True)
+class NullForNothing(ClassifierFree):
+    """The unconditional branch is asked for at w = 0 too."""
+
+    def __call__(self, model):
+        def guided(z, logsnr, label):
+            cond, null = branches(model, z, logsnr, [label, None])
+            return cond if self.w == 0 else Prediction(*((1 + self.w) * c - self.w * u for c, u in zip(cond, null)))
+
+        return guided
+
+
+@dataclass(frozen=True)
+class CountsOnce(ClassifierFree):
+    """The guided call counted as one evaluation, as if it were not two."""
+
+    def nfe(self, steps: int) -> NFE:
+        return NFE(denoiser_forward=steps)
+
+
+@dataclass(frozen=True)
+class NoiseDrawn(ClassifierFree):
+    """Randomness that is nobody's argument."""
+
+    def __call__(self, model):
+        guided = super().__call__(model)
+        return lambda z, logsnr, label: guided(z + 0.01 * torch.randn_like(z), logsnr, label)
+
+
+MUTANTS = [
+    (ScaleOfOthers, laws.w_zero_is_the_conditional_model),
+    (ScaleOfOthers, laws.exact_guidance_is_the_tilted_score),
+    (SigmaForgotten, laws.exact_guidance_is_the_tilted_score),
+    (XForgotten, laws.prediction_is_consistent),
+    (NormOverTheBatch, laws.sample_ignores_its_batch),
+    (Momentum, laws.trajectory_has_no_memory),
+    (NullForNothing, laws.counted_cost_is_the_formula),
+    (CountsOnce, laws.counted_cost_is_the_formula),
+    (NoiseDrawn, laws.trajectory_has_no_memory),
+]
+
+
+@pytest.mark.parametrize(("mutant", "law"), MUTANTS, ids=lambda value: value.__name__)
+def test_the_law_kills_the_mutant(mutant, law):
+    with pytest.raises(AssertionError):
+        law(mutant)
