@@ -13,6 +13,7 @@ app = typer.Typer(
     help="Diffusion guidance on shared backbones, from the same noise, at a counted cost.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 World = Annotated[str, typer.Argument(help="The world to study: digits.")]

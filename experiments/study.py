@@ -117,6 +117,8 @@ def study(store: Store, config: StudyConfig, device: str, workers: int) -> Path:
 def rehearse(config: StudyConfig) -> None:
     """Builds every network and shows it two images, so that a bad configuration stops before any work is done."""
     world = WORLDS[config.world]()
+    if config.part < 2 * world.classes:
+        raise Problem(f"part must be at least {2 * world.classes} (two images of each class), not {config.part}")
     x, logsnr, label = world.train.x[:2], torch.zeros(2), torch.tensor([0, world.classes])
     for role, inputs in {"denoiser": (x, logsnr, label), "classifier": (x, logsnr), "evaluator": (x,)}.items():
         try:

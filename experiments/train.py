@@ -11,6 +11,7 @@ from pydantic import Field
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from classifiers.augment import random_affine
 from classifiers.evaluator import Evaluator
 from classifiers.noise_aware import NoiseAware, noisy_cross_entropy
 from experiments.config import Config
@@ -87,13 +88,18 @@ class ClassifierConfig(Config):
 
 
 class EvaluatorConfig(Config):
-    """The judge: another architecture, trained on clean images with another seed, never used to guide."""
+    """The judge: another architecture, trained on clean images with another seed, never used to guide.
+
+    augment: whether it is trained on images turned, enlarged and shifted a little. A judge that knows the training
+    images by heart finds held-out real images stranger than generated ones.
+    """
 
     world: str = "digits"
     seed: int = 900
-    arch: str = "test_vit"
-    size: int = 32
-    fit: FitConfig = FitConfig(steps=800, weight_decay=0.05)
+    arch: str = "test_byobnet"
+    size: int = 16
+    augment: bool = True
+    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
 
     @seeded
     def build(self, world: World) -> nn.Module:
@@ -143,6 +149,7 @@ def train_evaluator(store: Store, config: EvaluatorConfig, device: str) -> Path:
 
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
         x, label = batch(world.train, config.fit.batch, g)
+        x = random_affine(x, g) if config.augment else x
         return F.cross_entropy(network(x.to(device)), label.to(device), reduction="none")
 
     def judge(network: nn.Module) -> dict:

@@ -1,0 +1,145 @@
+"""What a person meets who types something wrong: one line that names it, exit code 2, nothing left behind."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small import command, folder, litter, study
+
+from experiments.runs import write_json
+
+ROOT = Path(__file__).parents[2]
+
+
+def refused(result: subprocess.CompletedProcess, *words: str) -> None:
+    assert result.returncode == 2, result.stderr
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("guidance-bench: ") and "Traceback" not in result.stderr
+    for word in words:
+        assert word in line, line
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"denoiser.widht": "3"}, ["denoiser.widht", "no 'widht'"]),
+        ({"denoiser.network.widht": "3"}, ["did you mean 'width'"]),
+        ({"classifier.arch": "test_resnt"}, ["classifier", "test_resnt", "test_resnet"]),
+        ({"evaluator.arch": "nonsense"}, ["evaluator", "nonsense"]),
+        ({"classifier.size": "4"}, ["classifier"]),
+        ({"denoiser.p_uncond": "nan"}, ["denoiser.p_uncond", "finite"]),
+        ({"denoiser.p_uncond": "-0.1"}, ["denoiser.p_uncond", "greater than 0"]),
+        ({"methods": '["cfg"]'}, ["methods", "classifier-free"]),
+        ({"sweeps": '[{"sampler": {"name": "ddim", "steps": 3, "v": 0.3}, "ws": [0]}]'}, ["v belongs to the ancestral"]),
+        ({"sweeps": '[{"sampler": {"name": "euler", "steps": 3}, "ws": [0]}]'}, ["sampler.name", "ddim"]),
+        ({"world": "mnist"}, ["world", "digits"]),
+        ({"n": "5"}, ["part"]),
+        ({"n": "15", "part": "15"}, ["part must be at least 20"]),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused_before_any_work(tmp_path, settings, words):
+    refused(study(tmp_path / "runs", settings), *words)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpoint(tmp_path):
+    runs = tmp_path / "runs"
+    result = study(runs, {"denoiser.fit.lr": "1e12", "denoiser.fit.warmup": "1", "denoiser.fit.checkpoint_every": "1"})
+    refused(result, "denoiser 0", "at step", "lower the learning rate")
+    assert not list(runs.glob("denoiser-*"))
+
+
+def test_a_world_or_a_device_that_does_not_exist_is_refused(tmp_path):
+    words = [sys.executable, "-m", "experiments", "study", "mnist", "--runs", str(tmp_path / "runs")]
+    refused(subprocess.run(words, capture_output=True, text=True), "mnist", "digits")
+    refused(study(tmp_path / "runs", None, "--device", "cuda:77"), "cuda:77")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_were_damaged_or_are_newer_are_named(tmp_path):
+    """One small study, then each kind of damage to a copy of it."""
+    small = {"sweeps": '[{"sampler": {"name": "ddim", "steps": 2}, "ws": [0]}]', "methods": '["classifier-free"]'}
+    assert study(tmp_path / "sound", small).returncode == 0
+
+    def copy(name: str) -> Path:
+        runs = tmp_path / name
+        shutil.copytree(tmp_path / "sound", runs)
+        return runs
+
+    (weights,) = copy("missing").glob("denoiser-*/model.safetensors")
+    weights.unlink()
+    refused(study(tmp_path / "missing", small), "model.safetensors is missing", "delete the folder")
+
+    (weights,) = copy("cut").glob("denoiser-*/model.safetensors")
+    weights.write_bytes(weights.read_bytes()[:1000])
+    shutil.rmtree(folder(tmp_path / "cut"))  # the weights are needed again
+    for path in (tmp_path / "cut").glob("sample-*"):
+        shutil.rmtree(path)
+    refused(study(tmp_path / "cut", small), "model.safetensors is truncated or altered")
+    assert not list((tmp_path / "cut").glob("sample-*")) and not litter(tmp_path / "cut")
+
+    manifest = folder(copy("newer")) / "manifest.json"
+    write_json(manifest, json.loads(manifest.read_text()) | {"schema": 99})
+    refused(study(tmp_path / "newer", small), "newer version of guidance-bench", "--runs")
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    """A limit on the size of files stands in for the full disk."""
+    words = command(tmp_path / "runs", {"denoiser.fit.checkpoint_every": "100"})
+    limited = ["bash", "-c", 'ulimit -f 40; exec "$@"', "bash", *words]
+    refused(subprocess.run(limited, capture_output=True, text=True), "no room to write", "make room")
+    assert not litter(tmp_path / "runs")
+
+
+@pytest.mark.parametrize("first", ["theirs", "mixed"])
+def test_another_owner_of_the_name_guidance_is_named(tmp_path, first):
+    """A distribution that brings a package `guidance`: found before ours, or installed over ours."""
+    site = tmp_path / "site"
+    info = site / "guidance-0.3.1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: guidance\nVersion: 0.3.1\n")
+    (info / "RECORD").write_text("guidance/__init__.py,,\nguidance-0.3.1.dist-info/METADATA,,\n")
+    if first == "theirs":
+        (site / "guidance").mkdir()
+        (site / "guidance" / "__init__.py").write_text("")
+        copy = ROOT
+    else:
+        for room in ("guidance", "classifiers", "analysis", "experiments"):
+            shutil.copytree(ROOT / room, site / room)
+        copy = site
+    code = f"import sys; sys.path[:0] = [{str(site)!r}, {str(copy)!r}]; from experiments.__main__ import main; main()"
+    result = subprocess.run([sys.executable, "-c", code, "methods"], capture_output=True, text=True, cwd=tmp_path)
+    refused(result, "guidance", "another distribution", "virtual environment")
+
+
+HELP = """
+import sys
+from experiments.__main__ import main
+try:
+    main()
+finally:
+    print([name for name in ("torch", "pandas", "timm", "pydantic") if name in sys.modules])
+"""
+
+
+def test_help_answers_in_under_a_second_and_imports_nothing_heavy():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        result = subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, text=True, cwd=ROOT)
+        times.append(time.perf_counter() - start)
+        assert result.returncode == 0 and "study" in result.stdout and result.stdout.strip().endswith("[]")
+    assert min(times) < 1
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [(["methods"], "classifier-free"), (["data", "digits"], "1,297"), (["study", "digits", "--show-config"], "p_uncond")],
+)
+def test_the_other_commands_answer(words, shown):
+    result = subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0 and shown in result.stdout
