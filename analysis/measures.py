@@ -14,6 +14,7 @@ def measure(
     label: Int[np.ndarray, " n"],
     features: Float[np.ndarray, "n d"],
     logits: Float[np.ndarray, "n c"],
+    reference_images: Float[np.ndarray, "m *shape"],
     reference_features: Float[np.ndarray, "m d"],
     guide_logits: Float[np.ndarray, "n c"] | None = None,
     suffix: str = "digits",
@@ -23,6 +24,7 @@ def measure(
     images           pixels in [-1, 1]
     label            the class each sample was asked to be
     features, logits of the independent evaluator on the samples; `reference_features` of the same network on real images
+    reference_images the real images themselves, for `fid_pixels`: the Frechet distance that needs no network
     guide_logits     of the guiding classifier on the samples; without it `accuracy_guide` is not reported
 
     ValueError for whatever one of the measures refuses, and for arrays that disagree about n.
@@ -34,6 +36,7 @@ def measure(
     precision, recall = precision_recall(generated=features, reference=reference_features)
     values = {
         f"fid_{suffix}": frechet_distance(features, reference_features),
+        "fid_pixels": frechet_distance(images.reshape(n, -1), reference_images.reshape(len(reference_images), -1)),
         f"is_{suffix}": inception_score(logits),
         f"precision_{suffix}": precision,
         f"recall_{suffix}": recall,
@@ -53,6 +56,7 @@ def measure_in_parts(
     label: Int[np.ndarray, " n"],
     features: Float[np.ndarray, "n d"],
     logits: Float[np.ndarray, "n c"],
+    reference_images: Float[np.ndarray, "m *shape"],
     reference_features: Float[np.ndarray, "m d"],
     guide_logits: Float[np.ndarray, "n c"] | None = None,
     suffix: str = "digits",
@@ -69,7 +73,8 @@ def measure_in_parts(
     values = [
         measure(
             images=images[part], label=label[part], features=features[part], logits=logits[part],
-            reference_features=reference_features, guide_logits=None if guide_logits is None else guide_logits[part],
+            reference_images=reference_images, reference_features=reference_features,
+            guide_logits=None if guide_logits is None else guide_logits[part],
             suffix=suffix,
         )
         for part in parts

@@ -51,6 +51,7 @@ def measure(store: Store, config: MeasureConfig, device: str) -> Path:
                 label=label,
                 features=features,
                 logits=logits,
+                reference_images=real_images(config.world).numpy(),
                 reference_features=reference(store.root / config.evaluator, config.world, device),
                 guide_logits=guide_logits(store.root / config.classifier, x, device) if config.classifier else None,
                 suffix=config.world,
@@ -70,9 +71,13 @@ def judge(path: Path, device: str) -> tuple[torch.nn.Module, Config]:
 
 @lru_cache(maxsize=1)
 def reference(evaluator: Path, world: str, device: str) -> np.ndarray:
-    """The evaluator's features of the training images, which went through bytes as the samples do."""
-    x = from_uint8(to_uint8(WORLDS[world]().train.x))
-    return evaluate(judge(evaluator, device)[0], x, device)[0]
+    """The evaluator's features of the training images."""
+    return evaluate(judge(evaluator, device)[0], real_images(world), device)[0]
+
+
+def real_images(world: str) -> Tensor:
+    """The training images, which went through bytes as the samples do."""
+    return from_uint8(to_uint8(WORLDS[world]().train.x))
 
 
 @torch.inference_mode()

@@ -22,8 +22,9 @@ FULL = QUICK.model_copy(
         "train_seeds": (0, 1, 2),
         "sample_seeds": (0, 1, 2),
         "sweeps": (
-            Sweep(sampler=PAPER, ws=GRID),
-            *(Sweep(sampler=SamplerConfig(name="ddim", steps=steps), ws=WIDER) for steps in (16, 32, 64)),
+            Sweep(sampler=PAPER, ws=WIDER),
+            Sweep(sampler=SamplerConfig(name="ddim", steps=16), ws=WIDER),
+            Sweep(sampler=SamplerConfig(name="ddim", steps=64), ws=WIDER),
         ),
     }
 )

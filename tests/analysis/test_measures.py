@@ -7,7 +7,7 @@ from analysis.fidelity import frechet_distance, precision_recall
 from analysis.measures import measure, measure_in_parts
 
 NAMES = {"fid_digits", "is_digits", "precision_digits", "recall_digits", "diversity_digits"}
-NAMES |= {"accuracy_evaluator", "diversity_pixels"}
+NAMES |= {"accuracy_evaluator", "diversity_pixels", "fid_pixels"}
 
 
 @pytest.fixture
@@ -18,6 +18,7 @@ def cell():
     logits[:15] = np.roll(logits[:15], 1, axis=1)  # a quarter is taken for another class
     return dict(
         images=rng.uniform(-1, 1, size=(60, 1, 4, 4)), label=label, features=rng.normal(size=(60, 5)), logits=logits,
+        reference_images=rng.uniform(-1, 1, size=(50, 1, 4, 4)),
         reference_features=rng.normal(size=(50, 5)) * 1.4,
     )  # fmt: skip
 
@@ -33,13 +34,15 @@ def test_each_value_is_the_measure_of_its_name(cell):
     values = measure(**cell, guide_logits=guide)
     assert values["accuracy_evaluator"] == 0.75 and values["accuracy_guide"] == 1.0
     assert values["fid_digits"] == frechet_distance(cell["features"], cell["reference_features"])
+    pixels = [cell[name].reshape(len(cell[name]), -1) for name in ("images", "reference_images")]
+    assert values["fid_pixels"] == frechet_distance(*pixels)
     expected = precision_recall(generated=cell["features"], reference=cell["reference_features"])
     assert (values["precision_digits"], values["recall_digits"]) == expected and expected[0] != expected[1]
     assert 1 < values["is_digits"] < 3
 
 
 def test_parts_are_disjoint_equal_and_averaged(cell):
-    half = lambda rows: {name: value if name == "reference_features" else value[rows] for name, value in cell.items()}  # noqa: E731
+    half = lambda rows: {name: value if name.startswith("reference") else value[rows] for name, value in cell.items()}  # noqa: E731
     first, second = measure(**half(slice(0, 25))), measure(**half(slice(25, 50)))  # the last 10 make no part
     parts = measure_in_parts(25, **cell)
     assert set(parts) == NAMES
