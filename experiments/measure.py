@@ -10,9 +10,9 @@ from torch import Tensor
 from analysis.measures import measure_in_parts
 from experiments.config import Config
 from experiments.data import WORLDS, from_uint8, to_uint8
+from experiments.networks import ClassifierConfig, EvaluatorConfig, load
 from experiments.runs import Store, write_json
 from experiments.sample import load_samples
-from experiments.train import ClassifierConfig, EvaluatorConfig, load
 
 HELD_OUT = "held-out"
 

@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from experiments.config import Config
 from experiments.cost import meter
 from experiments.data import WORLDS, to_uint8
+from experiments.networks import ClassifierConfig, DenoiserConfig, load
 from experiments.problems import Problem
 from experiments.runs import Store, check, write_json
-from experiments.train import ClassifierConfig, DenoiserConfig, load
 from guidance import METHODS, SAMPLERS, Clipped, CosineLogSNR, EpsDenoiser, SampleNoise
 
 

@@ -14,19 +14,13 @@ from tqdm import tqdm
 from experiments.config import Config
 from experiments.data import WORLDS
 from experiments.measure import HELD_OUT, MeasureConfig, measure
+from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
 from experiments.pool import run
 from experiments.problems import Problem
 from experiments.report import write_report
 from experiments.runs import Store, check, read_json
 from experiments.sample import MethodConfig, SampleConfig, SamplerConfig, sample, title
-from experiments.train import (
-    ClassifierConfig,
-    DenoiserConfig,
-    EvaluatorConfig,
-    train_classifier,
-    train_denoiser,
-    train_evaluator,
-)
+from experiments.train import train_classifier, train_denoiser, train_evaluator
 from guidance import METHODS, NFE
 
 

@@ -1,109 +1,28 @@
-"""The three networks of a study: the joint diffusion model, the classifier that guides, the evaluator that judges."""
+"""How the three networks of a study are trained, and what is recorded of them on held-out images."""
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from classifiers.augment import random_affine
-from classifiers.evaluator import Evaluator
-from classifiers.noise_aware import NoiseAware, noisy_cross_entropy
+from classifiers.noise_aware import noisy_cross_entropy
 from experiments.config import Config
-from experiments.data import WORLDS, Images, World
+from experiments.data import WORLDS, Images
 from experiments.files import write
-from experiments.fit import FitConfig, fit
-from experiments.runs import Store, check, read_json, write_json
-from guidance.backbones.unet import UNet
+from experiments.fit import fit
+from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
+from experiments.runs import Store, write_json
 from guidance.diffusion import add_noise
 from guidance.objective import drop_labels, eps_loss
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import SampleNoise
 
 LEVELS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # of lambda, at which held-out figures are recorded
-
-
-def seeded(build: Callable) -> Callable:
-    """`build`, whose random initial weights depend on the configuration's seed alone."""
-
-    @wraps(build)
-    def building(self, world: World) -> nn.Module:
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            return build(self, world)
-
-    return building
-
-
-class LogSNRConfig(Config):
-    """The ends of the truncated cosine density of lambda (-20 and 20 in the paper)."""
-
-    min: float = -20.0
-    max: float = 20.0
-
-
-class UNetConfig(Config):
-    """The arguments of guidance.backbones.unet.UNet."""
-
-    width: int = 24
-    multipliers: tuple[int, ...] = (1, 2)
-    blocks: int = 1
-    attention: tuple[int, ...] = (1,)
-    dropout: float = 0.0
-
-
-class DenoiserConfig(Config):
-    """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training."""
-
-    world: str = "digits"
-    seed: int = 0
-    p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    logsnr: LogSNRConfig = LogSNRConfig()
-    network: UNetConfig = UNetConfig()
-    fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        return UNet(world.train.x.shape[1], world.classes, **self.network.model_dump())
-
-
-class ClassifierConfig(Config):
-    """The noise-aware classifier: any timm classification model; size is the side that images are enlarged to."""
-
-    world: str = "digits"
-    seed: int = 0
-    arch: str = "test_resnet"
-    size: int = 16
-    logsnr: LogSNRConfig = LogSNRConfig()
-    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        return NoiseAware(self.arch, world.train.x.shape[1], world.classes, self.size)
-
-
-class EvaluatorConfig(Config):
-    """The judge: another architecture, trained on clean images with another seed, never used to guide.
-
-    augment: whether it is trained on images turned, enlarged and shifted a little. A judge that knows the training
-    images by heart finds held-out real images stranger than generated ones.
-    """
-
-    world: str = "digits"
-    seed: int = 900
-    arch: str = "test_byobnet"
-    size: int = 16
-    augment: bool = True
-    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        return Evaluator(self.arch, world.train.x.shape[1], world.classes, self.size)
 
 
 def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
@@ -207,12 +126,3 @@ def _train(
         write_json(folder / "log.json", {"loss": log})
 
     return store.make(kind, config, build)
-
-
-def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module, Config]:
-    """A trained network, in evaluation mode and frozen, and its configuration. Problem if the run is not whole."""
-    check(path)
-    config = config_type.model_validate(read_json(path / "config.json"))
-    network = config.build(WORLDS[config.world]())
-    network.load_state_dict(load_file(path / "model.safetensors"))
-    return network.to(device).eval().requires_grad_(False), config
