@@ -1,4 +1,4 @@
-"""Bytes on disk: written whole or not at all, and known by their sha256."""
+"""Files on disk: their sha256, their way to the disk, and what to tell a user whose disk is full."""
 
 import errno
 import hashlib
@@ -26,17 +26,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def write(path: Path, content: bytes) -> None:
-    """`path` holds `content`, or what it held before: a temporary file, flushed, renamed."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content)
-        sync(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

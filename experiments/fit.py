@@ -12,8 +12,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from analysis.files import write_atomically
 from experiments.config import Config
-from experiments.files import sha256, write
+from experiments.files import sha256
 from experiments.pool import place
 from experiments.problems import Problem
 from guidance.seeding import generator
@@ -109,9 +110,8 @@ def checkpoint(partial: Path, step: int, network: nn.Module, optimiser, ema: dic
     if not all(value.isfinite().all() for value in state.values()):
         return
     content = save({name: value.contiguous() for name, value in state.items()}, {"losses": json.dumps(losses)})
-    partial.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(content).hexdigest()[:16]
-    write(partial / f"step-{step:07d}-{digest}.safetensors", content)
+    write_atomically(partial / f"step-{step:07d}-{digest}.safetensors", content)
     for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
         old.unlink()
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from analysis.files import write_atomically
 from experiments.config import Config
-from experiments.files import disk_problems, sha256, sync, write
+from experiments.files import disk_problems, sha256, sync
 from experiments.problems import Problem
 from experiments.provenance import provenance
 
@@ -76,7 +77,7 @@ class Store:
 
 def write_json(path: Path, value: object) -> None:
     """`value` as readable JSON, whole or not at all; NaN is refused."""
-    write(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
 def read_json(path: Path) -> dict:

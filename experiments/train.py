@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from analysis.files import write_atomically
 from classifiers.augment import random_affine
 from classifiers.noise_aware import noisy_cross_entropy
 from experiments.config import Config
 from experiments.data import WORLDS, Images
-from experiments.files import write
 from experiments.fit import fit
 from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
 from experiments.runs import Store, write_json
@@ -122,7 +122,7 @@ def _train(
         network.load_state_dict(ema)
         with torch.inference_mode():
             write_json(folder / "metrics.json", judge(network.eval()))
-        write(folder / "model.safetensors", save({name: value.contiguous() for name, value in ema.items()}))
+        write_atomically(folder / "model.safetensors", save({name: value.contiguous() for name, value in ema.items()}))
         write_json(folder / "log.json", {"loss": log})
 
     return store.make(kind, config, build)

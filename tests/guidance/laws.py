@@ -92,9 +92,9 @@ def counted_cost_is_the_formula(kind):
 
 LAWS = [
     w_zero_is_the_conditional_model,
-    exact_guidance_is_the_tilted_score,
     prediction_is_consistent,
     sample_ignores_its_batch,
     trajectory_has_no_memory,
     counted_cost_is_the_formula,
 ]
+TILTED = ("classifier", "classifier-free")  # the methods that claim p(z|c) p(c|z)^w, and must be held to it

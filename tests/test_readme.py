@@ -1,0 +1,63 @@
+"""What the README says is what the package does: its commands, its code, its table."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+RESULTS = ROOT / "analysis" / "results" / "digits-full-cpu"
+sys.path.insert(0, str(ROOT / "tests" / "guidance"))
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_ci_calls_the_test_command_of_the_readme():
+    assert (ROOT / ".ci" / "run").read_text().strip().splitlines()[-1] == "make test"
+    assert any("make test" in block.splitlines()[-1] for block in blocks("sh"))
+
+
+def test_every_make_target_that_is_named_exists():
+    for target in set(re.findall(r"\bmake ([a-z]+)", " ".join(blocks("sh")))):
+        assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True).returncode == 0, target
+
+
+def test_the_method_of_the_readme_obeys_the_laws():
+    import laws
+
+    (code,) = [block for block in blocks("python") if "ClassVar" in block]
+    names: dict = {}
+    exec(code, names)
+    method = names["Bounded"]
+    for law in laws.LAWS:
+        law(method)
+    with pytest.raises(AssertionError):
+        laws.exact_guidance_is_the_tilted_score(method)  # it bends the update, and so does not claim to
+
+
+def test_the_table_of_the_readme_is_that_of_the_committed_results():
+    from analysis.headline import headline, markdown
+    from analysis.table import read_table, summarise
+
+    shown = [
+        "fid_digits",
+        "is_digits",
+        "precision_digits",
+        "recall_digits",
+        "accuracy_evaluator",
+        "accuracy_guide",
+        "diversity_digits",
+    ]
+    summary = summarise(read_table(RESULTS / "table.csv"))
+    assert markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown)) in README
+
+
+def test_every_picture_and_file_that_is_linked_is_there():
+    for path in re.findall(r"\]\(([^)#]+)\)", README):
+        if not path.startswith("http"):
+            assert (ROOT / path).exists(), path
