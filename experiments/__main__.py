@@ -37,6 +37,7 @@ def study(
     from experiments.configs import STUDIES
     from experiments.device import resolve
     from experiments.pool import cores
+    from experiments.report import at_a_glance
     from experiments.runs import Store
     from experiments.study import study as run_study
 
@@ -48,6 +49,7 @@ def study(
         return
     device = resolve(device)
     folder = run_study(Store(runs), config, device, workers or cores(device))
+    typer.echo(at_a_glance(folder, config))
     typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
 
 

@@ -16,6 +16,7 @@ from experiments.config import Config
 from experiments.data import WORLDS, World
 from experiments.fit import FitConfig
 from experiments.runs import check, read_json
+from guidance import EpsDenoiser
 from guidance.backbones.unet import UNet
 
 
@@ -104,3 +105,9 @@ def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module,
     network = config.build(WORLDS[config.world]())
     network.load_state_dict(load_file(path / "model.safetensors"))
     return network.to(device).eval().requires_grad_(False), config
+
+
+def load_denoiser(path: Path, device: str = "cpu", rows: int | None = 250) -> EpsDenoiser:
+    """The trained diffusion model of the run `path`, ready to be guided and sampled from."""
+    network, config = load(path, DenoiserConfig, device)
+    return EpsDenoiser(network, WORLDS[config.world]().classes, rows)

@@ -51,6 +51,14 @@ def write_report(
     write(folder / "report.html", html(f"Guidance on {config.world}", _intro(config), sections))
 
 
+def at_a_glance(folder: Path, config: "StudyConfig") -> str:
+    """The main table of a finished study, for the terminal."""
+    summary, main = summarise(read_table(folder / "table.csv")), config.sweeps[0].sampler
+    metrics = [f"fid_{config.world}", f"is_{config.world}", "accuracy_evaluator", f"diversity_{config.world}"]
+    wide = headline(summary, sampler=main.name, steps=main.steps, n=config.n, metrics=metrics)
+    return f"{main.name} sampler, T = {main.steps}, n = {config.n}\n{wide.to_string()}\n"
+
+
 def _intro(config: "StudyConfig") -> str:
     return (
         f"Classifier guidance and classifier-free guidance on one diffusion model of the {config.world}, from the same "
