@@ -2,9 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lab
+.PHONY: study full test lab
 study: .venv/installed
 	$(BIN)/guidance-bench study digits
+
+full: .venv/installed
+	$(BIN)/guidance-bench study digits --full
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --maxprocesses=8
@@ -15,5 +18,6 @@ lab: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "guidance-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@echo "installing into .venv: about 6 GB, a few minutes"
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,notebooks]'
 	touch $@

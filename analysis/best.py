@@ -1,27 +1,38 @@
-"""Where a curve has its minimum, and whether that is more than chance."""
-
-import math
+"""Where a curve has its minimum, and how that minimum compares with w = 0 run by run."""
 
 import pandas as pd
 
 from analysis.table import cells_of, summarise
 
+COMPARED = ["world", "method", "sampler", "steps", "n", "w", "difference", "sd", "trainings", "lower", "runs", "runs_lower"]
 
-def best(summary: pd.DataFrame, metric: str = "fid_digits") -> pd.DataFrame:
-    """For every method, sampler, steps and n, the summary's row with the smallest mean of `metric`: the w to quote."""
+
+def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """For every world, method, sampler, steps and n: the row of `summarise` with the smallest mean of `metric` over the w's.
+
+    ValueError naming the metrics there are, if `metric` is not among them.
+    """
     cells = cells_of(summary, metric)
     rows = cells.groupby(["world", "method", "sampler", "steps", "n"])["value"].idxmin()
     return cells.loc[rows].reset_index(drop=True)
 
 
-def best_against_plain(table: pd.DataFrame, metric: str = "fid_digits") -> pd.DataFrame:
-    """Is the best w really better than none? `best` beside w = 0, run by run: both share train_seed and seed, hence noise.
+def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The w with the smallest mean of `metric` against w = 0, run by run.
 
-    Columns `world, method, sampler, steps, n, w` (of the smallest mean), `difference` (mean of value(w) - value(0)), `sd` of the
-    paired differences, `pairs`, `lower` (pairs in which w is lower), `p` and `differs` (p <= 0.05).
+    `table` is the tidy table of single runs. Runs are paired by train_seed and seed, which share the networks and the noise, and
+    the differences of one training are averaged first: its runs share their networks, so trainings are what is independent.
+    One row per world, method, sampler, steps and n; a group without w = 0 is left out. Columns after these five:
 
-    p is the two-sided exact sign test times the number of w's that stood for election (Bonferroni), at most 1: picking the lowest
-    of many noisy means would otherwise find a "minimum" where there is none. Runs of one training seed are not quite independent.
+    w           the guidance strength with the smallest mean; the smallest of many noisy means is lucky, so read sd beside it
+    difference  mean over trainings of value(w) - value(0), in the metric's own unit
+    sd          of that difference over trainings, ddof = 1; NaN for one training
+    trainings   trainings that have both w's
+    lower       trainings in which w is lower on average
+    runs        pairs of runs that have both w's
+    runs_lower  pairs in which w is lower
+
+    The frame is empty, with these columns, if no group has two pairs. ValueError as in `best`.
     """
     rows = []
     for cell in best(summarise(table), metric).itertuples():
@@ -29,21 +40,11 @@ def best_against_plain(table: pd.DataFrame, metric: str = "fid_digits") -> pd.Da
         here &= (table["sampler"] == cell.sampler) & (table["steps"] == cell.steps) & (table["n"] == cell.n)
         wide = table[here].pivot(index=["train_seed", "seed"], columns="w", values="value")
         if 0.0 not in wide:
-            raise ValueError(
-                f"{cell.method} with {cell.sampler} at {cell.steps} steps has no w = 0 to compare with: sample it too"
-            )
-        difference = (wide[cell.w] - wide[0.0]).dropna()
-        lower, ties = int((difference < 0).sum()), int((difference == 0).sum())
-        p = min(1.0, _sign_test(lower, len(difference) - ties) * max(1, wide.shape[1] - 1))
-        rows.append({
-            "world": cell.world, "method": cell.method, "sampler": cell.sampler, "steps": cell.steps, "n": cell.n, "w": cell.w,
-            "difference": difference.mean(), "sd": difference.std(ddof=1), "pairs": len(difference), "lower": lower,
-            "p": p, "differs": p <= 0.05,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def _sign_test(lower: int, pairs: int) -> float:
-    """Two-sided exact p of `lower` out of `pairs` under a fair coin."""
-    tail = sum(math.comb(pairs, i) for i in range(min(lower, pairs - lower) + 1))
-    return min(1.0, 2 * tail / 2**pairs)
+            continue
+        pairs = (wide[cell.w] - wide[0.0]).dropna()
+        trainings = pairs.groupby(level="train_seed").mean()
+        counts = (len(trainings), int((trainings < 0).sum()), len(pairs), int((pairs < 0).sum()))
+        group = (cell.world, cell.method, cell.sampler, cell.steps, cell.n)
+        rows.append((*group, cell.w, trainings.mean(), trainings.std(ddof=1), *counts))
+    frame = pd.DataFrame(rows, columns=COMPARED)
+    return frame if (frame["runs"] >= 2).any() else frame.iloc[:0]

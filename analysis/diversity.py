@@ -1,4 +1,4 @@
-"""How different the samples of one class are from each other: what guidance trades for quality, and FID alone does not show."""
+"""How much the samples of one class differ from each other, on features and on pixels."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,8 @@ from analysis.checks import classes, matrix
 def intra_class_diversity(features: Float[np.ndarray, "n d"], label: Int[np.ndarray, " n"]) -> float:
     """Mean cosine distance 1 - cos(a, b) over all pairs within a class, averaged over classes; 0 (one direction) to 2.
 
-    Classes with fewer than two members are left out. ValueError for non-finite or zero rows, wrong shapes, or no pair.
+    Every class with at least two members has the same weight; smaller classes are left out. ValueError for non-finite values,
+    for a row of zeros, for labels that are not n integers, or if no class has two members.
     """
     features = matrix("features", features, 2)
     norm = np.linalg.norm(features, axis=1, keepdims=True)
@@ -22,9 +23,10 @@ def intra_class_diversity(features: Float[np.ndarray, "n d"], label: Int[np.ndar
 
 
 def intra_class_pixel_distance(images: Float[np.ndarray, "n *shape"], label: Int[np.ndarray, " n"]) -> float:
-    """Mean root-mean-square difference over all pairs within a class, averaged over classes, in units where pixels span [-1, 1].
+    """Root-mean-square difference of two images, averaged over all pairs within a class, then over classes.
 
-    0 (identical images) to 2 (black against white). ValueError for pixels outside [-1, 1], and as `intra_class_diversity`.
+    Images are (n, *shape) with pixels in [-1, 1], so the result lies between 0 (identical images) and 2 (black against white).
+    ValueError for pixels outside [-1, 1], non-finite values, labels that are not n integers, or if no class has two members.
     """
     images = np.asarray(images)
     pixels = matrix("images", images.reshape(len(images), -1), 2)

@@ -1,7 +1,7 @@
-"""Frechet distance, Inception score, precision and recall: torch-fidelity's own metric functions behind typed doors.
+"""Fréchet distance, Inception score, precision and recall: torch-fidelity's own metric functions with checked arguments.
 
-`calculate_metrics` stays out: it swallows misspelt options, mixes up layers and caches under names that know nothing of the data.
-Every value depends on n and on the network behind the features, so it must be written down beside both.
+torch-fidelity's `calculate_metrics` is not used: it ignores misspelt options, and its cache is keyed by names, not by the data.
+Every value depends on n and on the network behind the features: report it with both.
 """
 
 import numpy as np
@@ -15,10 +15,11 @@ from analysis.checks import matrix, same_width
 
 
 def frechet_distance(generated: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]) -> float:
-    """|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets of features (Heusel et al., arXiv 1706.08500), symmetric in them.
+    """Fréchet distance |m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two sets of features (Heusel et al., arXiv 1706.08500).
 
-    Covariances are unbiased, all in float64. Biased upwards by about c/n: compare values at one n only. May be slightly negative
-    for identical sets. ValueError for non-finite values, fewer than 2 rows, or different widths.
+    Symmetric in the two sets; in squared units of the features. Computed in float64 with unbiased covariances. The estimate is
+    biased upwards by about c/n, so compare values at one n only; for identical sets it may be slightly negative.
+    ValueError for non-finite values, fewer than 2 rows or columns, or different widths.
     """
     generated, reference = matrix("generated", generated, 2), matrix("reference", reference, 2)
     same_width("generated", generated, "reference", reference)
@@ -28,28 +29,28 @@ def frechet_distance(generated: Float[np.ndarray, "n d"], reference: Float[np.nd
     return float(fid_statistics_to_metric(first, second, verbose=False)[KEY_METRIC_FID])
 
 
-def inception_score(logits: Float[np.ndarray, "n c"], splits: int = 1) -> float:
+def inception_score(logits: Float[np.ndarray, "n c"]) -> float:
     """exp(mean KL(p(c|x) || p(c))), between 1 and c (Salimans et al., arXiv 1606.03498), of *logits*: the softmax is taken here.
 
-    The field's 10 splits of 50,000 images would be 100 images each at n = 1,000, which biases the score down; hence one split,
-    for which the order of rows is irrelevant. More splits are cut in the order given and averaged. ValueError as above.
+    All n rows form one split, so the order of rows is irrelevant. The usual 10 splits are meant for 50,000 images: at n = 1,000
+    each would hold 100, and p(c) estimated from so few biases the score downwards. ValueError for non-finite values or no rows.
     """
     logits = matrix("logits", logits)
-    if not 1 <= splits <= len(logits):
-        raise ValueError(f"splits is {splits}: choose between 1 and the {len(logits)} rows of logits")
     # A probability that underflows to 0 in every row would make 0 * log 0 = NaN inside; e^-700 does as well as 0.
     logits = np.maximum(logits, logits.max(axis=1, keepdims=True) - 700)
-    score = isc_features_to_metric(torch.from_numpy(logits), splits=splits, shuffle=False)
+    score = isc_features_to_metric(torch.from_numpy(logits), splits=1, shuffle=False)
     return float(score[KEY_METRIC_ISC_MEAN])
 
 
 def precision_recall(
     *, generated: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"], k: int = 3
 ) -> tuple[float, float]:
-    """Improved precision and recall (Kynkaanniemi et al., arXiv 1904.06991): the share of generated rows inside the balls of the
-    reference rows, and the reverse. A ball reaches the k-th nearest other row of its own set, boundary included (<=).
+    """(precision, recall), each in [0, 1], of Kynkäänniemi et al., arXiv 1904.06991, with Euclidean distances.
 
-    Swapped arguments swap the answers without an error, hence keywords. ValueError as above, and for sets of k rows or fewer.
+    Precision is the share of generated rows inside the union of balls around the reference rows; recall is the share of reference
+    rows inside the balls around the generated ones. A ball's radius is the distance to the k-th nearest other row of its own set,
+    boundary included. The arguments are keywords because swapping the sets swaps the two values without an error.
+    ValueError for k < 1, non-finite values, sets of k rows or fewer, or different widths.
     """
     if k < 1:
         raise ValueError(f"k is {k}: a ball needs at least one neighbour")

@@ -1,4 +1,4 @@
-"""A file is there whole or not at all."""
+"""Writing a file atomically."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""The wide table that the report, the README and the notebook print: what a person compares at a glance."""
+"""The wide table of means and standard deviations that the report, the README and the notebook print."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +9,10 @@ from analysis.table import REAL, what_is_held
 
 
 def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-    """The wide table: rows (method, w), columns metrics, cells like "0.31 ± 0.02" with as many decimals as the sd deserves.
+    """The wide table: rows (method, w), columns metrics, cells the text "mean ± sd", or "mean" for a single run.
 
-    Held-out real data joins as the last row if it was measured at this n. ValueError if there is no such cell.
+    `metrics` chooses the columns and their order (default: all). Decimals follow the typical sd of the column. Held-out real data
+    is the last row if it was measured at this n. ValueError if there is no such cell or metric, naming those there are.
     """
     real = summary["method"] == REAL
     cells = summary[((summary["sampler"] == sampler) & (summary["steps"] == steps) | real) & (summary["n"] == n)]
@@ -32,7 +33,7 @@ def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A frame as a GitHub table, index first, numbers as they print."""
+    """A frame as a GitHub Markdown table, index columns first, cells by str(), ending in a newline."""
     frame = frame.reset_index() if frame.index.nlevels > 1 or frame.index.name else frame
     lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).values.tolist()]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

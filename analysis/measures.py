@@ -1,4 +1,6 @@
-"""Every measure of one cell of a study, under names that say whose features they are."""
+"""Every measure of one set of samples, under names that say on whose features it was taken."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -8,78 +10,100 @@ from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
 from analysis.fidelity import frechet_distance, inception_score, precision_recall
 
 
-def measure(
-    *,
-    images: Float[np.ndarray, "n *shape"],
-    label: Int[np.ndarray, " n"],
-    features: Float[np.ndarray, "n d"],
-    logits: Float[np.ndarray, "n c"],
-    reference_images: Float[np.ndarray, "m *shape"],
-    reference_features: Float[np.ndarray, "m d"],
-    guide_logits: Float[np.ndarray, "n c"] | None = None,
-    suffix: str = "digits",
-) -> dict[str, float]:
-    """Measure n samples against a reference; the names end in `suffix`, so that no one takes them for Inception-v3's.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Samples:
+    """n samples and what the networks make of them; row i of every array belongs to sample i.
 
-    images           pixels in [-1, 1]
-    label            the class each sample was asked to be
-    features, logits of the independent evaluator on the samples; `reference_features` of the same network on real images
-    reference_images the real images themselves, for `fid_pixels`: the Frechet distance that needs no network
-    guide_logits     of the guiding classifier on the samples; without it `accuracy_guide` is not reported
+    images        pixels in [-1, 1], (n, *shape)
+    label         the class each sample was asked to be, integers (n,)
+    features      of the independent evaluator on the samples, (n, d)
+    logits        of the same network, (n, c)
+    guide_logits  of the noise-aware classifier on the samples, (n, c), or None: `accuracy_guide` is then not reported
 
-    ValueError for whatever one of the measures refuses, and for arrays that disagree about n.
+    `len(samples)` is n, and `samples[start:stop]` slices every array. ValueError for arrays that disagree about n.
     """
-    n = len(label)
-    for name, value in {"images": images, "features": features, "logits": logits, "guide_logits": guide_logits}.items():
-        if value is not None and len(value) != n:
-            raise ValueError(f"{name} has {len(value)} rows and label {n}: give every array the same samples in the same order")
-    precision, recall = precision_recall(generated=features, reference=reference_features)
+
+    images: Float[np.ndarray, "n *shape"]
+    label: Int[np.ndarray, " n"]
+    features: Float[np.ndarray, "n d"]
+    logits: Float[np.ndarray, "n c"]
+    guide_logits: Float[np.ndarray, "n c"] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("images", "features", "logits", "guide_logits"):
+            value = getattr(self, name)
+            if value is not None and len(value) != len(self):
+                raise ValueError(
+                    f"{name} has {len(value)} rows and label {len(self)}: give every array the same samples in the same order"
+                )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, rows: slice) -> "Samples":
+        guide = None if self.guide_logits is None else self.guide_logits[rows]
+        return Samples(
+            images=self.images[rows],
+            label=self.label[rows],
+            features=self.features[rows],
+            logits=self.logits[rows],
+            guide_logits=guide,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reference:
+    """m real images with pixels in [-1, 1], (m, *shape), and the evaluator's features of them, (m, d)."""
+
+    images: Float[np.ndarray, "m *shape"]
+    features: Float[np.ndarray, "m d"]
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.features):
+            raise ValueError(
+                f"features has {len(self.features)} rows and images {len(self.images)}: take both from the same images"
+            )
+
+
+def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, float]:
+    """Every measure of the samples against the reference, by name.
+
+    fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
+    data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
+    accuracy_evaluator and accuracy_guide on logits. ValueError for whatever one of the measures refuses.
+    """
+    precision, recall = precision_recall(generated=samples.features, reference=reference.features)
     values = {
-        f"fid_{suffix}": frechet_distance(features, reference_features),
-        "fid_pixels": frechet_distance(images.reshape(n, -1), reference_images.reshape(len(reference_images), -1)),
-        f"is_{suffix}": inception_score(logits),
+        f"fid_{suffix}": frechet_distance(samples.features, reference.features),
+        "fid_pixels": frechet_distance(_flat(samples.images), _flat(reference.images)),
+        f"is_{suffix}": inception_score(samples.logits),
         f"precision_{suffix}": precision,
         f"recall_{suffix}": recall,
-        "accuracy_evaluator": _accuracy("logits", logits, label),
-        f"diversity_{suffix}": intra_class_diversity(features, label),
-        "diversity_pixels": intra_class_pixel_distance(images, label),
+        "accuracy_evaluator": _accuracy("logits", samples.logits, samples.label),
+        f"diversity_{suffix}": intra_class_diversity(samples.features, samples.label),
+        "diversity_pixels": intra_class_pixel_distance(samples.images, samples.label),
     }
-    if guide_logits is not None:
-        values["accuracy_guide"] = _accuracy("guide_logits", guide_logits, label)
+    if samples.guide_logits is not None:
+        values["accuracy_guide"] = _accuracy("guide_logits", samples.guide_logits, samples.label)
     return values
 
 
-def measure_in_parts(
-    n_part: int,
-    *,
-    images: Float[np.ndarray, "n *shape"],
-    label: Int[np.ndarray, " n"],
-    features: Float[np.ndarray, "n d"],
-    logits: Float[np.ndarray, "n c"],
-    reference_images: Float[np.ndarray, "m *shape"],
-    reference_features: Float[np.ndarray, "m d"],
-    guide_logits: Float[np.ndarray, "n c"] | None = None,
-    suffix: str = "digits",
-) -> dict[str, float]:
+def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix: str) -> dict[str, float]:
     """The mean of `measure` over floor(n / n_part) disjoint runs of `n_part` consecutive samples; a remainder is not used.
 
-    FID, Inception score and recall move with n, so a set of n_part images is compared with others of n_part images and nothing
-    else. Labels are expected to be interleaved (label[i] = i mod classes), so that each part is balanced when n_part is a
-    multiple of the number of classes. ValueError when n < n_part.
+    FID, Inception score and recall depend on the number of samples, so a set of n_part images may be compared with other sets of
+    n_part images only. Labels should be interleaved (label[i] = i mod classes), so that each part is balanced when n_part is a
+    multiple of the number of classes. ValueError when n_part < 1 or n < n_part, and as `measure`.
     """
-    if not 1 <= n_part <= len(label):
-        raise ValueError(f"n_part is {n_part}: choose between 1 and the {len(label)} samples there are")
-    parts = [slice(start, start + n_part) for start in range(0, len(label) - n_part + 1, n_part)]
-    values = [
-        measure(
-            images=images[part], label=label[part], features=features[part], logits=logits[part],
-            reference_images=reference_images, reference_features=reference_features,
-            guide_logits=None if guide_logits is None else guide_logits[part],
-            suffix=suffix,
-        )
-        for part in parts
-    ]  # fmt: skip
+    if not 1 <= n_part <= len(samples):
+        raise ValueError(f"n_part is {n_part}: choose between 1 and the {len(samples)} samples there are")
+    starts = range(0, len(samples) - n_part + 1, n_part)
+    values = [measure(samples[start : start + n_part], reference, suffix) for start in starts]
     return {name: float(np.mean([value[name] for value in values])) for name in values[0]}
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1)
 
 
 def _accuracy(name: str, logits: np.ndarray, label: np.ndarray) -> float:

@@ -5,17 +5,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import reference
-from analysis.figures import title
-from analysis.style import GREY, colour, name_ends, panels, scale_log, scale_w
-from analysis.table import cells_of, what_is_held
+from analysis.figures import label, title
+from analysis.style import colour, head, name_ends, panels, scale_log, scale_w
+from analysis.table import cells_at
 
-PAPER = {"fid": "FID, Inception-v3 (lower is better)", "is": "Inception score, Inception-v3"}
+PAPER = {
+    "fid": ("FID, Inception-v3", "FID (lower is better)"),
+    "is": ("Inception score, Inception-v3", "IS (higher is better)"),
+}
 
 
-def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str = "fid_digits", score: str = "is_digits") -> Figure:
-    """Left this study, right Table 1 of arXiv 2207.12598 (ImageNet 64x64, 50,000 samples); above FID, below IS, against w.
+def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
+    """Left this study, right Table 1 of arXiv 2207.12598 (ImageNet 64x64, 50,000 samples); above FID, below IS, against w >= 0.
 
-    Each panel has its own y axis, because data, features and n all differ. ValueError if the summary lacks the cell.
+    Each panel has its own y axis, because data, features and n all differ; bars are one standard deviation over runs.
+    `fid` and `score` name the summary's metrics. ValueError if the summary lacks them, or this sampler and number of steps.
     """
     figure, (ours_fid, paper_fid, ours_is, paper_is) = panels(2, 2, (11.2, 7.0))
     names = {axes: _ours(axes, summary, metric, sampler, steps) for axes, metric in ((ours_fid, fid), (ours_is, score))}
@@ -26,20 +30,20 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str = 
             axes.plot(own["w"], own[column], color="black", linestyle=dash, marker="o", ms=3.5, linewidth=1.6)
             names[axes].append((own[column].iloc[-1], f"p_uncond = {p_uncond:g}", "black"))
         scale_w(axes, [0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0])
-        _head(axes, PAPER[column], "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
+        head(axes, PAPER[column][0], "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
+        axes.set_ylabel(PAPER[column][1])
     for axes in (ours_fid, paper_fid):
-        scale_log(axes)
+        scale_log(axes, least=1.0)  # both, or their shapes could not be compared
     for axes, ends in names.items():
         name_ends(axes, ends)
     return figure
 
 
 def _ours(axes: Axes, summary: pd.DataFrame, metric: str, sampler: str, steps: int) -> list[tuple[float, str, str]]:
-    cells = cells_of(summary, metric)
-    cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps) & (cells["w"] >= 0)]
+    cells = cells_at(summary, metric, sampler, steps)
+    cells = cells[(cells["n"] == cells["n"].max()) & (cells["w"] >= 0)]
     if cells.empty:
-        raise ValueError(f"no cell has sampler {sampler!r} and {steps} steps: {what_is_held(summary)}")
-    cells = cells[cells["n"] == cells["n"].max()].sort_values("w")
+        raise ValueError(f"{metric} has no w >= 0 with sampler {sampler!r} and {steps} steps: the paper has no other")
     methods, ends = list(dict.fromkeys(cells["method"])), []
     for method in methods:
         own, shade = cells[cells["method"] == method], colour(method, methods)
@@ -48,14 +52,7 @@ def _ours(axes: Axes, summary: pd.DataFrame, metric: str, sampler: str, steps: i
         )
         ends.append((float(own["value"].iloc[-1]), method, shade))
     scale_w(axes, cells["w"])
-    _head(
-        axes,
-        title(metric),
-        f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}",
-    )
+    about = f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}"
+    head(axes, title(metric).split(" (")[0], about)
+    axes.set_ylabel(label(metric))
     return ends
-
-
-def _head(axes: Axes, what: str, whence: str) -> None:
-    axes.set_title(what, loc="left", fontsize=12, pad=20)
-    axes.text(0, 1.02, whence, transform=axes.transAxes, fontsize=9, color=GREY)

@@ -1,4 +1,4 @@
-"""Grids of samples: what a number like FID 0.3 looks like."""
+"""Grids of samples."""
 
 from collections.abc import Mapping
 

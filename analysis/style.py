@@ -1,6 +1,7 @@
 """How every figure looks: one colour per method, few lines, the names beside the curves instead of in a legend."""
 
 import io
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -8,22 +9,24 @@ import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
-from matplotlib.transforms import Affine2D, Bbox
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.transforms import Affine2D, Bbox, ScaledTranslation
 
 from analysis.files import write_atomically
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 COLOURS = {"classifier-free": _PALETTE[0], "classifier": _PALETTE[3]}
 GREY = "#5f6368"
+DASHED = (0, (3, 2))  # a method's curve at the n of the held-out data
+REAL_LINE = {"color": GREY, "linestyle": (0, (7, 2.5, 1.2, 2.5)), "linewidth": 1.2}  # dash-dot: never taken for a dashed curve
+_SPARE = [_PALETTE[i] for i in (2, 4, 9, 1, 5)]  # ordered by distance from the two above
 _LINEAR = 0.15  # where the axis of w turns from linear to logarithmic
 
 
 def colour(method: str, among: Sequence[str]) -> str:
-    """The method's own colour; a method without one takes the next of the colour-blind-safe palette."""
-    others = [name for name in among if name not in COLOURS]
-    spare = [c for c in _PALETTE if c not in COLOURS.values()]
-    return COLOURS.get(method) or spare[others.index(method) % len(spare)]
+    """The method's own colour; any other name, say "bounded(radius=5)", takes the next of the colour-blind-safe palette."""
+    others = sorted({method, *among} - set(COLOURS))
+    return COLOURS.get(method) or _SPARE[others.index(method) % len(_SPARE)]
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
@@ -39,7 +42,7 @@ def panels(rows: int, columns: int, size: tuple[float, float], *, share_y: bool 
 
 
 def scale_w(axes: Axes, values: Iterable[float]) -> None:
-    """An axis of w with a tick at each w measured: asinh, which keeps 0, 0.1, 0.2 apart, reaches 4, and allows w < 0."""
+    """An x axis of guidance strength with a tick at each w measured; asinh keeps 0, 0.1 and 0.2 apart and allows w < 0."""
     values = sorted(set(values))
     axes.set_xscale("asinh", linear_width=_LINEAR)
     stretched = np.arcsinh(np.array([values[0], values[-1]]) / _LINEAR)
@@ -52,10 +55,43 @@ def scale_w(axes: Axes, values: Iterable[float]) -> None:
     axes.set_xlabel("guidance strength w")
 
 
-def scale_log(axes: Axes) -> None:
-    """A logarithmic y axis with plain numbers (0.3, not 3 x 10^-1)."""
+def head(axes: Axes, title: str, subtitle: str) -> None:
+    """A title flush left with a smaller grey line under it."""
+    axes.set_title(title, loc="left", fontsize=12, pad=20)
+    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=9, color=GREY)
+
+
+def error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, yerr: np.ndarray, shade: str, aside: float) -> None:
+    """Vertical bars with caps, `aside` points to the right of their x, so that the bars of two curves do not cover each other."""
+    moved = axes.transData + ScaledTranslation(aside / 72, 0, axes.figure.dpi_scale_trans)
+    axes.errorbar(x, y, yerr=yerr, fmt="none", ecolor=shade, elinewidth=1, capsize=2, transform=moved)
+    axes.update_datalim(np.column_stack([np.tile(x, 2), np.concatenate([y - yerr[0], y + yerr[1]])]))
+    axes.autoscale_view(scalex=False)
+
+
+def scale_shares(axes: Axes) -> None:
+    """A y axis of shares: round steps, each tick with as many decimals as the others (0.98, 0.99, 1.00), and none above 1."""
+    bottom, top = axes.get_ylim()
+    if top - bottom < 0.05:
+        bottom = math.floor(100 * bottom) / 100  # down to a tick, else two ticks may be all
+    axes.set_ylim(bottom, min(top, 1 + 0.04 * (1 - bottom)))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 10]))
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+
+
+def scale_log(axes: Axes, least: float = 4.0) -> None:
+    """A logarithmic y axis with plain numbers (0.3, not 3 x 10^-1), for what is drawn in these axes and those that share y.
+
+    It stays linear if the largest value is less than `least` times the smallest, or if a value is not positive.
+    """
+    family = axes.get_shared_y_axes().get_siblings(axes)
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for one in family for line in one.lines])
+    low, high = np.nanmin(values), np.nanmax(values)
+    if low <= 0 or high < least * low:
+        return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
 
@@ -82,7 +118,7 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
 
 
 def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each (x, y, text, colour) beside its point, on the side where it covers no other text and little line."""
+    """Write each (x, y, text, colour) beside its point, in data coordinates, where it covers no other text and little line."""
     axes.get_xlim(), axes.get_ylim()
     axes.figure.draw_without_rendering()
     to_points = axes.transData + Affine2D().scale(72 / axes.figure.dpi)
@@ -97,15 +133,9 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) ->
         chosen = clashes.index(min(clashes))
         taken.append(boxes[chosen])
         axes.annotate(
-            text,
-            (x, y),
-            xytext=offsets[chosen],
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=8.5,
-            color=shade,
-        )
+            text, (x, y), xytext=offsets[chosen], textcoords="offset points",
+            ha="center", va="center", fontsize=8.5, color=shade,
+        )  # fmt: skip
 
 
 def _along(corners: np.ndarray) -> np.ndarray:

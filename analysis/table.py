@@ -4,7 +4,6 @@ A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, met
 w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
 """
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +13,6 @@ from analysis.files import write_atomically
 COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric", "value")
 KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
 REAL = "real"
-STUDY_VARIABLE = "GUIDANCE_BENCH_STUDY"
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
@@ -53,31 +51,20 @@ def cells_of(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     return cells
 
 
+def cells_at(summary: pd.DataFrame, metric: str, sampler: str, steps: int) -> pd.DataFrame:
+    """`cells_of` one sampler with one number of steps, at every n, w ascending; ValueError saying what the summary holds."""
+    cells = cells_of(summary, metric)
+    cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)].sort_values("w")
+    if cells.empty:
+        raise ValueError(f"no cell has sampler {sampler!r} and {steps} steps: {what_is_held(summary)}")
+    return cells
+
+
 def what_is_held(summary: pd.DataFrame) -> str:
     """The sampler, steps and n of every cell, for an error message."""
     cells = summary[summary["method"] != REAL]
     held = sorted(set(zip(cells["sampler"], cells["steps"], cells["n"])))
     return "it holds " + (", ".join(f"{sampler} T = {steps} n = {n}" for sampler, steps, n in held) or "no cell at all")
-
-
-def find_study(start: str | Path = ".") -> Path:
-    """The folder of the study to show, holding `table.csv`: the one that GUIDANCE_BENCH_STUDY names, else the newest
-    `runs/digits*` in `start` or the nearest folder above it, else the full study whose results are committed with this package.
-
-    ValueError if the variable names a folder without a table, or if there is nothing at all.
-    """
-    if named := os.environ.get(STUDY_VARIABLE):
-        if not (Path(named) / "table.csv").is_file():
-            raise ValueError(f"{STUDY_VARIABLE} is {named}, which holds no table.csv: name the folder of a finished study")
-        return Path(named)
-    start = Path(start).resolve()
-    for folder in (start, *start.parents):
-        if found := list(folder.glob("runs/digits*/table.csv")):
-            return max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
-    committed = Path(__file__).parent / "results" / "digits-full-cpu"
-    if (committed / "table.csv").is_file():
-        return committed
-    raise ValueError(f"no study is found in or above {start}: run `make study`, or name a folder in {STUDY_VARIABLE}")
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-World = Annotated[str, typer.Argument(help="The world to study: digits.")]
+World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
 
@@ -24,20 +24,25 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes
 @app.command()
 def study(
     world: World,
-    full: Annotated[bool, typer.Option("--full", help="Three trainings and three sampling seeds; more samplers.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Three trainings and three sampling seeds, more samplers: hours on a CPU.")
+    ] = False,
+    redraw: Annotated[bool, typer.Option("--redraw", help="Make table, figures and report anew from finished runs.")] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Change a value, as in --set denoiser.fit.steps=500. Repeatable.")
     ] = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; default: one a core, or 1 on a GPU.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
+    ] = None,
     show: Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")] = False,
 ) -> None:
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
     from experiments.configs import STUDIES
     from experiments.device import resolve
     from experiments.pool import cores
-    from experiments.report import at_a_glance
+    from experiments.report import announce, at_a_glance
     from experiments.runs import Store
     from experiments.study import study as run_study
 
@@ -48,7 +53,13 @@ def study(
         typer.echo(config.model_dump_json(indent=1))
         return
     device = resolve(device)
-    folder = run_study(Store(runs), config, device, workers or cores(device))
+    workers = workers or cores(device)
+    typer.echo(announce(config, device, workers, runs))
+    try:
+        folder = run_study(Store(runs, device), config, workers, redraw)
+    except KeyboardInterrupt:
+        typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
     typer.echo(at_a_glance(folder, config))
     typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
 
@@ -82,9 +93,6 @@ def main() -> None:
     except Problem as problem:
         print(f"guidance-bench: {problem}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("guidance-bench: stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

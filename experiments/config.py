@@ -28,7 +28,7 @@ class Config(BaseModel):
         for setting in settings:
             path, equals, text = setting.partition("=")
             if not equals:
-                raise Problem(f"--set wants key=value, as in --set denoiser.steps=500, not {setting!r}")
+                raise Problem(f"--set wants key=value, as in --set denoiser.fit.steps=500, not {setting!r}")
             *folders, leaf = path.split(".")
             target = values
             for name in folders:
@@ -43,16 +43,20 @@ class Config(BaseModel):
 
 def explain(error: ValidationError) -> str:
     """Every complaint of pydantic's in one line: field, what is wrong, what was given."""
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'configuration'}: {item['msg']}, not {item['input']!r}" for item in error.errors()
-    )
+    return "; ".join(map(_complaint, error.errors()))
+
+
+def _complaint(item: dict) -> str:
+    message = item["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list, in JSON")
+    given = "" if isinstance(item["input"], (dict, BaseModel)) else f", not {item['input']!r}"
+    return f"{'.'.join(map(str, item['loc']))}: {message}{given}".removeprefix(": ")
 
 
 def _child(target: object, name: str, path: str) -> object:
     keys = list(target) if isinstance(target, dict) else []
     if name not in keys:
         near = difflib.get_close_matches(name, keys, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys) or 'none'}"
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys) or 'none (a list is set whole, in JSON)'}"
         raise Problem(f"unknown configuration key {path!r}: no {name!r}; {hint}")
     return target[name]
 
@@ -60,5 +64,5 @@ def _child(target: object, name: str, path: str) -> object:
 def _parse(text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text

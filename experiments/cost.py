@@ -1,6 +1,7 @@
 """The price of a block of work: network evaluations, seconds and peak memory."""
 
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,15 +24,16 @@ def meter(device: str, denoiser: nn.Module, classifier: nn.Module | None) -> Ite
     gpu = torch.device(device).type == "cuda"
     if gpu:
         torch.cuda.reset_peak_memory_stats(device)
+        stream = torch.cuda.current_stream(device)
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        start.record()
+        start.record(stream)
     else:
         reset_peak_resident()
         start = time.perf_counter()
     with count(denoiser, classifier) as nfe:
         yield price
     if gpu:
-        end.record()
+        end.record(stream)
         torch.cuda.synchronize(device)
         seconds, peak = start.elapsed_time(end) / 1e3, torch.cuda.max_memory_allocated(device)
     else:
@@ -51,4 +53,5 @@ def peak_resident() -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
     except (OSError, StopIteration):
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        unit = 1 if sys.platform == "darwin" else 1024
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,8 +9,8 @@ def resolve(name: str) -> str:
     """`auto` made into cuda or cpu; any other name checked. Problem if there is no such device here."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=torch.device(name))
-    except (RuntimeError, AssertionError) as error:
-        raise Problem(f"there is no device {name!r} here ({str(error).splitlines()[0]}): use --device cpu") from error
+    gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+    known = ["cpu", *(["cuda", *gpus] if gpus else [])]
+    if name not in known:
+        raise Problem(f"there is no device {name!r} here: --device takes auto or one of {', '.join(known)}")
     return name

@@ -30,7 +30,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def disk_problems(path: Path) -> Iterator[None]:
-    """Turns a full disk or a folder that cannot be written into a Problem that names it."""
+    """Turns whatever a file system refuses, a full disk first of all, into a Problem that names the place."""
     try:
         yield
     except OSError as error:
@@ -38,6 +38,4 @@ def disk_problems(path: Path) -> Iterator[None]:
             free = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
             reason = f"no room to write {path} ({free / 2**20:.0f} MiB free): make room, then run the same command"
             raise Problem(f"{reason} again; finished runs are kept") from error
-        if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR}:
-            raise Problem(f"cannot write {error.filename or path}: {error.strerror}; choose another --runs") from error
-        raise
+        raise Problem(f"cannot use {error.filename or path}: {error.strerror or error}; choose another --runs") from error

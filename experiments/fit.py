@@ -5,8 +5,10 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -17,21 +19,22 @@ from experiments.config import Config
 from experiments.files import sha256
 from experiments.pool import place
 from experiments.problems import Problem
-from guidance.seeding import generator
+from guidance.seeding import INDICES, SEEDS, generator
 
 KEEP = 2  # checkpoints
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 
 
 class FitConfig(Config):
     """How a network is fitted: AdamW, linear warm-up, cosine decay to zero, gradient norm at most 1, EMA of weights."""
 
-    steps: int
-    batch: int = 128
-    lr: float = 1e-3
-    warmup: int = 100
-    weight_decay: float = 0.01
-    ema: float = 0.999
-    checkpoint_every: int = 500
+    steps: Annotated[int, Field(ge=1, le=INDICES)]
+    batch: Annotated[int, Field(ge=2)] = 128
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    warmup: Annotated[int, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
 
 
 def fit(
@@ -54,11 +57,15 @@ def fit(
     ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
     first, losses = resume(partial, network, optimiser, ema)
     network.train()
-    with torch.random.fork_rng(), progress(title, config.steps, first) as bar:
+    gpus = [p.device for p in network.parameters() if p.is_cuda][:1]
+    with torch.random.fork_rng(gpus), progress(title, config.steps, first) as bar:
         for step in range(first, config.steps):
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * learning_rate_factor(step, config)
-            torch.manual_seed(generator(seed, step).initial_seed())  # for layers that drop at random
+            with_dropout = generator(seed, step).initial_seed()  # layers that drop at random know no generator
+            torch.default_generator.manual_seed(with_dropout)
+            if gpus:
+                torch.cuda.manual_seed(with_dropout)
             value = loss(generator(seed, step)).mean()
             optimiser.zero_grad()
             value.backward()
@@ -76,6 +83,8 @@ def fit(
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
             if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
                 checkpoint(partial, step + 1, network, optimiser, ema, losses)
+    if not all(value.isfinite().all() for value in ema.values()):
+        raise Problem(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
     return ema, losses
 
 

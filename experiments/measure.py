@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.measures import measure_in_parts
+from analysis.measures import Reference, Samples, measure_in_parts
 from experiments.config import Config
 from experiments.data import WORLDS, from_uint8, to_uint8
 from experiments.networks import ClassifierConfig, EvaluatorConfig, load
@@ -41,43 +41,28 @@ def measure(store: Store, config: MeasureConfig, device: str) -> Path:
             images, label = to_uint8(world.held_out.x), world.held_out.label.numpy()
         else:
             images, label = load_samples(store.root / config.samples)
-        evaluator, _ = judge(store.root / config.evaluator, device)
-        x = from_uint8(images)
-        features, logits = evaluate(evaluator, x, device)
-        values = {
-            f"{size}": measure_in_parts(
-                size,
-                images=x.numpy(),
-                label=label,
-                features=features,
-                logits=logits,
-                reference_images=real_images(config.world).numpy(),
-                reference_features=reference(store.root / config.evaluator, config.world, device),
-                guide_logits=guide_logits(store.root / config.classifier, x, device) if config.classifier else None,
-                suffix=config.world,
-            )
-            for size in config.sizes
-        }
+        x, evaluator = from_uint8(images), store.root / config.evaluator
+        features, logits = evaluate(judge(evaluator, device), x, device)
+        guide = guide_logits(store.root / config.classifier, x, device) if config.classifier else None
+        samples = Samples(images=x.numpy(), label=label, features=features, logits=logits, guide_logits=guide)
+        real = reference(evaluator, config.world, device)
+        values = {f"{size}": measure_in_parts(size, samples, real, config.world) for size in config.sizes}
         write_json(folder / "metrics.json", values)
 
     return store.make("measure", config, build, [store.root / name for name in runs if name])
 
 
 @lru_cache(maxsize=1)
-def judge(path: Path, device: str) -> tuple[torch.nn.Module, Config]:
+def judge(path: Path, device: str) -> torch.nn.Module:
     """The evaluator of a run."""
-    return load(path, EvaluatorConfig, device)
+    return load(path, EvaluatorConfig, device)[0]
 
 
 @lru_cache(maxsize=1)
-def reference(evaluator: Path, world: str, device: str) -> np.ndarray:
-    """The evaluator's features of the training images."""
-    return evaluate(judge(evaluator, device)[0], real_images(world), device)[0]
-
-
-def real_images(world: str) -> Tensor:
-    """The training images, which went through bytes as the samples do."""
-    return from_uint8(to_uint8(WORLDS[world]().train.x))
+def reference(evaluator: Path, world: str, device: str) -> Reference:
+    """The training images, which go through bytes as the samples do, and the evaluator's features of them."""
+    x = from_uint8(to_uint8(WORLDS[world]().train.x))
+    return Reference(images=x.numpy(), features=evaluate(judge(evaluator, device), x, device)[0])
 
 
 @torch.inference_mode()
@@ -85,7 +70,7 @@ def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.nda
     """Features and logits of images in [-1, 1], in float64."""
     parts = [evaluator.features(part.to(device)) for part in x.split(500)]
     features = torch.cat(parts)
-    return features.double().cpu().numpy(), evaluator.head(features).double().cpu().numpy()
+    return features.cpu().double().numpy(), evaluator.head(features).cpu().double().numpy()
 
 
 @torch.inference_mode()
@@ -93,4 +78,4 @@ def guide_logits(classifier: Path, x: Tensor, device: str) -> np.ndarray:
     """The guiding classifier's logits of clean images: at the highest lambda it was trained on."""
     network, config = load(classifier, ClassifierConfig, device)
     logits = [network(p.to(device), torch.full((len(p),), config.logsnr.max, device=device)) for p in x.split(500)]
-    return torch.cat(logits).double().cpu().numpy()
+    return torch.cat(logits).cpu().double().numpy()

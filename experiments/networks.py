@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 from pydantic import Field
@@ -14,9 +14,10 @@ from classifiers.evaluator import Evaluator
 from classifiers.noise_aware import NoiseAware
 from experiments.config import Config
 from experiments.data import WORLDS, World
-from experiments.fit import FitConfig
+from experiments.fit import FitConfig, Seed
+from experiments.problems import Problem
 from experiments.runs import check, read_json
-from guidance import EpsDenoiser
+from guidance import CosineLogSNR, EpsDenoiser
 from guidance.backbones.unet import UNet
 
 
@@ -25,37 +26,30 @@ def seeded(build: Callable) -> Callable:
 
     @wraps(build)
     def building(self, world: World) -> nn.Module:
-        with torch.random.fork_rng():
-            torch.manual_seed(self.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
             return build(self, world)
 
     return building
 
 
-class LogSNRConfig(Config):
-    """The ends of the truncated cosine density of lambda (-20 and 20 in the paper)."""
-
-    min: float = -20.0
-    max: float = 20.0
-
-
 class UNetConfig(Config):
     """The arguments of guidance.backbones.unet.UNet."""
 
-    width: int = 24
-    multipliers: tuple[int, ...] = (1, 2)
-    blocks: int = 1
+    width: Annotated[int, Field(ge=1)] = 24
+    multipliers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2)
+    blocks: Annotated[int, Field(ge=1)] = 1
     attention: tuple[int, ...] = (1,)
-    dropout: float = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
 class DenoiserConfig(Config):
     """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training."""
 
     world: str = "digits"
-    seed: int = 0
+    seed: Seed = 0
     p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    logsnr: LogSNRConfig = LogSNRConfig()
+    logsnr: CosineLogSNR = CosineLogSNR()
     network: UNetConfig = UNetConfig()
     fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
 
@@ -68,10 +62,10 @@ class ClassifierConfig(Config):
     """The noise-aware classifier: any timm classification model; size is the side that images are enlarged to."""
 
     world: str = "digits"
-    seed: int = 0
+    seed: Seed = 0
     arch: str = "test_resnet"
-    size: int = 16
-    logsnr: LogSNRConfig = LogSNRConfig()
+    size: Annotated[int, Field(ge=1)] = 16
+    logsnr: CosineLogSNR = CosineLogSNR()
     fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
 
     @seeded
@@ -87,15 +81,43 @@ class EvaluatorConfig(Config):
     """
 
     world: str = "digits"
-    seed: int = 900
+    seed: Seed = 900
     arch: str = "test_byobnet"
-    size: int = 16
+    size: Annotated[int, Field(ge=1)] = 16
     augment: bool = True
     fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
 
     @seeded
     def build(self, world: World) -> nn.Module:
         return Evaluator(self.arch, world.train.x.shape[1], world.classes, self.size)
+
+
+class Trained(NamedTuple):
+    """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like."""
+
+    model: EpsDenoiser
+    classifier: nn.Module
+    schedule: CosineLogSNR
+    shape: tuple[int, ...]
+    classes: int
+
+
+def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> Trained:
+    """The denoiser and the classifier of a finished study, of its first training seed or of `seed`.
+
+    Problem if there is no such study or seed, or if a file is missing or altered.
+    """
+    names = read_json(Path(study) / "provenance.json")["parents"]
+    found = {kind: [Path(study).parent / name for name in names if name.startswith(kind)] for kind in ("denoiser", "classifier")}
+    seeds = {read_json(path / "config.json")["seed"]: path for path in found["denoiser"]}
+    seed = min(seeds) if seed is None else seed
+    if seed not in seeds:
+        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds)))}")
+    network, config = load(seeds[seed], DenoiserConfig, device)
+    guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
+    world = WORLDS[config.world]()
+    model = EpsDenoiser(network, world.classes, rows=250)
+    return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr, tuple(world.train.x.shape[1:]), world.classes)
 
 
 def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module, Config]:
@@ -105,9 +127,3 @@ def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module,
     network = config.build(WORLDS[config.world]())
     network.load_state_dict(load_file(path / "model.safetensors"))
     return network.to(device).eval().requires_grad_(False), config
-
-
-def load_denoiser(path: Path, device: str = "cpu", rows: int | None = 250) -> EpsDenoiser:
-    """The trained diffusion model of the run `path`, ready to be guided and sampled from."""
-    network, config = load(path, DenoiserConfig, device)
-    return EpsDenoiser(network, WORLDS[config.world]().classes, rows)

@@ -12,23 +12,23 @@ import torch
 PACKAGES = ("guidance-bench", "torch", "timm", "torch-fidelity", "numpy", "scikit-learn")
 
 
-def provenance(parents: list[str]) -> dict:
+def provenance(parents: list[str], device: str) -> dict:
     """A JSON-able record of the circumstances of a run; `parents` are the names of the runs it read."""
     return {
         "parents": sorted(parents),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
-        "device": device_name(),
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "revision": revision(),
     }
 
 
-def device_name() -> str:
-    """The GPU's name if there is one, else the processor's."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def device_name(device: str) -> str:
+    """The name of the GPU that `device` is, or else of the processor."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))

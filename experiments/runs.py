@@ -21,10 +21,10 @@ SCHEMA = 1  # of the run folder; a reader refuses a newer one
 
 
 class Store:
-    """A folder of runs, safe to share between processes of one machine."""
+    """A folder of runs, safe to share between processes of one machine; `device` is where new runs are made."""
 
-    def __init__(self, root: Path):
-        self.root = root
+    def __init__(self, root: Path, device: str = "cpu"):
+        self.root, self.device = root, device
 
     def path(self, kind: str, config: Config) -> Path:
         """Where the run of this configuration is, or would be."""
@@ -46,14 +46,15 @@ class Store:
             if not mine:
                 return None
             if path.exists():
-                check(path, deep=False)
+                check(path)
+                shutil.rmtree(self.partial(path), ignore_errors=True)
                 return path
             scratch = self.root / ".scratch" / path.name
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(parents=True)
             try:
                 build(scratch)
-                seal(scratch, config, parents)
+                seal(scratch, config, provenance([parent.name for parent in parents], self.device))
                 os.rename(scratch, path)
                 sync(self.root)
             finally:
@@ -82,16 +83,18 @@ def write_json(path: Path, value: object) -> None:
 
 def read_json(path: Path) -> dict:
     """The JSON of a file. Problem if it is missing or broken."""
+    if not path.parent.exists():
+        raise Problem(f"there is no run {path.parent}")
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise Problem(f"{path} cannot be read ({error}): delete {path.parent} and run again") from error
 
 
-def seal(folder: Path, config: Config, parents: list[Path]) -> None:
+def seal(folder: Path, config: Config, circumstances: dict) -> None:
     """Adds config, provenance and the manifest of every file's sha256, and flushes all to the disk."""
     write_json(folder / "config.json", config.model_dump(mode="json"))
-    write_json(folder / "provenance.json", provenance([parent.name for parent in parents]))
+    write_json(folder / "provenance.json", circumstances)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     hashes = {str(file.relative_to(folder)): sha256(file) for file in files}
     write_json(folder / "manifest.json", {"schema": SCHEMA, "sha256": hashes})
@@ -99,23 +102,27 @@ def seal(folder: Path, config: Config, parents: list[Path]) -> None:
         sync(path)
 
 
-def check(path: Path, deep: bool = True) -> dict[str, str]:
-    """The manifest of a run; if `deep`, after every file was found to be what it was when it was written.
+def check(path: Path) -> dict[str, str]:
+    """The manifest of a run, after every file was found to be what it was when it was written.
 
     Problem where a file is missing or altered, or the run was written by a newer version.
     """
-    manifest = read_json(path / "manifest.json")
-    if manifest.get("schema", 0) > SCHEMA:
-        raise Problem(
-            f"{path} was written by a newer version of guidance-bench (run schema {manifest['schema']}, this one reads "
-            f"up to {SCHEMA}): upgrade guidance-bench, or choose another folder with --runs"
-        )
-    for name, expected in manifest["sha256"].items():
+    match read_json(path / "manifest.json"):
+        case {"schema": int(schema)} if schema > SCHEMA:
+            raise Problem(
+                f"{path} was written by a newer version of guidance-bench (run schema {schema}, this one reads up to {SCHEMA}): "
+                f"upgrade guidance-bench, or choose another folder with --runs"
+            )
+        case {"schema": int(), "sha256": dict(hashes)}:
+            pass
+        case _:
+            raise Problem(f"{path / 'manifest.json'} is no manifest: delete the folder {path} and run again")
+    for name, expected in hashes.items():
         if not (path / name).exists():
             raise Problem(f"{path / name} is missing: delete the folder {path} and run again to make it anew")
-        if deep and sha256(path / name) != expected:
+        if sha256(path / name) != expected:
             raise Problem(
                 f"{path / name} is truncated or altered (its sha256 is not the one recorded): delete the folder {path} "
                 f"and run again to make it anew"
             )
-    return manifest["sha256"]
+    return hashes

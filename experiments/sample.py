@@ -1,28 +1,65 @@
 """One cell of a study: one method at one w, one sampler, one seed."""
 
+import dataclasses
 import hashlib
+from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from experiments.config import Config
 from experiments.cost import meter
 from experiments.data import WORLDS, to_uint8
+from experiments.fit import Seed
 from experiments.networks import ClassifierConfig, DenoiserConfig, load
 from experiments.problems import Problem
 from experiments.runs import Store, check, write_json
-from guidance import METHODS, SAMPLERS, Clipped, CosineLogSNR, EpsDenoiser, SampleNoise
+from guidance import METHODS, SAMPLERS, Clipped, EpsDenoiser
+from guidance import sample as draw
+from guidance.seeding import INDICES
 
 
 class MethodConfig(Config):
-    """A method of the registry and its strength, w = 0 the conditional model."""
+    """A method of the registry, its strength (w = 0 is the conditional model) and the rest of its hyper-parameters.
+
+    options: by name; those left out are the method's defaults, and are written out, so that they are part of the address.
+    """
 
     name: str
     w: float
+    options: dict[str, float | bool | str] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def written_out(cls, values: dict) -> dict:
+        known = METHODS.get(values.get("name"))
+        if known is None:
+            raise ValueError(f"there is no method {values.get('name')!r}; known: {', '.join(METHODS)}")
+        defaults = {field.name: field.default for field in dataclasses.fields(known) if field.name != "w"}
+        options = values.get("options", {})
+        if strange := sorted(set(options) - set(defaults)):
+            raise ValueError(f"{values['name']} has no option {strange[0]!r}; it has {', '.join(defaults) or 'none but w'}")
+        return {**values, "options": defaults | options}
+
+    @model_serializer(mode="wrap")
+    def without_empty_options(self, dump) -> dict:
+        return {key: value for key, value in dump(self).items() if key != "options" or value}
+
+    @property
+    def label(self) -> str:
+        """The name, and the options that are not the defaults: `bounded(radius=5)`."""
+        defaults = MethodConfig(name=self.name, w=self.w).options
+        changed = [f"{key}={value}" for key, value in self.options.items() if value != defaults[key]]
+        return self.name + (f"({', '.join(changed)})" if changed else "")
+
+    def build(self) -> Callable:
+        """The method itself."""
+        return METHODS[self.name](w=self.w, **self.options)
 
 
 class SamplerConfig(Config):
@@ -55,8 +92,8 @@ class SampleConfig(Config):
     classifier: str | None
     method: MethodConfig
     sampler: SamplerConfig
-    seed: int
-    n: Annotated[int, Field(ge=1)]
+    seed: Seed
+    n: Annotated[int, Field(ge=1, le=INDICES)]
     clip: bool = True
     batch: Annotated[int, Field(ge=1)] = 500
     rows: Annotated[int, Field(ge=1)] | None = 250
@@ -64,7 +101,7 @@ class SampleConfig(Config):
 
 def title(config: SampleConfig) -> str:
     """What a progress bar calls this cell."""
-    return f"{config.method.name} w={config.method.w:g} {config.sampler.name} T={config.sampler.steps}"
+    return f"{config.method.label} w={config.method.w:g} {config.sampler.name} T={config.sampler.steps}"
 
 
 def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -> Path | None:
@@ -76,23 +113,19 @@ def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -
         network, trained = load(store.root / config.denoiser, DenoiserConfig, device)
         classifier = load(store.root / config.classifier, ClassifierConfig, device)[0] if config.classifier else None
         roles = {"model": EpsDenoiser(network, world.classes, config.rows), "classifier": classifier}
-        method = METHODS[config.method.name](w=config.method.w)
-        schedule = CosineLogSNR(trained.logsnr.min, trained.logsnr.max)
-        shape = world.train.x.shape[1:]
+        method, sampler = config.method.build(), config.sampler.bind()
 
-        def trajectory(indices: range, steps: int) -> torch.Tensor:
+        def part(first: int, end: int, steps: int) -> torch.Tensor:
             guided = method(**{role: roles[role] for role in method.roles})
             guided = Clipped(guided) if config.clip else guided
-            noise = SampleNoise(config.seed, indices, shape, device)
+            indices, shape = range(first, end), world.train.x.shape[1:]
             label = torch.tensor(indices, device=device) % world.classes
-            return config.sampler.bind()(guided, noise(), schedule.grid(steps), label, noise)
+            return draw(guided, sampler, trained.logsnr.grid(steps), label, shape, config.seed, indices)
 
-        with torch.inference_mode(False), torch.no_grad():
-            trajectory(range(min(32, config.n)), 2)  # warms the libraries up, outside the meter
-            with meter(device, network, classifier) as price:
-                starts = range(0, config.n, config.batch)
-                parts = [trajectory(range(i, min(i + config.batch, config.n)), config.sampler.steps) for i in starts]
-                x = torch.cat(parts).cpu()
+        part(0, min(32, config.n), steps=2)  # warms the libraries up, outside the meter
+        with meter(device, network, classifier) as price:
+            ends = [min(first + config.batch, config.n) for first in range(0, config.n, config.batch)]
+            x = torch.cat([part(first, end, config.sampler.steps) for first, end in pairwise([0, *ends])]).cpu()
         if not x.isfinite().all():
             bad = int((~x.isfinite().flatten(1).all(1)).sum())
             raise Problem(f"{title(config)}: {bad} of {config.n} samples are not finite: lower w, or set clip=true")

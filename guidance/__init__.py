@@ -6,6 +6,7 @@ from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.methods import METHODS
 from guidance.mixture import Mixture
 from guidance.samplers import SAMPLERS
+from guidance.sampling import sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import SampleNoise
 
@@ -24,4 +25,5 @@ __all__ = [
     "alpha_sigma",
     "branches",
     "count",
+    "sample",
 ]

@@ -36,7 +36,12 @@ class EpsDenoiser:
         return self.branches(z, logsnr, [label])[0]
 
     def branches(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], labels: Sequence[Label]) -> list[Prediction]:
-        """One prediction per entry of `labels`, all through the network together, `rows` at a time."""
+        """One prediction per entry of `labels`, all through the network together, `rows` at a time.
+
+        ValueError unless logsnr and every label that is not None have one entry for each row of z.
+        """
+        if any(len(each) != len(z) for each in (logsnr, *(entry for entry in labels if entry is not None))):
+            raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         null = torch.full_like(logsnr, self.num_classes, dtype=torch.long)
         label = torch.cat([null if entry is None else entry for entry in labels])
         inputs = z.repeat(len(labels), *(1,) * (z.ndim - 1)), logsnr.repeat(len(labels)), label
@@ -46,7 +51,12 @@ class EpsDenoiser:
 
 
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Tensor | None]) -> list[Prediction]:
-    """The predictions of one denoiser for several labels: together where it can, else one by one."""
+    """The predictions of one denoiser for several labels: together where it can, else one by one.
+
+    TypeError for a bare network, which is no Denoiser.
+    """
+    if isinstance(denoiser, nn.Module):
+        raise TypeError("a network is no Denoiser: wrap it, as in EpsDenoiser(network, num_classes)")
     together = getattr(denoiser, "branches", None)
     return together(z, logsnr, labels) if together else [denoiser(z, logsnr, label) for label in labels]
 

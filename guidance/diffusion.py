@@ -5,7 +5,6 @@ z = alpha x + sigma eps,   alpha^2 = sigmoid(lambda),   sigma^2 = sigmoid(-lambd
 
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,7 +12,7 @@ from torch import Tensor
 class Prediction(NamedTuple):
     """What is believed of z = alpha x + sigma eps: the clean data and the noise, shapes as z.
 
-    Both are kept, so that no sampler has to divide by an alpha or a sigma near zero.
+    Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x.
     """
 
     x: Float[Tensor, "b *shape"]
@@ -44,10 +43,3 @@ def from_x(z: Float[Tensor, "b *shape"], x: Float[Tensor, "b *shape"], logsnr: F
     """The prediction whose clean data is `x`: eps = (z - alpha x) / sigma."""
     alpha, sigma = alpha_sigma(logsnr, z)
     return Prediction(x, (z - alpha * x) / sigma)
-
-
-def require_finite(name: str, value: float) -> float:
-    """`value`, if it is a finite number. ValueError naming the argument otherwise."""
-    if not torch.tensor(float(value)).isfinite():
-        raise ValueError(f"{name} must be a finite number, not {value}")
-    return value

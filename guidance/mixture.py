@@ -48,7 +48,7 @@ class Mixture:
         eps = torch.einsum("bke,kde->bkd", sigma / spread * offset, self.bases)
         return self.log_weights - quadratic / 2, x, eps
 
-    def __call__(self, z: Float[Tensor, "b d"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"] | None):
+    def __call__(self, z: Float[Tensor, "b d"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"] | None) -> Prediction:
         """E[x | z, label] and E[eps | z, label] as a Prediction; of the whole mixture if label is None."""
         log_joint, x, eps = self._components(z, logsnr)
         posterior = self._within(log_joint, label).softmax(-1)[..., None]
@@ -72,7 +72,7 @@ class Mixture:
         return torch.stack([self.log_weights[self.labels == c].logsumexp(0) for c in range(self.classes)])
 
     def sample(self, label: Int[Tensor, " b"], generator: torch.Generator) -> Float[Tensor, "b d"]:
-        """Clean draws x ~ p(x | label)."""
+        """Clean draws x ~ p(x | label), on the CPU; `generator` is a CPU generator."""
         weights = self._within(self.log_weights.expand(len(label), -1), label).softmax(-1)
         chosen = weights.multinomial(1, generator=generator)[:, 0]
         noise = torch.randn(self.means[chosen].shape, generator=generator, dtype=self.means.dtype)

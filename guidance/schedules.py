@@ -7,21 +7,23 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+FARTHEST = 60.0  # beyond it alpha or sigma leaves float32
+
 
 @dataclass(frozen=True)
 class CosineLogSNR:
     """The paper's truncated cosine density: lambda = -2 log tan(a u + b), u uniform on [0, 1].
 
     b = arctan(exp(-max / 2)), a = arctan(exp(-min / 2)) - b: u = 0 is `max` (clean), u = 1 is `min` (noise).
-    Ho & Salimans, arXiv 2207.12598, section 3.1. Raises ValueError unless min < max are finite.
+    Ho & Salimans, arXiv 2207.12598, section 2. Raises ValueError unless -60 <= min < max <= 60.
     """
 
     min: float = -20.0
     max: float = 20.0
 
     def __post_init__(self):
-        if not (math.isfinite(self.min) and math.isfinite(self.max) and self.min < self.max):
-            raise ValueError(f"logsnr range must be finite with min < max, not [{self.min}, {self.max}]")
+        if not -FARTHEST <= self.min < self.max <= FARTHEST:
+            raise ValueError(f"logsnr needs min < max within [-{FARTHEST}, {FARTHEST}], not [{self.min}, {self.max}]")
 
     def __call__(self, u: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """lambda at the quantiles `u` in [0, 1]; the arithmetic is float64, the result has u's dtype."""

@@ -41,20 +41,6 @@ def test_the_method_of_the_readme_obeys_the_laws():
         laws.exact_guidance_is_the_tilted_score(partial(method, radius=0.1))  # bent, and so not the tilted score
 
 
-def test_the_cell_of_the_readme_samples_threes(tmp_path, monkeypatch):
-    from experiments.networks import DenoiserConfig
-    from experiments.runs import Store
-    from experiments.train import train_denoiser
-
-    monkeypatch.chdir(tmp_path)
-    quick = DenoiserConfig().override(["fit.steps=2", "network.width=8"])
-    train_denoiser(Store(tmp_path / "runs"), quick, "cpu")
-    (code,) = [block for block in blocks("python") if "load_denoiser" in block]
-    names: dict = {}
-    exec(code, names)
-    assert names["x"].shape == (16, 1, 8, 8) and names["x"].abs().max() <= 1
-
-
 def test_the_table_of_the_readme_is_that_of_the_committed_results():
     from analysis.headline import headline, markdown
     from analysis.table import read_table, summarise

@@ -92,6 +92,8 @@ class UNet(nn.Module):
     ):
         super().__init__()
         widths = [width * m for m in multipliers]
+        if not set(attention) <= set(range(len(widths))):
+            raise ValueError(f"attention names the levels {list(attention)}; there are 0 to {len(widths) - 1}")
         self.divisor = 2 ** (len(widths) - 1)
         self.condition = Condition(4 * width, num_classes)
 

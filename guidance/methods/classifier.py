@@ -1,6 +1,6 @@
 """Classifier guidance as a shift of eps. Dhariwal & Nichol, 2021, arXiv 2105.05233, Algorithm 2.
 
-eps~ = eps(z, c) - w sigma grad_z log p(c | z)      (eq. 5 of Ho & Salimans, arXiv 2207.12598)
+eps~ = eps(z, c) - w sigma grad_z log p(c | z)      (Ho & Salimans, arXiv 2207.12598, section 3.1)
 """
 
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.diffusion import alpha_sigma, from_eps, require_finite
+from guidance.diffusion import alpha_sigma, from_eps
+from guidance.methods.strength import require_finite
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
 
@@ -22,8 +23,8 @@ def log_prob_gradient(
     classifier: Classifier, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
 ) -> Float[Tensor, "b *shape"]:
     """grad_z log p(label | z) per sample: rows of a batch do not meet in a classifier, so one backward serves all."""
-    with torch.enable_grad():
-        z = z.detach().requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():
+        z, logsnr, label = z.clone().detach().requires_grad_(), logsnr.clone(), label.clone()  # inference tensors too
         log_prob = classifier(z, logsnr).log_softmax(-1).gather(-1, label[:, None])
         return torch.autograd.grad(log_prob.sum(), z)[0]
 
@@ -40,9 +41,10 @@ class ClassifierGuidance:
     roles: ClassVar[tuple[str, ...]] = ("model", "classifier")
 
     def __post_init__(self):
-        require_finite("w", self.w)
+        require_finite(self.w)
 
     def __call__(self, model: Denoiser, classifier: Classifier) -> Denoiser:
+        """The guided denoiser of `model`; `classifier(z, logsnr)` gives logits (b, classes) of the noisy z."""
         if self.w == 0:
             return model
 

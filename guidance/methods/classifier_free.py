@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.diffusion import Prediction, require_finite
+from guidance.diffusion import Prediction
+from guidance.methods.strength import require_finite
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,10 @@ class ClassifierFree:
     roles: ClassVar[tuple[str, ...]] = ("model",)
 
     def __post_init__(self):
-        require_finite("w", self.w)
+        require_finite(self.w)
 
     def __call__(self, model: Denoiser) -> Denoiser:
+        """The guided denoiser of `model`, which is asked for its conditional and its null prediction together."""
         if self.w == 0:
             return model
 

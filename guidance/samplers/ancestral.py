@@ -1,4 +1,4 @@
-"""The ancestral sampler in log-SNR: Ho & Salimans, arXiv 2207.12598, Algorithm 2 and eqs. 3-4.
+"""The ancestral sampler in log-SNR: Ho & Salimans, arXiv 2207.12598, Algorithm 2 and eqs. 3 and 4.
 
 z' ~ N( e^(l - l') (alpha'/alpha) z + (1 - e^(l - l')) alpha' x,  (s~^2)^(1 - v) (s^2)^v ),   l < l'
 with s~^2 = (1 - e^(l - l')) sigma'^2 and s^2 = (1 - e^(l - l')) sigma^2.
@@ -33,9 +33,11 @@ def ancestral(
     noise: Callable[[], Tensor],
     v: float = 0.3,
 ) -> Float[Tensor, "b *shape"]:
-    """x from z at logsnrs[0], one denoiser call a level; the last call's x is the sample, with no noise added.
+    """x (b, *shape) from z ~ N(0, I) at logsnrs[0], one denoiser call a level; the last call's x is the sample.
 
+    logsnrs: increasing, from noise to data; noise: returns fresh N(0, I) shaped as z, once a step.
     v: interpolates the variance in log space, 0: that of q(z'|z, x), 1: that of q(z|z') (0.3 at 64x64 in the paper).
+    Raises ValueError for a grid that does not increase or a v outside [0, 1].
     """
     if not 0 <= v <= 1:
         raise ValueError(f"v must lie in [0, 1], not {v}")

@@ -1,4 +1,4 @@
-"""The deterministic DDIM sampler (Song, Meng & Ermon, arXiv 2010.02502, eq. 12 with eta = 0), in log-SNR.
+"""The deterministic DDIM sampler (Song, Meng & Ermon, arXiv 2010.02502, eq. 12 with sigma = 0), in log-SNR.
 
 z' = alpha' x + sigma' eps
 """
@@ -20,7 +20,10 @@ def ddim(
     label: Label,
     noise: Callable[[], Tensor],
 ) -> Float[Tensor, "b *shape"]:
-    """x from z at logsnrs[0], one denoiser call a level; the last call's x is the sample. `noise` is never drawn."""
+    """x (b, *shape) from z ~ N(0, I) at logsnrs[0], one denoiser call a level; the last call's x is the sample.
+
+    logsnrs: increasing, from noise to data, else ValueError; noise: never drawn, there for the common signature.
+    """
     first, *rest = levels(logsnrs)
     belief = denoiser(z, at(first, z), label)
     for logsnr in rest:

@@ -1,11 +1,11 @@
-"""The smallest mean, and the paired test which says whether it is more than the luck of many candidates."""
+"""The smallest mean, and its paired difference from w = 0."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis.best import best, best_against_plain
+from analysis.best import COMPARED, best, best_against_plain
 from analysis.table import COLUMNS, summarise
 
 
@@ -32,37 +32,47 @@ def test_the_minimum_is_the_one_that_was_put_there():
 
 def test_pairs_cancel_what_the_runs_share():
     """Between runs FID moves by 1, within pairs by 0.01: unpaired, nothing could be seen."""
-    found = best_against_plain(curve([-0.02, -0.01, -0.03] * 3)).iloc[0]
-    assert found["difference"] == pytest.approx(-0.02) and found["sd"] == pytest.approx(np.std([2, 1, 3] * 3, ddof=1) / 100)
-    assert (found["w"], found["pairs"], found["lower"]) == (0.1, 9, 9)
-    assert found["p"] == pytest.approx(2 / 2**9) and found["differs"]
+    found = best_against_plain(curve([-0.02, -0.01, -0.03] * 3), "fid_digits").iloc[0]
+    assert found["difference"] == pytest.approx(-0.02) and found["sd"] == pytest.approx(0, abs=1e-12)
+    assert (found["w"], found["trainings"], found["lower"], found["runs"], found["runs_lower"]) == (0.1, 3, 3, 9, 9)
 
 
-def test_every_candidate_makes_a_lucky_minimum_likelier():
-    differences = [-0.02] * 8
-    alone = best_against_plain(curve(differences))
-    among_ten = best_against_plain(curve(differences, tuple(0.1 * np.arange(1, 11))))
-    assert alone["p"].item() == pytest.approx(2 / 2**8) and alone["differs"].item()
-    assert among_ten["p"].item() == pytest.approx(20 / 2**8) and not among_ten["differs"].item()
+def test_runs_of_one_training_are_averaged_before_the_spread_is_taken():
+    """Three trainings that differ by -0.1, -0.2 and -0.3, each in three runs: the sd is that of three numbers, not of nine."""
+    found = best_against_plain(curve([-0.1] * 3 + [-0.2] * 3 + [-0.3] * 3), "fid_digits").iloc[0]
+    assert found["difference"] == pytest.approx(-0.2) and found["sd"] == pytest.approx(0.1)
 
 
-def test_mixed_signs_do_not_differ():
-    found = best_against_plain(curve([-0.5, 0.1, -0.2, 0.1, -0.3, 0.1])).iloc[0]
-    assert found["lower"] == 3 and found["p"] == 1 and not found["differs"]
+def test_mixed_signs_are_counted():
+    found = best_against_plain(curve([-0.5, 0.1, -0.2, 0.1, -0.3, 0.1]), "fid_digits").iloc[0]
+    assert (found["lower"], found["trainings"], found["runs_lower"], found["runs"]) == (2, 2, 3, 6)
 
 
 def test_w_zero_does_not_differ_from_itself():
-    found = best_against_plain(curve([0.5] * 9)).iloc[0]
-    assert (found["w"], found["difference"], found["lower"], found["p"]) == (0, 0, 0, 1) and not found["differs"]
+    found = best_against_plain(curve([0.5] * 9), "fid_digits").iloc[0]
+    assert (found["w"], found["difference"], found["lower"], found["runs_lower"]) == (0, 0, 0, 0)
 
 
 def test_a_run_without_its_partner_is_left_out():
     table = curve([-0.02] * 9)
     lonely = table.drop(table[(table["train_seed"] == 2) & (table["seed"] == 1) & (table["w"] == 0)].index)
-    assert best_against_plain(lonely)["pairs"].item() == 8
+    assert best_against_plain(lonely, "fid_digits")["runs"].item() == 8
 
 
-def test_without_w_zero_there_is_nothing_to_compare():
+def test_a_group_without_w_zero_is_left_out():
     table = curve([-0.02] * 3)
-    with pytest.raises(ValueError, match="no w = 0"):
-        best_against_plain(table[table["w"] > 0])
+    other = table[table["w"] > 0].assign(sampler="heun")
+    assert best_against_plain(pd.concat([table, other]), "fid_digits")["sampler"].tolist() == ["ddim"]
+    alone = best_against_plain(other, "fid_digits")
+    assert alone.empty and list(alone.columns) == COMPARED
+
+
+def test_one_run_leaves_nothing_to_test():
+    one = best_against_plain(study(runs=1), "fid_digits")
+    assert one.empty and list(one.columns) == COMPARED == list(best_against_plain(study(), "fid_digits").columns)
+
+
+def test_one_training_beside_others_has_no_spread():
+    table = pd.concat([curve([-0.02] * 9), curve([-0.02]).assign(sampler="heun")])
+    found = best_against_plain(table, "fid_digits").set_index("sampler")
+    assert found.loc["heun", "runs"] == 1 and np.isnan(found.loc["heun", "sd"]) and found.loc["ddim", "sd"] < 1e-9

@@ -6,18 +6,20 @@ import numpy as np
 import pandas
 import pytest
 from matplotlib import pyplot
+from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
 from synthetic import FID, METHODS, W, study, value
 
-from analysis import figures, reference
-from analysis.figures import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis import reference
+from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, label, metric_against_w, title
 from analysis.paper import beside_paper
 from analysis.pictures import samples_against_w
-from analysis.prices import cost, cost_table
-from analysis.style import COLOURS, png
+from analysis.prices import MEMORY, UNGUIDED, cost, cost_table
+from analysis.style import COLOURS, REAL_LINE, colour, panels, png, save, scale_log, scale_shares
 from analysis.table import summarise
 
 CELL = {"sampler": "ancestral", "steps": 32}
+TRADE = {**CELL, "fid": "fid_digits", "score": "is_digits"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def mean(metric, method, n=1000):
 
 def drawn(axes, shade, style="-"):
     """The one line of this colour and style, as (x, y)."""
-    lines = [line for line in axes.lines if line.get_color() == shade and (line.get_linestyle() == style)]
+    lines = [line for line in axes.lines if line.get_color() == shade and line.get_linestyle() == style]
     assert len(lines) == 1
     return lines[0].get_xdata(orig=False), lines[0].get_ydata(orig=False)
 
@@ -70,9 +72,75 @@ def test_a_study_without_parts_or_real_data_is_drawn_without_them(summary):
     assert len(figure.axes[0].lines) == 2 and not any("real" in text or "dashed" in text for text in texts(figure))
 
 
+@pytest.mark.parametrize(("moved", "seen"), [(0.005, False), (0.05, True)])
+def test_the_curve_at_the_other_n_is_drawn_where_it_can_be_seen(moved, seen):
+    """The synthetic curve spans 1.15 and its n = 500 twin lies `moved` above it, in one cell only."""
+    table = study(runs=1)
+    table.loc[table["n"] == 500, "value"] -= 0.1 * (table.loc[table["n"] == 500, "method"] != "real")
+    table.loc[(table["n"] == 500) & (table["w"] == 0.5) & (table["method"] == "classifier"), "value"] += moved
+    figure = metric_against_w(summarise(table), "fid_digits", **CELL)
+    assert sum(line.get_linestyle() == "--" for line in figure.axes[0].lines if line.get_label() != "real") == 2 * seen
+    said = texts(figure)
+    assert any("solid: n = 1,000, dashed: n = 500" in text for text in said) == seen
+    assert any(text.endswith("; n = 1,000") for text in said) != seen
+    assert "held-out real\ndigits (n = 500)" in said
+
+
+def test_the_line_of_real_data_is_no_dashed_curve(summary):
+    (axes,) = metric_against_w(summary, "fid_digits", **CELL).axes
+    dashes = {line.get_label(): line._unscaled_dash_pattern[1] for line in axes.lines if line.get_linestyle() == "--"}
+    assert len(REAL_LINE["linestyle"][1]) == 4 and list(dashes["real"]) == list(REAL_LINE["linestyle"][1])  # dash, gap, dot, gap
+    assert all(len(dash) == 2 for name, dash in dashes.items() if name != "real")
+
+
+def test_a_saved_picture_says_what_it_shows(summary):
+    (axes,) = metric_against_w(summary, "fid_digits", **CELL).axes
+    assert axes.get_ylabel() == "fid_digits (lower is better)"
+    assert axes.get_title(loc="left") == "Fréchet distance (lower is better)"
+    assert title("is_moons") == "Inception score (higher is better)" and label("is_moons") == "is_moons (higher is better)"
+    assert title("precision_x").startswith("precision (k = 3") and title("recall_x").startswith("recall (k = 3")
+    assert title("fid_pixels") != title("fid_digits") and title("novel") == label("novel") == "novel"
+    figures = [accuracy_against_w(summary, **CELL), fid_by_sampler(summary, "fid_digits"), beside_paper(summary, **TRADE)]
+    assert all(figure.axes[0].get_ylabel() for figure in figures) and all(axes.get_ylabel() for axes in figures[2].axes)
+
+
+def test_the_value_at_zero_and_the_minimum_can_be_read(summary):
+    (axes,) = metric_against_w(summary, "fid_digits", **CELL, log=True).axes
+    assert axes.get_yscale() == "log"
+    written = {text.get_text(): text.xy for text in axes.texts if hasattr(text, "xy")}
+    for method, least, plain in (("classifier-free", "0.28", "0.33"), ("classifier", "0.3", "0.35")):
+        np.testing.assert_allclose(written[least], (0.1, mean("fid_digits", method)[1]))
+        np.testing.assert_allclose(written[plain], (0, mean("fid_digits", method)[0]))
+
+
+def test_a_point_that_methods_share_is_labelled_once():
+    table = study(runs=1)
+    table.loc[table["w"] == 0, "value"] = 0.3
+    for figure, text in (
+        (metric_against_w(summarise(table), "fid_digits", **CELL, log=True), "0.3"),
+        (fid_is_curve(summarise(table), **TRADE), "0"),
+    ):
+        assert sum(found.get_text() == text for found in figure.axes[0].texts) == 1
+
+
+def ticks(axes):
+    axes.figure.draw_without_rendering()
+    low, high = axes.get_ylim()
+    return [text.get_text() for y, text in zip(axes.get_yticks(), axes.get_yticklabels()) if low <= y <= high]
+
+
+def test_less_than_a_decade_has_ticks_enough_and_less_than_four_is_linear():
+    for values, scale in (([2.2, 6.3], "linear"), ([1.6, 8.0], "log"), ([0.2, 90.0], "log"), ([-0.01, 5.0], "linear")):
+        _, (axes,) = panels(1, 1, (5.0, 4.0))
+        axes.plot([0, 1], values)
+        scale_log(axes)
+        assert axes.get_yscale() == scale and len(ticks(axes)) >= 5, values
+        assert not any("10^" in text for text in ticks(axes))
+
+
 def test_each_metric_has_a_panel_and_each_w_a_tick(summary):
     figure = metric_against_w(summary, ["precision_digits", "recall_digits"], **CELL)
-    assert [axes.get_title(loc="left").split(":")[0] for axes in figure.axes] == ["precision_digits", "recall_digits"]
+    assert [axes.get_ylabel().split()[0] for axes in figure.axes] == ["precision_digits", "recall_digits"]
     figure.draw_without_rendering()
     for axes in figure.axes:
         assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.1", "0.5", "4"]
@@ -90,7 +158,7 @@ def test_names_beside_curves_do_not_cover_each_other(summary):
 
 
 def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
-    figure = fid_is_curve(summary, **CELL)
+    figure = fid_is_curve(summary, **TRADE)
     (axes,) = figure.axes
     for method in METHODS:
         x, y = drawn(axes, COLOURS[method])
@@ -99,18 +167,80 @@ def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
         named = {text.get_text(): text.xy for text in axes.texts[1:] if text.get_color() == COLOURS[method]}
         assert list(named) == [f"{w:g}" for w in W]  # every point bears its own w
         np.testing.assert_allclose(list(named.values()), np.transpose([x, y]))
+    assert axes.get_title(loc="left") == "FID against Inception score"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("is_digits (higher is better)", "fid_digits (lower is better)")
 
 
 def test_accuracy_sets_both_judges_beside_each_other(summary):
     figure = accuracy_against_w(summary, **CELL)
     for axes in figure.axes:
         method = axes.get_title(loc="left").removeprefix("Accuracy of ").removesuffix(" samples")
-        np.testing.assert_allclose(drawn(axes, "#000000")[1], mean("accuracy_evaluator", method))
-        np.testing.assert_allclose(drawn(axes, "#de8f05")[1], mean("accuracy_guide", method))
+        np.testing.assert_allclose(drawn(axes, EVALUATOR)[1], mean("accuracy_evaluator", method))
+        np.testing.assert_allclose(drawn(axes, GUIDE)[1], mean("accuracy_guide", method))
+
+
+def test_the_classifier_is_called_guiding_only_where_it_guides(summary):
+    def called(table):
+        panes = accuracy_against_w(table, **CELL).axes
+        return {pane.get_title(loc="left").split()[2]: [text.get_text() for text in pane.texts] for pane in panes}
+
+    names = called(summary)
+    assert "guiding\nclassifier" in names["classifier"] and "noise-aware\nclassifier" not in names["classifier"]
+    assert "noise-aware\nclassifier" in names["classifier-free"] and "guiding\nclassifier" not in names["classifier-free"]
+    unpriced = called(summary[~summary["metric"].str.startswith("nfe")])
+    assert "noise-aware\nclassifier" in unpriced["classifier"]  # true of every study, priced or not
+
+
+def test_no_judge_has_the_colour_of_a_method():
+    distance = [np.abs(np.subtract(to_rgb(a), to_rgb(b))).max() for a in (EVALUATOR, GUIDE) for b in COLOURS.values()]
+    assert min(distance) > 0.3
+
+
+def bars(axes, shade):
+    """Ends (k, 2) of the vertical error bars of this colour."""
+    found = [group for group in axes.collections if hasattr(group, "get_segments") and to_hex(group.get_color()[0]) == shade]
+    return np.array([segment[:, 1] for group in found for segment in group.get_segments()])
+
+
+def test_one_run_has_wilson_intervals_and_several_have_deviations(summary):
+    table = study(runs=1)
+    table.loc[table["metric"] == "accuracy_evaluator", "value"] = 0.9
+    table.loc[(table["metric"] == "accuracy_guide"), "value"] = 1.0
+    figure = accuracy_against_w(summarise(table), **CELL)
+    for axes in figure.axes:
+        ends = bars(axes, EVALUATOR)  # each end is the share of which 0.9 lies 1.96 standard errors away, for n = 1,000
+        np.testing.assert_allclose((0.9 - ends) / np.sqrt(ends * (1 - ends) / 1000), [[1.959964, -1.959964]] * len(W), rtol=1e-6)
+        np.testing.assert_allclose(bars(axes, GUIDE), [[0.996173, 1.0]] * len(W), atol=1e-6)  # n / (n + z^2)
+        assert axes.get_ylim()[0] < ends.min() and axes.get_ylim()[1] < 1.05
+    assert any("95 % Wilson" in text for text in texts(figure))
+    several = accuracy_against_w(summary, **CELL)
+    assert not any("Wilson" in text for text in texts(several)) and len(bars(several.axes[0], EVALUATOR)) == 0
+
+
+def test_shares_near_one_have_two_decimals_and_no_tick_above_one():
+    _, (axes,) = panels(1, 1, (5.0, 4.0))
+    axes.plot([0, 1], [0.982, 1.0])
+    scale_shares(axes)
+    assert ticks(axes) == ["0.98", "0.99", "1.00"]
+
+
+def test_rings_of_coinciding_minima_are_both_seen():
+    table = study(runs=1)
+    table.loc[table["w"] == 0.1, "value"] = 0.1
+    for axes in fid_by_sampler(summarise(table), "fid_digits").axes:
+        rings = [line for line in axes.lines if len(line.get_xdata()) == 1]
+        assert len({line.get_markersize() for line in rings}) == 2 and {line.get_ydata()[0] for line in rings} == {0.1}
+
+
+def test_a_minimum_may_lie_below_zero():
+    table = study(runs=1)
+    extra = [table[table["w"] == 0.1].assign(w=w, value=lambda t, s=s: t["value"] * s) for w, s in ((-0.5, 1.1), (-0.25, 0.9))]
+    figure = fid_by_sampler(summarise(pandas.concat([table, *extra])), "fid_digits")
+    assert {line.get_xdata()[0] for axes in figure.axes for line in axes.lines if len(line.get_xdata()) == 1} == {-0.25}
 
 
 def test_samplers_have_their_panels_and_minima_a_ring(summary):
-    figure = fid_by_sampler(summary)
+    figure = fid_by_sampler(summary, "fid_digits")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["ancestral, T = 32", "ddim, T = 16"]
     for axes in figure.axes:
         rings = [line for line in axes.lines if len(line.get_xdata()) == 1]
@@ -121,21 +251,45 @@ def test_samplers_have_their_panels_and_minima_a_ring(summary):
 def test_negative_w_is_drawn_left_of_zero():
     table = study(runs=1)
     negative = table[table["w"] == 0.5].assign(w=-0.5)
-    (first, _) = fid_by_sampler(summarise(pandas.concat([table, negative]))).axes
+    (first, _) = fid_by_sampler(summarise(pandas.concat([table, negative])), "fid_digits").axes
     left, zero = first.transData.transform([(-0.5, 1), (0, 1)])[:, 0]
     assert first.get_xlim()[0] < -0.5 and left < zero - 20
 
 
 def test_prices_are_those_of_the_table(summary):
     table = cost_table(summary, **CELL)
-    assert table.loc[("classifier-free", "guided"), "nfe_denoiser_forward"] == 64
-    assert table.loc[("classifier-free", "w = 0"), "nfe_denoiser_forward"] == 32
-    assert table.loc[("classifier", "guided"), "nfe_classifier_backward"] == 32
+    assert list(table.index) == [UNGUIDED, "classifier-free, guided", "classifier, guided"]
+    assert table["denoiser forwards per sample"].tolist() == [32, 64, 32]
+    assert table["classifier backwards per sample"].tolist() == [0, 0, 32]
+    assert table["milliseconds per sample"].tolist() == pytest.approx([5, 10, 10])
     figure = cost(summary, **CELL)
-    assert len(figure.axes) == 5  # no panel for denoiser backwards, which nobody made
-    widths = [bar.get_width() for bar in figure.axes[0].patches]
-    assert widths == table["nfe_denoiser_forward"].tolist() and set(widths) == {32, 64}
-    assert {bar.get_width() for bar in figure.axes[3].patches} == {5.0, 10.0}  # milliseconds
+    heads = [axes.get_title(loc="left").replace("\n", " ") for axes in figure.axes]
+    assert heads == [name for name in table if name != "denoiser backwards per sample"]  # which nobody made
+    for axes, name in zip(figure.axes, heads):
+        assert [bar.get_width() for bar in axes.patches] == table[name].tolist()
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == list(table.index)
+
+
+def test_the_unguided_price_is_the_mean_over_methods_and_whiskers_reach_the_extremes(summary):
+    seconds = summary["metric"] == "seconds_per_sample"
+    table = summary.copy()
+    table.loc[seconds & (table["w"] == 0) & (table["method"] == "classifier"), "value"] = 0.007
+    table.loc[seconds & (table["w"] == 4) & (table["method"] == "classifier"), "value"] = 0.022
+    assert cost_table(table, **CELL)["milliseconds per sample"].tolist() == pytest.approx([6, 10, 14])
+    axes = next(axes for axes in cost(table, **CELL).axes if axes.get_title(loc="left").startswith("milli"))
+    (whiskers,) = [group for group in axes.collections if hasattr(group, "get_segments")]
+    np.testing.assert_allclose([segment[:, 0] for segment in whiskers.get_segments()], [[5, 7], [10, 10], [10, 22]])
+    assert axes.get_xlim()[1] > 22
+
+
+def test_the_price_names_its_sampler_its_device_and_what_memory_is(summary):
+    figure = cost(summary, **CELL, device="one H200", memory="peak allocated memory (MiB)")
+    assert figure.get_suptitle() == "ancestral sampler, T = 32; one H200"
+    assert figure.axes[-1].get_title(loc="left").replace("\n", " ") == "peak allocated memory (MiB)"
+    assert cost(summary, **CELL).get_suptitle() == "ancestral sampler, T = 32"
+    assert list(cost_table(summary, **CELL))[-1] == MEMORY and "resident" in MEMORY
+    assert list(cost_table(summary, **CELL, memory="m"))[-1] == "m"
 
 
 def test_samples_stand_in_columns_of_growing_w():
@@ -160,7 +314,7 @@ def test_samples_may_have_colour_and_nothing_else():
 
 
 def test_the_papers_own_numbers_stand_beside_ours(summary):
-    ours, theirs, _, _ = beside_paper(summary, **CELL).axes
+    ours, theirs, _, _ = beside_paper(summary, **TRADE).axes
     assert ours.get_ylim() != theirs.get_ylim()
     np.testing.assert_allclose(drawn(ours, COLOURS["classifier-free"])[1], mean("fid_digits", "classifier-free"))
     printed = reference.table("cfg_table1_imagenet64").query("p_uncond == 0.1").sort_values("w")
@@ -174,6 +328,24 @@ def test_a_method_nobody_foresaw_gets_a_colour_of_its_own(summary):
     assert len(colours) == 2 and COLOURS["classifier-free"] in colours
 
 
+def test_a_method_with_options_is_drawn_in_every_figure(summary):
+    table = summary.replace({"method": {"classifier": "bounded(radius=5)"}})
+    figures = [metric_against_w(table, "fid_digits", **CELL), accuracy_against_w(table, **CELL), cost(table, **CELL)]
+    figures += [fid_by_sampler(table, "fid_digits"), fid_is_curve(table, **TRADE), beside_paper(table, **TRADE)]
+    shade = colour("bounded(radius=5)", ["bounded(radius=5)"])
+    assert shade not in COLOURS.values()
+    assert any(line.get_color() == shade for line in figures[0].axes[0].lines)
+    assert "bounded(radius=5), guided" in [text.get_text() for text in figures[2].axes[0].get_yticklabels()]
+    others = ["bounded(radius=5)", "bounded(radius=9)", "interval"]
+    assert len({colour(method, others) for method in others}) == 3
+
+
+def test_ours_and_the_papers_fid_have_one_kind_of_axis(summary):
+    narrow = summary.assign(value=summary["value"].where(summary["metric"] != "fid_digits", summary["value"] + 2))
+    ours, theirs, _, _ = beside_paper(narrow, **TRADE).axes
+    assert ours.get_yscale() == theirs.get_yscale() == "log"
+
+
 def test_what_is_not_there_is_named_with_what_is(summary):
     with pytest.raises(ValueError, match="it holds ancestral T = 32"):
         metric_against_w(summary, "fid_digits", sampler="heun", steps=32)
@@ -183,7 +355,7 @@ def test_what_is_not_there_is_named_with_what_is(summary):
 
 def test_figures_are_saved_whole_and_never_given_to_pyplot(tmp_path, summary):
     figure = metric_against_w(summary, "fid_digits", **CELL)
-    path = figures.save(figure, tmp_path / "deep" / "fid.png")
+    path = save(figure, tmp_path / "deep" / "fid.png")
     assert [file.name for file in path.parent.iterdir()] == ["fid.png"]
     picture = Image.open(io.BytesIO(path.read_bytes()))
     picture.verify()

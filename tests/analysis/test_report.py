@@ -18,7 +18,9 @@ from analysis.table import summarise
 def pictures():
     summary = summarise(study(runs=1))
     return [
-        Picture(figures.metric_against_w(summary, metric, sampler="ancestral", steps=32), f"{metric} against w", "a caption")
+        Picture(
+            figures.metric_against_w(summary, metric, sampler="ancestral", steps=32), metric, f"{metric} against w", "a caption"
+        )
         for metric in ("fid_digits", "is_digits")
     ]
 
@@ -26,14 +28,17 @@ def pictures():
 @pytest.fixture(scope="module")
 def text(pictures):
     table = pd.DataFrame({"fid": ["0.31 ± 0.02"]}, index=pd.Index(["classifier-free"], name="method"))
-    sections = [Section("FID", "First.\n\nSecond.", pictures, table), Section("Nothing <i>more</i>", "1 < 2 & 3")]
-    return report.html("A study <script>", "An intro.", sections, "made by hand")
+    sections = [
+        Section("FID", "First.\n\nSecond.", pictures, [("means & more", table)]),
+        Section("Nothing <i>more</i>", "1 < 2 & 3", pictures[:1], [("", table), ("again", table)], '{"a": "<b>"}'),
+    ]
+    return report.html("A study <script>", "An intro.", sections)
 
 
 def test_every_figure_is_inside(text, pictures):
     inside = [base64.b64decode(data) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', text)]
-    assert inside == [png(picture.figure) for picture in pictures]
-    assert text.count('alt="fid_digits against w"') == 1 and text.count("<figcaption>a caption") == 2
+    assert inside == [png(picture.figure) for picture in (*pictures, pictures[0])]
+    assert text.count('alt="fid_digits against w"') == 2
 
 
 def test_nothing_is_fetched(text):
@@ -50,8 +55,45 @@ def test_text_is_text(text):
 def test_tables_are_shown_and_escaped(text):
     assert "<td>0.31 ± 0.02</td>" in text and "<th>method</th>" in text and "<td>classifier-free</td>" in text
     for index in (None, pd.Index(["<i>"], name="<u>")):
-        bad = report.html("t", "", [Section("t", table=pd.DataFrame({"<b>": ["<img src=x>"]}, index=index))])
+        bad = report.html("t", "", [Section("t", tables=[("<b>", pd.DataFrame({"<b>": ["<img src=x>"]}, index=index))])])
         assert "&lt;b&gt;" in bad and not any(tag in bad for tag in ("<img", "<b>", "<i>", "<u>"))
+
+
+def test_figures_and_tables_are_numbered_through_the_report(text):
+    captions = re.findall(r"<figcaption[^>]*>([^<]*)</figcaption>", text)
+    assert captions == [
+        "Figure 1. a caption", "Figure 2. a caption", "Table 1. means &amp; more", "Figure 3. a caption",
+        "Table 2.", "Table 3. again",
+    ]  # fmt: skip
+
+
+def test_details_are_folded_and_escaped(text):
+    folded = "<details><summary>configuration</summary><pre>{&quot;a&quot;: &quot;&lt;b&gt;&quot;}</pre></details>"
+    assert folded in text and text.count("<details>") == 1  # a section without details has no empty fold
+
+
+def test_long_cells_are_whole_and_wrap_and_short_ones_do_not():
+    long, short = "word " * 30 + "end", "w" * 60
+    table = pd.DataFrame({"text": [long, short, '"' * 60]}, index=pd.Index(["a", "b", "c" * 61], name="key"))
+    wrapped = report.html("t", "", [Section("t", tables=[("", table)])])
+    assert (
+        f'<td class="long">{long}</td>' in wrapped and f"<td>{short}</td>" in wrapped and '<div class="scroll words"' in wrapped
+    )
+    assert wrapped.count('class="long"') == 2  # the long index too; 60 quotes are 60 letters, however long they are escaped
+    rule = re.search(r"td\.long[^{]*\{([^}]*)\}", wrapped)[1]
+    assert "white-space:normal" in rule and "overflow-wrap:anywhere" in rule and "text-align:left" in rule
+    plain = report.html("t", "", [Section("t", tables=[("", pd.DataFrame({"x": [1]}))])])
+    assert 'class="long"' not in plain and 'class="scroll"' in plain
+
+
+def test_figures_never_shrink_below_legible(text, pictures):
+    inches = pictures[0].figure.get_figwidth()
+    assert f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"' in text
+
+
+def test_the_first_column_stays_in_sight_on_narrow_screens(text):
+    narrow = text[text.index("@media(max-width:600px)") : text.index("@media print")]
+    assert "position:sticky" in narrow and "left:0" in narrow
 
 
 def test_tags_are_closed(text):
@@ -71,7 +113,7 @@ def test_tags_are_closed(text):
 
 def test_a_picture_without_words_is_refused(pictures):
     with pytest.raises(ValueError, match="no alt text"):
-        report.html("t", "", [Section("s", figures=[Picture(pictures[0].figure, " ")])])
+        report.html("t", "", [Section("s", figures=[Picture(pictures[0].figure, "name", " ")])])
 
 
 def test_writing_is_whole_or_nothing(tmp_path, monkeypatch, text):

@@ -1,13 +1,11 @@
-"""The tidy table: round trip, refusals, means with NaN among the keys, and where a study is found."""
-
-import os
+"""The tidy table: round trip, refusals, means with NaN among the keys."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis.table import COLUMNS, find_study, read_table, summarise, write_table
+from analysis.table import COLUMNS, cells_at, read_table, summarise, write_table
 
 
 @pytest.fixture(scope="module")
@@ -81,46 +79,10 @@ def test_a_run_counted_twice_is_refused(tmp_path, table):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture
-def study_folder(monkeypatch, tmp_path):
-    monkeypatch.delenv("GUIDANCE_BENCH_STUDY", raising=False)
-
-    def make(name, age=0):
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        (folder / "table.csv").write_text("x")
-        os.utime(folder / "table.csv", (1e9 - age, 1e9 - age))
-        return folder
-
-    return make
-
-
-def test_the_newest_run_above_is_found(study_folder, tmp_path):
-    study_folder("runs/digits-old", age=100)
-    newest = study_folder("runs/digits-new")
-    study_folder("runs/cifar", age=-100)
-    (tmp_path / "deep" / "er").mkdir(parents=True)
-    assert find_study(tmp_path / "deep" / "er") == newest
-
-
-def test_the_variable_wins_and_must_be_right(study_folder, tmp_path, monkeypatch):
-    study_folder("runs/digits-new")
-    named = study_folder("elsewhere/mine")
-    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(named))
-    assert find_study(tmp_path) == named
-    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(tmp_path))
-    with pytest.raises(ValueError, match="GUIDANCE_BENCH_STUDY is .* holds no table.csv"):
-        find_study(tmp_path)
-
-
-def test_the_committed_study_is_the_last_resort(tmp_path, monkeypatch):
-    import analysis.table as module
-
-    monkeypatch.delenv("GUIDANCE_BENCH_STUDY", raising=False)
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "package" / "table.py"))
-    with pytest.raises(ValueError, match="make study"):
-        find_study(tmp_path)
-    committed = tmp_path / "package" / "results" / "digits-full-cpu"
-    committed.mkdir(parents=True)
-    (committed / "table.csv").write_text("x")
-    assert find_study(tmp_path) == committed
+def test_cells_at_are_one_sampler_with_w_ascending(table):
+    summary = summarise(table)
+    found = cells_at(summary.sample(frac=1, random_state=0), "fid_digits", "ddim", 16)
+    assert set(found["sampler"]) == {"ddim"} and set(found["method"]) == {"classifier", "classifier-free"}
+    assert found["w"].is_monotonic_increasing and set(found["n"]) == {500, 1000}
+    with pytest.raises(ValueError, match="no cell has sampler 'heun' and 16 steps: it holds ancestral T = 32"):
+        cells_at(summary, "fid_digits", "heun", 16)

@@ -1,7 +1,9 @@
 """What a person meets who types something wrong: one line that names it, exit code 2, nothing left behind."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,15 +32,31 @@ def refused(result: subprocess.CompletedProcess, *words: str) -> None:
         ({"denoiser.network.widht": "3"}, ["did you mean 'width'"]),
         ({"classifier.arch": "test_resnt"}, ["classifier", "test_resnt", "test_resnet"]),
         ({"evaluator.arch": "nonsense"}, ["evaluator", "nonsense"]),
-        ({"classifier.size": "4"}, ["classifier"]),
+        ({"classifier.arch": "test_vit", "classifier.size": "9"}, ["classifier"]),
+        ({"classifier.fit.batch": "0"}, ["classifier.fit.batch", "greater than or equal to 2"]),
+        ({"denoiser.fit.steps": "0"}, ["denoiser.fit.steps"]),
+        ({"denoiser.fit.lr": "-1"}, ["denoiser.fit.lr"]),
+        ({"denoiser.fit.ema": "1.5"}, ["denoiser.fit.ema"]),
+        ({"denoiser.fit.checkpoint_every": "0"}, ["denoiser.fit.checkpoint_every"]),
+        ({"denoiser.logsnr.min": "30"}, ["logsnr needs min < max"]),
+        ({"denoiser.logsnr.max": "10"}, ["classifier.logsnr must be denoiser.logsnr"]),
+        ({"denoiser.network.attention": "[5]"}, ["attention names the levels [5]"]),
+        ({"denoiser.network.multipliers": "[]"}, ["denoiser.network.multipliers"]),
+        ({"denoiser.seed": "7"}, ["train_seeds"]),
+        ({"train_seeds": "[0, 0]"}, ["train_seeds", "twice"]),
+        ({"sample_seeds": "[-1]"}, ["sample_seeds", "greater than or equal to 0"]),
+        ({"sample_seeds": "[1024]"}, ["sample_seeds", "less than 1024"]),
+        ({"sweeps": '[{"sampler": {"name": "ddim", "steps": 3}, "ws": [0, -0.0]}]'}, ["a w stands there twice"]),
+        ({"evaluator.arch": "test_resnet"}, ["independent"]),
+        ({"methods": '[{"name": "classifier", "options": {"radius": 2}}]'}, ["no option 'radius'"]),
         ({"denoiser.p_uncond": "nan"}, ["denoiser.p_uncond", "finite"]),
         ({"denoiser.p_uncond": "-0.1"}, ["denoiser.p_uncond", "greater than 0"]),
-        ({"methods": '["cfg"]'}, ["methods", "classifier-free"]),
+        ({"methods": '["cfg"]'}, ["methods", "no method 'cfg'", "classifier-free"]),
         ({"sweeps": '[{"sampler": {"name": "ddim", "steps": 3, "v": 0.3}, "ws": [0]}]'}, ["v belongs to the ancestral"]),
         ({"sweeps": '[{"sampler": {"name": "euler", "steps": 3}, "ws": [0]}]'}, ["sampler.name", "ddim"]),
         ({"world": "mnist"}, ["world", "digits"]),
         ({"n": "5"}, ["part"]),
-        ({"n": "15", "part": "15"}, ["part must be at least 20"]),
+        ({"n": "15", "part": "15"}, ["part must lie between 20"]),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused_before_any_work(tmp_path, settings, words):
@@ -46,11 +64,40 @@ def test_a_configuration_that_cannot_be_is_refused_before_any_work(tmp_path, set
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpoint(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpoint(tmp_path, workers):
     runs = tmp_path / "runs"
-    result = study(runs, {"denoiser.fit.lr": "1e12", "denoiser.fit.warmup": "1", "denoiser.fit.checkpoint_every": "1"})
-    refused(result, "denoiser 0", "at step", "lower the learning rate")
+    diverging = {"denoiser.fit.lr": "1e12", "denoiser.fit.warmup": "1", "denoiser.fit.checkpoint_every": "1"}
+    result = study(runs, diverging, workers=workers)
+    refused(result, "denoiser 0", "at step", "lower the learning rate", "last good checkpoint")
     assert not list(runs.glob("denoiser-*"))
+    assert list(runs.glob(".partial/denoiser-*/step-*"))
+
+
+def under_way(runs: Path) -> subprocess.Popen:
+    """A study of two workers that is in the middle of a training, which it would never end."""
+    words = command(runs, {"denoiser.fit.steps": "100000"}, workers=2)
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(runs.glob(".partial/denoiser-*/step-*")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.1)
+    return process
+
+
+def test_ctrl_c_ends_the_workers_too_and_says_how_to_go_on(tmp_path):
+    process = under_way(tmp_path / "runs")
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 130 and "goes on from here" in error and "Traceback" not in error
+
+
+def test_a_worker_that_is_killed_is_one_line(tmp_path):
+    process = under_way(tmp_path / "runs")
+    tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    (worker, *_) = [pid for pid in tasks if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(int(worker), signal.SIGKILL)
+    out, error = process.communicate(timeout=30)
+    refused(subprocess.CompletedProcess([], process.returncode, out, error), "ended from outside", "fewer --workers")
 
 
 def test_a_world_or_a_device_that_does_not_exist_is_refused(tmp_path):
@@ -87,12 +134,13 @@ def test_runs_that_were_damaged_or_are_newer_are_named(tmp_path):
     refused(study(tmp_path / "newer", small), "newer version of guidance-bench", "--runs")
 
 
-def test_a_full_disk_is_one_line(tmp_path):
-    """A limit on the size of files stands in for the full disk."""
-    words = command(tmp_path / "runs", {"denoiser.fit.checkpoint_every": "100"})
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_one_line(tmp_path, workers):
+    """A limit on the size of files stands in for the full disk; it is met at the first checkpoint."""
+    words = command(tmp_path / "runs", workers=workers)
     limited = ["bash", "-c", 'ulimit -f 40; exec "$@"', "bash", *words]
     refused(subprocess.run(limited, capture_output=True, text=True), "no room to write", "make room")
-    assert not litter(tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("[a-z]*")) and not litter(tmp_path / "runs")
 
 
 @pytest.mark.parametrize("first", ["theirs", "mixed"])

@@ -68,11 +68,28 @@ def test_a_run_of_a_newer_version_is_refused(tmp_path):
         Store(tmp_path).make("toy", Toy(), build)
 
 
-def test_a_broken_manifest_is_named(tmp_path):
+@pytest.mark.parametrize("text", ["{", "[]", "null", "{}", '{"schema": "2"}', '{"schema": 1, "sha256": []}'])
+def test_a_broken_manifest_is_named(tmp_path, text):
     path = Store(tmp_path).make("toy", Toy(), build)
-    (path / "manifest.json").write_text("{")
-    with pytest.raises(Problem, match=r"manifest\.json cannot be read"):
+    (path / "manifest.json").write_text(text)
+    with pytest.raises(Problem, match=r"manifest\.json (cannot be read|is no manifest).*delete"):
         check(path)
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "dangling", "x" * 300])
+def test_a_folder_that_cannot_be_is_named(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(Problem, match="choose another --runs"):
+        Store(tmp_path / place).make("toy", Toy(), build)
+
+
+def test_a_study_configuration_makes_a_round_trip():
+    from experiments.configs import STUDIES
+
+    for config in STUDIES["digits"].values():
+        again = type(config).model_validate_json(config.model_dump_json())
+        assert again == config and again.digest() == config.digest()
 
 
 def test_two_processes_make_a_run_once(tmp_path):
@@ -88,7 +105,7 @@ def test_two_processes_make_a_run_once(tmp_path):
         Store(Path({str(tmp_path / "runs")!r})).make("toy", Toy(), slow)
     """)
     both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
-    assert [one.wait(60) for one in both] == [0, 0]
+    assert [one.wait(250) for one in both] == [0, 0]
     assert (tmp_path / "calls").read_text() == "x"
 
 

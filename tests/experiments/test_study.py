@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,8 @@ import pytest
 from small import command, folder, litter, study
 
 from analysis.table import read_table
+from experiments.networks import load_trained
+from experiments.problems import Problem
 from experiments.runs import check
 
 TIMED = {"seconds_per_sample", "peak_memory_mib"}
@@ -102,24 +105,82 @@ def test_every_run_names_its_circumstances_and_is_what_its_manifest_says(done):
         assert all((done / parent).exists() for parent in made["parents"])
 
 
-def test_two_workers_and_a_kill_at_any_moment_end_with_the_same_table(done, tmp_path):
+MOMENTS = {
+    "a training is under way": ".partial/denoiser-*/step-*",
+    "the first cell is sampled": "sample-*/manifest.json",
+    "most cells are measured": "measure-*/manifest.json",
+}
+
+
+def test_two_workers_killed_at_every_stage_end_with_the_same_table(done, tmp_path):
     """SIGKILL to the command alone: its workers must die too, and what is finished must not be done again."""
-    runs, seen = tmp_path / "runs", set()
-    for delay in (6, 9, 12, 15):
-        process = subprocess.Popen(command(runs, workers=2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
-        time.sleep(delay)
+    runs, stamps = tmp_path / "runs", {}
+    for moment, pattern in MOMENTS.items():
+        wanted = 6 if moment.startswith("most") else 1
+        process = subprocess.Popen(command(runs, workers=2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while len(list(runs.glob(pattern))) < wanted:
+            assert process.poll() is None, f"the study ended before {moment}"
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        now = {path for path in runs.glob("*-*") if not path.name.startswith(".")}
-        assert seen <= now
-        for path in now:
+        time.sleep(3)  # its workers notice at once
+        whole = [path for path in runs.glob("*-*") if not path.name.startswith(".")]
+        for path in whole:
             check(path)
-        seen = now
-    stamps = {path: path.stat().st_mtime_ns for path in seen}
+        assert stamps == {path: path.stat().st_mtime_ns for path in stamps}, "a finished run was made again"
+        stamps = {path: path.stat().st_mtime_ns for path in whole}
+        time.sleep(2)
+        assert len(list(runs.glob("*-*"))) == len(whole), "a worker outlived its command"
     result = study(runs, workers=2)
     assert result.returncode == 0, result.stderr
-    assert stamps == {path: path.stat().st_mtime_ns for path in seen}
-    assert measured(runs) == measured(done)
+    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    assert measured(runs) == measured(done) and not litter(runs)
+
+
+def test_the_cell_of_the_readme_samples_threes(done, monkeypatch):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "load_trained" in block]
+    monkeypatch.chdir(done.parent)  # where `runs` is
+    names: dict = {}
+    exec(code, names)
+    assert names["x"].shape == (16, 1, 8, 8) and names["x"].abs().max() <= 1
+    assert not names["x"].requires_grad
+
+
+def test_a_seed_that_was_not_trained_is_named(done):
+    with pytest.raises(Problem, match="no training seed 5: it has 0"):
+        load_trained(folder(done), seed=5)
+
+
+def test_a_run_that_was_deleted_is_made_again_and_the_study_with_it(done, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(done, runs)
+    shutil.rmtree(cells(runs)["classifier", 1.0, "ddim"])
+    result = study(runs)
+    assert result.returncode == 0, result.stderr
+    assert measured(runs) == measured(done) and cells(runs).keys() == cells(done).keys()
+
+
+def test_a_number_that_was_altered_never_reaches_a_table(done, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(done, runs)
+    shutil.rmtree(folder(runs))
+    altered = next(runs.glob("measure-*/metrics.json"))
+    altered.write_text(altered.read_text().replace('"fid_digits": ', '"fid_digits": 1'))
+    result = study(runs)
+    assert result.returncode == 2 and "metrics.json is truncated or altered" in result.stderr
+    assert not list(runs.glob("digits-*"))
+
+
+def test_the_report_can_be_drawn_anew_from_finished_runs(done, tmp_path):
+    runs = tmp_path / "runs"
+    shutil.copytree(done, runs)
+    stamps = {path: path.stat().st_mtime_ns for path in runs.glob("*/samples.npz")}
+    before = folder(runs).stat().st_mtime_ns
+    result = study(runs, None, "--redraw")
+    assert result.returncode == 0, result.stderr
+    assert measured(runs) == measured(done) and stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    assert folder(runs).stat().st_mtime_ns > before
 
 
 def test_the_notebook_runs_on_the_study(done, tmp_path):

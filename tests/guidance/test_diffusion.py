@@ -30,7 +30,7 @@ def test_the_cosine_density_ends_where_it_should_and_is_the_truncated_cosine():
     u = torch.linspace(0, 1, 1001, dtype=torch.float64)
     logsnr = schedule(u)
     torch.testing.assert_close(logsnr[[0, -1]], torch.tensor([20.0, -20.0], dtype=torch.float64))
-    density = -1 / torch.gradient(logsnr, spacing=(u,))[0]  # |du / dlambda|, hyperbolic secant / 2 pi (the paper, 3.1)
+    density = -1 / torch.gradient(logsnr, spacing=(u,))[0]  # |du / dlambda|, hyperbolic secant / 2 pi (the paper, section 2)
     expected = 1 / (2 * torch.pi * torch.cosh(logsnr / 2))
     torch.testing.assert_close(density[50:-50], expected[50:-50], rtol=2e-3, atol=0)
 

@@ -1,6 +1,7 @@
 """Methods that are wrong in the ways that methods are wrong: each must break the law that guards against it."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import laws
 import pytest
@@ -64,15 +65,15 @@ class NormOverTheBatch(ClassifierGuidance):
 
 @dataclass(frozen=True)
 class Momentum(ClassifierFree):
-    """The guided direction of the last call is added to this one, and never forgotten."""
+    """The guided directions of all calls are summed, in the method and not in its closure: the next trajectory has them too."""
+
+    last: ClassVar[list] = []
 
     def __call__(self, model):
-        last = []
-
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
-            last.append(cond.eps - null.eps)
-            return from_eps(z, cond.eps + self.w * sum(last), logsnr)
+            self.last.append(cond.eps - null.eps)
+            return from_eps(z, cond.eps + self.w * sum(self.last), logsnr)
 
         return guided if self.w else model
 
