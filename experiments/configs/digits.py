@@ -9,6 +9,7 @@ from experiments.study import StudyConfig, Sweep
 PAPER = SamplerConfig(name="ancestral", steps=32, v=0.3)
 GRID = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0)
 WIDER = (-0.5, -0.25, *GRID)
+FEWER = (-0.25, 0.0, 0.1, 0.3, 1.0, 4.0)
 
 QUICK = StudyConfig(
     world="digits",
@@ -24,7 +25,7 @@ FULL = QUICK.model_copy(
         "sweeps": (
             Sweep(sampler=PAPER, ws=WIDER),
             Sweep(sampler=SamplerConfig(name="ddim", steps=16), ws=WIDER),
-            Sweep(sampler=SamplerConfig(name="ddim", steps=64), ws=WIDER),
+            Sweep(sampler=SamplerConfig(name="ddim", steps=64), ws=FEWER),
         ),
     }
 )

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,29 +76,38 @@ def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpo
     assert list(runs.glob(".partial/denoiser-*/step-*"))
 
 
-def under_way(runs: Path) -> subprocess.Popen:
+@pytest.fixture
+def under_way(tmp_path):
     """A study of two workers that is in the middle of a training, which it would never end."""
-    words = command(runs, {"denoiser.fit.steps": "100000"}, workers=2)
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    while not list(runs.glob(".partial/denoiser-*/step-*")):
+    words = command(tmp_path / "runs", {"denoiser.fit.steps": "100000"}, workers=2)
+    interruptible = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a test run in the background ignores Ctrl-C
+    process = subprocess.Popen(
+        words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=interruptible
+    )
+    while not list(tmp_path.glob("runs/.partial/denoiser-*/step-*")):
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.1)
-    return process
+    yield process
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_ctrl_c_ends_the_workers_too_and_says_how_to_go_on(tmp_path):
-    process = under_way(tmp_path / "runs")
-    os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 130 and "goes on from here" in error and "Traceback" not in error
+def test_ctrl_c_ends_the_workers_too_and_says_how_to_go_on(under_way):
+    os.killpg(under_way.pid, signal.SIGINT)
+    _, error = under_way.communicate(timeout=60)
+    assert under_way.returncode == 130 and "goes on from here" in error and "Traceback" not in error
+    with pytest.raises(ProcessLookupError):  # of the whole group, within ten seconds
+        for _ in range(100):
+            os.killpg(under_way.pid, 0)
+            time.sleep(0.1)
 
 
-def test_a_worker_that_is_killed_is_one_line(tmp_path):
-    process = under_way(tmp_path / "runs")
+def test_a_worker_that_is_killed_is_one_line(under_way):
+    process = under_way
     tasks = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     (worker, *_) = [pid for pid in tasks if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
     os.kill(int(worker), signal.SIGKILL)
-    out, error = process.communicate(timeout=30)
+    out, error = process.communicate(timeout=60)
     refused(subprocess.CompletedProcess([], process.returncode, out, error), "ended from outside", "fewer --workers")
 
 
