@@ -1,7 +1,7 @@
 """Independent tasks on the cores of one machine: a process each, one thread in each.
 
 Two processes of one thread did as well as one process of two on two quiet cores, and on busy ones two threads that
-wait for each other took 20 to 35 times as long. One thread also gives the same weights on any number of cores.
+wait for each other took 30 to 60 times as long. One thread also gives the same weights on any number of cores.
 """
 
 import multiprocessing
@@ -36,7 +36,7 @@ def run(tasks: list[Callable[[], object]], workers: int) -> Iterator[tuple[int, 
 
     One worker runs the tasks here and in order; more run them in processes that die with this one.
     """
-    if workers == 1 or len(tasks) == 1:
+    if workers == 1 or len(tasks) <= 1:
         yield from ((index, task()) for index, task in enumerate(tasks))
         return
     os.environ.update(KEEP_MEMORY | os.environ)

@@ -67,7 +67,7 @@ class StudyConfig(Config):
     """All of a study. train_seeds seed denoiser and classifier; the evaluator is one, so that all cells compare.
 
     A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured
-    together, and once more in parts of the size of the held-out set.
+    together, and once more in parts of the size of the held-out set. clip, batch and rows are those of SampleConfig.
     """
 
     world: str
@@ -81,6 +81,8 @@ class StudyConfig(Config):
     n: Annotated[int, Field(ge=1, le=INDICES)] = 1000
     part: Annotated[int, Field(ge=1)] = 500
     clip: bool = True
+    batch: Annotated[int, Field(ge=1)] = 500
+    rows: Annotated[int, Field(ge=1)] | None = 250
 
     @model_validator(mode="after")
     def fits_together(self) -> Self:
@@ -130,7 +132,7 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     """
     torch.set_num_threads(1)
     done, device = store.path(config.world, config), store.device
-    if done.exists():
+    if old := done.exists():
         check(done)
         runs = [store.root / name for name in read_json(done / "provenance.json")["parents"]]
         if all(run.exists() for run in runs) and not redraw:
@@ -143,7 +145,8 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     real = measure(store, _measures(config, evaluator, trained[0], HELD_OUT, (config.part,)), device)
     table = pd.DataFrame([*rows(config, real), *(row for cell in cells for row in rows(config, cell.measures, cell))])
     runs = [evaluator, *(run for t in trained for run in t[1:]), real, *(run for cell in cells for run in cell[2:])]
-    shutil.rmtree(done, ignore_errors=True)
+    if old:
+        shutil.rmtree(done, ignore_errors=True)
     return store.make(config.world, config, partial(write_report, config, device, table, evaluator, trained, cells), runs)
 
 
@@ -218,6 +221,8 @@ def _samples(config: StudyConfig, t: Trained, sampler: SamplerConfig, method: Me
         seed=seed,
         n=config.n,
         clip=config.clip,
+        batch=config.batch,
+        rows=config.rows,
     )
 
 
