@@ -40,7 +40,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def _decimals(column: pd.DataFrame) -> int:
-    """Two or three digits of the typical sd; without an sd, three digits of the typical value."""
+    """Two digits of the typical sd; without an sd, three digits of the typical value."""
     sd, value = column["sd"].median(), column["value"].abs().median()
     scale = sd / 10 if sd > 0 else value / 100
     return min(4, max(0, math.ceil(-math.log10(scale)))) if scale > 0 else 2
