@@ -87,7 +87,8 @@ def _figure(picture: Picture, number: int) -> str:
     inches = picture.figure.get_figwidth()  # in proportion, so that letters in every figure have one size; never below legible
     size = f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"'
     image = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'
-    return f"<figure>{image}<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption></figure>"
+    caption = f"<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption>"
+    return f'<figure style="width:{round(100 * inches)}px">{image}{caption}</figure>'  # else a long caption takes a row
 
 
 def _table(caption: str, table: pd.DataFrame, number: int) -> str:
