@@ -17,7 +17,7 @@ from experiments.data import WORLDS, World
 from experiments.fit import FitConfig, Seed
 from experiments.problems import Problem
 from experiments.runs import check, read_json
-from guidance import CosineLogSNR, EpsDenoiser
+from guidance import CosineLogSNR, NetworkDenoiser
 from guidance.backbones.unet import UNet
 
 
@@ -95,7 +95,7 @@ class EvaluatorConfig(Config):
 class Trained(NamedTuple):
     """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like."""
 
-    model: EpsDenoiser
+    model: NetworkDenoiser
     classifier: nn.Module
     schedule: CosineLogSNR
     shape: tuple[int, ...]
@@ -116,7 +116,7 @@ def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> T
     network, config = load(seeds[seed], DenoiserConfig, device)
     guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
     world = WORLDS[config.world]()
-    model = EpsDenoiser(network, world.classes, rows=250)
+    model = NetworkDenoiser(network, world.classes, rows=250)
     return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr, tuple(world.train.x.shape[1:]), world.classes)
 
 

@@ -19,7 +19,7 @@ from experiments.fit import Seed
 from experiments.networks import ClassifierConfig, DenoiserConfig, load
 from experiments.problems import Problem
 from experiments.runs import Store, check, write_json
-from guidance import METHODS, SAMPLERS, Clipped, EpsDenoiser
+from guidance import METHODS, SAMPLERS, Clipped, NetworkDenoiser
 from guidance import sample as draw
 from guidance.seeding import INDICES
 
@@ -112,7 +112,7 @@ def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -
         world = WORLDS[config.world]()
         network, trained = load(store.root / config.denoiser, DenoiserConfig, device)
         classifier = load(store.root / config.classifier, ClassifierConfig, device)[0] if config.classifier else None
-        roles = {"model": EpsDenoiser(network, world.classes, config.rows), "classifier": classifier}
+        roles = {"model": NetworkDenoiser(network, world.classes, rows=config.rows), "classifier": classifier}
         method, sampler = config.method.build(), config.sampler.bind()
 
         def part(first: int, end: int, steps: int) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """How to diffuse and how to steer: lambda is the only noise coordinate, a method maps a denoiser to a denoiser."""
 
 from guidance.cost import NFE, count
-from guidance.denoiser import Clipped, Denoiser, EpsDenoiser, branches
+from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser, branches
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.methods import METHODS
 from guidance.mixture import Mixture
@@ -17,7 +17,7 @@ __all__ = [
     "Clipped",
     "CosineLogSNR",
     "Denoiser",
-    "EpsDenoiser",
+    "NetworkDenoiser",
     "Mixture",
     "Prediction",
     "SampleNoise",

@@ -31,9 +31,10 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
             setattr(nfe, f"{role}_{kind}", getattr(nfe, f"{role}_{kind}") + rows)
 
         def hook(module: nn.Module, inputs: tuple, output) -> None:
-            add("forward", len(output))
-            if output.requires_grad:
-                output.register_hook(lambda gradient: add("backward", len(gradient)))
+            first = output[0] if isinstance(output, tuple) else output  # of a Prediction, the exact world's output: x
+            add("forward", len(first))
+            if first.requires_grad:
+                first.register_hook(lambda gradient: add("backward", len(gradient)))
 
         return hook
 

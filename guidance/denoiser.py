@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.diffusion import Prediction, from_eps, from_x
+from guidance.diffusion import TARGETS, Prediction, from_x
 
 Label = Int[Tensor, " b"] | None
 
@@ -21,16 +21,27 @@ class Denoiser(Protocol):
 
 
 @dataclass(frozen=True)
-class EpsDenoiser:
-    """A network that predicts eps, `network(z, logsnr, label)`; its null label is the id `num_classes`.
+class NetworkDenoiser:
+    """A network `network(z, logsnr, label)` as a Denoiser; its null label is the id `num_classes`.
 
+    A network that gives twice as many channels as z has learned its variance too: the second half, from -1 to 1, is
+    2 variance_fraction - 1 (Nichol & Dhariwal, arXiv 2102.09672, section 3.1).
+
+    target: what the first half is, one of TARGETS ("eps", "x", "v").
     rows: the most rows that one call of the network is given (None: no bound). A policy of the device, recorded with
         a run; it changes results by rounding only.
+    logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     """
 
     network: nn.Module
     num_classes: int
+    target: str = "eps"
     rows: int | None = None
+    logsnr_range: tuple[float, float] | None = None
+
+    def __post_init__(self):
+        if self.target not in TARGETS:
+            raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {self.target!r}")
 
     def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
         return self.branches(z, logsnr, [label])[0]
@@ -38,16 +49,37 @@ class EpsDenoiser:
     def branches(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], labels: Sequence[Label]) -> list[Prediction]:
         """One prediction per entry of `labels`, all through the network together, `rows` at a time.
 
-        ValueError unless logsnr and every label that is not None have one entry for each row of z.
+        ValueError for a lambda outside `logsnr_range`, a label outside 0..num_classes (num_classes being null), or
+        unless logsnr and every label that is not None have one entry for each row of z.
         """
         if any(len(each) != len(z) for each in (logsnr, *(entry for entry in labels if entry is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
+        if self.logsnr_range is not None:
+            require_range(logsnr, *self.logsnr_range)
         null = torch.full_like(logsnr, self.num_classes, dtype=torch.long)
         label = torch.cat([null if entry is None else entry for entry in labels])
+        require_labels(label, self.num_classes + 1)
         inputs = z.repeat(len(labels), *(1,) * (z.ndim - 1)), logsnr.repeat(len(labels)), label
         chunks = zip(*(part.split(self.rows or len(label)) for part in inputs), strict=True)
-        eps = torch.cat([self.network(*chunk) for chunk in chunks])
-        return [from_eps(z, part, logsnr) for part in eps.split(len(z))]
+        said = torch.cat([self.network(*chunk) for chunk in chunks])
+        return [self._believe(z, part, logsnr) for part in said.split(len(z))]
+
+    def _believe(self, z: Tensor, said: Tensor, logsnr: Tensor) -> Prediction:
+        belief = TARGETS[self.target](z, said[:, : z.shape[1]], logsnr)
+        return belief if said.shape == z.shape else belief._replace(variance_fraction=(said[:, z.shape[1] :] + 1) / 2)
+
+
+def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
+    """ValueError unless every lambda lies in [low, high], with a thousandth to spare for rounding."""
+    least, most = logsnr.min().item(), logsnr.max().item()
+    if not (low - 1e-3 <= least and most <= high + 1e-3):
+        raise ValueError(f"logsnr reaches from {least:g} to {most:g}, outside the trained range [{low:g}, {high:g}]")
+
+
+def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
+    """ValueError unless every label lies in 0..classes-1."""
+    if len(label) and not (0 <= label.min().item() and label.max().item() < classes):
+        raise ValueError(f"label reaches from {label.min()} to {label.max()}: the classes are 0 to {classes - 1}")
 
 
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Tensor | None]) -> list[Prediction]:
@@ -55,9 +87,9 @@ def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Ten
 
     TypeError for a bare network, which is no Denoiser.
     """
-    if isinstance(denoiser, nn.Module):
-        raise TypeError("a network is no Denoiser: wrap it, as in EpsDenoiser(network, num_classes)")
     together = getattr(denoiser, "branches", None)
+    if together is None and isinstance(denoiser, nn.Module):
+        raise TypeError("a network is no Denoiser: wrap it, as in NetworkDenoiser(network, num_classes)")
     return together(z, logsnr, labels) if together else [denoiser(z, logsnr, label) for label in labels]
 
 
@@ -74,4 +106,6 @@ class Clipped:
     high: float = 1.0
 
     def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
-        return from_x(z, self.denoiser(z, logsnr, label).x.clamp(self.low, self.high), logsnr)
+        belief = self.denoiser(z, logsnr, label)
+        clipped = from_x(z, belief.x.clamp(self.low, self.high), logsnr)
+        return belief._replace(x=clipped.x, eps=clipped.eps)

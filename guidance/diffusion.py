@@ -1,6 +1,9 @@
 """The forward process of Ho & Salimans (arXiv 2207.12598, section 2), variance preserving, in lambda = log SNR.
 
 z = alpha x + sigma eps,   alpha^2 = sigmoid(lambda),   sigma^2 = sigmoid(-lambda)
+
+The same belief can be told as x, as eps, as v = alpha eps - sigma x (Salimans & Ho, arXiv 2202.00512) or as the score
+-eps / sigma (Song et al., arXiv 2011.13456): one is made of another with z and lambda alone.
 """
 
 from typing import NamedTuple
@@ -12,11 +15,19 @@ from torch import Tensor
 class Prediction(NamedTuple):
     """What is believed of z = alpha x + sigma eps: the clean data and the noise, shapes as z.
 
-    Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x.
+    Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x. A method
+    changes them with `_replace`, so that what it says nothing of stays the model's. The rest concerns the noise that
+    a stochastic sampler adds:
+
+    variance_fraction: of a network that learned its variance, shapes as z: where between the logarithms of the smaller
+        (0) and the larger (1) variance of the reverse step it lies (Nichol & Dhariwal, arXiv 2102.09672, eq. 15).
+    noise_scale: the standard deviation of that noise is multiplied by it.
     """
 
     x: Float[Tensor, "b *shape"]
     eps: Float[Tensor, "b *shape"]
+    variance_fraction: Float[Tensor, "b *shape"] | None = None
+    noise_scale: float = 1.0
 
 
 def alpha_sigma(logsnr: Float[Tensor, " b"], like: Float[Tensor, "b *shape"]) -> tuple[Tensor, Tensor]:
@@ -43,3 +54,23 @@ def from_x(z: Float[Tensor, "b *shape"], x: Float[Tensor, "b *shape"], logsnr: F
     """The prediction whose clean data is `x`: eps = (z - alpha x) / sigma."""
     alpha, sigma = alpha_sigma(logsnr, z)
     return Prediction(x, (z - alpha * x) / sigma)
+
+
+def from_v(z: Float[Tensor, "b *shape"], v: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Prediction:
+    """The prediction whose v = alpha eps - sigma x is `v`: x = alpha z - sigma v, eps = sigma z + alpha v."""
+    alpha, sigma = alpha_sigma(logsnr, z)
+    return Prediction(alpha * z - sigma * v, sigma * z + alpha * v)
+
+
+TARGETS = {"eps": from_eps, "x": from_x, "v": from_v}  # what a network may be trained to say
+
+
+def v_of(x: Float[Tensor, "b *shape"], eps: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b *shape"]:
+    """v = alpha eps - sigma x."""
+    alpha, sigma = alpha_sigma(logsnr, x)
+    return alpha * eps - sigma * x
+
+
+def score(prediction: Prediction, logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b *shape"]:
+    """grad_z log p(z_lambda) = -eps / sigma, as a score network of Song & Ermon (arXiv 1907.05600) would give it."""
+    return -prediction.eps / alpha_sigma(logsnr, prediction.eps)[1]

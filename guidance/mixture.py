@@ -1,23 +1,25 @@
 """The exact world: a labelled mixture of Gaussians, whose score, denoiser and classifier are known at every lambda.
 
-z = alpha x + sigma eps of a Gaussian N(m, S) is N(alpha m, alpha^2 S + sigma^2 I): with S = Q diag(d) Q^T, every
-quantity is diagonal in the basis Q at every lambda. Components meet by logsumexp alone.
+z = alpha x + sigma eps of a Gaussian N(m, S) is N(alpha m, alpha^2 S + sigma^2 I): with S = U diag(d) U^T + r (I - U U^T)
+every quantity is diagonal in the basis U at every lambda. Components meet by logsumexp alone.
 """
 
 import math
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from guidance.denoiser import Label, require_labels
 from guidance.diffusion import Prediction, alpha_sigma
 
 
-class Mixture:
-    """A Denoiser (by being called) and a classifier (`class_logits`), with shapes z (b, d), logsnr (b,), label (b,).
+class Mixture(nn.Module):
+    """A Denoiser (by being called) and a classifier (`class_logits`, or `classifier` as a module).
 
     means (k, d), covariances (k, d, d), weights (k,) positive (normalised here), labels (k,) class of each component,
-    0..classes-1, each with a component. Raises ValueError naming the argument that cannot be.
+    0..classes-1, each with a component. z is (b, *shape) with d numbers a row, logsnr (b,), label (b,) or None. Arithmetic
+    in the dtype of `means`. Raises ValueError naming the argument that cannot be.
     """
 
     def __init__(
@@ -27,60 +29,146 @@ class Mixture:
         weights: Float[Tensor, " k"],
         labels: Int[Tensor, " k"],
     ):
-        if not (weights > 0).all():
+        if not torch.allclose(covariances, covariances.mT, rtol=1e-4, atol=1e-7):
+            raise ValueError("covariances must be symmetric and finite")
+        variances, bases = torch.linalg.eigh(covariances.double())  # (k, d), (k, d, d)
+        if not (variances > 0).all():
+            raise ValueError("covariances must be positive definite")
+        self._hold(means, bases, variances, torch.zeros(len(means)), weights, labels)
+
+    @classmethod
+    def low_rank(
+        cls,
+        means: Float[Tensor, "k d"],
+        factors: Float[Tensor, "k d r"],
+        residuals: Float[Tensor, " k"],
+        weights: Float[Tensor, " k"],
+        labels: Int[Tensor, " k"],
+    ) -> "Mixture":
+        """Covariances F F^T + residual I, F (d, r) with r < d, residual > 0 (probabilistic PCA); never built as (d, d)."""
+        if not (residuals > 0).all():
+            raise ValueError("residuals must be positive, or the covariances are not positive definite")
+        if factors.shape[2] >= factors.shape[1] or not factors.isfinite().all():
+            raise ValueError("factors must be finite, (k, d, r) with r < d")
+        bases, roots, _ = torch.linalg.svd(factors.double(), full_matrices=False)
+        mixture = cls.__new__(cls)
+        mixture._hold(means, bases, roots**2 + residuals.double()[:, None], residuals, weights, labels)
+        return mixture
+
+    def _hold(self, means: Tensor, bases: Tensor, variances: Tensor, residuals: Tensor, weights: Tensor, labels: Tensor) -> None:
+        super().__init__()
+        if not means.isfinite().all():
+            raise ValueError("means must be finite")
+        if not (weights > 0).all() or not weights.isfinite().all():
             raise ValueError("weights must all be positive")
         if sorted(set(labels.tolist())) != list(range(int(labels.max()) + 1)):
             raise ValueError(f"labels must name the classes 0..{int(labels.max())}, each at least once")
-        self.variances, self.bases = torch.linalg.eigh(covariances)  # (k, d), (k, d, d)
-        if not (self.variances > 0).all():
-            raise ValueError("covariances must be positive definite")
-        self.means, self.labels = means, labels
-        self.log_weights = (weights / weights.sum()).log()
         self.classes = int(labels.max()) + 1
+        log_weights = (weights.double() / weights.double().sum()).log()
+        held = {"means": means, "bases": bases, "variances": variances, "residuals": residuals, "log_weights": log_weights}
+        for name, value in held.items():
+            self.register_buffer(name, value.to(means.dtype))
+        self.register_buffer("labels", labels)
 
-    def _components(self, z: Tensor, logsnr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """log of weight x density (b, k), and each component's E[x | z] and E[eps | z] (b, k, d)."""
-        alpha, sigma = (value[:, None] for value in alpha_sigma(logsnr, z))  # (b, 1, 1)
-        spread = alpha**2 * self.variances + sigma**2  # (b, k, d), in the eigenbasis
-        offset = torch.einsum("bkd,kde->bke", z[:, None] - alpha * self.means, self.bases)
-        quadratic = (offset**2 / spread + spread.log() + math.log(2 * math.pi)).sum(-1)
-        x = self.means + torch.einsum("bke,kde->bkd", alpha * self.variances / spread * offset, self.bases)
-        eps = torch.einsum("bke,kde->bkd", sigma / spread * offset, self.bases)
-        return self.log_weights - quadratic / 2, x, eps
-
-    def __call__(self, z: Float[Tensor, "b d"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"] | None) -> Prediction:
+    def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
         """E[x | z, label] and E[eps | z, label] as a Prediction; of the whole mixture if label is None."""
         log_joint, x, eps = self._components(z, logsnr)
         posterior = self._within(log_joint, label).softmax(-1)[..., None]
-        return Prediction((posterior * x).sum(1), (posterior * eps).sum(1))
+        return Prediction((posterior * x).sum(1).view_as(z), (posterior * eps).sum(1).view_as(z))
 
-    def log_prob(
-        self, z: Float[Tensor, "b d"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"] | None = None
-    ) -> Float[Tensor, " b"]:
+    def branches(self, z: Tensor, logsnr: Tensor, labels: list[Tensor | None]) -> list[Prediction]:
+        """One prediction per entry of `labels`."""
+        return [self(z, logsnr, label) for label in labels]
+
+    def log_prob(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label = None) -> Float[Tensor, " b"]:
         """log p(z_lambda | label); log p(z_lambda) if label is None."""
         log_joint = self._within(self._components(z, logsnr)[0], label).logsumexp(-1)
         return log_joint if label is None else log_joint - self.class_log_weights()[label]
 
-    def class_logits(self, z: Float[Tensor, "b d"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b classes"]:
+    def class_logits(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b classes"]:
         """log p(z, c) for every class c: the logits of the exact noise-aware classifier p(c | z_lambda)."""
-        log_joint = self._components(z, logsnr)[0]
-        every = torch.arange(self.classes, device=z.device)
-        return torch.stack([self._within(log_joint, c.expand(len(z))).logsumexp(-1) for c in every], -1)
+        return self._by_class(self._components(z, logsnr)[0][:, None])
+
+    def classifier(self) -> "MixtureClassifier":
+        """`class_logits` as a module of its own, so that its calls are counted apart from the denoiser's."""
+        return MixtureClassifier(self)
 
     def class_log_weights(self) -> Float[Tensor, " classes"]:
         """log p(c), the sum of the weights of a class's components."""
-        return torch.stack([self.log_weights[self.labels == c].logsumexp(0) for c in range(self.classes)])
+        return self._by_class(self.log_weights[None])
+
+    def marginal(self, logsnr: float) -> "Mixture":
+        """The mixture that z_lambda itself is distributed as, at one lambda."""
+        alpha2, sigma2 = 1 / (1 + math.exp(-logsnr)), 1 / (1 + math.exp(logsnr))
+        noised = type(self).__new__(type(self))
+        parts = (alpha2 * self.variances + sigma2, alpha2 * self.residuals + sigma2, self.log_weights.exp(), self.labels)
+        noised._hold(math.sqrt(alpha2) * self.means, self.bases, *parts)
+        return noised
+
+    def moments(self, label: int | None = None) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
+        """Mean and covariance of the clean data: of one class, or of the whole mixture; exact."""
+        chosen = torch.ones_like(self.labels, dtype=torch.bool) if label is None else self.labels == label
+        share = self.log_weights[chosen].softmax(0)
+        mean = share @ self.means[chosen]
+        offset, rest = self.means[chosen] - mean, self.residuals[chosen, None]
+        bases, extra = self.bases[chosen], self.variances[chosen] - rest
+        within = torch.einsum("k,kdr,kr,ker->de", share, bases, extra, bases)
+        within = within + (share @ rest[:, 0]) * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
+        return mean, within + (share[:, None] * offset).mT @ offset
 
     def sample(self, label: Int[Tensor, " b"], generator: torch.Generator) -> Float[Tensor, "b d"]:
-        """Clean draws x ~ p(x | label), on the CPU; `generator` is a CPU generator."""
-        weights = self._within(self.log_weights.expand(len(label), -1), label).softmax(-1)
-        chosen = weights.multinomial(1, generator=generator)[:, 0]
-        noise = torch.randn(self.means[chosen].shape, generator=generator, dtype=self.means.dtype)
-        scaled = self.variances[chosen].sqrt() * noise
-        return self.means[chosen] + torch.einsum("bde,be->bd", self.bases[chosen], scaled)
+        """Clean draws x ~ p(x | label); drawn on the CPU with `generator`, whatever the device."""
+        label = label.cpu()
+        require_labels(label, self.classes)
+        mixture = {name: value.cpu() for name, value in self.named_buffers()}
+        masked = mixture["log_weights"].masked_fill(mixture["labels"] != label[:, None], -torch.inf)
+        chosen = masked.softmax(-1).multinomial(1, generator=generator)[:, 0]
+        means, bases, variances, residuals = (mixture[name][chosen] for name in ("means", "bases", "variances", "residuals"))
+        noise = torch.randn(means.shape, generator=generator, dtype=means.dtype)
+        along = torch.einsum("bdr,bd->br", bases, noise)
+        scaled = torch.einsum("bdr,br->bd", bases, (variances.sqrt() - residuals.sqrt()[:, None]) * along)
+        return (means + scaled + residuals.sqrt()[:, None] * noise).to(self.means.device)
+
+    def _components(self, z: Tensor, logsnr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """log of weight x density (b, k), and each component's E[x | z] and E[eps | z] (b, k, d)."""
+        z = z.flatten(1)
+        if z.shape[1] != self.means.shape[1]:
+            raise ValueError(f"z has {z.shape[1]} numbers a row, the mixture {self.means.shape[1]} dimensions")
+        alpha, sigma = (value[:, None] for value in alpha_sigma(logsnr, z))  # (b, 1, 1)
+        offset = z[:, None] - alpha * self.means  # (b, k, d)
+        along = torch.einsum("bkd,kdr->bkr", offset, self.bases)
+        spread = alpha**2 * self.variances + sigma**2  # (b, k, r)
+        quadratic = (along**2 / spread + spread.log()).sum(-1)
+        x = torch.einsum("bkr,kdr->bkd", alpha * self.variances / spread * along, self.bases)
+        eps = torch.einsum("bkr,kdr->bkd", sigma / spread * along, self.bases)
+        left = z.shape[1] - self.bases.shape[2]  # dimensions off the basis, where the variance is the residual
+        if left:
+            off = offset - torch.einsum("bkr,kdr->bkd", along, self.bases)
+            rest = alpha**2 * self.residuals[:, None] + sigma**2  # (b, k, 1)
+            quadratic = quadratic + ((off**2).sum(-1, keepdim=True) / rest + left * rest.log()).squeeze(-1)
+            x, eps = x + alpha * self.residuals[:, None] / rest * off, eps + sigma / rest * off
+        constant = z.shape[1] * math.log(2 * math.pi)
+        return self.log_weights - (quadratic + constant) / 2, self.means + x, eps
 
     def _within(self, log_joint: Tensor, label: Tensor | None) -> Tensor:
         """`log_joint` (b, k) with the components of other classes at -inf."""
         if label is None:
             return log_joint
+        require_labels(label, self.classes)
         return log_joint.masked_fill(self.labels != label[:, None], -torch.inf)
+
+    def _by_class(self, log_joint: Tensor) -> Tensor:
+        """logsumexp over each class's components: (..., 1, k) or (1, k) to (..., classes)."""
+        every = torch.arange(self.classes, device=self.labels.device)[:, None]
+        return log_joint.masked_fill(self.labels != every, -torch.inf).logsumexp(-1)
+
+
+class MixtureClassifier(nn.Module):
+    """p(c | z_lambda) of a mixture, as a classifier is called: `(z, logsnr)` -> logits (b, classes)."""
+
+    def __init__(self, mixture: Mixture):
+        super().__init__()
+        self.mixture = mixture
+
+    def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b classes"]:
+        return self.mixture.class_logits(z, logsnr)

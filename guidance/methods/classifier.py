@@ -53,7 +53,9 @@ class ClassifierGuidance:
                 raise ValueError("classifier guidance needs the label it steers to, not None")
             _, sigma = alpha_sigma(logsnr, z)
             shift = self.w * sigma * log_prob_gradient(classifier, z, logsnr, label)
-            return from_eps(z, model(z, logsnr, label).eps - shift, logsnr)
+            belief = model(z, logsnr, label)
+            steered = from_eps(z, belief.eps - shift, logsnr)
+            return belief._replace(x=steered.x, eps=steered.eps)
 
         return guided
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.diffusion import Prediction
 from guidance.methods.strength import require_finite
 
 
@@ -33,7 +32,8 @@ class ClassifierFree:
 
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
-            return Prediction(*((1 + self.w) * c - self.w * u for c, u in zip(cond, null, strict=True)))
+            x, eps = ((1 + self.w) * c - self.w * u for c, u in ((cond.x, null.x), (cond.eps, null.eps)))
+            return cond._replace(x=x, eps=eps)
 
         return guided
 

@@ -1,6 +1,10 @@
-"""Samplers, one signature: `sampler(denoiser, z, logsnrs, label, noise) -> x`. None of them knows of guidance."""
+"""Samplers, one file a family, SAMPLERS the one registry. None of them knows of guidance.
 
-from guidance.samplers.ancestral import ancestral
-from guidance.samplers.ddim import ddim
+A sampler is a frozen dataclass of its options with one signature, `sampler(denoiser, z, logsnrs, label, noise) -> x`; it
+declares its `order` of convergence, whether it is `stochastic`, and its `calls` of the denoiser.
+"""
 
-SAMPLERS = {"ancestral": ancestral, "ddim": ddim}
+from guidance.samplers.ancestral import Ancestral
+from guidance.samplers.ddim import DDIM
+
+SAMPLERS = {sampler.name: sampler for sampler in (Ancestral, DDIM)}

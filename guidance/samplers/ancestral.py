@@ -6,7 +6,9 @@ with s~^2 = (1 - e^(l - l')) sigma'^2 and s^2 = (1 - e^(l - l')) sigma^2.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -15,34 +17,57 @@ from guidance.denoiser import Denoiser, Label
 from guidance.samplers.grid import at, levels
 
 
-def step_coefficients(logsnr: float, next_logsnr: float, v: float) -> tuple[float, float, float]:
-    """(a, b, s) of one step z' = a z + b x + s noise, exact where the two levels are close (expm1)."""
+def step_coefficients(logsnr: float, next_logsnr: float) -> tuple[float, float, float, float]:
+    """(a, b, log s~^2, log s^2) of one step z' = a z + b x + noise, exact where the two levels are close (expm1)."""
     log_alpha2, log_next_alpha2 = -math.log1p(math.exp(-logsnr)), -math.log1p(math.exp(-next_logsnr))
     log_sigma2, log_next_sigma2 = log_alpha2 - logsnr, log_next_alpha2 - next_logsnr
     fresh = -math.expm1(logsnr - next_logsnr)  # 1 - e^(l - l'): the share of the noise that is renewed
     kept = math.exp(logsnr - next_logsnr + (log_next_alpha2 - log_alpha2) / 2)
-    variance = fresh * math.exp((1 - v) * log_next_sigma2 + v * log_sigma2)
-    return kept, fresh * math.exp(log_next_alpha2 / 2), math.sqrt(variance)
+    return kept, fresh * math.exp(log_next_alpha2 / 2), math.log(fresh) + log_next_sigma2, math.log(fresh) + log_sigma2
 
 
-def ancestral(
-    denoiser: Denoiser,
-    z: Float[Tensor, "b *shape"],
-    logsnrs: Float[Tensor, " steps"],
-    label: Label,
-    noise: Callable[[], Tensor],
-    v: float = 0.3,
-) -> Float[Tensor, "b *shape"]:
-    """x (b, *shape) from z ~ N(0, I) at logsnrs[0], one denoiser call a level; the last call's x is the sample.
+@dataclass(frozen=True)
+class Ancestral:
+    """Draws every next level from the reverse step's Gaussian, with noise in every step but the last.
 
-    logsnrs: increasing, from noise to data; noise: returns fresh N(0, I) shaped as z, once a step.
     v: interpolates the variance in log space, 0: that of q(z'|z, x), 1: that of q(z|z') (0.3 at 64x64 in the paper).
-    Raises ValueError for a grid that does not increase or a v outside [0, 1].
+    None: the variance is the one that the network has learned. ValueError for a v outside [0, 1].
     """
-    if not 0 <= v <= 1:
-        raise ValueError(f"v must lie in [0, 1], not {v}")
-    values = levels(logsnrs)
-    for logsnr, next_logsnr in pairwise(values):
-        kept, gain, spread = step_coefficients(logsnr, next_logsnr, v)
-        z = kept * z + gain * denoiser(z, at(logsnr, z), label).x + spread * noise()
-    return denoiser(z, at(values[-1], z), label).x
+
+    v: float | None = 0.3
+    name: ClassVar[str] = "ancestral"
+    order: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self):
+        if self.v is not None and not 0 <= self.v <= 1:
+            raise ValueError(f"v must lie in [0, 1], not {self.v}")
+
+    def calls(self, levels: int) -> int:
+        """Denoiser calls over a grid of so many levels."""
+        return levels
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        z: Float[Tensor, "b *shape"],
+        logsnrs: Float[Tensor, " levels"],
+        label: Label,
+        noise: Callable[[], Tensor],
+    ) -> Float[Tensor, "b *shape"]:
+        """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
+        values = levels(logsnrs)
+        for logsnr, next_logsnr in pairwise(values):
+            kept, gain, smaller, larger = step_coefficients(logsnr, next_logsnr)
+            belief = denoiser(z, at(logsnr, z), label)
+            spread = self._spread(belief, smaller, larger)
+            z = kept * z + gain * belief.x + belief.noise_scale * spread * noise()
+        return denoiser(z, at(values[-1], z), label).x
+
+    def _spread(self, belief, smaller: float, larger: float) -> Tensor | float:
+        """The step's standard deviation: the two variances' logarithms interpolated by v, or by what was learned."""
+        if self.v is not None:
+            return math.sqrt(math.exp((1 - self.v) * smaller + self.v * larger))
+        if belief.variance_fraction is None:
+            raise ValueError("v is None, but the network has learned no variance: give a v in [0, 1]")
+        return (((1 - belief.variance_fraction) * smaller + belief.variance_fraction * larger) / 2).exp()

@@ -1,10 +1,13 @@
-"""The deterministic DDIM sampler (Song, Meng & Ermon, arXiv 2010.02502, eq. 12 with sigma = 0), in log-SNR.
+"""DDIM (Song, Meng & Ermon, arXiv 2010.02502, eqs. 12 and 16), in log-SNR.
 
-z' = alpha' x + sigma' eps
+z' = alpha' x + sqrt(sigma'^2 - s^2) eps + s noise,   s^2 = eta^2 (sigma'^2 / sigma^2) (1 - alpha^2 / alpha'^2)
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -13,21 +16,43 @@ from guidance.denoiser import Denoiser, Label
 from guidance.samplers.grid import at, levels
 
 
-def ddim(
-    denoiser: Denoiser,
-    z: Float[Tensor, "b *shape"],
-    logsnrs: Float[Tensor, " steps"],
-    label: Label,
-    noise: Callable[[], Tensor],
-) -> Float[Tensor, "b *shape"]:
-    """x (b, *shape) from z ~ N(0, I) at logsnrs[0], one denoiser call a level; the last call's x is the sample.
+@dataclass(frozen=True)
+class DDIM:
+    """Steps along the probability flow. eta: 0 is deterministic, 1 is the ancestral sampler with v = 0."""
 
-    logsnrs: increasing, from noise to data, else ValueError; noise: never drawn, there for the common signature.
-    """
-    first, *rest = levels(logsnrs)
-    belief = denoiser(z, at(first, z), label)
-    for logsnr in rest:
-        alpha, sigma = math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
-        z = alpha * belief.x + sigma * belief.eps
-        belief = denoiser(z, at(logsnr, z), label)
-    return belief.x
+    eta: float = 0.0
+    name: ClassVar[str] = "ddim"
+    order: ClassVar[int] = 1
+
+    def __post_init__(self):
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta must lie in [0, 1], not {self.eta}")
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise is drawn on the way."""
+        return self.eta > 0
+
+    def calls(self, levels: int) -> int:
+        """Denoiser calls over a grid of so many levels."""
+        return levels
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        z: Float[Tensor, "b *shape"],
+        logsnrs: Float[Tensor, " levels"],
+        label: Label,
+        noise: Callable[[], Tensor],
+    ) -> Float[Tensor, "b *shape"]:
+        """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
+        values = levels(logsnrs)
+        for logsnr, next_logsnr in pairwise(values):
+            belief = denoiser(z, at(logsnr, z), label)
+            alpha, sigma = math.sqrt(1 / (1 + math.exp(-next_logsnr))), math.sqrt(1 / (1 + math.exp(next_logsnr)))
+            # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
+            spread = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
+            z = alpha * belief.x + math.sqrt(sigma**2 - spread**2) * belief.eps
+            if self.stochastic:
+                z = z + belief.noise_scale * spread * noise()
+        return denoiser(z, at(values[-1], z), label).x

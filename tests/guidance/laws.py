@@ -16,7 +16,7 @@ def guide(method, model, classifier):
 
 def samples(denoiser, n: int, sampler: str = "ancestral", first: int = 0):
     indices = range(first, first + n)
-    return sample(Clipped(denoiser), SAMPLERS[sampler], SCHEDULE.grid(4), torch.tensor(indices) % 3, (1, 8, 8), 3, indices)
+    return sample(Clipped(denoiser), SAMPLERS[sampler](), SCHEDULE.grid(4), torch.tensor(indices) % 3, (1, 8, 8), 3, indices)
 
 
 def trajectory(method, n: int, sampler: str = "ancestral", first: int = 0):
@@ -75,11 +75,11 @@ def trajectory_has_no_memory(kind):
 def counted_cost_is_the_formula(kind):
     for w in (0.0, W):
         for sampler in SAMPLERS:
-            method, (model, classifier), draws = kind(w=w), networks(), noise(5)
+            method, (model, classifier), draws, steps = kind(w=w), networks(), noise(5), SAMPLERS[sampler]()
             guided = Clipped(guide(method, model, classifier))
             with torch.no_grad(), count(model.network, classifier) as counted:
-                SAMPLERS[sampler](guided, draws(), SCHEDULE.grid(7), torch.arange(5) % 3, draws)
-            assert counted.per_sample(5) == method.nfe(7)
+                steps(guided, draws(), SCHEDULE.grid(7), torch.arange(5) % 3, draws)
+            assert counted.per_sample(5) == method.nfe(steps.calls(7))
 
 
 LAWS = [

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from worlds import networks
 
-from guidance import Clipped, EpsDenoiser, Prediction, alpha_sigma, branches, count
+from guidance import Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
 from guidance.backbones.unet import UNet
 from guidance.objective import drop_labels, eps_loss
 
@@ -26,7 +26,7 @@ def test_label_none_is_the_null_label():
 def test_branches_are_the_single_calls_however_they_are_cut(rows):
     model, _ = networks()
     z, logsnr, label = inputs()
-    together = EpsDenoiser(model.network, 3, rows).branches(z, logsnr, [label, None])
+    together = NetworkDenoiser(model.network, 3, rows=rows).branches(z, logsnr, [label, None])
     for found, wanted in zip(together, (label, None)):
         torch.testing.assert_close(found.eps, model(z, logsnr, wanted).eps, rtol=0, atol=1e-5)
 

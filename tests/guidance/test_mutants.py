@@ -21,7 +21,7 @@ class ScaleOfOthers(ClassifierFree):
     def __call__(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
-            return Prediction(*(u + self.w * (c - u) for c, u in zip(cond, null, strict=True)))
+            return Prediction(*(u + self.w * (c - u) for c, u in zip(cond[:2], null[:2], strict=True)))
 
         return guided
 
@@ -85,7 +85,7 @@ class NullForNothing(ClassifierFree):
     def __call__(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
-            return cond if self.w == 0 else Prediction(*((1 + self.w) * c - self.w * u for c, u in zip(cond, null)))
+            return cond if self.w == 0 else Prediction(*((1 + self.w) * c - self.w * u for c, u in zip(cond[:2], null[:2])))
 
         return guided
 

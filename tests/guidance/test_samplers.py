@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guidance import SAMPLERS, CosineLogSNR, Mixture
-from guidance.samplers import ancestral, ddim
+from guidance.samplers import Ancestral, DDIM
 from guidance.samplers.ancestral import step_coefficients
 
 MEAN, VARIANCE = 0.3, 0.09
@@ -46,7 +46,7 @@ def closed_form(grid: list[float], v: float) -> tuple[float, float]:
 def test_the_ancestral_sampler_has_the_moments_of_its_closed_form(steps, v):
     n, g = 100_000, torch.Generator().manual_seed(steps)
     draw = lambda: torch.randn(n, 1, generator=g, dtype=torch.float64)  # noqa: E731
-    x = ancestral(gaussian(), draw(), SCHEDULE.grid(steps), None, draw, v=v)
+    x = Ancestral(v)(gaussian(), draw(), SCHEDULE.grid(steps), None, draw)
     mean, variance = closed_form(SCHEDULE.grid(steps).tolist(), v)
     assert abs(x.mean().item() - mean) < 5 * math.sqrt(variance / n)
     assert abs(x.var().item() / variance - 1) < 5 * math.sqrt(2 / n)
@@ -65,9 +65,9 @@ def test_v_interpolates_between_the_two_variances_of_the_paper():
     early, late = -1.0, 0.5
     fresh = 1 - math.exp(early - late)
     lower, upper = fresh * a2_s2(late)[1], fresh * a2_s2(early)[1]
-    assert step_coefficients(early, late, 0.0)[2] == pytest.approx(math.sqrt(lower), rel=1e-12)
-    assert step_coefficients(early, late, 1.0)[2] == pytest.approx(math.sqrt(upper), rel=1e-12)
-    assert step_coefficients(early, late, 0.3)[2] == pytest.approx(math.sqrt(lower**0.7 * upper**0.3), rel=1e-12)
+    _, _, smaller, larger = step_coefficients(early, late)
+    assert math.exp(smaller) == pytest.approx(lower, rel=1e-12) and math.exp(larger) == pytest.approx(upper, rel=1e-12)
+    assert Ancestral(0.3)._spread(None, smaller, larger) == pytest.approx(math.sqrt(lower**0.7 * upper**0.3), rel=1e-12)
 
 
 def never() -> torch.Tensor:
@@ -86,7 +86,7 @@ def test_ddim_converges_to_the_exact_flow_with_order_one():
     steps, errors = [64, 128, 256, 512], []
     for number in steps:
         grid = SCHEDULE.grid(number)
-        x = ddim(gaussian(), z, grid, None, never)
+        x = DDIM()(gaussian(), z, grid, None, never)
         errors.append((x - exact_flow(z, -20.0, 20.0)).abs().max().item())
     order = math.log(errors[0] / errors[-1]) / math.log(steps[-1] / steps[0])
     assert abs(order - 1) < 0.15, (order, errors)
@@ -94,16 +94,16 @@ def test_ddim_converges_to_the_exact_flow_with_order_one():
 
 def test_ddim_is_deterministic():
     z = torch.randn(3, 1, dtype=torch.float64)
-    assert torch.equal(*(ddim(gaussian(), z, SCHEDULE.grid(8), None, never) for _ in range(2)))
+    assert torch.equal(*(DDIM()(gaussian(), z, SCHEDULE.grid(8), None, never) for _ in range(2)))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
 @pytest.mark.parametrize("grid", [[1.0, 0.0], [0.0, 0.0, 1.0], [0.0, float("nan")], [0.0]])
 def test_a_grid_that_does_not_increase_is_refused(sampler, grid):
     with pytest.raises(ValueError, match="logsnrs"):
-        sampler(gaussian(), torch.zeros(2, 1), torch.tensor(grid), None, lambda: torch.zeros(2, 1))
+        sampler()(gaussian(), torch.zeros(2, 1), torch.tensor(grid), None, lambda: torch.zeros(2, 1))
 
 
 def test_a_v_outside_its_range_is_refused():
     with pytest.raises(ValueError, match="v must lie"):
-        ancestral(gaussian(), torch.zeros(2, 1), SCHEDULE.grid(4), None, lambda: torch.zeros(2, 1), v=1.2)
+        Ancestral(v=1.2)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from guidance import CosineLogSNR, EpsDenoiser, Mixture, SampleNoise
+from guidance import CosineLogSNR, NetworkDenoiser, Mixture, SampleNoise
 from guidance.backbones.unet import UNet
 
 SCHEDULE = CosineLogSNR()
@@ -18,7 +18,7 @@ def mixture(dtype: torch.dtype = torch.float64) -> Mixture:
     return Mixture(means, roots @ roots.mT, weights, torch.tensor([0, 1, 2, 2]))
 
 
-def networks() -> tuple[EpsDenoiser, nn.Module]:
+def networks() -> tuple[NetworkDenoiser, nn.Module]:
     """An untrained U-Net for 8x8 images whose output depends on all it is told, and a classifier of three classes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -26,7 +26,7 @@ def networks() -> tuple[EpsDenoiser, nn.Module]:
         for parameter in unet.parameters():  # the zero-initialised layers too
             parameter.data += 0.1 * torch.randn_like(parameter)
         classifier = TinyClassifier()
-    return EpsDenoiser(unet.eval(), 3), classifier
+    return NetworkDenoiser(unet.eval(), 3), classifier
 
 
 class TinyClassifier(nn.Module):
