@@ -77,7 +77,7 @@ def methods() -> None:
 @app.command()
 def data(world: World) -> None:
     """Print the card of a world's data."""
-    from experiments.data import WORLDS
+    from experiments.worlds import WORLDS
 
     if world not in WORLDS:
         raise Problem(f"there is no world {world!r}; known: {', '.join(WORLDS)}")

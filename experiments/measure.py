@@ -9,7 +9,8 @@ from torch import Tensor
 
 from analysis.measures import Reference, Samples, measure_in_parts
 from experiments.config import Config
-from experiments.data import WORLDS, from_uint8, to_uint8
+from experiments.images import from_uint8, to_uint8
+from experiments.worlds import WORLDS
 from experiments.networks import ClassifierConfig, EvaluatorConfig, load
 from experiments.runs import Store, write_json
 from experiments.sample import load_samples

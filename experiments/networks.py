@@ -13,7 +13,7 @@ from torch import nn
 from classifiers.evaluator import Evaluator
 from classifiers.noise_aware import NoiseAware
 from experiments.config import Config
-from experiments.data import WORLDS, World
+from experiments.worlds import WORLDS, World
 from experiments.fit import FitConfig, Seed
 from experiments.problems import Problem
 from experiments.runs import check, read_json

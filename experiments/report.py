@@ -14,7 +14,7 @@ from analysis.headline import headline
 from analysis.report import Picture, Section, html, write
 from analysis.style import save
 from analysis.table import read_table, summarise, write_table
-from experiments.data import WORLDS
+from experiments.worlds import WORLDS
 from experiments.provenance import device_name
 from experiments.runs import read_json
 from experiments.sample import load_samples

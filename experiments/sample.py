@@ -14,7 +14,8 @@ from pydantic import Field, model_serializer, model_validator
 
 from experiments.config import Config
 from experiments.cost import meter
-from experiments.data import WORLDS, to_uint8
+from experiments.images import to_uint8
+from experiments.worlds import WORLDS
 from experiments.fit import Seed
 from experiments.networks import ClassifierConfig, DenoiserConfig, load
 from experiments.problems import Problem

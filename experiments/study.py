@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from tqdm import tqdm
 
 from experiments.config import Config
-from experiments.data import WORLDS
+from experiments.worlds import WORLDS
 from experiments.fit import Seed
 from experiments.measure import HELD_OUT, MeasureConfig, measure
 from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig

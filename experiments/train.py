@@ -13,7 +13,7 @@ from analysis.files import write_atomically
 from classifiers.augment import random_affine
 from classifiers.noise_aware import noisy_cross_entropy
 from experiments.config import Config
-from experiments.data import WORLDS, Images
+from experiments.worlds import WORLDS, Labelled
 from experiments.fit import fit
 from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
 from experiments.runs import Store, write_json

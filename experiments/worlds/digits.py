@@ -1,37 +1,16 @@
-"""The worlds' images: in [-1, 1], labelled, split once and for all, each with a card that says what it is."""
+"""Handwritten digits: images in [-1, 1], labelled, split once and for all."""
 
 import hashlib
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from experiments.problems import Problem
+from experiments.worlds.world import Labelled, World
 
 HELD_OUT_PER_CLASS = 50
 DIGITS_SHA256 = "231ffdaa7a0f26fe5973fd8fc30069f56278d979cba2abd24bc56c9bae5a58cc"
-
-
-@dataclass(frozen=True)
-class Images:
-    """A labelled set: x (n, c, h, w) float32 in [-1, 1], label (n,) int64."""
-
-    x: Float[Tensor, "n c h w"]
-    label: Int[Tensor, " n"]
-
-
-@dataclass(frozen=True)
-class World:
-    """A data set with its fixed split and its card (facts in plain words, for the report)."""
-
-    name: str
-    classes: int
-    train: Images
-    held_out: Images
-    card: dict[str, str]
 
 
 @cache
@@ -56,8 +35,9 @@ def digits() -> World:
     return World(
         name="digits",
         classes=10,
-        train=Images(torch.from_numpy(x[train]), torch.from_numpy(label[train])),
-        held_out=Images(torch.from_numpy(x[order]), torch.from_numpy(label[order])),
+        shape=(1, 8, 8),
+        train=Labelled(torch.from_numpy(x[train]), torch.from_numpy(label[train])),
+        held_out=Labelled(torch.from_numpy(x[order]), torch.from_numpy(label[order])),
         card={
             "what": "Optical recognition of handwritten digits: the 1,797 images of the test part, by 13 writers",
             "source": "Alpaydin & Kaynak, UCI Machine Learning Repository, 1998; as shipped in scikit-learn",
@@ -70,16 +50,3 @@ def digits() -> World:
             "sha256": DIGITS_SHA256,
         },
     )
-
-
-WORLDS = {"digits": digits}
-
-
-def to_uint8(x: Float[Tensor, "n c h w"]) -> np.ndarray:
-    """Images in [-1, 1] as bytes (n, h, w, c): clipped and rounded, at this one place."""
-    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-
-
-def from_uint8(images: np.ndarray) -> Float[Tensor, "n c h w"]:
-    """Bytes (n, h, w, c) as images in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -1,0 +1,44 @@
+"""A control: the score of the conditional model scaled, eps~ = (1 + w) eps(z, c), as if sampling p(z | c)^(1 + w).
+
+Dhariwal & Nichol, 2021, arXiv 2105.05233, appendix G: it hurts precision and recall alike. The diffused p^(1 + w) has
+another score than (1 + w) times the score of the diffused p, except at lambda = infinity.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from guidance.cost import NFE
+from guidance.denoiser import Denoiser
+from guidance.diffusion import from_eps
+from guidance.methods.strength import require_finite
+
+
+@dataclass(frozen=True)
+class Temperature:
+    """Sharpens the conditional model without comparing it with anything: temperature 1 / (1 + w).
+
+    w: any finite number; 0 is the conditional model.
+    """
+
+    w: float = 0.1
+    name: ClassVar[str] = "temperature"
+    roles: ClassVar[tuple[str, ...]] = ("model",)
+
+    def __post_init__(self):
+        require_finite(self.w)
+
+    def __call__(self, model: Denoiser) -> Denoiser:
+        """The denoiser whose eps is (1 + w) times that of `model`."""
+        if self.w == 0:
+            return model
+
+        def scaled(z, logsnr, label):
+            belief = model(z, logsnr, label)
+            steered = from_eps(z, (1 + self.w) * belief.eps, logsnr)
+            return belief._replace(x=steered.x, eps=steered.eps)
+
+        return scaled
+
+    def nfe(self, steps: int) -> NFE:
+        """Network function evaluations per sample of a sampler that asks `steps` times."""
+        return NFE(denoiser_forward=steps)
