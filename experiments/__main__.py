@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+Name = Annotated[str, typer.Argument(help="The study, e.g. digits, gaussians, digits-exact, controls.")]
 World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
@@ -23,7 +24,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes
 
 @app.command()
 def study(
-    world: World,
+    name: Name,
     full: Annotated[
         bool, typer.Option("--full", help="Three trainings and three sampling seeds, more samplers: hours on a CPU.")
     ] = False,
@@ -42,13 +43,13 @@ def study(
     from experiments.configs import STUDIES
     from experiments.device import resolve
     from experiments.pool import cores
-    from experiments.report import announce, at_a_glance
+    from experiments.report_parts import announce, at_a_glance
     from experiments.runs import Store
     from experiments.study import study as run_study
 
-    if world not in STUDIES:
-        raise Problem(f"there is no study of {world!r}; known: {', '.join(STUDIES)}")
-    config = STUDIES[world]["full" if full else "quick"].override(settings or [])
+    if name not in STUDIES:
+        raise Problem(f"there is no study {name!r}; known: {', '.join(STUDIES)}")
+    config = STUDIES[name]["full" if full else "quick"].override(settings or [])
     if show:
         typer.echo(config.model_dump_json(indent=1))
         return

@@ -1,11 +1,12 @@
 """Every configuration: frozen, strict about its keys, and the address of the run it makes."""
 
+import dataclasses
 import difflib
 import hashlib
 import json
-from typing import Self
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, model_validator
 
 from experiments.problems import Problem
 
@@ -39,6 +40,60 @@ class Config(BaseModel):
             return type(self).model_validate(values)
         except ValidationError as error:
             raise Problem(explain(error)) from error
+
+
+class Choice(Config):
+    """One entry of a registry of frozen dataclasses, by name, and its options.
+
+    Options that are left out have the dataclass's defaults, and are written out, so that they are part of the address.
+    """
+
+    kind: ClassVar[str]
+    registry: ClassVar[dict[str, type]]
+    own: ClassVar[tuple[str, ...]] = ()  # fields of the dataclass that are fields of the configuration, and no options
+
+    name: str
+    options: dict[str, int | float | bool | str | None] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def written_out(cls, values: object) -> object:
+        values = {"name": values} if isinstance(values, str) else values
+        if not isinstance(values, dict):
+            return values
+        known = cls.registry.get(values.get("name"))
+        if known is None:
+            raise ValueError(f"there is no {cls.kind} {values.get('name')!r}; known: {', '.join(cls.registry)}")
+        defaults = {field.name: field.default for field in dataclasses.fields(known) if field.name not in cls.own}
+        options = values.get("options", {})
+        if strange := sorted(set(options) - set(defaults)):
+            raise ValueError(f"{values['name']} has no option {strange[0]!r}; it has {', '.join(defaults) or 'none'}")
+        return {**values, "options": {key: _alike(value, defaults[key]) for key, value in (defaults | options).items()}}
+
+    @model_validator(mode="after")
+    def can_be_built(self) -> Self:
+        self.build()
+        return self
+
+    @model_serializer(mode="wrap")
+    def without_empty_options(self, dump) -> dict:
+        return {key: value for key, value in dump(self).items() if key != "options" or value}
+
+    @property
+    def label(self) -> str:
+        """The name, and the options that are not the defaults: `bounded(radius=5)`."""
+        defaults = {field.name: field.default for field in dataclasses.fields(self.registry[self.name])}
+        changed = [f"{key}={value}" for key, value in self.options.items() if value != defaults[key]]
+        return self.name + (f"({', '.join(changed)})" if changed else "")
+
+    def build(self) -> Any:
+        """The dataclass itself. ValueError for options that it refuses."""
+        return self.registry[self.name](**self.options, **{key: getattr(self, key) for key in self.own})
+
+
+def _alike(value: object, default: object) -> object:
+    """A whole number as a float where the default is one: 1 and 1.0 are the same address."""
+    return float(value) if isinstance(default, float) and type(value) is int else value
 
 
 def explain(error: ValidationError) -> str:

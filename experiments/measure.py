@@ -1,4 +1,4 @@
-"""Samples, or the held-out real images, measured on the evaluator's features against the training images."""
+"""Samples, or what stands beside them, measured: by an evaluator against training images, or by the truth where it is known."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -9,39 +9,51 @@ from torch import Tensor
 
 from analysis.measures import Reference, Samples, measure_in_parts
 from experiments.config import Config
+from experiments.exact import exact_draws, measure_exact
+from experiments.fit import Seed
 from experiments.images import from_uint8, to_uint8
-from experiments.worlds import WORLDS
 from experiments.networks import ClassifierConfig, EvaluatorConfig, load
 from experiments.runs import Store, write_json
 from experiments.sample import load_samples
+from experiments.worlds import WORLDS
 
-HELD_OUT = "held-out"
+HELD_OUT, DRAWS = "held-out", "exact draws"
 
 
 class MeasureConfig(Config):
-    """What is measured (a run of samples, or `held-out`) and by whom.
+    """What is measured (a run of samples, `held-out` images, or `exact draws` of the truth) and by whom.
 
     sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall move
     with the number: values of one size compare with each other alone.
+    evaluator: None in a world whose truth is known, which is then the judge. There w says which tilted density
+    p(x|c) p(c|x)^w samples are compared with, and `exact draws` are made with `seed`, of that density where w is given.
     """
 
     world: str
     samples: str
-    evaluator: str
-    classifier: str | None
     sizes: tuple[int, ...]
+    evaluator: str | None = None
+    classifier: str | None = None
+    w: float | None = None
+    seed: Seed | None = None
 
 
 def measure(store: Store, config: MeasureConfig, device: str) -> Path:
     """The run of these measures: metrics.json, {"<size>": {metric: value}}."""
-    runs = (config.evaluator, config.classifier, None if config.samples == HELD_OUT else config.samples)
+    made = None if config.samples in (HELD_OUT, DRAWS) else config.samples
+    runs = (config.evaluator, config.classifier, made)
 
     def build(folder: Path) -> None:
         world = WORLDS[config.world]()
+        if config.evaluator is None:
+            (n,) = config.sizes
+            x, label = load_samples(store.root / made) if made else exact_draws(world, n, config.w, config.seed)
+            write_json(folder / "metrics.json", {f"{n}": measure_exact(world, x, label, config.w)})
+            return
         if config.samples == HELD_OUT:
             images, label = to_uint8(world.held_out.x), world.held_out.label.numpy()
         else:
-            images, label = load_samples(store.root / config.samples)
+            images, label = load_samples(store.root / made)
         x, evaluator = from_uint8(images), store.root / config.evaluator
         features, logits = evaluate(judge(evaluator, device), x, device)
         guide = guide_logits(store.root / config.classifier, x, device) if config.classifier else None

@@ -1,9 +1,10 @@
-"""The three networks of a study: what configures them, how they are built, how they are found again."""
+"""The three networks of a study: what configures them, how they are built, how they are found again; or the exact ones."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -12,13 +13,16 @@ from torch import nn
 
 from classifiers.evaluator import Evaluator
 from classifiers.noise_aware import NoiseAware
-from experiments.config import Config
-from experiments.worlds import WORLDS, World
+from experiments.config import Choice, Config
 from experiments.fit import FitConfig, Seed
 from experiments.problems import Problem
 from experiments.runs import check, read_json
-from guidance import CosineLogSNR, NetworkDenoiser
+from experiments.worlds import WORLDS, World
+from guidance import DENSITIES, Denoiser, NetworkDenoiser
 from guidance.backbones.unet import UNet
+
+if TYPE_CHECKING:
+    from experiments.sample import SampleConfig
 
 
 def seeded(build: Callable) -> Callable:
@@ -31,6 +35,16 @@ def seeded(build: Callable) -> Callable:
             return build(self, world)
 
     return building
+
+
+class DensityConfig(Choice):
+    """The density of lambda that is trained on, and whose ends and quantiles sampling grids take."""
+
+    kind: ClassVar = "density"
+    registry: ClassVar = DENSITIES
+
+
+COSINE = DensityConfig(name="cosine")
 
 
 class UNetConfig(Config):
@@ -49,13 +63,13 @@ class DenoiserConfig(Config):
     world: str = "digits"
     seed: Seed = 0
     p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    logsnr: CosineLogSNR = CosineLogSNR()
+    logsnr: DensityConfig = COSINE
     network: UNetConfig = UNetConfig()
     fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
 
     @seeded
     def build(self, world: World) -> nn.Module:
-        return UNet(world.train.x.shape[1], world.classes, **self.network.model_dump())
+        return UNet(world.shape[0], world.classes, **self.network.model_dump())
 
 
 class ClassifierConfig(Config):
@@ -65,12 +79,12 @@ class ClassifierConfig(Config):
     seed: Seed = 0
     arch: str = "test_resnet"
     size: Annotated[int, Field(ge=1)] = 16
-    logsnr: CosineLogSNR = CosineLogSNR()
+    logsnr: DensityConfig = COSINE
     fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
 
     @seeded
     def build(self, world: World) -> nn.Module:
-        return NoiseAware(self.arch, world.train.x.shape[1], world.classes, self.size)
+        return NoiseAware(self.arch, world.shape[0], world.classes, self.size)
 
 
 class EvaluatorConfig(Config):
@@ -89,15 +103,18 @@ class EvaluatorConfig(Config):
 
     @seeded
     def build(self, world: World) -> nn.Module:
-        return Evaluator(self.arch, world.train.x.shape[1], world.classes, self.size)
+        return Evaluator(self.arch, world.shape[0], world.classes, self.size)
 
 
 class Trained(NamedTuple):
-    """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like."""
+    """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like.
+
+    schedule: the density of lambda it was trained on; `schedule.grid(32)` is the paper's grid.
+    """
 
     model: NetworkDenoiser
     classifier: nn.Module
-    schedule: CosineLogSNR
+    schedule: Callable
     shape: tuple[int, ...]
     classes: int
 
@@ -110,14 +127,41 @@ def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> T
     names = read_json(Path(study) / "provenance.json")["parents"]
     found = {kind: [Path(study).parent / name for name in names if name.startswith(kind)] for kind in ("denoiser", "classifier")}
     seeds = {read_json(path / "config.json")["seed"]: path for path in found["denoiser"]}
-    seed = min(seeds) if seed is None else seed
+    seed = min(seeds, default=0) if seed is None else seed
     if seed not in seeds:
-        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds)))}")
-    network, config = load(seeds[seed], DenoiserConfig, device)
+        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds))) or 'no training'}")
+    model, config = load_denoiser(seeds[seed], device, rows=250)
     guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
     world = WORLDS[config.world]()
-    model = NetworkDenoiser(network, world.classes, rows=250)
-    return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr, tuple(world.train.x.shape[1:]), world.classes)
+    return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr.build(), world.shape, world.classes)
+
+
+class Roles(NamedTuple):
+    """The roles that a method may declare, by name, and the two modules that calls are counted at."""
+
+    of: dict[str, Denoiser | nn.Module | None]
+    denoiser: nn.Module
+    classifier: nn.Module | None
+
+
+def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
+    """What the methods are given: trained networks, or the world's exact denoiser and classifier where none are named."""
+    world = WORLDS[config.world]()
+    if config.denoiser is None:
+        exact = deepcopy(world.exact).float().to(device)  # float32, as noise is
+        classifier = exact.classifier()
+        return Roles({"model": exact, "classifier": classifier}, exact, classifier)
+    model, _ = load_denoiser(root / config.denoiser, device, config.rows)
+    classifier = load(root / config.classifier, ClassifierConfig, device)[0] if config.classifier else None
+    return Roles({"model": model, "classifier": classifier}, model.network, classifier)
+
+
+def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDenoiser, DenoiserConfig]:
+    """A trained denoiser, which refuses lambdas that it was not trained on, and its configuration."""
+    network, config = load(path, DenoiserConfig, device)
+    density = config.logsnr.build()
+    classes = WORLDS[config.world]().classes
+    return NetworkDenoiser(network, classes, rows=rows, logsnr_range=(density.min, density.max)), config
 
 
 def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module, Config]:

@@ -13,13 +13,12 @@ from analysis.files import write_atomically
 from classifiers.augment import random_affine
 from classifiers.noise_aware import noisy_cross_entropy
 from experiments.config import Config
-from experiments.worlds import WORLDS, Labelled
 from experiments.fit import fit
 from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
 from experiments.runs import Store, write_json
+from experiments.worlds import WORLDS, Labelled
 from guidance.diffusion import add_noise
 from guidance.objective import drop_labels, eps_loss
-from guidance.schedules import CosineLogSNR
 from guidance.seeding import SampleNoise
 
 LEVELS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # of lambda, at which held-out figures are recorded
@@ -79,16 +78,16 @@ def train_evaluator(store: Store, config: EvaluatorConfig, device: str) -> Path:
     return _train(store, "evaluator", config, config.build(world), losses, judge, device)
 
 
-def batch(images: Images, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+def batch(images: Labelled, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """x and label of `size` images, drawn with replacement."""
     chosen = torch.randint(len(images.x), (size,), generator=g)
     return images.x[chosen], images.label[chosen]
 
 
-def noisy_batch(images: Images, config: DenoiserConfig | ClassifierConfig, g: torch.Generator) -> tuple[Tensor, ...]:
-    """x, eps, logsnr, label of one training step, lambda by the truncated cosine density."""
+def noisy_batch(images: Labelled, config: DenoiserConfig | ClassifierConfig, g: torch.Generator) -> tuple[Tensor, ...]:
+    """x, eps, logsnr, label of one training step, lambda by the density of the configuration."""
     x, label = batch(images, config.fit.batch, g)
-    logsnr = CosineLogSNR(config.logsnr.min, config.logsnr.max)(torch.rand(len(x), generator=g))
+    logsnr = config.logsnr.build()(torch.rand(len(x), generator=g))
     return x, torch.randn(x.shape, generator=g), logsnr, label
 
 
@@ -97,7 +96,7 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(tensor.to(device) for tensor in tensors)
 
 
-def by_level(images: Images, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
+def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
     """The mean of `value(x, eps, logsnr, label)` over `images` at each of LEVELS, from the same noise every time."""
     eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:])()
     levels = {f"{level:g}": torch.full((len(eps),), level) for level in LEVELS}

@@ -78,7 +78,7 @@ def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
 
 def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
     """ValueError unless every label lies in 0..classes-1."""
-    if len(label) and not (0 <= label.min().item() and label.max().item() < classes):
+    if len(label) and not (label.min().item() >= 0 and label.max().item() < classes):
         raise ValueError(f"label reaches from {label.min()} to {label.max()}: the classes are 0 to {classes - 1}")
 
 

@@ -1,5 +1,7 @@
-"""The studies: values only, a file a world."""
+"""The studies by name: values only, a file each."""
 
-from experiments.configs import digits
+from experiments.configs import controls, digits, digits_exact, gaussians
 
-STUDIES = {"digits": digits.STUDIES}
+STUDIES = {"digits": digits.STUDIES, "gaussians": gaussians.STUDIES, "digits-exact": digits_exact.STUDIES} | {
+    "controls": controls.STUDIES
+}

@@ -3,16 +3,22 @@
 Quick: one training, minutes on two CPU cores. Full: three trainings, three sampling seeds, DDIM over more w and T.
 """
 
+from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
 from experiments.sample import SamplerConfig
-from experiments.study import StudyConfig, Sweep
+from experiments.study_config import Method, StudyConfig, Sweep
 
-PAPER = SamplerConfig(name="ancestral", steps=32, v=0.3)
+PAPER = SamplerConfig(name="ancestral", steps=32, options={"v": 0.3})
 GRID = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0)
 WIDER = (-0.5, -0.25, *GRID)
 FEWER = (-0.25, 0.0, 0.1, 0.3, 1.0, 4.0)
 
 QUICK = StudyConfig(
+    name="digits",
     world="digits",
+    denoiser=DenoiserConfig(),
+    classifier=ClassifierConfig(),
+    evaluator=EvaluatorConfig(),
+    methods=(Method(name="classifier"), Method(name="classifier-free")),
     sweeps=(
         Sweep(sampler=PAPER, ws=GRID),
         Sweep(sampler=SamplerConfig(name="ddim", steps=32), ws=(0.0, 0.1, 0.3, 1.0, 4.0)),

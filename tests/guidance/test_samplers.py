@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guidance import SAMPLERS, CosineLogSNR, Mixture
-from guidance.samplers import Ancestral, DDIM
+from guidance.samplers import DDIM, Ancestral
 from guidance.samplers.ancestral import step_coefficients
 
 MEAN, VARIANCE = 0.3, 0.09

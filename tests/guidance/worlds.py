@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from guidance import CosineLogSNR, NetworkDenoiser, Mixture, SampleNoise
+from guidance import CosineLogSNR, Mixture, NetworkDenoiser, SampleNoise
 from guidance.backbones.unet import UNet
 
 SCHEDULE = CosineLogSNR()
