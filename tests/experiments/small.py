@@ -13,7 +13,7 @@ SETTINGS = {
     "evaluator.fit.steps": "6",
     "n": "40",
     "part": "20",
-    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 4, "v": 0.3}, "ws": [0, 1, 4]},'
+    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 4}, "ws": [0, 1, 4]},'
     ' {"sampler": {"name": "ddim", "steps": 3}, "ws": [-0.5, 0, 1]}]',
 }
 
