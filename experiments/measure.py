@@ -90,5 +90,6 @@ def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.nda
 def guide_logits(classifier: Path, x: Tensor, device: str) -> np.ndarray:
     """The guiding classifier's logits of clean images: at the highest lambda it was trained on."""
     network, config = load(classifier, ClassifierConfig, device)
-    logits = [network(p.to(device), torch.full((len(p),), config.logsnr.max, device=device)) for p in x.split(500)]
+    clean = config.logsnr.build().max
+    logits = [network(p.to(device), torch.full((len(p),), clean, device=device)) for p in x.split(500)]
     return torch.cat(logits).cpu().double().numpy()

@@ -3,14 +3,17 @@
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser, branches
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
+from guidance.grids import GRIDS
 from guidance.methods import METHODS
 from guidance.mixture import Mixture
 from guidance.samplers import SAMPLERS
 from guidance.sampling import sample
-from guidance.schedules import CosineLogSNR
+from guidance.schedules import DENSITIES, CosineLogSNR
 from guidance.seeding import SampleNoise
 
 __all__ = [
+    "DENSITIES",
+    "GRIDS",
     "METHODS",
     "NFE",
     "SAMPLERS",

@@ -5,7 +5,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def slerp(first: Float[Tensor, "*shape"], second: Float[Tensor, "*shape"], shares: Float[Tensor, " n"]) -> Float[Tensor, "n *shape"]:
+def slerp(
+    first: Float[Tensor, "*shape"], second: Float[Tensor, "*shape"], shares: Float[Tensor, " n"]
+) -> Float[Tensor, "n *shape"]:
     """(sin((1 - s) t) first + sin(s t) second) / sin t for every share s, t being the angle between the two.
 
     It keeps the length of a Gaussian latent, which a straight line would shorten in the middle. ValueError if the two point

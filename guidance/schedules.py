@@ -36,3 +36,6 @@ class CosineLogSNR:
         if steps < 2:
             raise ValueError(f"steps must be at least 2 (the two ends of the lambda range), not {steps}")
         return self(torch.linspace(1, 0, steps, dtype=torch.float64))
+
+
+DENSITIES = {"cosine": CosineLogSNR}

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import at, levels
+from guidance.samplers.grid import alpha_sigma_at, at, levels
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class DDIM:
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
             belief = denoiser(z, at(logsnr, z), label)
-            alpha, sigma = math.sqrt(1 / (1 + math.exp(-next_logsnr))), math.sqrt(1 / (1 + math.exp(next_logsnr)))
+            alpha, sigma = alpha_sigma_at(next_logsnr)
             # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
             spread = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
             z = alpha * belief.x + math.sqrt(sigma**2 - spread**2) * belief.eps

@@ -1,5 +1,7 @@
 """What every sampler's loop needs of its grid of lambda."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -15,3 +17,8 @@ def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
 def at(logsnr: float, z: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
     """`logsnr` for every row of z, as a denoiser takes it."""
     return torch.full((len(z),), logsnr, dtype=z.dtype, device=z.device)
+
+
+def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
+    """alpha and sigma of one level, as floats."""
+    return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))

@@ -3,10 +3,11 @@
 import torch
 from worlds import SCHEDULE, mixture, networks, noise
 
-from guidance import SAMPLERS, Clipped, count, sample
+from guidance import SAMPLERS, Clipped, CosineLogSNR, count, sample
 from guidance.diffusion import alpha_sigma
 
 W = 1.5
+LEVELS = CosineLogSNR(-5.0, 5.0).grid(4)  # a wider range would saturate what an untrained network makes
 
 
 def guide(method, model, classifier):
@@ -16,7 +17,7 @@ def guide(method, model, classifier):
 
 def samples(denoiser, n: int, sampler: str = "ancestral", first: int = 0):
     indices = range(first, first + n)
-    return sample(Clipped(denoiser), SAMPLERS[sampler](), SCHEDULE.grid(4), torch.tensor(indices) % 3, (1, 8, 8), 3, indices)
+    return sample(Clipped(denoiser), SAMPLERS[sampler](), LEVELS, torch.tensor(indices) % 3, (1, 8, 8), 3, indices)
 
 
 def trajectory(method, n: int, sampler: str = "ancestral", first: int = 0):

@@ -1,0 +1,73 @@
+"""Heun's method with churn: EDM's Algorithm 2 (Karras et al., arXiv 2206.00364), in y = z / alpha and s = e^(-l/2).
+
+churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1)
+predict y' = y^ + (s' - s^) d,   d = (y^ - x) / s^ = eps
+correct y' = y^ + (s' - s^) (d + d') / 2
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from guidance.denoiser import Denoiser, Label
+from guidance.samplers.grid import alpha_sigma_at, at, levels
+
+
+@dataclass(frozen=True)
+class Heun:
+    """Two denoiser calls a step, one at the last level.
+
+    churn: S_churn, how much noise is put back over the whole trajectory, while s lies in [churn_min, churn_max];
+    churn_noise: S_noise, by which the standard deviation of that noise is multiplied. All are at least 0.
+    """
+
+    churn: float = 0.0
+    churn_min: float = 0.0
+    churn_max: float = 1e9
+    churn_noise: float = 1.0
+    name: ClassVar[str] = "heun"
+    order: ClassVar[int] = 2
+
+    def __post_init__(self):
+        for name in ("churn", "churn_min", "churn_max", "churn_noise"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether noise is drawn on the way."""
+        return self.churn > 0
+
+    def calls(self, levels: int) -> int:
+        """Denoiser calls over a grid of so many levels."""
+        return 2 * levels - 1
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        z: Float[Tensor, "b *shape"],
+        logsnrs: Float[Tensor, " levels"],
+        label: Label,
+        noise: Callable[[], Tensor],
+    ) -> Float[Tensor, "b *shape"]:
+        """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
+        values, scale = levels(logsnrs), 1.0
+        gamma = min(self.churn / (len(values) - 1), math.sqrt(2) - 1)
+        for logsnr, next_logsnr in pairwise(values):
+            s, next_s = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2)
+            y = z / alpha_sigma_at(logsnr)[0]
+            if gamma > 0 and self.churn_min <= s <= self.churn_max:
+                y = y + scale * self.churn_noise * s * math.sqrt(gamma * (2 + gamma)) * noise()
+                s = s * (1 + gamma)
+            here = -2 * math.log(s)
+            first = denoiser(alpha_sigma_at(here)[0] * y, at(here, z), label)
+            alpha = alpha_sigma_at(next_logsnr)[0]
+            second = denoiser(alpha * (y + (next_s - s) * first.eps), at(next_logsnr, z), label)
+            z = alpha * (y + (next_s - s) * (first.eps + second.eps) / 2)
+            scale = second.noise_scale
+        return denoiser(z, at(values[-1], z), label).x

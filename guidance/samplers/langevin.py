@@ -1,0 +1,109 @@
+"""Langevin dynamics on z at one lambda, z <- z + (d / 2) score + sqrt(d) noise, as corrector and as a sampler of its own.
+
+score = -eps / sigma. Song et al. (arXiv 2011.13456, Algorithms 4 and 5) choose d by the norms of score and noise averaged
+over a batch; here it is a multiple of sigma^2, so that no sample depends on its neighbours.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from guidance.denoiser import Denoiser, Label
+from guidance.samplers.grid import alpha_sigma_at, at, levels
+
+
+def langevin(denoiser: Denoiser, z: Tensor, logsnr: float, label: Label, noise: Callable[[], Tensor], share: float) -> Tensor:
+    """One step of size d = share sigma^2."""
+    belief, (_, sigma) = denoiser(z, at(logsnr, z), label), alpha_sigma_at(logsnr)
+    return z - share * sigma / 2 * belief.eps + belief.noise_scale * math.sqrt(share) * sigma * noise()
+
+
+@dataclass(frozen=True)
+class LangevinPC:
+    """Predictor and corrector: a deterministic DDIM step, then Langevin steps at the level that it came to.
+
+    corrections: Langevin steps a level; strength: their size as a multiple of (1 - e^(l - l')) sigma'^2. That is
+    proportional to the step (in Bradley & Nakkiran, arXiv 2408.09000, it is beta_t dt), and so is the bias it leaves.
+    """
+
+    corrections: int = 1
+    strength: float = 1.0
+    name: ClassVar[str] = "langevin-pc"
+    order: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self):
+        _require(self.corrections, "strength", self.strength)
+
+    def calls(self, levels: int) -> int:
+        """Denoiser calls over a grid of so many levels."""
+        return levels + (levels - 1) * self.corrections
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        z: Float[Tensor, "b *shape"],
+        logsnrs: Float[Tensor, " levels"],
+        label: Label,
+        noise: Callable[[], Tensor],
+    ) -> Float[Tensor, "b *shape"]:
+        """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
+        values = levels(logsnrs)
+        for logsnr, next_logsnr in pairwise(values):
+            belief, (alpha, sigma) = denoiser(z, at(logsnr, z), label), alpha_sigma_at(next_logsnr)
+            z = alpha * belief.x + sigma * belief.eps
+            for _ in range(self.corrections):
+                z = langevin(denoiser, z, next_logsnr, label, noise, -self.strength * math.expm1(logsnr - next_logsnr))
+        return denoiser(z, at(values[-1], z), label).x
+
+
+@dataclass(frozen=True)
+class AnnealedLangevin:
+    """A diffusion model read as a score network (Song & Ermon, arXiv 1907.05600, Algorithm 1): Langevin at every level.
+
+    corrections: steps a level (T there, 100); step: d / sigma^2 (their alpha_i is proportional to sigma_i^2 too). From
+    level to level z / alpha is kept; the last call's x is the denoising step of Jolicoeur-Martineau et al. (2009.05475).
+    Its steps do not shrink as levels are added, but the last level at which they still move the sample comes later, and their
+    bias there is smaller: order one over levels spread evenly in lambda (over the cosine grid, about 2/3).
+    """
+
+    corrections: int = 10
+    step: float = 0.1
+    name: ClassVar[str] = "annealed-langevin"
+    order: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    def __post_init__(self):
+        _require(self.corrections, "step", self.step)
+
+    def calls(self, levels: int) -> int:
+        """Denoiser calls over a grid of so many levels."""
+        return levels * self.corrections + 1
+
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        z: Float[Tensor, "b *shape"],
+        logsnrs: Float[Tensor, " levels"],
+        label: Label,
+        noise: Callable[[], Tensor],
+    ) -> Float[Tensor, "b *shape"]:
+        """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
+        values = levels(logsnrs)
+        for logsnr, next_logsnr in pairwise([*values, values[-1]]):
+            for _ in range(self.corrections):
+                z = langevin(denoiser, z, logsnr, label, noise, self.step)
+            z = alpha_sigma_at(next_logsnr)[0] / alpha_sigma_at(logsnr)[0] * z
+        return denoiser(z, at(values[-1], z), label).x
+
+
+def _require(corrections: int, name: str, size: float) -> None:
+    if corrections < 1:
+        raise ValueError(f"corrections must be at least 1, not {corrections}")
+    if not 0 < size < 4:
+        raise ValueError(f"{name} must lie above 0 and below 4, where Langevin steps grow without bound, not {size}")

@@ -1,0 +1,68 @@
+"""How the order of a sampler is measured: the slope of its error against the number of steps, in log-log."""
+
+import math
+
+import torch
+from worlds import mixture
+
+from guidance import CosineLogSNR, Mixture
+from guidance.samplers.grid import alpha_sigma_at
+from guidance.samplers.heun import Heun
+
+RANGE = CosineLogSNR(-10.0, 10.0)  # over [-20, 20] the first steps of a cosine grid are leaps until thousands of steps
+MEAN, VARIANCE = 0.3, 0.09
+
+
+def slope(steps: list[int], errors: list[float]) -> float:
+    """The order: minus the slope of a straight line through (log steps, log error)."""
+    x, y = (torch.tensor(values, dtype=torch.float64).log() for values in (steps, errors))
+    return -((x - x.mean()) * (y - y.mean())).sum().item() / (x - x.mean()).square().sum().item()
+
+
+def gaussian() -> Mixture:
+    one = torch.ones(1, dtype=torch.float64)
+    return Mixture(MEAN * one[None], VARIANCE * one[None, None], one, torch.tensor([0]))
+
+
+def never() -> torch.Tensor:
+    raise AssertionError("noise was drawn")
+
+
+def flow_errors(sampler, steps: list[int], denoiser=None, fine: int = 16384) -> list[float]:
+    """Largest distance of a deterministic sampler from the probability flow of the four Gaussians in the plane."""
+    denoiser = denoiser or mixture()
+    z, label = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64), torch.arange(30) % 3
+    truth = Heun()(denoiser, z, RANGE.grid(fine), label, never)
+    return [(sampler(denoiser, z, RANGE.grid(n), label, never) - truth).abs().max().item() for n in steps]
+
+
+def exact_moments(sampler, grid: torch.Tensor) -> tuple[float, float]:
+    """Mean and variance of what a sampler makes of a Gaussian, without drawing anything.
+
+    Every step is affine in z and in the noises, so that x = c + a z + b_1 n_1 + b_2 n_2 + ...: the sampler is run on a
+    batch of probes, the first with z at its mean, the next with z one standard deviation off, and each other one with one
+    of the noises 1. z starts as the noised Gaussian at the first level, so that the grid alone makes an error.
+    """
+    count = draws(sampler, grid)
+    probes = torch.eye(count + 2, dtype=torch.float64)[:, 1:]
+    alpha, sigma = alpha_sigma_at(grid[0].item())
+    z = alpha * MEAN + math.sqrt(alpha**2 * VARIANCE + sigma**2) * probes[:, :1]
+    turn = iter(range(1, count + 1))
+    x = sampler(gaussian(), z, grid, None, lambda: probes[:, (i := next(turn)) : i + 1])
+    return x[0].item(), (x[1:] - x[0]).square().sum().item()
+
+
+def draws(sampler, grid: torch.Tensor) -> int:
+    """How often the sampler draws noise over a grid."""
+    drawn = []
+    zero = torch.zeros(1, 1, dtype=torch.float64)
+    sampler(gaussian(), zero, grid, None, lambda: drawn.append(0) or zero)
+    return len(drawn)
+
+
+def moment_errors(sampler, steps: list[int], density=RANGE) -> list[float]:
+    """How far mean and variance of a sampler's Gaussian are from those of E[x | z] at the last level, its exact limit."""
+    alpha, sigma = alpha_sigma_at(density.max)
+    variance = (alpha * VARIANCE) ** 2 / (alpha**2 * VARIANCE + sigma**2)
+    found = [exact_moments(sampler, density.grid(n)) for n in steps]
+    return [math.hypot(mean - MEAN, var - variance) for mean, var in found]

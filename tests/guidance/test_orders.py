@@ -1,0 +1,136 @@
+"""Every sampler's order of convergence is the one it declares, and samplers that are wrong are found out."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from orders import RANGE, flow_errors, moment_errors, never, slope
+from worlds import mixture
+
+from guidance import METHODS, SAMPLERS, Mixture
+from guidance.samplers import DDIM, DDPM, Ancestral, DPMSolver, DPMSolverSDE, Heun
+from guidance.samplers.grid import alpha_sigma_at, at, levels
+
+FLOW = {"ddim": [64, 128, 256], "heun": [128, 256, 512], "dpm-solver++": [128, 256, 512]}
+NOISY = [
+    SAMPLERS["ancestral"](v=0.0),
+    SAMPLERS["ancestral"](v=0.3),
+    SAMPLERS["ancestral"](v=1.0),
+    SAMPLERS["ddpm"](),
+    SAMPLERS["ddpm"](variance="beta-tilde"),
+    SAMPLERS["ddim"](eta=0.5),
+    SAMPLERS["ddim"](eta=1.0),
+    SAMPLERS["heun"](churn=10.0),
+    SAMPLERS["dpm-solver++-sde"](),
+    SAMPLERS["langevin-pc"](),
+    SAMPLERS["langevin-pc"](corrections=3, strength=0.5),
+    SAMPLERS["annealed-langevin"](corrections=1, step=1.0),
+    SAMPLERS["annealed-langevin"](corrections=2, step=0.5),
+]
+TOLERANCE = 0.15
+
+
+@dataclass(frozen=True)
+class Even:
+    """Levels spread evenly in lambda, where few steps are enough to see an order."""
+
+    min: float = -10.0
+    max: float = 10.0
+
+    def grid(self, steps: int) -> torch.Tensor:
+        return torch.linspace(self.min, self.max, steps, dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def truths():
+    """The probability flow, plain and guided: Heun with many steps, far finer than what is judged by it."""
+    return {"plain": mixture(), "guided": METHODS["classifier-free"](w=1.0)(mixture())}
+
+
+@pytest.mark.parametrize("name", FLOW)
+@pytest.mark.parametrize("kind", ["plain", "guided"])
+def test_a_deterministic_sampler_comes_to_the_flow_with_its_order(name, kind, truths):
+    sampler = SAMPLERS[name]()
+    errors = flow_errors(sampler, FLOW[name], truths[kind], fine=4096)
+    found = slope(FLOW[name], errors)
+    assert abs(found - sampler.order) < TOLERANCE, (found, errors)
+
+
+@pytest.mark.parametrize("sampler", NOISY, ids=str)
+def test_the_moments_of_a_stochastic_sampler_converge_with_its_order(sampler):
+    steps = [64, 128, 256] if "annealed" not in sampler.name else [256, 512]
+    # evenly in lambda the errors of predictor and corrector cancel at strength 1, and the order there would be two
+    errors = moment_errors(sampler, steps, RANGE if sampler == SAMPLERS["langevin-pc"]() else Even())
+    found = slope(steps, errors)
+    assert abs(found - sampler.order) < TOLERANCE, (found, errors)
+
+
+def test_every_sampler_is_measured():
+    assert {*FLOW, *(sampler.name for sampler in NOISY)} == set(SAMPLERS)
+    assert all(sampler.stochastic for sampler in NOISY) and not any(SAMPLERS[name]().stochastic for name in FLOW)
+
+
+class Euler(Heun):
+    """Heun without its correction, which still says that its order is two."""
+
+    def __call__(self, denoiser, z, logsnrs, label, noise):
+        return DDIM()(denoiser, z, logsnrs, label, noise)
+
+
+class WrongRatio(DPMSolver):
+    """2M with the extrapolation a quarter of the difference for steps of any ratio."""
+
+    def __call__(self, denoiser, z, logsnrs, label, noise):
+        values, before = levels(logsnrs), None
+        for logsnr, next_logsnr in zip(values, values[1:]):
+            x = denoiser(z, at(logsnr, z), label).x
+            z, before = self._step(z, x if before is None else x + (x - before) / 4, logsnr, next_logsnr, noise), x
+        return denoiser(z, at(values[-1], z), label).x
+
+
+@pytest.mark.parametrize("wrong", [Euler, WrongRatio])
+def test_a_solver_without_its_second_order_term_is_found_out(wrong):
+    errors = flow_errors(wrong(), [64, 128, 256], fine=2048)
+    assert abs(slope([64, 128, 256], errors) - wrong.order) > TOLERANCE
+
+
+class TooQuiet(DPMSolverSDE):
+    """The noise of every step a tenth too small."""
+
+    def _step(self, z, x, logsnr, next_logsnr, noise):
+        return super()._step(z, x, logsnr, next_logsnr, lambda: 0.9 * noise())
+
+
+def test_a_stochastic_solver_with_the_wrong_noise_is_found_out():
+    assert abs(slope([64, 128, 256], moment_errors(TooQuiet(), [64, 128, 256], Even())) - 2) > TOLERANCE
+
+
+def test_the_reference_of_the_orders_is_the_exact_flow_of_a_gaussian():
+    one = torch.ones(1, dtype=torch.float64)
+    world = Mixture(0.3 * one[None], 0.09 * one[None, None], one, torch.tensor([0]))
+    z = torch.tensor([[-1.5], [0.2], [2.0]], dtype=torch.float64)
+    (a, s), (b, t) = alpha_sigma_at(-10.0), alpha_sigma_at(10.0)
+    last = b * 0.3 + ((b**2 * 0.09 + t**2) / (a**2 * 0.09 + s**2)) ** 0.5 * (z - a * 0.3)  # the standardised value is kept
+    exact = world(last, torch.full((3,), 10.0, dtype=torch.float64), None).x
+    torch.testing.assert_close(Heun()(world, z, RANGE.grid(4096), None, never), exact, rtol=0, atol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", [Ancestral(), DDPM(), DPMSolverSDE(), Heun(churn=10.0), SAMPLERS["langevin-pc"]()], ids=str)
+def test_the_order_holds_where_the_denoiser_is_not_affine(sampler):
+    """On a mixture of three Gaussians on a line, by Monte Carlo: second and fourth moment, common seeds."""
+    t = lambda *values: torch.tensor(values, dtype=torch.float64)  # noqa: E731
+    world = Mixture(t(-1.0, 0.8, 0.2)[:, None], t(0.05, 0.1, 0.3)[:, None, None], t(0.3, 0.5, 0.2), torch.tensor([0, 0, 0]))
+    n, steps, (alpha, sigma) = 2**20, [24, 48, 96], alpha_sigma_at(-10.0)
+    share = t(0.3, 0.5, 0.2)
+    m, v = world.means[:, 0], world.variances[:, 0]
+    truth = torch.stack([share @ (m**2 + v), share @ (m**4 + 6 * m**2 * v + 3 * v**2)])
+    errors = []
+    for number in steps:
+        g = torch.Generator().manual_seed(number)
+        draw = lambda: torch.randn(n, 1, generator=g, dtype=torch.float64)  # noqa: B023, E731
+        z = alpha * world.sample(torch.zeros(n, dtype=torch.long), g) + sigma * draw()
+        x = sampler(world, z, Even().grid(number), None, draw)
+        errors.append((torch.stack([x.square().mean(), x.pow(4).mean()]) - truth).norm().item())
+    found = slope(steps, errors)
+    assert abs(found - sampler.order) < 0.4, (found, errors)  # 2^20 draws know the last error to a tenth
