@@ -1,5 +1,6 @@
 """How to diffuse and how to steer: lambda is the only noise coordinate, a method maps a denoiser to a denoiser."""
 
+from guidance.chains import CHAINS, Chain
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser, branches
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
@@ -12,11 +13,13 @@ from guidance.schedules import DENSITIES, CosineLogSNR
 from guidance.seeding import SampleNoise
 
 __all__ = [
+    "CHAINS",
     "DENSITIES",
     "GRIDS",
     "METHODS",
     "NFE",
     "SAMPLERS",
+    "Chain",
     "Clipped",
     "CosineLogSNR",
     "Denoiser",

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from guidance import CosineLogSNR, add_noise, alpha_sigma
-from guidance.diffusion import from_eps, from_x
+from guidance import Mixture, add_noise, alpha_sigma
+from guidance.diffusion import TARGETS, score, v_of
 from guidance.seeding import SampleNoise, generator
 
 
@@ -15,41 +15,21 @@ def test_the_process_preserves_variance_and_has_the_log_snr_it_is_told():
     torch.testing.assert_close(2 * (alpha / sigma).log()[:, 0], logsnr)
 
 
-@pytest.mark.parametrize("convert", ["eps", "x"])
-def test_what_was_mixed_is_found_again(convert):
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_was_mixed_is_found_again_from_every_target(target):
     x, eps = torch.randn(2, 9, 3, 4, dtype=torch.float64)
     logsnr = torch.linspace(-8, 8, 9, dtype=torch.float64)
     z = add_noise(x, eps, logsnr)
-    found = from_eps(z, eps, logsnr) if convert == "eps" else from_x(z, x, logsnr)
+    found = TARGETS[target](z, {"eps": eps, "x": x, "v": v_of(x, eps, logsnr)}[target], logsnr)
     torch.testing.assert_close(found.x, x)
     torch.testing.assert_close(found.eps, eps)
 
 
-def test_the_cosine_density_ends_where_it_should_and_is_the_truncated_cosine():
-    schedule = CosineLogSNR(-20.0, 20.0)
-    u = torch.linspace(0, 1, 1001, dtype=torch.float64)
-    logsnr = schedule(u)
-    torch.testing.assert_close(logsnr[[0, -1]], torch.tensor([20.0, -20.0], dtype=torch.float64))
-    density = -1 / torch.gradient(logsnr, spacing=(u,))[0]  # |du / dlambda|, hyperbolic secant / 2 pi (the paper, section 2)
-    expected = 1 / (2 * torch.pi * torch.cosh(logsnr / 2))
-    torch.testing.assert_close(density[50:-50], expected[50:-50], rtol=2e-3, atol=0)
-
-
-def test_the_grid_is_even_in_u_and_increases():
-    grid = CosineLogSNR(-20.0, 20.0).grid(5)
-    torch.testing.assert_close(grid, CosineLogSNR(-20.0, 20.0)(torch.tensor([1, 0.75, 0.5, 0.25, 0], dtype=torch.float64)))
-    assert (grid.diff() > 0).all() and grid.dtype == torch.float64
-
-
-@pytest.mark.parametrize("ends", [(1.0, -1.0), (float("nan"), 3.0), (0.0, float("inf"))])
-def test_a_range_that_is_none_is_refused(ends):
-    with pytest.raises(ValueError, match="min < max"):
-        CosineLogSNR(*ends)
-
-
-def test_a_grid_of_one_step_is_refused():
-    with pytest.raises(ValueError, match="steps"):
-        CosineLogSNR().grid(1)
+def test_the_score_of_a_standard_normal_is_minus_z():
+    one = torch.ones(1, dtype=torch.float64)
+    world, z = Mixture(0 * one[None], one[None, None], one, torch.tensor([0])), torch.randn(7, 1, dtype=torch.float64)
+    logsnr = torch.linspace(-6, 6, 7, dtype=torch.float64)
+    torch.testing.assert_close(score(world(z, logsnr, None), logsnr), -z)
 
 
 def test_noise_belongs_to_the_sample_and_not_to_the_batch():

@@ -1,0 +1,72 @@
+"""Discrete chains of T noise levels, t = 0 (clean) to T - 1 (noise), and their exact lambda(t), both ways.
+
+alpha_t^2 = prod_{s <= t} (1 - beta_s),   lambda(t) = log(alpha_t^2 / (1 - alpha_t^2)). What checkpoints of others are told
+is t; everything here is told lambda.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """A chain by its betas (T,), each within (0, 1), T at least 2; computed in float64. ValueError for any other."""
+
+    betas: Float[Tensor, " T"]
+
+    def __post_init__(self):
+        if len(self.betas) < 2 or not ((self.betas > 0) & (self.betas < 1)).all():
+            raise ValueError("betas must be two or more values between 0 and 1")
+
+    @cached_property
+    def logsnrs(self) -> Float[Tensor, " T"]:
+        """lambda(0), ..., lambda(T - 1), falling; exact also where alpha^2 is nearly 1 (expm1)."""
+        log_alpha2 = torch.log1p(-self.betas.double()).cumsum(0)
+        return log_alpha2 - torch.log(-torch.expm1(log_alpha2))
+
+    def logsnr(self, t: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """lambda at times t in [0, T - 1]; between two times linear in t. ValueError outside."""
+        last = len(self.betas) - 1
+        if not ((t >= 0) & (t <= last)).all():
+            raise ValueError(f"t must lie between 0 and {last}, the ends of the chain")
+        before = t.double().floor().long().clamp(max=last - 1)
+        return torch.lerp(self.logsnrs[before], self.logsnrs[before + 1], t.double() - before)
+
+    def t(self, logsnr: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """The time, float64 and in general no integer, at which the chain has this lambda. ValueError outside its range."""
+        low, high = self.logsnrs[-1].item(), self.logsnrs[0].item()
+        logsnr = logsnr.double()
+        if not ((logsnr >= low - 1e-9) & (logsnr <= high + 1e-9)).all():
+            raise ValueError(f"logsnr must lie between {low:.4f} and {high:.4f}, the ends of the chain")
+        after = torch.searchsorted(-self.logsnrs, -logsnr).clamp(1, len(self.betas) - 1)
+        early, late = self.logsnrs[after - 1], self.logsnrs[after]
+        return after - 1 + (logsnr - early) / (late - early)
+
+
+def linear(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Chain:
+    """betas evenly spaced from `first` to `last` (Ho, Jain & Abbeel, arXiv 2006.11239, section 4)."""
+    return Chain(torch.linspace(first, last, _at_least_two(steps), dtype=torch.float64))
+
+
+def cosine(steps: int = 1000, offset: float = 0.008, beta_max: float = 0.999) -> Chain:
+    """alpha_t^2 = f(t) / f(0) with f(t) = cos^2((t / T + offset) / (1 + offset) pi / 2), no beta above `beta_max`.
+
+    Nichol & Dhariwal, arXiv 2102.09672, eq. 17; t counts from 1 there.
+    """
+    time = torch.arange(_at_least_two(steps) + 1, dtype=torch.float64) / steps
+    f = torch.cos((time + offset) / (1 + offset) * math.pi / 2) ** 2
+    return Chain((1 - f[1:] / f[:-1]).clamp(max=beta_max))
+
+
+def _at_least_two(steps: int) -> int:
+    if steps < 2:
+        raise ValueError(f"steps of a chain must be at least 2, not {steps}")
+    return steps
+
+
+CHAINS = {"linear": linear, "cosine": cosine}
