@@ -1,10 +1,25 @@
-"""What a network is trained on: the denoising loss of Algorithm 1 of Ho & Salimans, the label dropped at random."""
+"""What a network is trained on: the weighted denoising loss of eps, x or v, the label dropped at random.
+
+With the error e of eps, x is off by -(sigma / alpha) e and v by e / alpha, so that the three mean squared errors are one
+function of lambda apart, and a weighting of one is a weighting of all (Kingma & Gao, arXiv 2303.00848, table 1).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.diffusion import add_noise
+from guidance.diffusion import TARGETS, add_noise, v_of
+
+EPS_ERROR = {  # what a target's own squared error is multiplied by to become that of eps
+    "eps": torch.ones_like,
+    "x": torch.exp,
+    "v": torch.sigmoid,
+}
 
 
 def drop_labels(label: Int[Tensor, " b"], uniform: Float[Tensor, " b"], p_uncond: float, null: int) -> Int[Tensor, " b"]:
@@ -14,12 +29,136 @@ def drop_labels(label: Int[Tensor, " b"], uniform: Float[Tensor, " b"], p_uncond
     return torch.where(uniform < p_uncond, null, label)
 
 
+def target_of(
+    target: str, x: Float[Tensor, "b *shape"], eps: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]
+) -> Float[Tensor, "b *shape"]:
+    """What a network with this target should say of z = alpha x + sigma eps. ValueError for a target that is none."""
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
+    return {"eps": eps, "x": x}[target] if target != "v" else v_of(x, eps, logsnr)
+
+
 def eps_loss(
     network: nn.Module,
     x: Float[Tensor, "b *shape"],
     eps: Float[Tensor, "b *shape"],
     logsnr: Float[Tensor, " b"],
     label: Int[Tensor, " b"],
+    target: str = "eps",
 ) -> Float[Tensor, " b"]:
-    """|| eps_theta(z_lambda, c) - eps ||^2 per sample, averaged over its dimensions (eq. 5 of the paper)."""
-    return (network(add_noise(x, eps, logsnr), logsnr, label) - eps).square().flatten(1).mean(1)
+    """|| eps_theta(z_lambda, c) - eps ||^2 per sample, averaged over its dimensions, whatever the network's target."""
+    return denoising_loss(network, x, eps, logsnr, label, target, OnEps())
+
+
+def denoising_loss(
+    network: nn.Module,
+    x: Float[Tensor, "b *shape"],
+    eps: Float[Tensor, "b *shape"],
+    logsnr: Float[Tensor, " b"],
+    label: Int[Tensor, " b"],
+    target: str,
+    weighting: "Callable[[Tensor, str], Tensor]",
+) -> Float[Tensor, " b"]:
+    """The weighted squared error of what the network says, per sample, averaged over its dimensions.
+
+    Of a network that says its variance too, only the first half of the channels counts.
+    """
+    said = network(add_noise(x, eps, logsnr), logsnr, label)[:, : x.shape[1]]
+    error = (said - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1)
+    return weighting(logsnr, target) * error
+
+
+@dataclass(frozen=True)
+class Simple:
+    """No weight in the target's own space: L_simple of Ho et al. (arXiv 2006.11239, eq. 14) if that is eps."""
+
+    name: ClassVar[str] = "simple"
+
+    def __call__(self, logsnr: Float[Tensor, " b"], target: str) -> Float[Tensor, " b"]:
+        return torch.ones_like(logsnr)
+
+
+@dataclass(frozen=True)
+class OnEps:
+    """Weight 1 on the error of eps. With lambda uniform in training this is the variational bound, up to a constant."""
+
+    name: ClassVar[str] = "eps"
+
+    def __call__(self, logsnr: Float[Tensor, " b"], target: str) -> Float[Tensor, " b"]:
+        """What the target's own squared error is multiplied by."""
+        return self.on_eps(logsnr) * EPS_ERROR[target](logsnr)
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        """The weight of the error of eps."""
+        return torch.ones_like(logsnr)
+
+
+@dataclass(frozen=True)
+class OnX(OnEps):
+    """Weight 1 on the error of x: e^-lambda on that of eps."""
+
+    name: ClassVar[str] = "x"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return torch.exp(-logsnr)
+
+
+@dataclass(frozen=True)
+class OnV(OnEps):
+    """Weight 1 on the error of v, 1 + e^-lambda on that of eps ("SNR + 1", Salimans & Ho, arXiv 2202.00512)."""
+
+    name: ClassVar[str] = "v"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return 1 + torch.exp(-logsnr)
+
+
+@dataclass(frozen=True)
+class MinSNR(OnEps):
+    """min(SNR, gamma) on the error of x, hence min(1, gamma / SNR) on that of eps (Hang et al., arXiv 2303.09556)."""
+
+    gamma: float = 5.0
+    name: ClassVar[str] = "min-snr"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return (self.gamma * torch.exp(-logsnr)).clamp(max=1)
+
+
+@dataclass(frozen=True)
+class P2(OnEps):
+    """1 / (k + SNR)^gamma on the error of eps (Choi et al., arXiv 2204.00227, eq. 8)."""
+
+    k: float = 1.0
+    gamma: float = 1.0
+    name: ClassVar[str] = "p2"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return torch.exp(-self.gamma * torch.logaddexp(torch.full_like(logsnr, math.log(self.k)), logsnr))
+
+
+@dataclass(frozen=True)
+class Sigmoid(OnEps):
+    """sigmoid(bias - lambda) on the error of eps (Hoogeboom et al., arXiv 2410.19324, eq. 6; Kingma & Gao, table 1)."""
+
+    bias: float = 2.0
+    name: ClassVar[str] = "sigmoid"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return torch.sigmoid(self.bias - logsnr)
+
+
+@dataclass(frozen=True)
+class EDM(OnEps):
+    """(s^2 + d^2) / (s d)^2 on the error of x, s = e^(-lambda/2) and d = sigma_data: 1 + e^-lambda / d^2 on that of eps.
+
+    Karras et al., arXiv 2206.00364, table 1.
+    """
+
+    sigma_data: float = 0.5
+    name: ClassVar[str] = "edm"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return 1 + torch.exp(-logsnr) / self.sigma_data**2
+
+
+WEIGHTINGS = {weighting.name: weighting for weighting in (Simple, OnEps, OnX, OnV, MinSNR, P2, Sigmoid, EDM)}

@@ -73,11 +73,11 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """eps_theta(z, lambda, c) for images (b, channels, h, w), h and w divisible by 2^(levels - 1).
+    """eps_theta(z, lambda, c), or another target, for images (b, channels, h, w), h and w divisible by 2^(levels - 1).
 
     width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
     residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, 32 channels a
-    head.
+    head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
     """
 
     def __init__(
@@ -89,8 +89,10 @@ class UNet(nn.Module):
         blocks: int = 1,
         attention: Sequence[int] = (1,),
         dropout: float = 0.0,
+        learns_variance: bool = False,
     ):
         super().__init__()
+        out = 2 * channels if learns_variance else channels
         widths = [width * m for m in multipliers]
         if not set(attention) <= set(range(len(widths))):
             raise ValueError(f"attention names the levels {list(attention)}; there are 0 to {len(widths) - 1}")
@@ -111,12 +113,12 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))
         self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
         self.leave = nn.Sequential(
-            nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))
+            nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
         )
 
     def forward(
         self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
-    ) -> Float[Tensor, "b c h w"]:
+    ) -> Float[Tensor, "b out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
         condition = self.condition(logsnr, label)
