@@ -103,8 +103,8 @@ def compare(
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Cosine of the angle between two tensors as one vector each: where both are small, they count little."""
-    return (a * b).sum() / (a.norm() * b.norm())
+    """Cosine of the angle between two tensors as one vector each, so that small rows count little; 0 if one of them is zero."""
+    return (a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-300)
 
 
 def calibration_error(probability: Tensor, label: Tensor) -> Tensor:

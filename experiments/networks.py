@@ -1,10 +1,9 @@
 """The three networks of a study: what configures them, how they are built, how they are found again; or the exact ones."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -20,6 +19,8 @@ from experiments.runs import check, read_json
 from experiments.worlds import WORLDS, World
 from guidance import DENSITIES, Denoiser, NetworkDenoiser
 from guidance.backbones.unet import UNet
+from guidance.learned_variance import ImportanceSampler
+from guidance.objective import WEIGHTINGS
 
 if TYPE_CHECKING:
     from experiments.sample import SampleConfig
@@ -47,6 +48,28 @@ class DensityConfig(Choice):
 COSINE = DensityConfig(name="cosine")
 
 
+class WeightingConfig(Choice):
+    """The weight of the denoising loss as a function of lambda."""
+
+    kind: ClassVar = "weighting"
+    registry: ClassVar = WEIGHTINGS
+
+
+class ObjectiveConfig(Config):
+    """What the denoiser is trained to say and how its errors are weighed.
+
+    variance: "fixed" (the sampler's v decides), or learned beside the mean over a grid of `levels` (Nichol & Dhariwal):
+    "hybrid" adds a little of the bound, which teaches the variance alone; "bound" is the bound, its terms drawn by importance.
+    Both take the place of the weighting. bin_width: of data with grey levels, for the bound's last term.
+    """
+
+    target: Literal["eps", "x", "v"] = "eps"
+    weighting: WeightingConfig = WeightingConfig(name="simple")
+    variance: Literal["fixed", "hybrid", "bound"] = "fixed"
+    levels: Annotated[int, Field(ge=2)] = 1000
+    bin_width: Annotated[float, Field(gt=0)] | None = None
+
+
 class UNetConfig(Config):
     """The arguments of guidance.backbones.unet.UNet."""
 
@@ -64,12 +87,17 @@ class DenoiserConfig(Config):
     seed: Seed = 0
     p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
     logsnr: DensityConfig = COSINE
+    objective: ObjectiveConfig = ObjectiveConfig()
     network: UNetConfig = UNetConfig()
     fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
 
     @seeded
     def build(self, world: World) -> nn.Module:
-        return UNet(world.shape[0], world.classes, **self.network.model_dump())
+        learned = self.objective.variance != "fixed"
+        network = UNet(world.shape[0], world.classes, **self.network.model_dump(), learns_variance=learned)
+        if self.objective.variance == "bound":
+            network.importance = ImportanceSampler(self.objective.levels)  # saved with the network that it belongs to
+        return network
 
 
 class ClassifierConfig(Config):
@@ -148,7 +176,7 @@ def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
     """What the methods are given: trained networks, or the world's exact denoiser and classifier where none are named."""
     world = WORLDS[config.world]()
     if config.denoiser is None:
-        exact = deepcopy(world.exact).float().to(device)  # float32, as noise is
+        exact = world.exact.float().to(device)  # float32, as noise is
         classifier = exact.classifier()
         return Roles({"model": exact, "classifier": classifier}, exact, classifier)
     model, _ = load_denoiser(root / config.denoiser, device, config.rows)
@@ -161,7 +189,8 @@ def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDen
     network, config = load(path, DenoiserConfig, device)
     density = config.logsnr.build()
     classes = WORLDS[config.world]().classes
-    return NetworkDenoiser(network, classes, rows=rows, logsnr_range=(density.min, density.max)), config
+    ends = (density.min, density.max)
+    return NetworkDenoiser(network, classes, config.objective.target, rows, ends), config
 
 
 def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module, Config]:

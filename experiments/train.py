@@ -18,7 +18,8 @@ from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConf
 from experiments.runs import Store, write_json
 from experiments.worlds import WORLDS, Labelled
 from guidance.diffusion import add_noise
-from guidance.objective import drop_labels, eps_loss
+from guidance.learned_variance import learned_variance_loss
+from guidance.objective import denoising_loss, drop_labels, eps_loss
 from guidance.seeding import SampleNoise
 
 LEVELS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # of lambda, at which held-out figures are recorded
@@ -28,20 +29,40 @@ def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
     """The run of the diffusion model: Algorithm 1 of Ho & Salimans."""
     world = WORLDS[config.world]()
 
+    aim = config.objective
+
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
         x, eps, logsnr, label = noisy_batch(world.train, config, g)
         label = drop_labels(label, torch.rand(len(x), generator=g), config.p_uncond, world.classes)
-        return eps_loss(network, *to(device, x, eps, logsnr, label))
+        if aim.variance != "fixed":
+            return bound_losses(network, config, *to(device, x, eps, label), g)
+        return denoising_loss(network, *to(device, x, eps, logsnr, label), aim.target, aim.weighting.build())
 
     def judge(network: nn.Module) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-            return eps_loss(network, x, eps, logsnr, torch.full_like(label, world.classes))
+            return eps_loss(network, x, eps, logsnr, torch.full_like(label, world.classes), aim.target)
 
-        conditional = by_level(world.held_out, device, partial(eps_loss, network))
+        conditional = by_level(world.held_out, device, partial(eps_loss, network, target=aim.target))
         null = by_level(world.held_out, device, null_loss)
         return {"held_out_eps_loss_conditional": conditional, "held_out_eps_loss_null": null}
 
     return _train(store, "denoiser", config, config.build(world), losses, judge, device)
+
+
+def bound_losses(
+    network: nn.Module, config: DenoiserConfig, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator
+) -> Tensor:
+    """L_hybrid, or L_vlb with its terms drawn by importance, over the grid that the density makes of `levels`."""
+    aim, uniform = config.objective, torch.rand(len(x), generator=g).to(x)
+    levels = config.logsnr.build().grid(aim.levels)
+    options = {"target": aim.target, "bin_width": aim.bin_width}
+    if aim.variance == "hybrid":
+        index = (uniform * aim.levels).long().clamp(max=aim.levels - 1)
+        return learned_variance_loss(network, x, eps, label, levels, index, **options)
+    index, weight = network.importance(uniform)
+    terms = learned_variance_loss(network, x, eps, label, levels, index, hybrid=False, **options)
+    network.importance.update(index, terms)
+    return weight * terms
 
 
 def train_classifier(store: Store, config: ClassifierConfig, device: str) -> Path:

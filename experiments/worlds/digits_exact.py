@@ -33,7 +33,7 @@ def digits_exact() -> World:
         shape=(1, 8, 8),
         train=_draws(exact, TRAIN, index=0),
         held_out=_draws(exact, HELD_OUT, index=1),
-        exact=exact,
+        truth=exact,
         card={
             "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
             "source": "fitted to the training digits by experiments/worlds/fit_digits_exact.py, then frozen (version 1)",

@@ -21,7 +21,7 @@ def gaussians() -> World:
         name="gaussians",
         classes=3,
         shape=(2,),
-        exact=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
+        truth=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
         card={
             "what": "three isotropic Gaussians in the plane, one a class, with equal weights",
             "source": "after Figure 2 of Ho & Salimans (arXiv 2207.12598), whose parameters are not given there",

@@ -1,5 +1,6 @@
 """What every world is: its shape and classes, its card, and what is there of images or of exact truth."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 from jaxtyping import Float, Int
@@ -20,7 +21,7 @@ class Labelled:
 class World:
     """A data set with its fixed split, or a distribution whose truth is known, or both; and its card, for the report.
 
-    train, held_out: None for a world that no network is trained on. exact: the distribution itself, None where it is unknown.
+    train, held_out: None for a world that no network is trained on. truth: the distribution itself, None where it is unknown.
     """
 
     name: str
@@ -29,4 +30,9 @@ class World:
     card: dict[str, str]
     train: Labelled | None = None
     held_out: Labelled | None = None
-    exact: Mixture | None = None
+    truth: Mixture | None = None
+
+    @property
+    def exact(self) -> Mixture | None:
+        """A copy of the truth: `.float()` and `.to(device)` change a module in place, and worlds are shared."""
+        return deepcopy(self.truth)
