@@ -49,7 +49,8 @@ def variational_bound(
 
     logsnrs: increasing; noise: fresh N(0, I) shaped as x, once a level; v: as the ancestral sampler's, None for the variance
     that the network has learned. bin_width: None for continuous data; else the spacing of data that take values on a grid
-    in [-1, 1], and the bound is one on their probabilities. ValueError for a grid that does not increase.
+    in [-1, 1], and the bound is one on their probabilities. ValueError for a grid that does not increase, a v outside
+    [0, 1] or a bin_width that is not positive.
     """
     values = levels(logsnrs)
     alpha, sigma = alpha_sigma(at(values[0], x), x)
@@ -77,6 +78,8 @@ def step_kl(
     variance, p what v or the belief's variance_fraction makes of the two. With v = 0 it is (e^l' - e^l) |x - x_belief|^2 / 2.
     """
     shape = (-1, *(1,) * (x.ndim - 1))
+    if v is not None and not 0 <= v <= 1:
+        raise ValueError(f"v must lie in [0, 1], not {v}")
     fraction = belief.variance_fraction if v is None else v
     if fraction is None:
         raise ValueError("v is None, but the network has learned no variance: give a v in [0, 1]")
@@ -93,14 +96,17 @@ def reconstruction_nll(
 
     Of the bins the outermost ones are open (Ho, Jain & Abbeel, arXiv 2006.11239, eq. 13).
     """
+    if bin_width is not None and not bin_width > 0:
+        raise ValueError(f"bin_width must be positive, or None for continuous data, not {bin_width}")
     logsnr = logsnr.reshape(-1, *(1,) * (x.ndim - 1))
-    offset, scale = x - x_belief, torch.exp(logsnr / 2)
     if bin_width is None:
+        offset, scale = x - x_belief, torch.exp(logsnr / 2)
         return (((offset * scale).square() - logsnr + math.log(2 * math.pi)) / 2).flatten(1).sum(1)
-    half = bin_width / 2
+    # in a narrow bin the mass is a difference of two near numbers: float32 would make it 0, and its price infinite
+    offset, scale, half = (x - x_belief).double(), torch.exp(logsnr.double() / 2), bin_width / 2
     above = torch.where(x > 1 - half, math.inf, (offset + half) * scale)
     below = torch.where(x < -1 + half, -math.inf, (offset - half) * scale)
     flip = below > 0  # both ends in the upper tail: look at it from the other side, where nothing cancels
     low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
     log_high, log_low = torch.special.log_ndtr(high), torch.special.log_ndtr(low)
-    return -(log_high + torch.log(-torch.expm1(log_low - log_high))).flatten(1).sum(1)
+    return -(log_high + torch.log(-torch.expm1(log_low - log_high))).flatten(1).sum(1).to(x.dtype)

@@ -41,9 +41,12 @@ def learned_variance_loss(
     mean, variance = said.split(x.shape[1], dim=1)
     held = mean.detach() if hybrid else mean
     belief = TARGETS[target](z, held, logsnr)._replace(variance_fraction=(variance + 1) / 2)
-    kl = step_kl(belief, x, logsnr, torch.where(index == len(levels) - 1, logsnr + 1, next_logsnr), v=None)
-    last = reconstruction_nll(belief.x, x, logsnr, bin_width)
-    bound = len(levels) * torch.where(index == len(levels) - 1, last, kl) / x[0].numel()
+    is_last = index == len(levels) - 1
+    kl = step_kl(belief, x, logsnr, torch.where(is_last, logsnr + 1, next_logsnr), v=None)
+    # x itself where another term is asked for: an infinite price that nobody asked for would still make the gradient NaN
+    guess = torch.where(is_last.reshape(-1, *(1,) * (x.ndim - 1)), belief.x, x)
+    last = reconstruction_nll(guess, x, torch.where(is_last, logsnr, levels[-1]), bin_width)
+    bound = len(levels) * torch.where(is_last, last, kl) / x[0].numel()
     if not hybrid:
         return bound
     return (mean - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1) + BOUND_SHARE * bound
@@ -68,6 +71,8 @@ class ImportanceSampler(nn.Module):
         if (self.seen < HISTORY).any():
             return torch.full((terms,), 1 / terms, device=self.seen.device)
         size = self.losses.double().square().mean(1).sqrt()
+        if not size.any():  # nothing to choose by
+            size = torch.ones_like(size)
         return (size / size.sum()).float()
 
     def forward(self, uniform: Float[Tensor, " b"]) -> tuple[Int[Tensor, " b"], Float[Tensor, " b"]]:

@@ -2,6 +2,9 @@
 
 With the error e of eps, x is off by -(sigma / alpha) e and v by e / alpha, so that the three mean squared errors are one
 function of lambda apart, and a weighting of one is a weighting of all (Kingma & Gao, arXiv 2303.00848, table 1).
+
+A weight multiplies the error of a lambda that was drawn from the density p of training. Kingma & Gao integrate over lambda
+instead: their w(lambda) is p(lambda) times twice the weight here, so that the density that is trained on counts too.
 """
 
 import math
@@ -56,16 +59,17 @@ def denoising_loss(
     eps: Float[Tensor, "b *shape"],
     logsnr: Float[Tensor, " b"],
     label: Int[Tensor, " b"],
-    target: str,
-    weighting: "Callable[[Tensor, str], Tensor]",
+    target: str = "eps",
+    weighting: "Callable[[Tensor, str], Tensor] | None" = None,
 ) -> Float[Tensor, " b"]:
     """The weighted squared error of what the network says, per sample, averaged over its dimensions.
 
-    Of a network that says its variance too, only the first half of the channels counts.
+    weighting: one of WEIGHTINGS, OnEps() if None. Of a network that says its variance too, only the first half of the
+    channels counts.
     """
     said = network(add_noise(x, eps, logsnr), logsnr, label)[:, : x.shape[1]]
     error = (said - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1)
-    return weighting(logsnr, target) * error
+    return (OnEps() if weighting is None else weighting)(logsnr, target) * error
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,9 @@ class MinSNR(OnEps):
     gamma: float = 5.0
     name: ClassVar[str] = "min-snr"
 
+    def __post_init__(self):
+        require_positive(gamma=self.gamma)
+
     def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return (self.gamma * torch.exp(-logsnr)).clamp(max=1)
 
@@ -132,13 +139,19 @@ class P2(OnEps):
     gamma: float = 1.0
     name: ClassVar[str] = "p2"
 
+    def __post_init__(self):
+        require_positive(k=self.k, gamma=self.gamma)
+
     def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return torch.exp(-self.gamma * torch.logaddexp(torch.full_like(logsnr, math.log(self.k)), logsnr))
 
 
 @dataclass(frozen=True)
 class Sigmoid(OnEps):
-    """sigmoid(bias - lambda) on the error of eps (Hoogeboom et al., arXiv 2410.19324, eq. 6; Kingma & Gao, table 1)."""
+    """sigmoid(bias - lambda) on the error of eps (Hoogeboom et al., arXiv 2410.19324; Kingma & Gao, table 1).
+
+    Theirs is integrated over lambda: it is this one if the density that is trained on is uniform in lambda.
+    """
 
     bias: float = 2.0
     name: ClassVar[str] = "sigmoid"
@@ -157,8 +170,32 @@ class EDM(OnEps):
     sigma_data: float = 0.5
     name: ClassVar[str] = "edm"
 
+    def __post_init__(self):
+        require_positive(sigma_data=self.sigma_data)
+
     def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
         return 1 + torch.exp(-logsnr) / self.sigma_data**2
 
 
-WEIGHTINGS = {weighting.name: weighting for weighting in (Simple, OnEps, OnX, OnV, MinSNR, P2, Sigmoid, EDM)}
+@dataclass(frozen=True)
+class ELBO(OnEps):
+    """1 / (2 p(lambda)) on the error of eps: the steps of the variational bound at infinitely many levels, per dimension in nats.
+
+    density: p of the lambdas that are trained on, as `LogSNRDensity.density` gives it. Kingma & Gao, section 2.
+    """
+
+    density: "Callable[[Tensor], Tensor]"
+    name: ClassVar[str] = "elbo"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return 1 / (2 * self.density(logsnr))
+
+
+def require_positive(**options: float) -> None:
+    """ValueError naming the first option that is not positive and finite."""
+    for name, value in options.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} must be positive and finite, not {value}")
+
+
+WEIGHTINGS = {weighting.name: weighting for weighting in (Simple, OnEps, OnX, OnV, MinSNR, P2, Sigmoid, EDM, ELBO)}

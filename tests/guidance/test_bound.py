@@ -99,6 +99,27 @@ def test_the_prior_is_the_kl_to_the_standard_normal():
     torch.testing.assert_close(bound.prior, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("value", [-20.0, 0.0, 20.0])
+def test_a_bin_has_a_finite_price_and_slope_in_float32_wherever_training_asks(value):
+    grey = torch.linspace(-1, 1, 256)[:, None].repeat(1, 100)
+    offset = torch.randn(256, 100, generator=torch.Generator().manual_seed(0)) * math.exp(-value / 2)  # as many sigmas as z has
+    belief = (grey + offset).requires_grad_()
+    nll = reconstruction_nll(belief, grey, torch.full((256,), value), 2 / 255)
+    nll.sum().backward()
+    assert nll.isfinite().all() and belief.grad.isfinite().all()
+
+
+def test_the_same_noise_gives_the_same_bound():
+    once, again = (gap(8, n=30) for _ in range(2))
+    assert once == again
+
+
+@pytest.mark.parametrize(("option", "value"), [("v", -0.1), ("v", 1.1), ("v", math.nan), ("bin_width", 0.0), ("bin_width", -1.0)])
+def test_an_option_that_cannot_be_is_named(option, value):
+    with pytest.raises(ValueError, match=f"{option} must"):
+        gap(4, n=3, **{option: value})
+
+
 def test_a_variance_that_was_not_learned_is_named():
     with pytest.raises(ValueError, match="learned no variance"):
         gap(4, v=None)

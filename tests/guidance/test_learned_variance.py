@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from guidance import CosineLogSNR, Mixture
+from guidance import CosineLogSNR, Mixture, NetworkDenoiser
 from guidance.backbones.unet import UNet
+from guidance.bound import variational_bound
 from guidance.learned_variance import BOUND_SHARE, HISTORY, ImportanceSampler, learned_variance_loss
 
 GRID = CosineLogSNR(-6.0, 6.0).grid(6)  # few, large steps: the best variance is neither of the two
@@ -96,6 +97,41 @@ def test_a_unet_says_its_variance_and_learns_it():
     loss = learned_variance_loss(net, x, eps, torch.tensor([0, 1, 2, 3]), CosineLogSNR().grid(20), torch.tensor([0, 7, 15, 19]))
     loss.mean().backward()
     assert loss.isfinite().all() and net.leave[-1].weight.grad[1].abs().sum() > 0
+
+
+@pytest.mark.parametrize("target", ["eps", "x", "v"])
+@pytest.mark.parametrize("index", [0, 1, 998, 999])
+def test_no_term_spoils_a_gradient_where_a_network_starts(target, index):
+    """Grey levels, float32, the paper's grid: the price of the last term, far from it, has no part in the others' gradient."""
+    g = torch.Generator().manual_seed(0)
+    net = UNet(1, 3, width=8, learns_variance=True)
+    x, eps = torch.randint(256, (64, 1, 8, 8), generator=g) / 127.5 - 1, torch.randn(64, 1, 8, 8, generator=g)
+    label, term = torch.zeros(64, dtype=torch.long), torch.full((64,), index)
+    learned_variance_loss(net, x, eps, label, CosineLogSNR().grid(1000), term, target, False, 2 / 255).mean().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.parametrize("bin_width", [None, 0.25])
+def test_the_mean_of_the_terms_is_the_bound(bin_width):
+    network, g = KnownMean(), torch.Generator().manual_seed(3)
+    network.value.data.uniform_(-1, 1, generator=g)
+    x, _, label = batch(16, g)
+    noise = torch.randn(len(GRID), 16, 1, generator=g)
+    turn = iter(noise)
+    bound = variational_bound(NetworkDenoiser(network, 0), x, None, GRID, lambda: next(turn), None, bin_width)
+    with torch.no_grad():
+        terms = [
+            learned_variance_loss(network, x, eps, label, GRID, torch.full((16,), i), "eps", False, bin_width)
+            for i, eps in enumerate(noise)
+        ]
+    torch.testing.assert_close(torch.stack(terms).mean(0), bound.steps + bound.reconstruction, rtol=1e-4, atol=1e-4)
+
+
+def test_a_history_of_zeros_leaves_the_terms_uniform():
+    sampler = ImportanceSampler(4)
+    for _ in range(HISTORY):
+        sampler.update(torch.arange(4), torch.zeros(4))
+    assert sampler.probabilities().tolist() == [0.25] * 4
 
 
 def test_terms_are_drawn_uniformly_until_each_has_its_history_and_then_by_their_losses():
