@@ -78,7 +78,7 @@ def against_data(drawn: Drawn, truth: Truth) -> dict[str, float]:
     nll_exact            mean -log p(x | label), nats per dimension; of data it is their entropy: lower is not better but sharper
     frechet_exact        Frechet distance of the moments to those of the data, squared units of x
     frechet_class_exact  the same within each class, mean over classes
-    spread               root of the total variance within a class, mean over classes before the root; unit of x
+    spread               root mean square distance of a sample from the mean of its class, in the unit of x
 
     ValueError for other widths or numbers of classes, or a class with fewer than 2 samples.
     """

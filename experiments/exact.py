@@ -5,22 +5,27 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from analysis.exact import Drawn, Truth, measure_points
+from analysis.exact import Drawn, Truth, against_data, measure_points
 from analysis.grid import GridDensity
 from analysis.grid import tilted as tilt
 from experiments.worlds import WORLDS, World
 from guidance.seeding import INDICES, SEEDS, generator
 
 CLEAN = 60.0  # the lambda at which z is x
-EDGE, CELLS = 4.0, 200  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
+EDGE, CELLS = 4.0, 400  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
 
 
 def measure_exact(world: World, x: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
-    """Every measure of x (n, *shape) by name; in the plane, for a w, also its distances from the density tilted with w."""
+    """Every measure of x (n, *shape) by name; in the plane, for a w, also its distances from the density tilted with w.
+
+    Samples that have collapsed to a few points have no density, and no distances from one.
+    """
     x = x.reshape(len(x), -1).astype(np.float64)
     log_density, logits = judge(world.name, x, label)
     densities = [tilted(world.name, c, w) for c in range(world.classes)] if world.shape == (2,) and w is not None else None
-    return measure_points(Drawn(x=x, label=label, logits=logits, log_density=log_density), truth(world, densities))
+    drawn, exact = Drawn(x=x, label=label, logits=logits, log_density=log_density), truth(world, densities)
+    collapsed = len(np.unique(x, axis=0)) < len(x) / 2
+    return against_data(drawn, exact) if collapsed else measure_points(drawn, exact)
 
 
 def exact_draws(world: World, n: int, w: float | None, seed: int) -> tuple[np.ndarray, np.ndarray]:

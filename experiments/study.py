@@ -55,10 +55,10 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     done, device = store.path(config.name, config), store.device
     if old := done.exists():
         check(done)
-        runs = [store.root / name for name in read_json(done / "provenance.json")["parents"]]
-        if all(run.exists() for run in runs) and not redraw:
-            for run in runs:
-                check(run)
+        parents = [store.root / name for name in read_json(done / "provenance.json")["parents"]]
+        if all(parent.exists() for parent in parents) and not redraw:
+            for parent in parents:
+                check(parent)
             return done
     rehearse(config)
     evaluator, trained = train_all(store, config, device, workers)
@@ -66,8 +66,8 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     baselines = [(key, measure(store, one, device)) for key, one in _baselines(config, evaluator, trained[0])]
     table = [row for key, measures in baselines for row in rows(config, key, measures)]
     table += [row for cell in cells for row in (*_prices(config, cell), *rows(config, _key(cell), cell.measures))]
-    runs = [evaluator, *(run for t in trained for run in t[1:]), *(measures for _, measures in baselines)]
-    runs = [run for run in (*runs, *(run for cell in cells for run in cell[3:])) if run is not None]
+    runs = [evaluator, *(one for t in trained for one in t[1:]), *(measures for _, measures in baselines)]
+    runs = [one for one in (*runs, *(one for cell in cells for one in cell[3:])) if one is not None]
     done_by = Done(config, device, pd.DataFrame(table), evaluator, trained, cells)
     if config.exact:
         networks = [t for t in trained if t.denoiser is not None]

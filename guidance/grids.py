@@ -3,6 +3,7 @@
 `density` is the one that was trained on: its ends `min` and `max` bound every grid, its quantiles make the first one.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,13 +43,13 @@ class Karras:
     name: ClassVar[str] = "karras"
 
     def __post_init__(self):
-        if not self.rho > 0:
-            raise ValueError(f"rho must be positive, not {self.rho}")
+        if not 0 < self.rho < math.inf:
+            raise ValueError(f"rho must be positive and finite, not {self.rho}")
 
     def __call__(self, density: LogSNRDensity, steps: int) -> Float[Tensor, " steps"]:
-        ends = torch.tensor([density.min, density.max], dtype=torch.float64)
-        first, last = (-ends / 2 / self.rho).exp()
-        return -2 * self.rho * torch.lerp(first, last, torch.linspace(0, 1, _at_least_two(steps), dtype=torch.float64)).log()
+        share = torch.linspace(0, 1, _at_least_two(steps), dtype=torch.float64)
+        noisy, clean = -density.min / 2 / self.rho, -density.max / 2 / self.rho  # the logarithms of s^(1/rho) at the ends
+        return -2 * self.rho * torch.logaddexp(noisy + (1 - share).log(), clean + share.log())
 
 
 @dataclass(frozen=True)
@@ -98,15 +99,15 @@ class Strided:
         n = len(levels)
         if _at_least_two(steps) > n:
             raise ValueError(f"steps ({steps}) exceeds the {n} steps of the {self.chain} chain within the density's range")
-        stride = n // steps
+        counted = torch.arange(steps, dtype=torch.float64)
         match self.spacing:
             case "leading":
-                times = torch.arange(steps) * stride
+                times = counted * (n // steps)
             case "trailing":
-                times = n - 1 - (torch.arange(steps) * (n / steps)).round().long()
+                times = (n - counted * n / steps).round() - 1  # rounded as times counted from 1, as in the table
             case _:
-                times = torch.linspace(0, n - 1, steps, dtype=torch.float64).round().long()
-        return levels[times].sort().values
+                times = (counted * (n - 1) / (steps - 1)).round()
+        return levels[times.long()].sort().values
 
 
 def require_chain(chain: str, chain_steps: int) -> Chain:

@@ -81,47 +81,51 @@ class UniformLogSNR(LogSNRDensity):
 
 @dataclass(frozen=True)
 class NormalLogSNR(LogSNRDensity):
-    """lambda ~ N(centre, spread^2), cut to [min, max]: what log-normal noise levels and logit-normal times are in lambda."""
+    """-lambda / 2 = log(sigma / alpha) ~ N(mean, std^2), cut to [min, max]: lambda itself is N(-2 mean, (2 std)^2)."""
 
-    def _normal(self) -> tuple[float, float]:
-        raise NotImplementedError
+    mean: float = 0.0
+    std: float = 1.0
 
     def __post_init__(self):
         super().__post_init__()
         if not (math.isfinite(self.mean) and 0 < self.std < math.inf):
             raise ValueError(f"mean must be finite and std positive, not {self.mean} and {self.std}")
-        if self._share() < 1e-12:
-            raise ValueError(f"min and max leave less than 1e-12 of the normal density with mean {self.mean} and std {self.std}")
+        if not self._share() > 1e-290:
+            raise ValueError(f"min and max leave less than 1e-290 of the normal density with mean {self.mean} and std {self.std}")
 
-    def _cdf(self, logsnr: float) -> float:
-        """P(lambda > logsnr), so that it grows with noise as u does."""
-        centre, spread = self._normal()
-        return math.erfc((logsnr - centre) / spread / math.sqrt(2)) / 2
+    def _z(self, logsnr: float | Tensor) -> float | Tensor:
+        """lambda in standard deviations above the mean of log(sigma / alpha): it grows with noise, as u does."""
+        return (-logsnr / 2 - self.mean) / self.std
 
     def _share(self) -> float:
-        return self._cdf(self.min) - self._cdf(self.max)
+        """The mass of the whole normal between the ends, by the difference of whatever is small: tails, or erf about 0."""
+        low, high = self._z(self.max), self._z(self.min)
+        if low < 0 < high:
+            return (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
+        return abs(_below(-abs(high)) - _below(-abs(low)))
 
     def _logsnr(self, u: Tensor) -> Tensor:
-        centre, spread = self._normal()
-        quantile = self._cdf(self.max) + self._share() * u
-        # the ends themselves: where a tail beyond them is lost to rounding, its quantile would be infinite
-        return (centre - spread * torch.special.ndtri(quantile)).clamp(self.min, self.max)
+        # each half of the line by its own tail's mass: 1 - tail would round away all that is left of a far one
+        below = _below(self._z(self.max)) + self._share() * u
+        above = _below(-self._z(self.min)) + self._share() * (1 - u)
+        z = torch.where(below < above, torch.special.ndtri(below), -torch.special.ndtri(above))
+        logsnr = (-2 * (self.mean + self.std * z)).clamp(self.min, self.max)
+        return torch.where(u == 0, self.max, torch.where(u == 1, self.min, logsnr))  # not what rounding makes of the ends
 
     def _density(self, logsnr: Tensor) -> Tensor:
-        centre, spread = self._normal()
-        return torch.exp(-(((logsnr - centre) / spread) ** 2) / 2) / (spread * math.sqrt(2 * math.pi) * self._share())
+        return torch.exp(-(self._z(logsnr) ** 2) / 2) / (2 * self.std * math.sqrt(2 * math.pi) * self._share())
+
+
+def _below(z: float) -> float:
+    """The mass of a standard normal below z, of full relative precision in the lower tail."""
+    return math.erfc(-z / math.sqrt(2)) / 2
 
 
 @dataclass(frozen=True)
 class LogitNormal(NormalLogSNR):
     """logit(s) ~ N(mean, std^2) for the time s of z = (1 - s) x + s eps: lambda = -2 logit(s). Esser et al., arXiv 2403.03206."""
 
-    mean: float = 0.0
-    std: float = 1.0
     name: ClassVar[str] = "logit-normal"
-
-    def _normal(self) -> tuple[float, float]:
-        return -2 * self.mean, 2 * self.std
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,6 @@ class EDMLogNormal(NormalLogSNR):
     mean: float = -1.2
     std: float = 1.2
     name: ClassVar[str] = "edm-log-normal"
-
-    def _normal(self) -> tuple[float, float]:
-        return -2 * self.mean, 2 * self.std
 
 
 DENSITIES = {density.name: density for density in (CosineLogSNR, UniformLogSNR, LogitNormal, EDMLogNormal)}

@@ -1,6 +1,7 @@
 """Randomness is an argument: one generator per sample and per training step, so no batch, device or resume changes it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -8,6 +9,7 @@ from torch import Tensor
 
 INDICES = 2**22  # torch's CPU generator keeps only 32 bits of its seed: 22 for the index, 10 for the seed
 SEEDS = 2**10
+NUMBERS = 256  # that a generator is asked for at a time, or one draw if it is larger
 
 
 def generator(seed: int, index: int) -> torch.Generator:
@@ -20,13 +22,22 @@ def generator(seed: int, index: int) -> torch.Generator:
 class SampleNoise:
     """Standard normal noise for one trajectory of a batch, drawn per sample.
 
-    Drawn on the CPU and moved, so that a GPU starts from the same noise as a CPU.
+    Drawn on the CPU and moved, so that a GPU starts from the same noise as a CPU. After the first draw each generator is asked
+    for several at a time: for points in the plane the asking took longer than the drawing.
     """
 
     def __init__(self, seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu"):
         self.generators = [generator(seed, i) for i in indices]
         self.shape, self.device = tuple(shape), device
+        self.ready: Iterator[Tensor] = iter(())
+        self.at_a_time = 1
 
     def __call__(self) -> Float[Tensor, "b *shape"]:
         """The next draw, (len(indices), *shape) float32."""
-        return torch.stack([torch.randn(self.shape, generator=g) for g in self.generators]).to(self.device)
+        drawn = next(self.ready, None)
+        if drawn is None:
+            shape = (self.at_a_time, *self.shape)
+            self.ready = iter(torch.stack([torch.randn(shape, generator=g) for g in self.generators], 1))
+            self.at_a_time = max(1, NUMBERS // max(1, math.prod(self.shape)))
+            drawn = next(self.ready)
+        return drawn.to(self.device)

@@ -17,10 +17,10 @@ QUICK = StudyConfig(
     denoiser=DenoiserConfig(world="digits-exact"),
     classifier=ClassifierConfig(world="digits-exact"),
     methods=(Method(name="classifier-free"), Method(name="classifier")),
-    sweeps=(Sweep(sampler=SamplerConfig(name="ancestral", steps=64), ws=WS),),
+    sweeps=(Sweep(sampler=SamplerConfig(name="ancestral", steps=32), ws=WS),),
     sample_seeds=(0, 1, 2),
-    n=2000,
-    part=2000,
+    n=1000,
+    part=1000,
     clip=3.0,
 )
 FULL = QUICK.model_copy(update={"train_seeds": (0, 1, 2)})

@@ -11,9 +11,9 @@ from experiments.study_config import Method, StudyConfig, Sweep
 WS = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 
-def at(name: str, steps: int, methods: tuple[str, ...] = ("classifier-free",)) -> Sweep:
-    """A sampler with its default options."""
-    return Sweep(sampler=SamplerConfig(name=name, steps=steps), ws=WS, methods=methods)
+def at(name: str, steps: int, *more: str, **options: int) -> Sweep:
+    """A sampler over WS: of classifier-free guidance, and of the methods named after it."""
+    return Sweep(sampler=SamplerConfig(name=name, steps=steps, options=options), ws=WS, methods=("classifier-free", *more))
 
 
 QUICK = StudyConfig(
@@ -23,18 +23,18 @@ QUICK = StudyConfig(
     logsnr=DensityConfig(name="cosine", options={"min": -10.0, "max": 10.0}),
     methods=tuple(Method(name=name) for name in ("classifier-free", "classifier", "temperature", "shrunk-noise")),
     sweeps=(
-        at("ancestral", 64, ("classifier-free", "classifier", "temperature", "shrunk-noise")),
-        *(at("ancestral", steps) for steps in (16, 256)),
-        at("ddim", 64, ("classifier-free", "classifier", "temperature")),
-        *(at("ddim", steps) for steps in (16, 256)),
+        at("ancestral", 64, "classifier", "temperature", "shrunk-noise"),
+        *(at("ancestral", steps) for steps in (16, 128)),
+        at("ddim", 64, "temperature"),
+        *(at("ddim", steps) for steps in (16, 128)),
         *(at("dpm-solver++", steps) for steps in (16, 64)),
-        *(at("langevin-pc", steps) for steps in (16, 64, 256)),
+        *(at("langevin-pc", steps, corrections=4) for steps in (16, 64)),
     ),
     sample_seeds=(0, 1, 2),
-    n=4000,
-    part=4000,
+    n=3000,
+    part=3000,
     clip=None,
-    batch=4000,
+    batch=3000,
 )
 FULL = QUICK.model_copy(update={"sample_seeds": tuple(range(10)), "n": 10_000, "part": 10_000, "batch": 10_000})
 STUDIES = {"quick": QUICK, "full": FULL}
