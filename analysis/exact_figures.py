@@ -1,245 +1,230 @@
-"""Figures of the worlds whose truth is known: densities with samples over them, distances from the claim, networks' errors."""
+"""Curves of the worlds whose truth is known: distances from what guidance is said to draw, and the errors of networks.
+
+Lines are means over runs, bands one standard deviation; grey and dashed is the floor, what as many draws of the truth read.
+Pure functions from the summary (`analysis.table.summarise`); ValueError when it lacks what is to be drawn, saying what it has.
+"""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from analysis.grid import GridDensity
+from analysis.plane_figures import drawn_and_claimed as drawn_and_claimed
+from analysis.plane_figures import figure2 as figure2
 from analysis.style import GREY, colour, head, name_ends, panels, scale_log, scale_w
-from analysis.table import cells_of, what_is_held
+from analysis.table import REAL, cells_at, cells_of, what_is_held
 
-CLASSES = seaborn.color_palette("colorblind").as_hex()
-FLOOR = "tilted draws"  # the method's name in the table: exact draws of the density that guidance is said to sample
+FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
+EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 WORDS = {
     "kl_tilted": "KL(sampled || tilted), nats",
-    "mmd_tilted": "squared MMD to tilted draws",
-    "wasserstein_tilted": "sliced Wasserstein distance to tilted draws",
+    "mmd_tilted": "squared MMD to the tilted density",
+    "wasserstein_tilted": "sliced Wasserstein distance to the tilted density",
     "mean_error_tilted": "error of the class means",
+    "outside_tilted": "share of samples outside the grid",
     "frechet_exact": "Fréchet distance to the exact moments",
     "frechet_class_exact": "Fréchet distance within a class",
     "accuracy_exact": "accuracy, exact classifier",
+    "confidence_exact": "mean p(label | x), exact classifier",
     "is_exact": "Inception score, exact classifier",
     "nll_exact": "exact −log p(x|c), nats per dimension",
     "spread": "spread within a class",
 }
-
-
-def figure2(
-    marginal: GridDensity,
-    tilted: Mapping[float, Sequence[GridDensity]],
-    points: Mapping[float, tuple[np.ndarray, np.ndarray]],
-    reach: float = 2.6,
-) -> Figure:
-    """Figure 2 of Ho & Salimans (arXiv 2207.12598): the unguided marginal, then the guided conditionals for growing w.
-
-    tilted: for each w the density of every class; points: for each w samples (n, 2) and labels (n,), drawn over them.
-    """
-    figure, grid = panels(1, 1 + len(tilted), (2.35 * (1 + len(tilted)), 2.75))
-    _shade(grid[0], [marginal], [GREY], reach)
-    grid[0].set_title("marginal p(x)", fontsize=10)
-    for axes, w in zip(grid[1:], sorted(tilted)):
-        _shade(axes, tilted[w], CLASSES, reach)
-        if w in points:
-            x, label = points[w]
-            shades = [CLASSES[c] for c in label]
-            axes.scatter(*x.T, s=3, c=shades, linewidths=0, alpha=0.55)
-        axes.set_title(f"w = {w:g}", fontsize=10)
-    return figure
-
-
-def drawn_and_claimed(
-    tilted: Sequence[GridDensity], drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], notes: Mapping[str, str], reach: float = 2.6
-) -> Figure:
-    """What samplers really draw (shaded, a smoothed histogram) and what guidance is said to draw (contours), panel by panel.
-
-    drawn: for each name samples (n, 2) and labels (n,); notes: a line under each name, its distance say.
-    """
-    figure, grid = panels(1, len(drawn), (2.6 * len(drawn), 3.1))
-    bins = np.linspace(-reach, reach, 53)
-    for axes, (name, (x, label)) in zip(grid, drawn.items()):
-        for c, density in enumerate(tilted):
-            counts, _, _ = np.histogram2d(*x[label == c].T, bins=bins)
-            extent = (-reach, reach, -reach, reach)
-            axes.imshow(_smooth(counts).T, origin="lower", extent=extent, cmap=_ramp(CLASSES[c]), interpolation="bilinear")
-            _contour(axes, density, CLASSES[c])
-        _plane(axes, reach)
-        axes.set_title(f"{name}\n{notes.get(name, '')}", fontsize=9.5)
-    return figure
+_DASHED = (0, (3, 2))
+_PALETTE = seaborn.color_palette("colorblind").as_hex()
 
 
 def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "classifier-free") -> Figure:
-    """A panel a sampler, a line a number of steps, with one standard deviation over seeds; dashed: as many exact draws.
-
-    ValueError naming what the summary holds, if it has no such metric or method.
-    """
-    cells = cells_of(summary, metric)
-    floor, cells = cells[cells["method"] == FLOOR].sort_values("w"), cells[cells["method"] == method]
-    if cells.empty:
-        raise ValueError(f"no cell has the method {method!r}: {what_is_held(summary)}")
-    samplers = list(dict.fromkeys(cells["sampler"]))
-    figure, grid = panels(1, len(samplers), (3.3 * len(samplers) + 0.6, 3.5), share_y=True)
-    shades = dict(zip(sorted(set(cells["steps"])), seaborn.color_palette("flare", cells["steps"].nunique())))
-    for axes, sampler in zip(grid, samplers):
-        ends = []
-        for steps, line in cells[cells["sampler"] == sampler].groupby("steps"):
-            line = line.sort_values("w")
-            _line(axes, line["w"], line, shades[steps])
-            ends.append((line["value"].iloc[-1], f"T = {steps}", shades[steps]))
-        if len(floor):
-            axes.plot(floor["w"], floor["value"], color=GREY, linestyle=(0, (3, 2)), linewidth=1.2)
-            ends.append((floor["value"].iloc[-1], "exact draws", GREY))
+    """A panel a sampler on one y axis, a line a number of levels T, darker for more, against w; at the largest n."""
+    cells = _of_method(summary, metric, method)
+    kinds, floor = list(dict.fromkeys(cells["sampler"])), _floor(summary, metric, cells)
+    columns = 2 if len(kinds) in (2, 4) else min(3, len(kinds))
+    rows = -(-len(kinds) // columns)
+    figure, grid = panels(rows, columns, (1.0 + 3.6 * columns, 0.5 + 2.9 * rows), share_y=True)
+    steps = sorted(set(cells["steps"]))
+    shades = dict(zip(steps, seaborn.color_palette("flare", len(steps)).as_hex()))
+    ends: list[list] = [[] for _ in kinds]
+    for axes, sampler, names in zip(grid, kinds, ends):
+        for levels, line in cells[cells["sampler"] == sampler].groupby("steps"):
+            names.append((_line(axes, "w", line, shades[levels]), f"T = {levels}", shades[levels]))
+        names += _draw_floor(axes, "w", floor)
         scale_w(axes, cells["w"])
-        head(axes, sampler, WORDS.get(metric, metric) if axes is grid[0] else "")
-        scale_log(axes)
-        name_ends(axes, ends)
+        axes.set_title(sampler, loc="left", fontsize=11)
+    for axes in grid[len(kinds) :]:
+        axes.set_visible(False)
+    for axes in grid[: len(kinds) : columns]:
+        axes.set_ylabel(fill(WORDS.get(metric, metric), 32), fontsize=10)
+    _scale(grid[0], floor)
+    for axes, names in zip(grid, ends):  # after every line: the panels share their y axis
+        name_ends(axes, names)
     return figure
 
 
 def distance_against_steps(summary: pd.DataFrame, metric: str, *, w: float, method: str = "classifier-free") -> Figure:
-    """One line a sampler against its number of levels, both axes logarithmic, at one w; dashed: as many exact draws."""
-    cells = cells_of(summary, metric)
-    floor = cells[(cells["method"] == FLOOR) & (cells["w"] == w)]
-    cells = cells[(cells["method"] == method) & (cells["w"] == w)]
+    """A line a sampler against its number of levels T, both axes logarithmic where they can be, at one w and the largest n."""
+    cells = _of_method(summary, metric, method)
+    floor = _floor(summary, metric, cells)
+    floor, held = floor[floor["w"].isna() | (floor["w"] == w)], sorted(set(cells["w"]))
+    cells = cells[cells["w"] == w]
     if cells.empty:
-        raise ValueError(f"no cell has the method {method!r} at w = {w:g}: {what_is_held(summary)}")
+        raise ValueError(f"no cell of {method} has w = {w:g}: it has {', '.join(f'{one:g}' for one in held)}")
     figure, (axes,) = panels(1, 1, (6.4, 4.0))
-    ends, samplers = [], list(dict.fromkeys(cells["sampler"]))
-    for sampler, shade in zip(samplers, seaborn.color_palette("colorblind", len(samplers))):
-        line = cells[cells["sampler"] == sampler].sort_values("steps")
-        _line(axes, line["steps"], line, shade)
-        ends.append((line["value"].iloc[-1], sampler, shade))
-    if len(floor):
-        axes.axhline(floor["value"].iloc[0], color=GREY, linestyle=(0, (3, 2)), linewidth=1.2)
-        ends.append((floor["value"].iloc[0], "exact draws", GREY))
+    kinds = list(dict.fromkeys(cells["sampler"]))
+    shades = {sampler: _PALETTE[i % len(_PALETTE)] for i, sampler in enumerate(kinds)}
+    ends = [(_line(axes, "steps", cells[cells["sampler"] == kind], shades[kind]), kind, shades[kind]) for kind in kinds]
     axes.set_xscale("log")
+    ends += _draw_floor(axes, "steps", floor.assign(w=np.nan))
     axes.xaxis.set_major_locator(FixedLocator(sorted(set(cells["steps"]))))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"{steps:g}"))
-    axes.set_xlabel("levels T")
-    head(axes, WORDS.get(metric, metric), f"{method}, w = {w:g}")
-    scale_log(axes)
+    axes.set_xlabel("number of levels T")
+    head(axes, WORDS.get(metric, metric), f"{method}, w = {w:g}, n = {int(cells['n'].iloc[0]):,}")
+    _scale(axes, floor)
     name_ends(axes, ends)
     return figure
 
 
 def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler: str, steps: int) -> Figure:
-    """A panel a metric, a line a method against w, with one standard deviation over runs; the floor dashed where there is one."""
+    """A panel a metric, a line a method against w, at the largest n; long dashes where the exact denoiser was guided instead."""
     figure, grid = panels(1, len(metrics), (4.6 * len(metrics), 3.6))
     for axes, metric in zip(grid, metrics):
-        cells = cells_of(summary, metric)
-        floor, cells = cells[cells["method"] == FLOOR], cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
-        if cells.empty:
-            raise ValueError(f"no cell has sampler {sampler!r} and {steps} steps: {what_is_held(summary)}")
-        ends, methods = [], list(dict.fromkeys(cells["method"]))
+        cells = cells_at(summary, metric, sampler, steps)
+        cells = cells[cells["n"] == cells["n"].max()]
+        floor, methods = _floor(summary, metric, cells), list(dict.fromkeys(cells["method"]))
+        ends = []
         for method in methods:
-            line = cells[cells["method"] == method].sort_values("w")
-            own = method.removesuffix(" (exact)")
-            shade = colour(own, [m.removesuffix(" (exact)") for m in methods])
-            _line(axes, line["w"], line, shade, "-" if own == method else (0, (5, 2)))
-            ends.append((line["value"].iloc[-1], method.replace(" (exact)", ",\nexact"), shade))
-        if len(floor):
-            axes.plot(floor["w"], floor["value"], color=GREY, linestyle=(0, (3, 2)), linewidth=1.2)
-            ends.append((floor["value"].iloc[-1], "exact draws", GREY))
+            plain = method.removesuffix(EXACT)
+            shade = colour(plain, [other.removesuffix(EXACT) for other in methods])
+            height = _line(axes, "w", cells[cells["method"] == method], shade, "-" if plain == method else (0, (5, 2)))
+            ends.append((height, method.replace(EXACT, ",\nexact"), shade))
+        ends += _draw_floor(axes, "w", floor)
         scale_w(axes, cells["w"])
-        head(axes, WORDS.get(metric, metric), f"{sampler}, T = {steps}")
-        scale_log(axes)
+        head(axes, WORDS.get(metric, metric), f"{sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}")
+        _scale(axes, floor)
         name_ends(axes, ends)
     return figure
 
 
-def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], title: str, *, log: bool = True) -> Figure:
-    """One line a quantity against lambda, thin lines for single trainings. errors: train_seed, quantity, logsnr, value.
-
-    quantities: which are drawn, and what they are called beside their line. ValueError naming one that is not there.
-    """
-    if missing := [name for name in quantities if name not in set(errors["quantity"])]:
-        raise ValueError(f"errors has no {', '.join(missing)}: it has {', '.join(sorted(set(errors['quantity'])))}")
-    figure, (axes,) = panels(1, 1, (6.4, 3.9))
-    ends = []
-    for (name, words), shade in zip(quantities.items(), seaborn.color_palette("colorblind", len(quantities))):
-        wide = errors[errors["quantity"] == name].pivot(index="logsnr", columns="train_seed", values="value")
-        if wide.shape[1] > 1:
-            axes.plot(wide.index, wide, color=shade, linewidth=0.7, alpha=0.5)
-        axes.plot(wide.index, wide.mean(axis=1), color=shade, linewidth=1.8)
-        ends.append((wide.mean(axis=1).iloc[-1], words, shade))
-    if log:
-        axes.set_yscale("log")
-    axes.set_xlabel("lambda = log SNR (noise left, data right)")
-    head(axes, title, f"{errors['train_seed'].nunique()} training(s)")
-    name_ends(axes, ends)
-    return figure
-
-
 def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler: str, steps: int) -> Figure:
-    """How much of a distance is there with the exact denoiser already, and how much the networks add, as stacked areas over w.
+    """How much of a distance is there with the exact denoiser already, and how much the networks add, against w.
 
-    The summary holds `method` and `method (exact)`; the floor is that of exact draws, the method named real.
+    The summary holds both `method` and `method (exact)`. Light up to the exact denoiser's, dark from there to the networks' where
+    these are farther off, hatched where they are nearer. Linear, so that heights add up.
     """
-    cells = cells_of(summary, metric)
-    cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
-    learned, exact = (cells[cells["method"] == name].sort_values("w") for name in (method, f"{method} (exact)"))
-    if learned.empty or exact.empty:
-        raise ValueError(f"no cells of {method} with and without networks at {sampler}, T = {steps}: {what_is_held(summary)}")
+    cells = cells_at(summary, metric, sampler, steps)
+    cells = cells[cells["n"] == cells["n"].max()]
+    learned, exact = (cells[cells["method"] == name].sort_values("w") for name in (method, method + EXACT))
+    both = learned.merge(exact, on="w", suffixes=("", "_exact"))
+    if both.empty:
+        raise ValueError(f"{method} is not there with and without{EXACT} at one w: there are {_methods(cells)}")
     figure, (axes,) = panels(1, 1, (6.4, 3.9))
-    shade, w = colour(method, [method]), exact["w"].to_numpy()
-    axes.fill_between(w, 0, exact["value"], color=shade, alpha=0.22, linewidth=0)
-    axes.fill_between(w, exact["value"], learned["value"], color=shade, alpha=0.5, linewidth=0)
-    _line(axes, learned["w"], learned, shade)
-    _line(axes, exact["w"], exact, shade, (0, (5, 2)))
-    ends = [(learned["value"].iloc[-1], "with networks", shade), (exact["value"].iloc[-1], "exact denoiser", shade)]
-    real = summary[(summary["method"] == "real") & (summary["metric"] == metric)]
-    if len(real):
-        axes.axhline(real["value"].iloc[0], color=GREY, linestyle=(0, (3, 2)), linewidth=1.2)
-        ends.append((real["value"].iloc[0], "exact draws", GREY))
+    shade = colour(method, [method])
+    w, low, high = (both[name].to_numpy() for name in ("w", "value_exact", "value"))
+    axes.fill_between(w, 0, low, color=shade, alpha=0.18, linewidth=0)
+    axes.fill_between(w, low, high, where=high >= low, interpolate=True, color=shade, alpha=0.5, linewidth=0)
+    axes.fill_between(w, low, high, where=high < low, interpolate=True, fc="none", ec=shade, hatch="////", linewidth=0)
+    ends = [
+        (_line(axes, "w", learned, shade), "with networks", shade),
+        (_line(axes, "w", exact, shade, (0, (5, 2))), "exact denoiser", shade),
+        *_draw_floor(axes, "w", _floor(summary, metric, cells)),
+    ]
     scale_w(axes, w)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=min(0.0, float(low.min()), float(high.min())))
     head(axes, WORDS.get(metric, metric), f"{method}, {sampler}, T = {steps}; dark: what the networks add")
     name_ends(axes, ends)
     return figure
 
 
-def _line(axes: Axes, x: pd.Series, line: pd.DataFrame, shade: object, style: object = "-") -> None:
-    axes.plot(x, line["value"], color=shade, marker="o", markersize=4, linewidth=1.6, linestyle=style)
+def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], title: str, *, log: bool = True) -> Figure:
+    """One line a quantity against lambda, the mean over trainings, with a thin line for each of them if there are several.
+
+    errors: columns train_seed, quantity, logsnr, value. quantities: which are drawn, and what each is called beside its line.
+    log: a logarithmic y axis, if every value is positive. ValueError naming a quantity that is not there.
+    """
+    if missing := [name for name in quantities if name not in set(errors["quantity"])]:
+        raise ValueError(f"errors has no {', '.join(missing)}: it has {', '.join(sorted(set(errors['quantity'])))}")
+    figure, (axes,) = panels(1, 1, (6.8, 3.9))
+    ends, trainings = [], errors["train_seed"].nunique()
+    for (name, words), shade in zip(quantities.items(), _PALETTE):
+        wide = errors[errors["quantity"] == name].pivot(index="logsnr", columns="train_seed", values="value")
+        if wide.shape[1] > 1:
+            axes.plot(wide.index, wide, color=shade, linewidth=0.7, alpha=0.45)
+        axes.plot(wide.index, wide.mean(axis=1), color=shade, linewidth=1.9, label=name)
+        ends.append((float(wide.mean(axis=1).iloc[-1]), words, shade))
+    if log:
+        scale_log(axes, least=1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
+    axes.set_xlabel("λ = log SNR (noise on the left, data on the right)")
+    head(axes, title, f"mean of {trainings} trainings, thin lines: each" if trainings > 1 else "one training")
+    name_ends(axes, ends)
+    return figure
+
+
+def _of_method(summary: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
+    """One method's cells at their largest n."""
+    cells = cells_of(summary, metric)
+    own = cells[cells["method"] == method]
+    if own.empty:
+        raise ValueError(f"no cell of {metric} has the method {method!r}: there are {_methods(cells)}")
+    return own[own["n"] == own["n"].max()]
+
+
+def _methods(cells: pd.DataFrame) -> str:
+    return ", ".join(sorted(set(cells["method"]))) + "; " + what_is_held(cells)
+
+
+def _floor(summary: pd.DataFrame, metric: str, cells: pd.DataFrame) -> pd.DataFrame:
+    """Draws of the tilted densities, a row a w, or else draws of the data, one row without w; at the n of the cells."""
+    rows = summary[(summary["metric"] == metric) & (summary["n"] == cells["n"].iloc[0]) & summary["value"].notna()]
+    tilted = rows[(rows["method"] == FLOOR) & rows["w"].isin(set(cells["w"]))].sort_values("w")
+    return tilted if len(tilted) else rows[rows["method"] == REAL]
+
+
+def _draw_floor(axes: Axes, x: str, floor: pd.DataFrame) -> list[tuple[float, str, str]]:
+    """The floor as a dashed line in its band, straight across where it has no w; and its name, to be written at the end."""
+    if floor.empty:
+        return []
+    if floor["w"].isna().all():
+        value, sd = float(floor["value"].iloc[0]), float(floor["sd"].fillna(0).iloc[0])
+        axes.axhline(value, color=GREY, linestyle=_DASHED, linewidth=1.2, label=FLOOR)
+        axes.axhspan(value - sd, value + sd, color=GREY, alpha=0.15, linewidth=0)
+        return [(value, "exact draws", GREY)]
+    axes.plot(floor[x], floor["value"], color=GREY, linestyle=_DASHED, linewidth=1.2, label=FLOOR)
+    sd = floor["sd"].fillna(0)
+    axes.fill_between(floor[x], floor["value"] - sd, floor["value"] + sd, color=GREY, alpha=0.15, linewidth=0)
+    return [(float(floor["value"].iloc[-1]), "exact draws", GREY)]
+
+
+def _line(axes: Axes, x: str, line: pd.DataFrame, shade: str, style: object = "-") -> float:
+    """A line with markers and its band; returns the height of its right end."""
+    line = line.sort_values(x)
+    axes.plot(line[x], line["value"], color=shade, marker="o", markersize=4, linewidth=1.7, linestyle=style)
     sd = line["sd"].fillna(0)
-    axes.fill_between(x, line["value"] - sd, line["value"] + sd, color=shade, alpha=0.18, linewidth=0)
+    axes.fill_between(line[x], line["value"] - sd, line["value"] + sd, color=shade, alpha=0.18, linewidth=0)
+    return float(line["value"].iloc[-1])
 
 
-def _plane(axes: Axes, reach: float) -> None:
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
-    axes.grid(False)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_color("#cccccc")
-
-
-def _shade(axes: Axes, densities: Sequence[GridDensity], shades: Sequence[str], reach: float) -> None:
-    for density, shade in zip(densities, shades):
-        extent = (density.x[0], density.x[-1], density.y[0], density.y[-1])
-        axes.imshow(density.mass, origin="lower", extent=extent, cmap=_ramp(shade), interpolation="bilinear")
-        if len(densities) > 1:
-            _contour(axes, density, shade)
-    _plane(axes, reach)
-
-
-def _contour(axes: Axes, density: GridDensity, shade: str) -> None:
-    """The lines around half and nine tenths of the mass."""
-    ordered = np.sort(density.mass.ravel())[::-1]
-    levels = [ordered[np.searchsorted(ordered.cumsum(), share)] for share in (0.9, 0.5)]
-    axes.contour(density.x, density.y, density.mass, levels=levels, colors=[shade], linewidths=[0.8, 1.2])
-
-
-def _ramp(shade: str) -> LinearSegmentedColormap:
-    return LinearSegmentedColormap.from_list("ramp", [(*to_rgb(shade), 0.0), (*to_rgb(shade), 0.75)])
-
-
-def _smooth(counts: np.ndarray) -> np.ndarray:
-    """A 3 x 3 binomial average: what is shaded is not the noise of single bins."""
-    for axis in (0, 1):
-        counts = (np.roll(counts, 1, axis) + 2 * counts + np.roll(counts, -1, axis)) / 4
-    return counts
+def _scale(axes: Axes, floor: pd.DataFrame) -> None:
+    """`scale_log`; where an unbiased estimate fell below 0, linear up to the floor's own noise and logarithmic beyond it."""
+    scale_log(axes)
+    family = axes.get_shared_y_axes().get_siblings(axes)
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for one in family for line in one.lines])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    noise = float((floor["value"].abs() + floor["sd"].fillna(0)).max()) if len(floor) else 0.0
+    if axes.get_yscale() == "log":
+        low, high = low * (low / high) ** 0.06, high * (high / low) ** 0.14
+        axes.set_ylim(low, high)  # room for names; else a band that reaches down to 0 stretches the axis over decades
+        for path in (path for one in family for band in one.collections for path in band.get_paths()):
+            path.vertices[:, 1] = path.vertices[:, 1].clip(min=low)  # and falls off a cliff between two points
+    elif low <= 0 < noise < high / 10:
+        axes.set_yscale("asinh", linear_width=noise)
+        axes.set_ylim(low - 2 * noise, 1.6 * high)
+        decades = 10.0 ** np.arange(np.ceil(np.log10(2 * noise)), np.ceil(np.log10(high)) + 1)
+        axes.yaxis.set_major_locator(FixedLocator([0.0, *decades]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))

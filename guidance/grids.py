@@ -104,7 +104,7 @@ class Strided:
             case "leading":
                 times = counted * (n // steps)
             case "trailing":
-                times = (n - counted * n / steps).round() - 1  # rounded as times counted from 1, as in the table
+                times = (n - counted * n / steps).round() - 1  # rounded as times counted from 1, as diffusers does
             case _:
                 times = (counted * (n - 1) / (steps - 1)).round()
         return levels[times.long()].sort().values
