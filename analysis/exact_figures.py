@@ -113,8 +113,8 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
 def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler: str, steps: int) -> Figure:
     """How much of a distance is there with the exact denoiser already, and how much the networks add, against w.
 
-    The summary holds both `method` and `method (exact)`. Light up to the exact denoiser's, dark from there to the networks' where
-    these are farther off, hatched where they are nearer. Linear, so that heights add up.
+    The summary holds both `method` and `method (exact)`. Light up to the exact denoiser's line, dark between it and the
+    networks', which may lie below. Linear, so that heights add up.
     """
     cells = cells_at(summary, metric, sampler, steps)
     cells = cells[cells["n"] == cells["n"].max()]
@@ -126,8 +126,7 @@ def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler
     shade = colour(method, [method])
     w, low, high = (both[name].to_numpy() for name in ("w", "value_exact", "value"))
     axes.fill_between(w, 0, low, color=shade, alpha=0.18, linewidth=0)
-    axes.fill_between(w, low, high, where=high >= low, interpolate=True, color=shade, alpha=0.5, linewidth=0)
-    axes.fill_between(w, low, high, where=high < low, interpolate=True, fc="none", ec=shade, hatch="////", linewidth=0)
+    axes.fill_between(w, low, high, color=shade, alpha=0.5, linewidth=0)
     ends = [
         (_line(axes, "w", learned, shade), "with networks", shade),
         (_line(axes, "w", exact, shade, (0, (5, 2))), "exact denoiser", shade),
@@ -135,7 +134,7 @@ def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler
     ]
     scale_w(axes, w)
     axes.set_ylim(bottom=min(0.0, float(low.min()), float(high.min())))
-    head(axes, WORDS.get(metric, metric), f"{method}, {sampler}, T = {steps}; dark: what the networks add")
+    head(axes, WORDS.get(metric, metric), f"{method}, {sampler}, T = {steps}; dark: the networks' part")
     name_ends(axes, ends)
     return figure
 

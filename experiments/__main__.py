@@ -76,6 +76,17 @@ def methods() -> None:
 
 
 @app.command()
+def samplers() -> None:
+    """List the samplers: name, order of convergence, whether they draw noise, and what the first line of their file says."""
+    from guidance import SAMPLERS
+
+    for name, sampler in SAMPLERS.items():
+        noisy = "draws noise" if sampler().stochastic else "no noise"
+        head = sys.modules[sampler.__module__].__doc__.splitlines()[0]
+        typer.echo(f"{name:20}order {sampler.order}   {noisy:14}{head}")
+
+
+@app.command()
 def data(world: World) -> None:
     """Print the card of a world's data."""
     from experiments.worlds import WORLDS

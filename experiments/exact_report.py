@@ -79,8 +79,8 @@ def _intro(done: Done) -> str:
     twice = " Every cell is there twice: with the exact denoiser and classifier, and with trained networks."
     return (
         f"{methods} in a world whose density, score, denoiser and classifier are known in closed form, so that what is sampled "
-        f"can be compared with what is claimed.{twice if config.denoiser else ''} A cell is one method at one w, one sampler, one "
-        f"number of levels T and one seed: {config.n} samples. {seeds(config)}. Values are means over runs, bands and ± one "
+        f"can be compared with what is claimed.{twice if config.denoiser else ''} A cell is one method at one w, one sampler, "
+        f"one number of levels T and one seed: {config.n} samples. {seeds(config)}. Values are means over runs, bands and ± one "
         "standard deviation."
     )
 

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analysis import exact_figures as figures
 from analysis import plane_figures
-from analysis.report import Picture, Section
+from analysis.report import Figure, Picture, Section
 from experiments.exact import marginal, tilted
 from experiments.report_parts import seeds
 from experiments.sample import load_samples
@@ -26,8 +25,8 @@ Ho & Salimans show what guidance is said to sample: p(x|c) p(c|x)^w, normalised.
 mass of each class; the points are samples of classifier-free guidance."""
 DRAWN = """\
 Shaded: what the samplers draw. Contours: the tilted density. Neither more steps nor a better sampler brings the two together:
-the score of the tilted density, diffused, is not the tilted score. Langevin corrections come near, since they sample the
-tilted density of the level that they are at (Bradley & Nakkiran, arXiv 2408.09000)."""
+the score of the tilted density, diffused, is not the tilted score. Several Langevin corrections a level come near, since they
+sample the tilted density of the level that they are at (Bradley & Nakkiran, arXiv 2408.09000)."""
 FLOOR = "Exact draws: the same estimate for as many draws of the tilted density itself, the floor of its noise and bias."
 CONTROLS = """\
 temperature scales the conditional score by 1 + w; shrunk-noise divides the sampler's noise by 1 + w. Both pull the samples of

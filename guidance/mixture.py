@@ -120,14 +120,14 @@ class Mixture(nn.Module):
         """Clean draws x ~ p(x | label); drawn on the CPU with `generator`, whatever the device."""
         label = label.cpu()
         require_labels(label, self.classes)
-        mixture = {name: value.cpu() for name, value in self.named_buffers()}
-        masked = mixture["log_weights"].masked_fill(mixture["labels"] != label[:, None], -torch.inf)
-        chosen = masked.softmax(-1).multinomial(1, generator=generator)[:, 0]
-        means, bases, variances, residuals = (mixture[name][chosen] for name in ("means", "bases", "variances", "residuals"))
-        noise = torch.randn(means.shape, generator=generator, dtype=means.dtype)
-        along = torch.einsum("bdr,bd->br", bases, noise)
-        scaled = torch.einsum("bdr,br->bd", bases, (variances.sqrt() - residuals.sqrt()[:, None]) * along)
-        return (means + scaled + residuals.sqrt()[:, None] * noise).to(self.means.device)
+        weights = self._within(self.log_weights.cpu().expand(len(label), -1), label).softmax(-1)
+        chosen = weights.multinomial(1, generator=generator)[:, 0]
+        x = torch.randn((len(label), self.means.shape[1]), generator=generator, dtype=self.means.dtype)
+        for k in chosen.unique().tolist():  # not gathered: a basis for each row would be large
+            mean, basis, variance, residual = (part[k].cpu() for part in (self.means, self.bases, self.variances, self.residuals))
+            noise, root = x[chosen == k], residual.sqrt()
+            x[chosen == k] = mean + root * noise + (noise @ basis) * (variance.sqrt() - root) @ basis.T
+        return x.to(self.means.device)
 
     def _components(self, z: Tensor, logsnr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """log of weight x density (b, k), and each component's E[x | z] and E[eps | z] (b, k, d)."""
@@ -155,7 +155,7 @@ class Mixture(nn.Module):
         if label is None:
             return log_joint
         require_labels(label, self.classes)
-        return log_joint.masked_fill(self.labels != label[:, None], -torch.inf)
+        return log_joint.masked_fill(self.labels.to(label.device) != label[:, None], -torch.inf)
 
     def _by_class(self, log_joint: Tensor) -> Tensor:
         """logsumexp over each class's components: (..., 1, k) or (1, k) to (..., classes)."""

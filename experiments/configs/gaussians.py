@@ -31,10 +31,10 @@ QUICK = StudyConfig(
         *(at("langevin-pc", steps, corrections=4) for steps in (16, 64)),
     ),
     sample_seeds=(0, 1, 2),
-    n=3000,
-    part=3000,
+    n=2000,
+    part=2000,
     clip=None,
-    batch=3000,
+    batch=2000,
 )
 FULL = QUICK.model_copy(update={"sample_seeds": tuple(range(10)), "n": 10_000, "part": 10_000, "batch": 10_000})
 STUDIES = {"quick": QUICK, "full": FULL}

@@ -61,7 +61,7 @@ def test_what_is_put_wrong_is_found_where_it_is():
 
 def test_no_network_does_better_than_the_truth_against_the_noise():
     levels = [at(level)["eps_irreducible"] for level in (-6.0, 0.0, 6.0)]
-    assert levels == sorted(levels) and 0 < levels[0] and levels[-1] < 1
+    assert levels == sorted(levels) and levels[0] > 0 and levels[-1] < 1
 
 
 def test_calibration_is_the_gap_between_confidence_and_accuracy():

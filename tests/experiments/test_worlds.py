@@ -10,7 +10,6 @@ from experiments import images as data
 from experiments.problems import Problem
 from experiments.worlds import WORLDS
 
-
 digits_file, digits_exact = (sys.modules[f"experiments.worlds.{name}"] for name in ("digits", "digits_exact"))
 
 
@@ -54,7 +53,8 @@ def test_the_card_says_what_the_arrays_are():
 def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws():
     world = WORLDS["digits-exact"]()
     assert world.exact.means.shape == (20, 64) and world.exact.bases.shape == (20, 64, 10) and world.shape == (1, 8, 8)
-    torch.testing.assert_close(world.exact.class_log_weights().exp(), torch.full((10,), 0.1, dtype=torch.float64), rtol=1e-6, atol=0)
+    share = world.exact.class_log_weights().exp()
+    torch.testing.assert_close(share, torch.full((10,), 0.1, dtype=torch.float64), rtol=1e-6, atol=0)
     mean, covariance = world.exact.moments()
     x = world.train.x.double().flatten(1)
     n = len(x)

@@ -5,8 +5,9 @@ import torch
 from torch import nn
 from worlds import networks
 
-from guidance import Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
+from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
 from guidance.backbones.unet import UNet
+from guidance.diffusion import v_of
 from guidance.objective import drop_labels, eps_loss
 
 
@@ -20,6 +21,48 @@ def test_label_none_is_the_null_label():
     z, logsnr, label = inputs()
     assert torch.equal(model(z, logsnr, None).eps, model(z, logsnr, torch.full_like(label, 3)).eps)
     assert not torch.allclose(model(z, logsnr, None).eps, model(z, logsnr, label).eps, atol=1e-4)
+
+
+def test_lambdas_and_labels_that_were_not_trained_are_named():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    bounded = NetworkDenoiser(model.network, 3, logsnr_range=(-6.0, 5.0))
+    with pytest.raises(ValueError, match=r"logsnr reaches from -6 to 6, outside the trained range \[-6, 5\]"):
+        bounded(z, logsnr, label)
+    bounded(z, logsnr.clamp(max=5), label)
+    with pytest.raises(ValueError, match="label reaches from 1 to 7: the classes are 0 to 3"):
+        model(z, logsnr, label + 5 * (label == 2) + (label == 0))
+
+
+@pytest.mark.parametrize("target", ["x", "v"])
+def test_a_network_of_another_target_is_the_same_denoiser(target):
+    """A network that says what an eps network implies, as another target: the prediction must not change."""
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    wanted = model(z, logsnr, label)
+
+    class Told(nn.Module):
+        def forward(self, z, logsnr, label):
+            belief = model(z, logsnr, label)
+            return belief.x if target == "x" else v_of(belief.x, belief.eps, logsnr)
+
+    found = NetworkDenoiser(Told(), 3, target)(z, logsnr, label)
+    torch.testing.assert_close(found.x, wanted.x, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.eps, wanted.eps, rtol=1e-4, atol=1e-3)
+    with pytest.raises(ValueError, match="target must be one of eps, x, v"):
+        NetworkDenoiser(Told(), 3, "score")
+
+
+def test_the_second_half_of_the_channels_is_the_variance_and_guidance_keeps_the_conditional_one():
+    class Both(nn.Module):
+        def forward(self, z, logsnr, label):
+            return torch.cat([0 * z, torch.full_like(z, 0.5) + label[:, None, None, None]], 1)
+
+    z, logsnr, label = inputs()
+    model = NetworkDenoiser(Both(), 3)
+    torch.testing.assert_close(model(z, logsnr, 0 * label).variance_fraction, torch.full_like(z, 0.75))
+    guided = Clipped(METHODS["classifier-free"](w=2.0)(model))(z, logsnr, 0 * label)
+    torch.testing.assert_close(guided.variance_fraction, torch.full_like(z, 0.75))
 
 
 @pytest.mark.parametrize("rows", [None, 1, 3, 5, 100])

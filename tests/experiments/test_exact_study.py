@@ -1,0 +1,145 @@
+"""Studies of worlds whose truth is known, by the commands that a user types: no network, or networks beside the truth."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.table import read_table
+from experiments.runs import check
+
+NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
+PLANE = {
+    "n": "240",
+    "part": "240",
+    "sample_seeds": "[0, 1]",
+    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 64}, "ws": [0, 2, 4]},'
+    ' {"sampler": {"name": "ddim", "steps": 8}, "ws": [0, 2], "methods": ["classifier-free", "temperature"]}]',
+}
+DIGITS = {
+    "denoiser.network.width": "8",
+    "denoiser.fit.steps": "20",
+    "classifier.fit.steps": "6",
+    "n": "60",
+    "part": "60",
+    "sample_seeds": "[0]",
+    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 4}, "ws": [0, 1]}]',
+}
+
+
+def run(name: str, runs: Path, settings: dict[str, str], *more: str) -> subprocess.CompletedProcess:
+    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    words = [sys.executable, "-m", "experiments", "study", name, "--device", "cpu", "--workers", "1", "--runs", str(runs)]
+    return subprocess.run([*words, *sets, *more], capture_output=True, text=True, timeout=280, env=os.environ)
+
+
+def made(name: str, settings: dict[str, str], tmp_path_factory) -> Path:
+    runs = tmp_path_factory.mktemp(name) / "runs"
+    result = run(name, runs, settings)
+    assert result.returncode == 0, result.stderr
+    (folder,) = runs.glob(f"{name}-????????????")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory) -> Path:
+    return made("gaussians", PLANE, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory) -> Path:
+    return made("digits-exact", DIGITS, tmp_path_factory)
+
+
+def value(table: pd.DataFrame, metric: str, method: str, w: float, sampler: str = "ancestral") -> float:
+    rows = table[(table["metric"] == metric) & (table["method"] == method) & (table["w"] == w) & (table["sampler"] == sampler)]
+    assert len(rows), (metric, method, w)
+    return rows["value"].mean()
+
+
+def test_the_plane_is_studied_without_a_network(plane):
+    table = read_table(plane / "table.csv")
+    assert not list(plane.parent.glob("denoiser-*")) and set(table["train_seed"]) == {-1}
+    assert {"kl_tilted", "mmd_tilted", "wasserstein_tilted", "frechet_exact", "nll_exact"} <= set(table["metric"])
+    assert {"classifier-free", "classifier", "temperature", "shrunk-noise", "tilted draws"} == set(table["method"])
+    assert {"figure2", "drawn_and_claimed", "kl_tilted_against_w"} <= {path.stem for path in (plane / "figures").iterdir()}
+    check(plane)
+
+
+def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
+    table = read_table(plane / "table.csv")
+    for metric in ("kl_tilted", "wasserstein_tilted", "spread"):
+        assert value(table, metric, "classifier", 2) == pytest.approx(value(table, metric, "classifier-free", 2), abs=1e-3)
+    assert value(table, "nfe_denoiser_forward", "classifier-free", 2) == 128
+    assert value(table, "nfe_classifier_backward", "classifier", 2) == 64
+
+
+def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
+    """What the study is for, already at 240 samples: nothing is wrong at w = 0, and the order at w = 4 is no matter of noise."""
+    table = read_table(plane / "table.csv")
+
+    def distance(method: str, w: float, sampler: str = "ancestral") -> float:
+        return value(table, "wasserstein_tilted", method, w, sampler)
+
+    floor = distance("tilted draws", 4, sampler="")
+    assert distance("classifier-free", 0) < 2 * floor
+    assert 2 * floor < distance("classifier-free", 4) < distance("temperature", 4) < distance("shrunk-noise", 4)
+    assert distance("classifier-free", 2, "ddim") > distance("classifier-free", 2)
+
+
+def test_the_truth_and_the_networks_stand_beside_each_other(digits):
+    table = read_table(digits / "table.csv")
+    assert set(table["method"]) == {"real", *(f"{m}{e}" for m in ("classifier", "classifier-free") for e in ("", " (exact)"))}
+    assert set(table.loc[table["method"].str.endswith("(exact)"), "train_seed"]) == {-1}
+    assert value(table, "frechet_exact", "classifier-free (exact)", 0) < value(table, "frechet_exact", "classifier-free", 0)
+    assert value(table, "nfe_denoiser_forward", "classifier-free (exact)", 1) == 8
+    errors = pd.read_csv(digits / "network_error.csv")
+    assert set(errors["train_seed"]) == {0} and errors["logsnr"].between(-10, 10).all() and errors["value"].notna().all()
+
+
+def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
+    configs = {path: json.loads((path / "config.json").read_text()) for path in digits.parent.glob("sample-*")}
+    path = next(path for path, config in configs.items() if config["denoiser"] is None)
+    with np.load(path / "samples.npz", allow_pickle=False) as file:
+        assert file["x"].shape == (60, 1, 8, 8) and file["x"].dtype == np.float32 and np.abs(file["x"]).max() > 1
+
+
+def test_the_second_time_nothing_is_done_again(plane):
+    before = {path: path.stat().st_mtime_ns for path in plane.parent.rglob("*.json")}
+    assert run("gaussians", plane.parent, PLANE).returncode == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "04_ddim"])
+def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkeypatch, tmp_path):
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str({"02_gaussians": plane, "03_network_error": digits}.get(name, plane)))
+    nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    assert len(shown) >= 5
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("gaussians", {"exact": "false"}, "denoiser and classifier: give both"),
+        ("gaussians", {"sweeps": '[{"sampler": {"name": "ddim", "steps": 1}, "ws": [0]}]'}, "steps"),
+        ("gaussians", {"logsnr.options.min": "11"}, "min < max"),
+        ("digits-exact", {"evaluator": '{"world": "digits-exact"}'}, "evaluator"),
+        ("digits-exact", {"world": "digits"}, "must be of the study's world"),
+        ("digits", {"exact": "true", "evaluator": "null"}, "truth is unknown"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, words, tmp_path):
+    result = run(name, tmp_path / "runs", settings)
+    assert result.returncode == 2 and words in result.stderr.strip().splitlines()[-1] and "Traceback" not in result.stderr
+    assert not (tmp_path / "runs").exists()
