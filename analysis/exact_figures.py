@@ -21,6 +21,7 @@ from analysis.table import REAL, cells_at, cells_of, what_is_held
 
 FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
+FAINTEST = 1e-8  # of the largest error: smaller ones leave the picture
 WORDS = {
     "kl_tilted": "KL(sampled || tilted), nats",
     "mmd_tilted": "squared MMD to the tilted density",
@@ -143,7 +144,7 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
     """One line a quantity against lambda, the mean over trainings, with a thin line for each of them if there are several.
 
     errors: columns train_seed, quantity, logsnr, value. quantities: which are drawn, and what each is called beside its line.
-    log: a logarithmic y axis, if every value is positive. ValueError naming a quantity that is not there.
+    log: a logarithmic y axis, if every value is positive, over eight decades at most. ValueError naming a quantity that is not there.
     """
     if missing := [name for name in quantities if name not in set(errors["quantity"])]:
         raise ValueError(f"errors has no {', '.join(missing)}: it has {', '.join(sorted(set(errors['quantity'])))}")
@@ -157,6 +158,9 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
         ends.append((float(wide.mean(axis=1).iloc[-1]), words, shade))
     if log:
         scale_log(axes, least=1.0)
+        low, high = axes.get_ylim()
+        axes.set_ylim(bottom=max(low, FAINTEST * high))
+        ends = [(max(value, axes.get_ylim()[0]), words, shade) for value, words, shade in ends]
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("λ = log SNR (noise on the left, data on the right)")
     head(axes, title, f"mean of {trainings} trainings, thin lines: each" if trainings > 1 else "one training")

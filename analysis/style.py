@@ -91,6 +91,7 @@ def scale_log(axes: Axes, least: float = 4.0) -> None:
         return
     axes.set_yscale("log")
     subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
+    subs = subs if high < 3e3 * low else (1.0,)
     axes.yaxis.set_major_locator(LogLocator(subs=subs))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
