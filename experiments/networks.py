@@ -1,5 +1,6 @@
 """The three networks of a study: what configures them, how they are built, how they are found again; or the exact ones."""
 
+import dataclasses
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -53,6 +54,12 @@ class WeightingConfig(Choice):
 
     kind: ClassVar = "weighting"
     registry: ClassVar = WEIGHTINGS
+    own: ClassVar = ("density",)
+
+    def build(self, density: Callable = torch.ones_like) -> Callable:
+        """The weighting; `density` is p(lambda) of the lambdas trained on, for the one that asks for it."""
+        asks = any(field.name == "density" for field in dataclasses.fields(self.registry[self.name]))
+        return self.registry[self.name](**self.options, **({"density": density} if asks else {}))
 
 
 class ObjectiveConfig(Config):

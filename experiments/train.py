@@ -29,14 +29,14 @@ def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
     """The run of the diffusion model: Algorithm 1 of Ho & Salimans."""
     world = WORLDS[config.world]()
 
-    aim = config.objective
+    aim, weighting = config.objective, config.objective.weighting.build(config.logsnr.build().density)
 
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
         x, eps, logsnr, label = noisy_batch(world.train, config, g)
         label = drop_labels(label, torch.rand(len(x), generator=g), config.p_uncond, world.classes)
         if aim.variance != "fixed":
             return bound_losses(network, config, *to(device, x, eps, label), g)
-        return denoising_loss(network, *to(device, x, eps, logsnr, label), aim.target, aim.weighting.build())
+        return denoising_loss(network, *to(device, x, eps, logsnr, label), aim.target, weighting)
 
     def judge(network: nn.Module) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:

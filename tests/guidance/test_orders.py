@@ -1,43 +1,15 @@
 """Every sampler's order of convergence is the one it declares, and samplers that are wrong are found out."""
 
-from dataclasses import dataclass
 
 import pytest
 import torch
-from orders import RANGE, flow_errors, moment_errors, never, slope
+from orders import FLOW, NOISY, RANGE, Even, flow_errors, moment_errors, never, slope, weak_order
 
 from guidance import SAMPLERS, Mixture
 from guidance.samplers import DDIM, DDPM, Ancestral, DPMSolver, DPMSolverSDE, Heun
 from guidance.samplers.grid import alpha_sigma_at, at, levels
 
-FLOW = {"ddim": [64, 128, 256], "heun": [128, 256, 512], "dpm-solver++": [128, 256, 512]}
-NOISY = [
-    SAMPLERS["ancestral"](v=0.0),
-    SAMPLERS["ancestral"](v=0.3),
-    SAMPLERS["ancestral"](v=1.0),
-    SAMPLERS["ddpm"](),
-    SAMPLERS["ddpm"](variance="beta-tilde"),
-    SAMPLERS["ddim"](eta=0.5),
-    SAMPLERS["ddim"](eta=1.0),
-    SAMPLERS["heun"](churn=10.0),
-    SAMPLERS["dpm-solver++-sde"](),
-    SAMPLERS["langevin-pc"](),
-    SAMPLERS["langevin-pc"](corrections=3, strength=0.5),
-    SAMPLERS["annealed-langevin"](corrections=1, step=1.0),
-    SAMPLERS["annealed-langevin"](corrections=2, step=0.5),
-]
 TOLERANCE = 0.15
-
-
-@dataclass(frozen=True)
-class Even:
-    """Levels spread evenly in lambda, where few steps are enough to see an order."""
-
-    min: float = -10.0
-    max: float = 10.0
-
-    def grid(self, steps: int) -> torch.Tensor:
-        return torch.linspace(self.min, self.max, steps, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("name", FLOW)
@@ -51,10 +23,7 @@ def test_a_deterministic_sampler_comes_to_the_flow_with_its_order(name, kind):
 
 @pytest.mark.parametrize("sampler", NOISY, ids=str)
 def test_the_moments_of_a_stochastic_sampler_converge_with_its_order(sampler):
-    steps = [64, 128, 256] if "annealed" not in sampler.name else [256, 512]
-    # evenly in lambda the errors of predictor and corrector cancel at strength 1, and the order there would be two
-    errors = moment_errors(sampler, steps, RANGE if sampler == SAMPLERS["langevin-pc"]() else Even())
-    found = slope(steps, errors)
+    found, errors = weak_order(sampler)
     assert abs(found - sampler.order) < TOLERANCE, (found, errors)
 
 
