@@ -144,7 +144,8 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
     """One line a quantity against lambda, the mean over trainings, with a thin line for each of them if there are several.
 
     errors: columns train_seed, quantity, logsnr, value. quantities: which are drawn, and what each is called beside its line.
-    log: a logarithmic y axis, if every value is positive, over eight decades at most. ValueError naming a quantity that is not there.
+    log: a logarithmic y axis, if every value is positive, over eight decades at most.
+    ValueError naming a quantity that is not there.
     """
     if missing := [name for name in quantities if name not in set(errors["quantity"])]:
         raise ValueError(f"errors has no {', '.join(missing)}: it has {', '.join(sorted(set(errors['quantity'])))}")
