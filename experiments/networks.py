@@ -21,7 +21,7 @@ from experiments.worlds import WORLDS, World
 from guidance import DENSITIES, Denoiser, NetworkDenoiser
 from guidance.backbones.unet import UNet
 from guidance.learned_variance import ImportanceSampler
-from guidance.objective import WEIGHTINGS
+from guidance.weightings import WEIGHTINGS
 
 if TYPE_CHECKING:
     from experiments.sample import SampleConfig

@@ -10,7 +10,8 @@ from worlds import mixture
 from guidance import CosineLogSNR
 from guidance.bound import variational_bound
 from guidance.diffusion import TARGETS, alpha_sigma, v_of
-from guidance.objective import EPS_ERROR, WEIGHTINGS, denoising_loss, eps_loss, target_of
+from guidance.objective import denoising_loss, eps_loss, target_of
+from guidance.weightings import EPS_ERROR, WEIGHTINGS
 
 LEVELS = torch.tensor([-12.0, -4.0, -1.0, 0.0, 2.0, 9.0], dtype=torch.float64)
 SNR = LEVELS.exp()
