@@ -12,7 +12,7 @@ from experiments.worlds import WORLDS, World
 from guidance.seeding import INDICES, SEEDS, generator
 
 CLEAN = 60.0  # the lambda at which z is x
-EDGE, CELLS = 4.0, 400  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
+EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
 
 
 def measure_exact(world: World, x: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Heun's method with churn: EDM's Algorithm 2 (Karras et al., arXiv 2206.00364), in y = z / alpha and s = e^(-l/2).
 
 churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1)
+        but s^ is never above the first level's: no network is trained beyond it, and z is drawn there afresh
 predict y' = y^ + (s' - s^) d,   d = (y^ - x) / s^ = eps
 correct y' = y^ + (s' - s^) (d + d') / 2
 """
@@ -23,7 +24,8 @@ class Heun:
     """Two denoiser calls a step, one at the last level.
 
     churn: S_churn, how much noise is put back over the whole trajectory, while s lies in [churn_min, churn_max];
-    churn_noise: S_noise, by which the standard deviation of that noise is multiplied. All are at least 0.
+    churn_noise: S_noise, by which the standard deviation of that noise is multiplied. All are finite and at least 0.
+    order: 2, of the moments too, once gamma falls with N; 0 with a churn_noise other than 1, whose excess stays.
     """
 
     churn: float = 0.0
@@ -35,8 +37,12 @@ class Heun:
 
     def __post_init__(self):
         for name in ("churn", "churn_min", "churn_max", "churn_noise"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be finite and at least 0, not {getattr(self, name)}")
+        if self.churn_min > self.churn_max:
+            raise ValueError(f"churn_min must not exceed churn_max, but {self.churn_min} > {self.churn_max}")
+        if self.stochastic and self.churn_noise != 1:
+            object.__setattr__(self, "order", 0)  # no property, so that the class says its order as the others do
 
     @property
     def stochastic(self) -> bool:
@@ -57,13 +63,15 @@ class Heun:
     ) -> Float[Tensor, "b *shape"]:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values, scale = levels(logsnrs), 1.0
-        gamma = min(self.churn / (len(values) - 1), math.sqrt(2) - 1)
+        most = math.exp(-values[0] / 2)
+        gamma = min(self.churn / len(values), math.sqrt(2) - 1)  # EDM's N counts the step to s = 0, the last call here
         for logsnr, next_logsnr in pairwise(values):
             s, next_s = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2)
             y = z / alpha_sigma_at(logsnr)[0]
-            if gamma > 0 and self.churn_min <= s <= self.churn_max:
-                y = y + scale * self.churn_noise * s * math.sqrt(gamma * (2 + gamma)) * noise()
-                s = s * (1 + gamma)
+            churned = min(s * (1 + gamma), most) if self.churn_min <= s <= self.churn_max else s
+            if churned > s:
+                y = y + scale * self.churn_noise * math.sqrt((churned - s) * (churned + s)) * noise()
+                s = churned
             here = -2 * math.log(s)
             first = denoiser(alpha_sigma_at(here)[0] * y, at(here, z), label)
             alpha = alpha_sigma_at(next_logsnr)[0]

@@ -68,8 +68,9 @@ class AnnealedLangevin:
 
     corrections: steps a level (T there, 100); step: d / sigma^2 (their alpha_i is proportional to sigma_i^2 too). From
     level to level z / alpha is kept; the last call's x is the denoising step of Jolicoeur-Martineau et al. (2009.05475).
-    Its steps do not shrink as levels are added, but the last level at which they still move the sample comes later, and their
-    bias there is smaller: order one over levels spread evenly in lambda (over the cosine grid, about 2/3).
+    order: its steps do not shrink as levels are added. In the limit z's variance at the last level stays too large by
+    about d / 4, and the order is 0. Until then a sample freezes where sigma^2 is too small to move it; that comes later the
+    more levels there are, and the bias falls with sigma^2: order 1 evenly in lambda, as declared, 2/3 on a cosine grid.
     """
 
     corrections: int = 10
@@ -103,7 +104,7 @@ class AnnealedLangevin:
 
 
 def _require(corrections: int, name: str, size: float) -> None:
-    if corrections < 1:
-        raise ValueError(f"corrections must be at least 1, not {corrections}")
+    if not isinstance(corrections, int) or corrections < 1:
+        raise ValueError(f"corrections must be a whole number, at least 1, not {corrections}")
     if not 0 < size < 4:
         raise ValueError(f"{name} must lie above 0 and below 4, where Langevin steps grow without bound, not {size}")
