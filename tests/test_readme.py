@@ -58,6 +58,32 @@ def test_the_table_of_the_readme_is_that_of_the_committed_results():
     assert markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown)) in README
 
 
+def cells(study: str, words: str, ws: tuple[float, ...], **where: object) -> str:
+    """One line of a table of the README, from the committed results of a study."""
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(RESULTS.parent / study / "table.csv"))
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    rows = rows.set_index("w").loc[list(ws)]
+    return f"| {words} | " + " | ".join(f"{v:.3f} ± {sd:.3f}" for v, sd in zip(rows["value"], rows["sd"])) + " |"
+
+
+def test_the_distances_of_the_gaussians_are_those_of_the_committed_results():
+    at = partial(cells, "gaussians-cpu", ws=(0.0, 1.0, 2.0, 4.0), metric="kl_tilted")
+    samplers = [("ancestral", 16), ("ancestral", 128), ("ddim", 16), ("ddim", 128), ("dpm-solver++", 64)]
+    for sampler, steps in [*samplers, ("langevin-pc(corrections=4)", 64)]:
+        assert at(words=f"{sampler}, T = {steps}", method="classifier-free", sampler=sampler, steps=steps) in README
+    assert at(words="exact draws", method="tilted draws") in README
+
+
+def test_the_shares_of_the_network_are_those_of_the_committed_results():
+    at = partial(cells, "digits-exact-cpu", ws=(0.0, 0.1, 0.3, 1.0, 2.0, 4.0), metric="frechet_exact")
+    assert at(words="classifier-free, exact denoiser", method="classifier-free (exact)") in README
+    for method in ("classifier-free", "classifier"):
+        assert at(words=f"{method}, networks", method=method) in README
+
+
 def test_every_picture_and_file_that_is_linked_is_there():
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     for path in re.findall(r"\]\(([^)#]+)\)", prose):

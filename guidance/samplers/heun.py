@@ -2,8 +2,10 @@
 
 churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1)
         but s^ is never above the first level's: no network is trained beyond it, and z is drawn there afresh
-predict y' = y^ + (s' - s^) d,   d = (y^ - x) / s^ = eps
-correct y' = y^ + (s' - s^) (d + d') / 2
+predict y' = y^ + (s' - s^) d = x + s' eps,   d = (y^ - x) / s^ = eps
+correct y' = y^ + (s' - s^) (d + d') / 2 = x + s' eps + (s' - s^) (eps' - eps) / 2
+
+At lambda = -20 y is 22,000 z and (s' - s^) d nearly as large: in float32 their sum has lost what x + s' eps keeps.
 """
 
 import math
@@ -67,15 +69,15 @@ class Heun:
         gamma = min(self.churn / len(values), math.sqrt(2) - 1)  # EDM's N counts the step to s = 0, the last call here
         for logsnr, next_logsnr in pairwise(values):
             s, next_s = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2)
-            y = z / alpha_sigma_at(logsnr)[0]
             churned = min(s * (1 + gamma), most) if self.churn_min <= s <= self.churn_max else s
             if churned > s:
-                y = y + scale * self.churn_noise * math.sqrt((churned - s) * (churned + s)) * noise()
-                s = churned
-            here = -2 * math.log(s)
-            first = denoiser(alpha_sigma_at(here)[0] * y, at(here, z), label)
-            alpha = alpha_sigma_at(next_logsnr)[0]
-            second = denoiser(alpha * (y + (next_s - s) * first.eps), at(next_logsnr, z), label)
-            z = alpha * (y + (next_s - s) * (first.eps + second.eps) / 2)
+                spread = scale * self.churn_noise * math.sqrt((churned - s) * (churned + s))
+                y = z / alpha_sigma_at(logsnr)[0] + spread * noise()
+                s, logsnr = churned, -2 * math.log(churned)
+                z = alpha_sigma_at(logsnr)[0] * y
+            first = denoiser(z, at(logsnr, z), label)
+            alpha, guess = alpha_sigma_at(next_logsnr)[0], first.x + next_s * first.eps
+            second = denoiser(alpha * guess, at(next_logsnr, z), label)
+            z = alpha * (guess + (next_s - s) / 2 * (second.eps - first.eps))
             scale = second.noise_scale
         return denoiser(z, at(values[-1], z), label).x
