@@ -76,7 +76,7 @@ def measure(sampler, steps: list[int], density) -> tuple[float, list[torch.Tenso
     x, y = t(*steps).log(), torch.stack(differences).norm(dim=1).log()
     found = -((x - x.mean()) @ (y - y.mean()) / (x - x.mean()).square().sum()).item()
     off = (fine.mean(0) - truth(density.max)) / (fine.std(0) / len(fine) ** 0.5)
-    bias = differences[-1] / (2**sampler.order - 1) / (fine.std(0) / len(fine) ** 0.5)  # Richardson: what the last one still lacks
+    bias = differences[-1] / (2**sampler.order - 1) / (fine.std(0) / len(fine) ** 0.5)  # Richardson: what is still lacking
     return found, differences, errors, off - bias
 
 
