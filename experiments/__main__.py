@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="The study, e.g. digits, gaussians, digits-exact, controls.")]
+Name = Annotated[str, typer.Argument(help="The study, digits, gaussians, digits-exact, controls or controls-exact.")]
 World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]

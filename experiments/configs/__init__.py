@@ -2,6 +2,10 @@
 
 from experiments.configs import controls, digits, digits_exact, gaussians
 
-STUDIES = {"digits": digits.STUDIES, "gaussians": gaussians.STUDIES, "digits-exact": digits_exact.STUDIES} | {
-    "controls": controls.STUDIES
+STUDIES = {
+    "digits": digits.STUDIES,
+    "gaussians": gaussians.STUDIES,
+    "digits-exact": digits_exact.STUDIES,
+    "controls": controls.STUDIES,
+    "controls-exact": controls.EXACT_STUDIES,
 }

@@ -1,7 +1,6 @@
 """What is left of annealed Langevin's bias as levels are added: first it falls, in the end it stays."""
 
 import pytest
-import torch
 from orders import RANGE, VARIANCE, Even, moment_errors, slope
 
 from guidance.samplers import AnnealedLangevin

@@ -153,7 +153,7 @@ def test_a_learned_variance_that_is_the_same_everywhere_is_that_v():
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_samples_have_the_moments_of_the_mixture(name):
     """Mean and covariance of class 2, which has two components, to four standard errors and 3 % of discretisation."""
-    n, options = 20_000, {"annealed-langevin": {"corrections": 2, "step": 0.5}}.get(name, {})
+    n, options = 8000, {"annealed-langevin": {"corrections": 2, "step": 0.5}}.get(name, {})
     label, draw = torch.full((n,), 2), repeatable(n)
     density = CosineLogSNR(-10.0, 10.0)
     x = SAMPLERS[name](**options)(mixture(), draw(), density.grid(128), label, draw)
@@ -181,6 +181,7 @@ def test_ddim_makes_one_image_of_one_latent_whatever_the_steps_and_the_ancestral
         ("heun", {"churn": -1.0}),
         ("heun", {"churn_noise": float("nan")}),
         ("langevin-pc", {"corrections": 0}),
+        ("annealed-langevin", {"corrections": 1.5}),
         ("langevin-pc", {"strength": 4.0}),
         ("annealed-langevin", {"step": 0.0}),
     ],
