@@ -23,7 +23,7 @@ ROWS = [  # a sampler, its steps, their spacing, and how many batches bring the 
     (Ancestral(0.0), MANY, Even(), 8),
     (DDPM(), MORE, Even(), 8),  # the h^2 of its error is large: from 64 steps on it would still look like 1.16
     (DDIM(eta=0.5), MANY, Even(), 8),
-    (DPMSolverSDE(), FEW, Even(), 16),
+    (DPMSolverSDE(), FEW, Even(), 32),
     (Heun(churn=10.0), FEW, Even(), 16),
     (LangevinPC(), MANY, RANGE, 8),  # evenly in lambda its errors of first order nearly cancel at strength 1
     (LangevinPC(strength=0.5), MANY, Even(), 8),
