@@ -181,7 +181,7 @@ def test_ddim_makes_one_image_of_one_latent_whatever_the_steps_and_the_ancestral
         ("heun", {"churn": -1.0}),
         ("heun", {"churn_noise": float("nan")}),
         ("langevin-pc", {"corrections": 0}),
-        ("annealed-langevin", {"corrections": 1.5}),
+        ("annealed-langevin", {"corrections": -1}),
         ("langevin-pc", {"strength": 4.0}),
         ("annealed-langevin", {"step": 0.0}),
     ],
