@@ -15,6 +15,13 @@ class NFE:
     denoiser_backward: int | float = 0
     classifier_forward: int | float = 0
     classifier_backward: int | float = 0
+    weak_forward: int | float = 0  # of a second, usually smaller, denoiser
+
+    def __add__(self, other: "NFE") -> "NFE":
+        return NFE(*(one + two for one, two in zip(vars(self).values(), vars(other).values())))
+
+    def __mul__(self, times: int | float) -> "NFE":
+        return NFE(*(value * times for value in vars(self).values()))
 
     def per_sample(self, n: int) -> "NFE":
         """The counts divided by `n` samples."""
@@ -22,8 +29,14 @@ class NFE:
 
 
 @contextmanager
-def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None) -> Iterator[NFE]:
-    """Counts the rows that go forward and backward through the two networks while the block runs."""
+def count(
+    denoiser: nn.Module | None = None, classifier: nn.Module | None = None, weak: nn.Module | None = None
+) -> Iterator[NFE]:
+    """Counts the rows that go forward and backward through the networks while the block runs.
+
+    No method needs gradients of the weak one, and they are not counted. A second classifier (a clean one, a discriminator)
+    is counted as the classifier if it is given in a ModuleList with it.
+    """
     nfe = NFE()
 
     def watch(role: str):
@@ -33,15 +46,20 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
         def hook(module: nn.Module, inputs: tuple, output) -> None:
             first = output[0] if isinstance(output, tuple) else output  # of a Prediction, the exact world's output: x
             add("forward", len(first))
-            if first.requires_grad:
+            if first.requires_grad and role != "weak":
                 first.register_hook(lambda gradient: add("backward", len(gradient)))
 
         return hook
 
-    networks = {"denoiser": denoiser, "classifier": classifier}
-    handles = [net.register_forward_hook(watch(role)) for role, net in networks.items() if net is not None]
+    networks = {"denoiser": [denoiser], "weak": [weak], "classifier": classifier if _several(classifier) else [classifier]}
+    watched = [(role, net) for role, nets in networks.items() for net in nets if net is not None]
+    handles = [net.register_forward_hook(watch(role)) for role, net in watched]
     try:
         yield nfe
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _several(networks: nn.Module | None) -> bool:
+    return isinstance(networks, nn.ModuleList)

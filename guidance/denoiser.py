@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,18 @@ class Denoiser(Protocol):
     """Anything that says what it believes of z (b, *shape) at logsnr (b,) given label (b,) or None."""
 
     def __call__(self, z: Tensor, logsnr: Tensor, label: Tensor | None) -> Prediction: ...
+
+
+class Branch(NamedTuple):
+    """One way to ask a network about z: with a label, told another lambda than z's, or altered inside.
+
+    told: the lambda (b,) that the network is told, in the place of z's own. altered: what is done inside the network to the
+    rows of this branch alone, one of guidance.backbones.perturb; a denoiser without such insides refuses it.
+    """
+
+    label: Label
+    told: Float[Tensor, " b"] | None = None
+    altered: Any = None
 
 
 @dataclass(frozen=True)
@@ -46,23 +58,30 @@ class NetworkDenoiser:
     def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
         return self.branches(z, logsnr, [label])[0]
 
-    def branches(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], labels: Sequence[Label]) -> list[Prediction]:
-        """One prediction per entry of `labels`, all through the network together, `rows` at a time.
+    def branches(
+        self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], asked: Sequence["Label | Branch"]
+    ) -> list[Prediction]:
+        """One prediction per entry of `asked`, a label or a Branch, all through the network together, `rows` at a time.
 
-        ValueError for a lambda outside `logsnr_range`, a label outside 0..num_classes (num_classes being null), or
+        What a branch is told stays inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside 0..num_classes (num_classes being null), or
         unless logsnr and every label that is not None have one entry for each row of z.
         """
-        if any(len(each) != len(z) for each in (logsnr, *(entry for entry in labels if entry is not None))):
+        asked = [entry if isinstance(entry, Branch) else Branch(entry) for entry in asked]
+        if any(len(each) != len(z) for each in (logsnr, *(entry.label for entry in asked if entry.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
         null = torch.full_like(logsnr, self.num_classes, dtype=torch.long)
-        label = torch.cat([null if entry is None else entry for entry in labels])
+        label = torch.cat([null if entry.label is None else entry.label for entry in asked])
         require_labels(label, self.num_classes + 1)
-        inputs = z.repeat(len(labels), *(1,) * (z.ndim - 1)), logsnr.repeat(len(labels)), label
+        told = torch.cat([logsnr if entry.told is None else self._within(entry.told) for entry in asked])
+        inputs = z.repeat(len(asked), *(1,) * (z.ndim - 1)), told, label
         chunks = zip(*(part.split(self.rows or len(label)) for part in inputs), strict=True)
         said = torch.cat([self.network(*chunk) for chunk in chunks])
         return [self._believe(z, part, logsnr) for part in said.split(len(z))]
+
+    def _within(self, told: Tensor) -> Tensor:
+        return told if self.logsnr_range is None else told.clamp(*self.logsnr_range)
 
     def _believe(self, z: Tensor, said: Tensor, logsnr: Tensor) -> Prediction:
         belief = TARGETS[self.target](z, said[:, : z.shape[1]], logsnr)
@@ -82,15 +101,24 @@ def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
         raise ValueError(f"label reaches from {label.min()} to {label.max()}: the classes are 0 to {classes - 1}")
 
 
-def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Tensor | None]) -> list[Prediction]:
-    """The predictions of one denoiser for several labels: together where it can, else one by one.
+def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> list[Prediction]:
+    """The predictions of one denoiser for several labels or branches: together where it can, else one by one.
+
+    ValueError for a Branch that is more than a label, of a denoiser that only takes labels.
 
     TypeError for a bare network, which is no Denoiser.
     """
     together = getattr(denoiser, "branches", None)
     if together is None and isinstance(denoiser, nn.Module):
         raise TypeError("a network is no Denoiser: wrap it, as in NetworkDenoiser(network, num_classes)")
-    return together(z, logsnr, labels) if together else [denoiser(z, logsnr, label) for label in labels]
+    return together(z, logsnr, asked) if together else [denoiser(z, logsnr, plain_label(entry)) for entry in asked]
+
+
+def plain_label(entry: Label | Branch) -> Label:
+    """The label of a branch that is nothing more. ValueError for one that is told or altered."""
+    if isinstance(entry, Branch) and not (entry.told is None and entry.altered is None):
+        raise ValueError("this denoiser takes labels only: a branch that is told another lambda or altered needs a network's")
+    return entry.label if isinstance(entry, Branch) else entry
 
 
 @dataclass(frozen=True)
@@ -107,5 +135,7 @@ class Clipped:
 
     def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
         belief = self.denoiser(z, logsnr, label)
-        clipped = from_x(z, belief.x.clamp(self.low, self.high), logsnr)
-        return belief._replace(x=clipped.x, eps=clipped.eps)
+        x = belief.x.clamp(self.low, self.high)
+        if "apart" in belief.asks:  # eps is of another score than x, and stays
+            return belief._replace(x=x)
+        return belief._replace(x=x, eps=from_x(z if belief.z is None else belief.z, x, logsnr).eps)

@@ -22,12 +22,22 @@ class Prediction(NamedTuple):
     variance_fraction: of a network that learned its variance, shapes as z: where between the logarithms of the smaller
         (0) and the larger (1) variance of the reverse step it lies (Nichol & Dhariwal, arXiv 2102.09672, eq. 15).
     noise_scale: the standard deviation of that noise is multiplied by it.
+
+    What a method may ask of a sampler:
+
+    asks: the words of guidance.samplers.grid.TAKES that its guidance asks for; a sampler that does not take one refuses.
+        Among them "apart": x and eps belong to different scores, so that alpha x + sigma eps is not z (CFG++).
+    shift: the mean of the next step moves by the variance of the step's noise times it (Dhariwal & Nichol, Algorithm 1).
+    z: the sampler goes on from this z, at the same lambda, and not from the one that it asked about; x and eps are of it.
     """
 
     x: Float[Tensor, "b *shape"]
     eps: Float[Tensor, "b *shape"]
     variance_fraction: Float[Tensor, "b *shape"] | None = None
     noise_scale: float = 1.0
+    asks: tuple[str, ...] = ()
+    shift: Float[Tensor, "b *shape"] | None = None
+    z: Float[Tensor, "b *shape"] | None = None
 
 
 def alpha_sigma(logsnr: Float[Tensor, " b"], like: Float[Tensor, "b *shape"]) -> tuple[Tensor, Tensor]:

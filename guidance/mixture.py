@@ -5,13 +5,14 @@ every quantity is diagonal in the basis U at every lambda. Components meet by lo
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.denoiser import Label, require_labels
-from guidance.diffusion import Prediction, alpha_sigma
+from guidance.denoiser import Branch, Label, plain_label, require_labels
+from guidance.diffusion import Prediction, alpha_sigma, from_eps
 
 
 class Mixture(nn.Module):
@@ -76,9 +77,14 @@ class Mixture(nn.Module):
         posterior = self._within(log_joint, label).softmax(-1)[..., None]
         return Prediction((posterior * x).sum(1).view_as(z), (posterior * eps).sum(1).view_as(z))
 
-    def branches(self, z: Tensor, logsnr: Tensor, labels: list[Tensor | None]) -> list[Prediction]:
-        """One prediction per entry of `labels`."""
-        return [self(z, logsnr, label) for label in labels]
+    def branches(self, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> list[Prediction]:
+        """One prediction per entry of `asked`. One that is told another lambda keeps the eps of there, as a network does."""
+        return [self._branch(z, logsnr, entry) for entry in asked]
+
+    def _branch(self, z: Tensor, logsnr: Tensor, entry: Label | Branch) -> Prediction:
+        if not isinstance(entry, Branch) or entry.told is None:
+            return self(z, logsnr, plain_label(entry))
+        return from_eps(z, self(z, entry.told, plain_label(entry._replace(told=None))).eps, logsnr)
 
     def log_prob(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label = None) -> Float[Tensor, " b"]:
         """log p(z_lambda | label); log p(z_lambda) if label is None."""
@@ -104,6 +110,17 @@ class Mixture(nn.Module):
         parts = (alpha2 * self.variances + sigma2, alpha2 * self.residuals + sigma2, self.log_weights.exp(), self.labels)
         noised._hold(math.sqrt(alpha2) * self.means, self.bases, *parts)
         return noised
+
+    def widened(self, variance: float) -> "Mixture":
+        """This mixture with `variance` added to every component's in every direction: a worse model of it, as autoguidance's
+        weak one is. ValueError unless it is positive.
+        """
+        if not variance > 0:
+            raise ValueError(f"variance must be positive, not {variance}")
+        wider = type(self).__new__(type(self))
+        parts = (self.variances + variance, self.residuals + variance, self.log_weights.exp(), self.labels)
+        wider._hold(self.means, self.bases, *parts)
+        return wider
 
     def moments(self, label: int | None = None) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
         """Mean and covariance of the clean data: of one class, or of the whole mixture; exact."""

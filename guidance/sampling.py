@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.denoiser import Denoiser
-from guidance.seeding import SampleNoise
+from guidance.seeding import SAMPLES, SampleNoise
 
 
 @torch.no_grad()
@@ -27,3 +27,8 @@ def sample(
     """
     noise = SampleNoise(seed, range(len(label)) if indices is None else indices, shape, label.device)
     return sampler(denoiser, noise(), logsnrs, label, noise)
+
+
+def own_noise(seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> SampleNoise:
+    """The role `noise` of a method for these samples: streams of theirs that no sampler draws from."""
+    return SampleNoise(seed, [SAMPLES + index for index in indices], shape, device)

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 INDICES = 2**22  # torch's CPU generator keeps only 32 bits of its seed: 22 for the index, 10 for the seed
+SAMPLES = 2**21  # the indices that samples may have; the other half are the same samples' streams for a method of their own
 SEEDS = 2**10
 NUMBERS = 256  # that a generator is asked for at a time, or one draw if it is larger
 

@@ -1,13 +1,34 @@
-"""One file a method, METHODS the one registry; CONTROLS are those that the papers say fail.
+"""One file a paper; METHODS is the one registry: every Method of this folder, and of other packages by entry point.
 
-A method is a frozen dataclass of its hyper-parameters. Called with the roles it declares it returns a guided
-denoiser; w = 0 is the plain conditional model, for every method.
+A package adds its own with, in its pyproject.toml,  [project.entry-points."guidance_bench.methods"]  name = "module:Class".
 """
 
-from guidance.methods.classifier import ClassifierGuidance
-from guidance.methods.classifier_free import ClassifierFree
-from guidance.methods.shrunk_noise import ShrunkNoise
-from guidance.methods.temperature import Temperature
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
 
-METHODS = {method.name: method for method in (ClassifierGuidance, ClassifierFree, Temperature, ShrunkNoise)}
-CONTROLS = (Temperature.name, ShrunkNoise.name)
+from guidance.methods.method import NEEDS, ROLES, Method
+
+GROUP = "guidance_bench.methods"
+FAMILIES = ("gradient", "classifier-free", "correction", "weak branch", "with the sampler", "control")
+
+
+def collect() -> dict[str, type[Method]]:
+    """Every method by name, family by family. ValueError for an entry point that is no Method or takes a name."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    known = {one for module in modules for one in vars(module).values() if isinstance(one, type) and "name" in vars(one)}
+    ours = sorted((one for one in known if issubclass(one, Method)), key=lambda one: (FAMILIES.index(one.family), one.name))
+    methods = {one.name: one for one in ours}
+    for entry in entry_points(group=GROUP):
+        method = entry.load()
+        if not (isinstance(method, type) and issubclass(method, Method) and "name" in vars(method)):
+            raise ValueError(f"the entry point {entry.value} of {GROUP} is no guidance.methods.Method with a name")
+        if method.name in methods:
+            raise ValueError(f"the entry point {entry.value} of {GROUP} is called {method.name!r}, as another method is")
+        methods[method.name] = method
+    return methods
+
+
+METHODS = collect()
+CONTROLS = tuple(name for name, method in METHODS.items() if method.family == "control")
+__all__ = ["CONTROLS", "FAMILIES", "METHODS", "NEEDS", "ROLES", "Method"]

@@ -14,7 +14,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma, from_eps
-from guidance.methods.strength import require_finite
+from guidance.methods.method import Method
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
 
@@ -30,24 +30,19 @@ def log_prob_gradient(
 
 
 @dataclass(frozen=True)
-class ClassifierGuidance:
+class ClassifierGuidance(Method):
     """Climbs the gradient of a noise-aware classifier, on top of the conditional model.
 
-    w: strength, any finite number; 0 is the conditional model. On an unconditional model the same target needs w + 1.
+    w: on an unconditional model the same target needs w + 1.
     """
 
-    w: float = 1.0
     name: ClassVar[str] = "classifier"
+    family: ClassVar[str] = "gradient"
     roles: ClassVar[tuple[str, ...]] = ("model", "classifier")
+    needs: ClassVar[tuple[str, ...]] = ("gradient",)
+    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1)
 
-    def __post_init__(self):
-        require_finite(self.w)
-
-    def __call__(self, model: Denoiser, classifier: Classifier) -> Denoiser:
-        """The guided denoiser of `model`; `classifier(z, logsnr)` gives logits (b, classes) of the noisy z."""
-        if self.w == 0:
-            return model
-
+    def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:
         def guided(z, logsnr, label):
             if label is None:
                 raise ValueError("classifier guidance needs the label it steers to, not None")
@@ -58,8 +53,3 @@ class ClassifierGuidance:
             return belief._replace(x=steered.x, eps=steered.eps)
 
         return guided
-
-    def nfe(self, steps: int) -> NFE:
-        """Network function evaluations per sample of a sampler that asks `steps` times."""
-        guided = 0 if self.w == 0 else steps
-        return NFE(denoiser_forward=steps, classifier_forward=guided, classifier_backward=guided)

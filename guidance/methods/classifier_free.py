@@ -1,42 +1,51 @@
-"""Classifier-free guidance. Ho & Salimans, Classifier-Free Diffusion Guidance, 2022, arXiv 2207.12598, eq. 6.
+"""Classifier-free guidance. Ho & Salimans, 2022, arXiv 2207.12598, eq. 6.
 
 eps~ = (1 + w) eps(z, c) - w eps(z)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
+from torch import Tensor
+
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.methods.strength import require_finite
+from guidance.diffusion import Prediction
+from guidance.methods.method import Method
+
+
+def extrapolate(cond: Prediction, null: Prediction, w: float | Tensor) -> Prediction:
+    """cond + w (cond - null), in x and eps alike; a tensor w broadcasts against them."""
+    if isinstance(w, Tensor):
+        return cond._replace(x=cond.x + w * (cond.x - null.x), eps=cond.eps + w * (cond.eps - null.eps))
+    return cond._replace(x=torch.lerp(null.x, cond.x, 1 + w), eps=torch.lerp(null.eps, cond.eps, 1 + w))
+
+
+def combined(model: Denoiser, combine: Callable[..., Prediction]) -> Denoiser:
+    """The denoiser that says combine(cond, null, z, logsnr) of the model's conditional and null beliefs, asked together."""
+
+    def guided(z, logsnr, label):
+        cond, null = branches(model, z, logsnr, [label, None])
+        return combine(cond, null, z, logsnr)
+
+    return guided
 
 
 @dataclass(frozen=True)
-class ClassifierFree:
+class ClassifierFree(Method):
     """Extrapolates from the unconditional to the conditional prediction of one jointly trained model.
 
-    w: strength, any finite number; 0 is the conditional model, -1 the unconditional one. `guidance_scale` = 1 + w.
+    w: -1 is the unconditional model.
     """
 
     w: float = 0.3
     name: ClassVar[str] = "classifier-free"
-    roles: ClassVar[tuple[str, ...]] = ("model",)
+    family: ClassVar[str] = "classifier-free"
+    needs: ClassVar[tuple[str, ...]] = ("null",)
+    price: ClassVar[NFE] = NFE(denoiser_forward=2)
+    reduces: ClassVar[dict] = {}
 
-    def __post_init__(self):
-        require_finite(self.w)
-
-    def __call__(self, model: Denoiser) -> Denoiser:
-        """The guided denoiser of `model`, which is asked for its conditional and its null prediction together."""
-        if self.w == 0:
-            return model
-
-        def guided(z, logsnr, label):
-            cond, null = branches(model, z, logsnr, [label, None])
-            x, eps = ((1 + self.w) * c - self.w * u for c, u in ((cond.x, null.x), (cond.eps, null.eps)))
-            return cond._replace(x=x, eps=eps)
-
-        return guided
-
-    def nfe(self, steps: int) -> NFE:
-        """Network function evaluations per sample of a sampler that asks `steps` times."""
-        return NFE(denoiser_forward=steps if self.w == 0 else 2 * steps)
+    def guided(self, model: Denoiser) -> Denoiser:
+        return combined(model, lambda cond, null, z, logsnr: extrapolate(cond, null, self.w))

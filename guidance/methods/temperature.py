@@ -7,38 +7,23 @@ another score than (1 + w) times the score of the diffused p, except at lambda =
 from dataclasses import dataclass
 from typing import ClassVar
 
-from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import from_eps
-from guidance.methods.strength import require_finite
+from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class Temperature:
-    """Sharpens the conditional model without comparing it with anything: temperature 1 / (1 + w).
-
-    w: any finite number; 0 is the conditional model.
-    """
+class Temperature(Method):
+    """Sharpens the conditional model without comparing it with anything: temperature 1 / (1 + w)."""
 
     w: float = 0.1
     name: ClassVar[str] = "temperature"
-    roles: ClassVar[tuple[str, ...]] = ("model",)
+    family: ClassVar[str] = "control"
 
-    def __post_init__(self):
-        require_finite(self.w)
-
-    def __call__(self, model: Denoiser) -> Denoiser:
-        """The denoiser whose eps is (1 + w) times that of `model`."""
-        if self.w == 0:
-            return model
-
+    def guided(self, model: Denoiser) -> Denoiser:
         def scaled(z, logsnr, label):
             belief = model(z, logsnr, label)
             steered = from_eps(z, (1 + self.w) * belief.eps, logsnr)
             return belief._replace(x=steered.x, eps=steered.eps)
 
         return scaled
-
-    def nfe(self, steps: int) -> NFE:
-        """Network function evaluations per sample of a sampler that asks `steps` times."""
-        return NFE(denoiser_forward=steps)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import at, levels
+from guidance.samplers.grid import ask, levels
 
 
 def step_coefficients(logsnr: float, next_logsnr: float) -> tuple[float, float, float, float]:
@@ -38,6 +38,7 @@ class Ancestral:
     name: ClassVar[str] = "ancestral"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single")
 
     def __post_init__(self):
         if self.v is not None and not 0 <= self.v <= 1:
@@ -59,10 +60,12 @@ class Ancestral:
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
             kept, gain, smaller, larger = step_coefficients(logsnr, next_logsnr)
-            belief = denoiser(z, at(logsnr, z), label)
+            z, belief = ask(self, denoiser, z, logsnr, label)
             spread = self._spread(belief, smaller, larger)
             z = kept * z + gain * belief.x + belief.noise_scale * spread * noise()
-        return denoiser(z, at(values[-1], z), label).x
+            if belief.shift is not None:
+                z = z + spread**2 * belief.shift
+        return ask(self, denoiser, z, values[-1], label)[1].x
 
     def _spread(self, belief, smaller: float, larger: float) -> Tensor | float:
         """The step's standard deviation: the two variances' logarithms interpolated by v, or by what was learned."""

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, at, levels
+from guidance.samplers.grid import alpha_sigma_at, ask, levels
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ class DDIM:
     def __post_init__(self):
         if not 0 <= self.eta <= 1:
             raise ValueError(f"eta must lie in [0, 1], not {self.eta}")
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """What it takes of what guidance may ask of a sampler (`guidance.samplers.grid.TAKES`)."""
+        return ("z", "apart", "single", *(["shift"] if self.stochastic else []))
 
     @property
     def stochastic(self) -> bool:
@@ -48,11 +53,13 @@ class DDIM:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
-            belief = denoiser(z, at(logsnr, z), label)
+            z, belief = ask(self, denoiser, z, logsnr, label)
             alpha, sigma = alpha_sigma_at(next_logsnr)
             # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
             spread = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
             z = alpha * belief.x + math.sqrt(sigma**2 - spread**2) * belief.eps
             if self.stochastic:
                 z = z + belief.noise_scale * spread * noise()
-        return denoiser(z, at(values[-1], z), label).x
+            if belief.shift is not None:
+                z = z + spread**2 * belief.shift
+        return ask(self, denoiser, z, values[-1], label)[1].x

@@ -25,6 +25,7 @@ class DDPM:
     name: ClassVar[str] = "ddpm"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single")
 
     def __post_init__(self):
         if self.variance not in VARIANCES:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, at, levels
+from guidance.samplers.grid import alpha_sigma_at, ask, levels
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class DPMSolver:
     name: ClassVar[str] = "dpm-solver++"
     order: ClassVar[int] = 2
     stochastic: ClassVar[bool] = False
+    takes: ClassVar[tuple[str, ...]] = ()
 
     def calls(self, levels: int) -> int:
         """Denoiser calls over a grid of so many levels."""
@@ -43,13 +44,13 @@ class DPMSolver:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values, before = levels(logsnrs), None
         for logsnr, next_logsnr in pairwise(values):
-            belief = denoiser(z, at(logsnr, z), label)
+            _, belief = ask(self, denoiser, z, logsnr, label)
             h = (next_logsnr - logsnr) / 2
             slope = 0.0 if before is None else h / before[1] / 2
             x = belief.x if before is None else belief.x + slope * (belief.x - before[0])
             z = self._step(z, x, logsnr, next_logsnr, lambda scale=belief.noise_scale: scale * noise())
             before = belief.x, h
-        return denoiser(z, at(values[-1], z), label).x
+        return ask(self, denoiser, z, values[-1], label)[1].x
 
     def _step(self, z: Tensor, x: Tensor, logsnr: float, next_logsnr: float, noise: Callable[[], Tensor]) -> Tensor:
         (_, sigma), (next_alpha, next_sigma) = alpha_sigma_at(logsnr), alpha_sigma_at(next_logsnr)

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, at, levels
+from guidance.samplers.grid import alpha_sigma_at, ask, levels
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Heun:
     churn_noise: float = 1.0
     name: ClassVar[str] = "heun"
     order: ClassVar[int] = 2
+    takes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         for name in ("churn", "churn_min", "churn_max", "churn_noise"):
@@ -75,9 +76,9 @@ class Heun:
                 y = z / alpha_sigma_at(logsnr)[0] + spread * noise()
                 s, logsnr = churned, -2 * math.log(churned)
                 z = alpha_sigma_at(logsnr)[0] * y
-            first = denoiser(z, at(logsnr, z), label)
+            _, first = ask(self, denoiser, z, logsnr, label)
             alpha, guess = alpha_sigma_at(next_logsnr)[0], first.x + next_s * first.eps
-            second = denoiser(alpha * guess, at(next_logsnr, z), label)
+            _, second = ask(self, denoiser, alpha * guess, next_logsnr, label)
             z = alpha * (guess + (next_s - s) / 2 * (second.eps - first.eps))
             scale = second.noise_scale
-        return denoiser(z, at(values[-1], z), label).x
+        return ask(self, denoiser, z, values[-1], label)[1].x

@@ -14,12 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, at, levels
+from guidance.diffusion import Prediction
+from guidance.samplers.grid import alpha_sigma_at, ask, levels
 
 
-def langevin(denoiser: Denoiser, z: Tensor, logsnr: float, label: Label, noise: Callable[[], Tensor], share: float) -> Tensor:
-    """One step of size d = share sigma^2."""
-    belief, (_, sigma) = denoiser(z, at(logsnr, z), label), alpha_sigma_at(logsnr)
+def langevin(belief: Prediction, z: Tensor, logsnr: float, noise: Callable[[], Tensor], share: float) -> Tensor:
+    """One step of size d = share sigma^2 from z, of which `belief` is believed."""
+    _, sigma = alpha_sigma_at(logsnr)
     return z - share * sigma / 2 * belief.eps + belief.noise_scale * math.sqrt(share) * sigma * noise()
 
 
@@ -36,6 +37,7 @@ class LangevinPC:
     name: ClassVar[str] = "langevin-pc"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         _require(self.corrections, "strength", self.strength)
@@ -55,11 +57,12 @@ class LangevinPC:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
-            belief, (alpha, sigma) = denoiser(z, at(logsnr, z), label), alpha_sigma_at(next_logsnr)
+            (_, belief), (alpha, sigma) = ask(self, denoiser, z, logsnr, label), alpha_sigma_at(next_logsnr)
             z = alpha * belief.x + sigma * belief.eps
             for _ in range(self.corrections):
-                z = langevin(denoiser, z, next_logsnr, label, noise, -self.strength * math.expm1(logsnr - next_logsnr))
-        return denoiser(z, at(values[-1], z), label).x
+                _, belief = ask(self, denoiser, z, next_logsnr, label)
+                z = langevin(belief, z, next_logsnr, noise, -self.strength * math.expm1(logsnr - next_logsnr))
+        return ask(self, denoiser, z, values[-1], label)[1].x
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class AnnealedLangevin:
     name: ClassVar[str] = "annealed-langevin"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
+    takes: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         _require(self.corrections, "step", self.step)
@@ -98,9 +102,10 @@ class AnnealedLangevin:
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise([*values, values[-1]]):
             for _ in range(self.corrections):
-                z = langevin(denoiser, z, logsnr, label, noise, self.step)
+                _, belief = ask(self, denoiser, z, logsnr, label)
+                z = langevin(belief, z, logsnr, noise, self.step)
             z = alpha_sigma_at(next_logsnr)[0] / alpha_sigma_at(logsnr)[0] * z
-        return denoiser(z, at(values[-1], z), label).x
+        return ask(self, denoiser, z, values[-1], label)[1].x
 
 
 def _require(corrections: int, name: str, size: float) -> None:
