@@ -14,7 +14,9 @@ from guidance.cost import count
 
 
 @contextmanager
-def meter(device: str, denoiser: nn.Module, classifier: nn.Module | None) -> Iterator[dict[str, float]]:
+def meter(
+    device: str, denoiser: nn.Module, classifier: nn.Module | None, weak: nn.Module | None = None
+) -> Iterator[dict[str, float]]:
     """A dictionary that holds, once the block has ended, the rows through each network, seconds and peak_memory_mib.
 
     On a GPU the seconds lie between two CUDA events and the memory is the allocator's peak; on a CPU they are wall
@@ -30,7 +32,7 @@ def meter(device: str, denoiser: nn.Module, classifier: nn.Module | None) -> Ite
     else:
         reset_peak_resident()
         start = time.perf_counter()
-    with count(denoiser, classifier) as nfe:
+    with count(denoiser, classifier, weak) as nfe:
         yield price
     if gpu:
         end.record(stream)

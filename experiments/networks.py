@@ -18,9 +18,10 @@ from experiments.fit import FitConfig, Seed
 from experiments.problems import Problem
 from experiments.runs import check, read_json
 from experiments.worlds import WORLDS, World
-from guidance import DENSITIES, Denoiser, NetworkDenoiser
+from guidance import DENSITIES, METHODS, Denoiser, NetworkDenoiser
 from guidance.backbones.unet import UNet
 from guidance.learned_variance import ImportanceSampler
+from guidance.truth import CrossEntropy, exact_roles
 from guidance.weightings import WEIGHTINGS
 
 if TYPE_CHECKING:
@@ -88,11 +89,11 @@ class UNetConfig(Config):
 
 
 class DenoiserConfig(Config):
-    """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training."""
+    """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training (1: all of them)."""
 
     world: str = "digits"
     seed: Seed = 0
-    p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.1
     logsnr: DensityConfig = COSINE
     objective: ObjectiveConfig = ObjectiveConfig()
     network: UNetConfig = UNetConfig()
@@ -172,23 +173,37 @@ def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> T
 
 
 class Roles(NamedTuple):
-    """The roles that a method may declare, by name, and the two modules that calls are counted at."""
+    """The roles that a method may declare, by name, and the modules that calls are counted at."""
 
     of: dict[str, Denoiser | nn.Module | None]
     denoiser: nn.Module
-    classifier: nn.Module | None
+    classifiers: nn.ModuleList
+    weak: nn.Module | None
 
 
 def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
-    """What the methods are given: trained networks, or the world's exact denoiser and classifier where none are named."""
+    """What the methods are given: trained networks, or the world's exact truth in their place where no denoiser is named.
+
+    A role of which there is no network is left out.
+    """
     world = WORLDS[config.world]()
     if config.denoiser is None:
-        exact = world.exact.float().to(device)  # float32, as noise is
-        classifier = exact.classifier()
-        return Roles({"model": exact, "classifier": classifier}, exact, classifier)
+        exact, weak, other = (one.float().to(device) for one in (world.exact, world.weak, world.exact))  # float32, as noise is
+        others = exact_roles(exact, weak)
+        second = other if "unconditional" in METHODS[config.method.name].roles else weak
+        roles = {"model": exact, "weak": weak, "unconditional": other, **others}
+        return Roles(roles, exact, nn.ModuleList(others.values()), second)
     model, _ = load_denoiser(root / config.denoiser, device, config.rows)
-    classifier = load(root / config.classifier, ClassifierConfig, device)[0] if config.classifier else None
-    return Roles({"model": model, "classifier": classifier}, model.network, classifier)
+    roles, named = {"model": model}, {role: root / name for role, name in config.others.items()}
+    if config.classifier:
+        roles["classifier"] = load(root / config.classifier, ClassifierConfig, device)[0]
+    if "clean" in named:
+        roles["clean"] = load(named["clean"], EvaluatorConfig, device)[0]
+        roles["loss"] = CrossEntropy(roles["clean"])
+    roles |= {role: load_denoiser(named[role], device, config.rows)[0] for role in ("weak", "unconditional") if role in named}
+    counted = nn.ModuleList(roles[role] for role in ("classifier", "clean") if role in roles)
+    second = [roles[role].network for role in ("weak", "unconditional") if role in roles]
+    return Roles(roles, model.network, counted, second[0] if second else None)
 
 
 def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDenoiser, DenoiserConfig]:

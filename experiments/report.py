@@ -123,5 +123,3 @@ def _minimum(config: "StudyConfig", table: pd.DataFrame) -> Section:
             tables.append((f"The w with the smallest mean {metric}, and its difference from w = 0.", best.round(4)))
     text = "Runs are paired: same networks, same noise."
     return Section("Where FID is smallest", text if tables else "One run: no difference from w = 0 can be judged.", tables=tables)
-
-

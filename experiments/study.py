@@ -29,11 +29,20 @@ EXACT_SEED = -1  # in the place of a training seed: nothing was trained
 
 
 class Trained(NamedTuple):
-    """The runs of one training seed; or EXACT_SEED and no runs: the exact world in the networks' place."""
+    """The runs of one training seed; or EXACT_SEED and no runs: the exact world in the networks' place.
+
+    others: further networks by role.
+    """
 
     seed: int
     denoiser: Path | None = None
     classifier: Path | None = None
+    others: dict[str, Path] = {}
+
+    @property
+    def runs(self) -> list[Path]:
+        """Every run there is."""
+        return [one for one in (self.denoiser, self.classifier, *self.others.values()) if one is not None]
 
 
 class Cell(NamedTuple):
@@ -66,7 +75,7 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     baselines = [(key, measure(store, one, device)) for key, one in _baselines(config, evaluator, trained[0])]
     table = [row for key, measures in baselines for row in rows(config, key, measures)]
     table += [row for cell in cells for row in (*_prices(config, cell), *rows(config, _key(cell), cell.measures))]
-    runs = [evaluator, *(one for t in trained for one in t[1:]), *(measures for _, measures in baselines)]
+    runs = [evaluator, *(one for t in trained for one in t.runs), *(measures for _, measures in baselines)]
     runs = [one for one in (*runs, *(one for cell in cells for one in cell[3:])) if one is not None]
     done_by = Done(config, device, pd.DataFrame(table), evaluator, trained, cells)
     if config.exact:
@@ -94,7 +103,8 @@ def rehearse(config: StudyConfig) -> None:
     if config.evaluator and not least <= config.part <= most:
         raise Problem(f"part must lie between {least} (two images of each class) and {most} (all that are held out)")
     x, logsnr, label = world.train.x[:2], torch.zeros(2), torch.tensor([0, world.classes])
-    for role, inputs in {"denoiser": (x, logsnr, label), "classifier": (x, logsnr), "evaluator": (x,)}.items():
+    denoising = {role: (x, logsnr, label) for role in ("denoiser", "weak", "unconditional")}
+    for role, inputs in {**denoising, "classifier": (x, logsnr), "evaluator": (x,), "clean": (x,)}.items():
         if (network := getattr(config, role)) is None:
             continue
         try:
@@ -114,16 +124,23 @@ def train_all(store: Store, config: StudyConfig, device: str, workers: int) -> t
     exact = [Trained(EXACT_SEED)] if config.exact else []
     if config.denoiser is None:
         return None, exact
-    seeds = config.train_seeds
-    denoisers = [config.denoiser.model_copy(update={"seed": seed, "logsnr": config.logsnr}) for seed in seeds]
-    classifiers = [config.classifier.model_copy(update={"seed": seed, "logsnr": config.logsnr}) for seed in seeds]
-    tasks = [
-        *(partial(train_denoiser, store, one, device) for one in denoisers),
-        *(partial(train_classifier, store, one, device) for one in classifiers),
-        *([partial(train_evaluator, store, config.evaluator, device)] if config.evaluator else []),
-    ]
+    trainers = {"denoiser": train_denoiser, "weak": train_denoiser, "unconditional": train_denoiser}
+    trainers |= {"classifier": train_classifier, "clean": train_evaluator}
+    wanted = {(role, seed): config.network(role, seed) for role in trainers for seed in config.train_seeds}
+    wanted = {key: one for key, one in wanted.items() if one is not None}
+    tasks = [partial(trainers[role], store, one, device) for (role, _), one in wanted.items()]
+    tasks += [partial(train_evaluator, store, config.evaluator, device)] if config.evaluator else []
     made = [path for _, path in sorted(run(tasks, workers))]
-    trained = [Trained(*each) for each in zip(seeds, made, made[len(seeds) :], strict=False)]
+    found = dict(zip(wanted, made, strict=False))
+    trained = [
+        Trained(
+            seed,
+            found["denoiser", seed],
+            found["classifier", seed],
+            {role: found[role, seed] for role in ("weak", "unconditional", "clean") if (role, seed) in found},
+        )
+        for seed in config.train_seeds
+    ]
     return made[-1] if config.evaluator else None, [*exact, *trained]
 
 
@@ -134,8 +151,7 @@ def sweep(
     wanted = [
         (t, _samples(config, t, one.sampler, method.at(w), seed))
         for t, seed, one in product(trained, config.sample_seeds, config.sweeps)
-        for w, method in product(one.ws, config.methods)
-        if one.methods is None or method.name in one.methods
+        for w, method in one.cells(config.methods)
     ]
     cells: dict[int, Cell] = {}
     with tqdm(total=len(wanted), desc="cells", unit="cell") as bar:
@@ -163,11 +179,13 @@ def _cell(
 
 
 def _samples(config: StudyConfig, t: Trained, sampler: SamplerConfig, method: MethodConfig, seed: int) -> SampleConfig:
-    needs_classifier = t.classifier is not None and "classifier" in METHODS[method.name].roles
+    roles = set(METHODS[method.name].roles)
+    roles |= {"clean"} if "loss" in roles else set()  # the loss of an image is a clean classifier's
     return SampleConfig(
         world=config.world,
         denoiser=t.denoiser and t.denoiser.name,
-        classifier=t.classifier.name if needs_classifier else None,
+        classifier=t.classifier.name if t.classifier is not None and "classifier" in roles else None,
+        others={role: path.name for role, path in t.others.items() if role in roles},
         method=method,
         sampler=sampler,
         logsnr=config.logsnr,
@@ -215,6 +233,9 @@ def _prices(config: StudyConfig, cell: Cell) -> Iterator[dict]:
     cost, n = read_json(cell.samples / "cost.json"), cell.config.n
     prices = {"seconds_per_sample": cost["seconds"] / n, "peak_memory_mib": cost["peak_memory_mib"]}
     prices |= {f"nfe_{name}": cost[name] / n for name in vars(NFE())}
+    pushed = read_json(cell.samples / "effective.json")["overall"]
+    if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
+        prices |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
     key = {"world": config.world, **_key(cell), "n": n}
     yield from ({**key, "metric": name, "value": value} for name, value in prices.items())
 

@@ -49,9 +49,7 @@ def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
     return _train(store, "denoiser", config, config.build(world), losses, judge, device)
 
 
-def bound_losses(
-    network: nn.Module, config: DenoiserConfig, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator
-) -> Tensor:
+def bound_losses(network: nn.Module, config: DenoiserConfig, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator) -> Tensor:
     """L_hybrid, or L_vlb with its terms drawn by importance, over the grid that the density makes of `levels`."""
     aim, uniform = config.objective, torch.rand(len(x), generator=g).to(x)
     levels = config.logsnr.build().grid(aim.levels)

@@ -59,26 +59,55 @@ class NetworkDenoiser:
         return self.branches(z, logsnr, [label])[0]
 
     def branches(
-        self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], asked: Sequence["Label | Branch"]
+        self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], asked: Sequence[Label | Branch]
     ) -> list[Prediction]:
         """One prediction per entry of `asked`, a label or a Branch, all through the network together, `rows` at a time.
 
-        What a branch is told stays inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside 0..num_classes (num_classes being null), or
-        unless logsnr and every label that is not None have one entry for each row of z.
+        What a branch is told stays inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside
+        0..num_classes (num_classes being null), or unless logsnr and every label but None have one entry for each row of z.
         """
+        return [self._believe(z, said, logsnr) for said in self._said(z, logsnr, asked)]
+
+    def mixed(
+        self,
+        z: Float[Tensor, "b *shape"],
+        logsnr: Float[Tensor, " b"],
+        asked: Sequence[Label | Branch],
+        weights: Sequence[float],
+    ) -> Prediction:
+        """The sum of the branches' predictions, each times its weight; the weights add up to 1.
+
+        What the network says is summed before x and eps are made of it: that is a third of the arithmetic. The rest of the
+        prediction is the first branch's.
+        """
+        first, *others = self._said(z, logsnr, asked)
+        said = first[:, : z.shape[1]]
+        if len(others) == 1:
+            said = torch.lerp(others[0][:, : z.shape[1]], said, weights[0])
+        else:
+            said = sum((w * one[:, : z.shape[1]] for w, one in zip(weights[1:], others)), weights[0] * said)
+        return self._believe(z, said if first.shape == z.shape else torch.cat([said, first[:, z.shape[1] :]], 1), logsnr)
+
+    def _said(self, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> Sequence[Tensor]:
+        """What the network says to each branch: all in one batch if `rows` allows it, else branch by branch."""
         asked = [entry if isinstance(entry, Branch) else Branch(entry) for entry in asked]
         if any(len(each) != len(z) for each in (logsnr, *(entry.label for entry in asked if entry.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
         null = torch.full_like(logsnr, self.num_classes, dtype=torch.long)
-        label = torch.cat([null if entry.label is None else entry.label for entry in asked])
-        require_labels(label, self.num_classes + 1)
-        told = torch.cat([logsnr if entry.told is None else self._within(entry.told) for entry in asked])
-        inputs = z.repeat(len(asked), *(1,) * (z.ndim - 1)), told, label
-        chunks = zip(*(part.split(self.rows or len(label)) for part in inputs), strict=True)
-        said = torch.cat([self.network(*chunk) for chunk in chunks])
-        return [self._believe(z, part, logsnr) for part in said.split(len(z))]
+        labels = [null if entry.label is None else entry.label for entry in asked]
+        told = [logsnr if entry.told is None else self._within(entry.told) for entry in asked]
+        for label in labels:
+            require_labels(label, self.num_classes + 1)
+        if self.rows is None or len(asked) * len(z) <= self.rows:
+            every = z if len(asked) == 1 else z.repeat(len(asked), *(1,) * (z.ndim - 1))
+            return self.network(every, torch.cat(told), torch.cat(labels)).split(len(z))
+        return [self._in_chunks(z, one, label) for one, label in zip(told, labels)]
+
+    def _in_chunks(self, z: Tensor, told: Tensor, label: Tensor) -> Tensor:
+        chunks = [self.network(*chunk) for chunk in zip(z.split(self.rows), told.split(self.rows), label.split(self.rows))]
+        return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def _within(self, told: Tensor) -> Tensor:
         return told if self.logsnr_range is None else told.clamp(*self.logsnr_range)
@@ -112,6 +141,18 @@ def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, asked: Sequence[Labe
     if together is None and isinstance(denoiser, nn.Module):
         raise TypeError("a network is no Denoiser: wrap it, as in NetworkDenoiser(network, num_classes)")
     return together(z, logsnr, asked) if together else [denoiser(z, logsnr, plain_label(entry)) for entry in asked]
+
+
+def mixed(denoiser: Denoiser, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch], weights: Sequence[float]) -> Prediction:
+    """The sum of the predictions of one denoiser for several labels or branches, each times its weight; they add up to 1.
+
+    The rest of the prediction is the first branch's.
+    """
+    if together := getattr(denoiser, "mixed", None):
+        return together(z, logsnr, asked, weights)
+    first, *others = branches(denoiser, z, logsnr, asked)
+    sums = [sum((w * one[i] for w, one in zip(weights[1:], others)), weights[0] * first[i]) for i in (0, 1)]
+    return first._replace(x=sums[0], eps=sums[1])
 
 
 def plain_label(entry: Label | Branch) -> Label:

@@ -22,6 +22,7 @@ from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import generator
+from guidance.truth import exact_roles
 
 W = 1.5
 SHAPE = (1, 8, 8)
@@ -37,50 +38,6 @@ class Kit:
     denoiser: nn.Module
     classifiers: nn.ModuleList
     weak: nn.Module
-
-
-class Clean(nn.Module):
-    """Exact class logits of clean data, as a classifier that was never shown noise."""
-
-    def __init__(self, mixture: Mixture, logsnr: float = 8.0):
-        super().__init__()
-        self.mixture, self.logsnr = mixture, logsnr
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.mixture.class_logits(x, x.new_full((len(x),), self.logsnr))
-
-
-class LogOdds(nn.Module):
-    """log p(z | c) / q(z | c): the ideal discriminator between draws of p and of q."""
-
-    def __init__(self, real: Mixture, made: Mixture):
-        super().__init__()
-        self.real, self.made = real, made
-
-    def forward(self, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-        return self.real.log_prob(z, logsnr, label) - self.made.log_prob(z, logsnr, label)
-
-
-class Rows(nn.Module):
-    """A function of (x, label) as a module, so that its calls are counted."""
-
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        return self.function(x, label)
-
-
-def exact_roles(world: Mixture, weak: Mixture) -> dict[str, nn.Module]:
-    """Every role but the model played by exact truth: `weak` is a worse model of `world`."""
-    clean = Clean(world)
-    return {
-        "classifier": world.classifier(),
-        "clean": clean,
-        "discriminator": LogOdds(world, weak),
-        "loss": Rows(lambda x, label: -clean.forward(x).log_softmax(-1).gather(-1, label[:, None])[:, 0]),
-    }
 
 
 def kit(kind: type[Method]) -> Kit:

@@ -36,3 +36,8 @@ class World:
     def exact(self) -> Mixture | None:
         """A copy of the truth: `.float()` and `.to(device)` change a module in place, and worlds are shared."""
         return deepcopy(self.truth)
+
+    @property
+    def weak(self) -> Mixture | None:
+        """A worse model of the truth, for methods that guide away from one: every component half as wide again in variance."""
+        return None if self.truth is None else self.truth.widened(self.truth.variances.mean().item() / 2)

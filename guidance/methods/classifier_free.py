@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, branches
+from guidance.denoiser import Denoiser, branches, mixed
 from guidance.diffusion import Prediction
 from guidance.methods.method import Method
 
@@ -48,4 +48,4 @@ class ClassifierFree(Method):
     reduces: ClassVar[dict] = {}
 
     def guided(self, model: Denoiser) -> Denoiser:
-        return combined(model, lambda cond, null, z, logsnr: extrapolate(cond, null, self.w))
+        return lambda z, logsnr, label: mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])

@@ -7,6 +7,7 @@ from worlds import networks
 
 from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
 from guidance.backbones.unet import UNet
+from guidance.denoiser import Branch, mixed
 from guidance.diffusion import v_of
 from guidance.objective import drop_labels, eps_loss
 
@@ -81,7 +82,7 @@ def test_branches_of_a_plain_function_are_asked_one_by_one():
         asked.append(label)
         return Prediction(z, z)
 
-    branches(model, torch.zeros(2, 1), torch.zeros(2), [torch.zeros(2), None])
+    branches(model, torch.zeros(2, 1), torch.zeros(2), [torch.zeros(2, dtype=torch.long), None])
     assert len(asked) == 2 and asked[1] is None
 
 
@@ -101,7 +102,7 @@ def test_forwards_and_backwards_are_counted_in_rows():
         model.branches(z.requires_grad_(), logsnr, [label, None])[0].eps.sum().backward()
         classifier(z.detach(), logsnr)
     assert vars(nfe) == {
-        "denoiser_forward": 14, "denoiser_backward": 14, "classifier_forward": 7, "classifier_backward": 0,
+        "denoiser_forward": 14, "denoiser_backward": 14, "classifier_forward": 7, "classifier_backward": 0, "weak_forward": 0,
     }  # fmt: skip
     model(z, logsnr, label)
     assert nfe.denoiser_forward == 14, "counting ends with its block"
@@ -162,3 +163,27 @@ def test_the_unet_gives_back_the_shape_it_got_and_starts_at_zero(size, options):
 def test_an_image_that_cannot_be_halved_is_refused():
     with pytest.raises(ValueError, match="divisible by 2"):
         UNet(1, 3, width=8)(torch.zeros(1, 1, 7, 8), torch.zeros(1), torch.zeros(1, dtype=torch.long))
+
+
+@pytest.mark.parametrize("rows", [None, 14, 7, 3, 5])
+def test_a_mixture_of_branches_is_the_sum_of_their_predictions_however_they_are_batched(rows):
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    asked, weights = [label, None, label.flip(0)], [1.5, -0.7, 0.2]
+    parts = model.branches(z, logsnr, asked)
+    policy = NetworkDenoiser(model.network, 3, rows=rows)
+    for found in (mixed(policy, z, logsnr, asked, weights), mixed(lambda *inputs: model(*inputs), z, logsnr, asked, weights)):
+        for name in ("x", "eps"):
+            expected = sum(w * getattr(part, name) for w, part in zip(weights, parts))
+            torch.testing.assert_close(getattr(found, name), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_branch_may_be_told_another_lambda_within_the_trained_range():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    ranged = NetworkDenoiser(model.network, 3, logsnr_range=(-10.0, 10.0))
+    told = torch.full_like(logsnr, 30.0)
+    found = ranged.branches(z, logsnr, [Branch(label, told=told)])[0]
+    assert torch.equal(found.eps, model.network(z, torch.full_like(logsnr, 10.0), label))
+    with pytest.raises(ValueError, match="labels only"):
+        branches(lambda *inputs: model(*inputs), z, logsnr, [Branch(label, told=told)])

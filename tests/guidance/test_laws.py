@@ -5,12 +5,13 @@ import json
 
 import pytest
 import torch
-from laws import LAWS, TILTED, W, exact_guidance_is_the_tilted_score, guide
+from tilted import TILTED, exact_guidance_is_the_tilted_score, with_exact
 from worlds import mixture
 
 from guidance import METHODS
 from guidance.diffusion import alpha_sigma
-from guidance.methods.classifier import log_prob_gradient
+from guidance.gradients import log_prob_gradient
+from guidance.laws import LAWS, W
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
@@ -28,7 +29,7 @@ def test_exact_classifier_guidance_is_exact_classifier_free_guidance():
     world = mixture()
     z, label = torch.randn(40, 2, dtype=torch.float64), torch.arange(40) % 3
     logsnr = torch.linspace(-20, 20, 40, dtype=torch.float64)
-    one, other = (guide(METHODS[name](w=W), world, world.class_logits)(z, logsnr, label) for name in TILTED)
+    one, other = (with_exact(METHODS[name](w=W), world)(z, logsnr, label) for name in TILTED)
     torch.testing.assert_close(one.eps, other.eps, rtol=1e-6, atol=1e-8)
 
 

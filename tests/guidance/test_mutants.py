@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import laws
 import pytest
 import torch
+from tilted import exact_guidance_is_the_tilted_score
 
-from guidance import NFE
+from guidance import NFE, laws
 from guidance.denoiser import branches
 from guidance.diffusion import Prediction, alpha_sigma, from_eps
-from guidance.methods import ClassifierFree, ClassifierGuidance
-from guidance.methods.classifier import log_prob_gradient
+from guidance.gradients import log_prob_gradient
+from guidance.methods.classifier import ClassifierGuidance
+from guidance.methods.classifier_free import ClassifierFree
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class ScaleOfOthers(ClassifierFree):
     """w read as guidance_scale: eps_null + w (eps_cond - eps_null), off at 1."""
 
     def __call__(self, model):
+        return self.guided(model)
+
+    def guided(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
             return Prediction(*(u + self.w * (c - u) for c, u in zip(cond[:2], null[:2], strict=True)))
@@ -30,37 +34,37 @@ class ScaleOfOthers(ClassifierFree):
 class SigmaForgotten(ClassifierGuidance):
     """The gradient added to eps without sigma."""
 
-    def __call__(self, model, classifier):
+    def guided(self, model, classifier):
         def guided(z, logsnr, label):
             gradient = log_prob_gradient(classifier, z, logsnr, label)
             return from_eps(z, model(z, logsnr, label).eps - self.w * gradient, logsnr)
 
-        return guided if self.w else model
+        return guided
 
 
 @dataclass(frozen=True)
 class XForgotten(ClassifierFree):
     """eps guided, x left as it was."""
 
-    def __call__(self, model):
+    def guided(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
             return cond._replace(eps=(1 + self.w) * cond.eps - self.w * null.eps)
 
-        return guided if self.w else model
+        return guided
 
 
 @dataclass(frozen=True)
 class NormOverTheBatch(ClassifierGuidance):
     """The gradient normalised by its norm over the whole batch."""
 
-    def __call__(self, model, classifier):
+    def guided(self, model, classifier):
         def guided(z, logsnr, label):
             gradient = log_prob_gradient(classifier, z, logsnr, label)
             _, sigma = alpha_sigma(logsnr, z)
             return from_eps(z, model(z, logsnr, label).eps - self.w * sigma * gradient / gradient.norm(), logsnr)
 
-        return guided if self.w else model
+        return guided
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,13 @@ class Momentum(ClassifierFree):
 
     last: ClassVar[list] = []
 
-    def __call__(self, model):
+    def guided(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
             self.last.append(cond.eps - null.eps)
             return from_eps(z, cond.eps + self.w * sum(self.last), logsnr)
 
-        return guided if self.w else model
+        return guided
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,9 @@ class NullForNothing(ClassifierFree):
     """The unconditional branch is asked for at w = 0 too."""
 
     def __call__(self, model):
+        return self.guided(model)
+
+    def guided(self, model):
         def guided(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
             return cond if self.w == 0 else Prediction(*((1 + self.w) * c - self.w * u for c, u in zip(cond[:2], null[:2])))
@@ -94,23 +101,23 @@ class NullForNothing(ClassifierFree):
 class CountsOnce(ClassifierFree):
     """The guided call counted as one evaluation, as if it were not two."""
 
-    def nfe(self, steps: int) -> NFE:
-        return NFE(denoiser_forward=steps)
+    def nfe(self, logsnrs) -> NFE:
+        return NFE(denoiser_forward=len(logsnrs))
 
 
 @dataclass(frozen=True)
 class NoiseDrawn(ClassifierFree):
     """Randomness that is nobody's argument."""
 
-    def __call__(self, model):
-        guided = super().__call__(model)
+    def guided(self, model):
+        guided = super().guided(model)
         return lambda z, logsnr, label: guided(z + 0.01 * torch.randn_like(z), logsnr, label)
 
 
 MUTANTS = [
     (ScaleOfOthers, laws.w_zero_is_the_conditional_model),
-    (ScaleOfOthers, laws.exact_guidance_is_the_tilted_score),
-    (SigmaForgotten, laws.exact_guidance_is_the_tilted_score),
+    (ScaleOfOthers, exact_guidance_is_the_tilted_score),
+    (SigmaForgotten, exact_guidance_is_the_tilted_score),
     (XForgotten, laws.prediction_is_consistent),
     (NormOverTheBatch, laws.sample_ignores_its_batch),
     (Momentum, laws.trajectory_has_no_memory),

@@ -1,0 +1,48 @@
+"""The roles of a method played by exact truth: what networks are trained to be, in closed form."""
+
+from collections.abc import Callable
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from guidance.mixture import Mixture
+
+
+class Clean(nn.Module):
+    """p(c | x) of clean data: a classifier that was never shown noise. It takes x as z at a lambda where they hardly differ."""
+
+    def __init__(self, mixture: Mixture, logsnr: float = 8.0):
+        super().__init__()
+        self.mixture, self.logsnr = mixture, logsnr
+
+    def forward(self, x: Float[Tensor, "b *shape"]) -> Float[Tensor, "b classes"]:
+        return self.mixture.class_logits(x, x.new_full((len(x),), self.logsnr))
+
+
+class LogOdds(nn.Module):
+    """log p(z | c) / q(z | c): the ideal discriminator between draws of `real` and of `made`."""
+
+    def __init__(self, real: Mixture, made: Mixture):
+        super().__init__()
+        self.real, self.made = real, made
+
+    def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return self.real.log_prob(z, logsnr, label) - self.made.log_prob(z, logsnr, label)
+
+
+class CrossEntropy(nn.Module):
+    """-log p(label | x) of a clean classifier: a loss of an image."""
+
+    def __init__(self, clean: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.clean = clean
+
+    def forward(self, x: Float[Tensor, "b *shape"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return -self.clean(x).log_softmax(-1).gather(-1, label[:, None])[:, 0]
+
+
+def exact_roles(world: Mixture, weak: Mixture) -> dict[str, nn.Module]:
+    """Classifier, clean classifier, discriminator (of draws of `weak`) and loss of `world`, each a module of its own."""
+    clean = Clean(world)
+    roles = {"classifier": world.classifier(), "clean": clean, "discriminator": LogOdds(world, weak)}
+    return {**roles, "loss": CrossEntropy(lambda x: clean.forward(x))}  # not called as a module: it would be counted twice
