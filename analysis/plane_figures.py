@@ -28,16 +28,16 @@ def figure2(marginal: GridDensity, tilted: Mapping[float, Sequence[GridDensity]]
     figure, grid = panels(1, 1 + len(tilted), (0.1 + 1.9 * (1 + len(tilted)), 2.2))
     reach = _reach([x for x, _ in points.values()])
     _shade(grid[0], marginal, GREY)
-    _frame(grid[0], reach, "marginal p(x)")
+    frame(grid[0], reach, "marginal p(x)")
     for axes, w in zip(grid[1:], sorted(tilted)):
         for density, shade in zip(tilted[w], CLASSES):
             _shade(axes, density, shade)
-            _contour(axes, density, shade)
+            contour(axes, density, shade)
         if w in points:
             x, label = points[w]
             _check(label, len(tilted[w]))
             axes.scatter(*x.T, s=2.5, c=[CLASSES[c] for c in label], linewidths=0, alpha=0.6)
-        _frame(axes, reach, f"w = {w:g}")
+        frame(axes, reach, f"w = {w:g}")
     return figure
 
 
@@ -57,8 +57,8 @@ def drawn_and_claimed(
         for c, density in enumerate(tilted):
             counts, _, _ = np.histogram2d(*x[label == c].T, bins=edges)
             _image(axes, _smooth(counts).T, (-reach, reach, -reach, reach), CLASSES[c])
-            _contour(axes, density, CLASSES[c])
-        _frame(axes, reach, f"{name}\n{notes.get(name, '')}".strip())
+            contour(axes, density, CLASSES[c])
+        frame(axes, reach, f"{name}\n{notes.get(name, '')}".strip())
     return figure
 
 
@@ -84,12 +84,12 @@ def _image(axes: Axes, values: np.ndarray, extent: tuple[float, float, float, fl
     axes.imshow(values, origin="lower", extent=extent, cmap=ramp, vmin=0, interpolation="bilinear")
 
 
-def _contour(axes: Axes, density: GridDensity, shade: str) -> None:
+def contour(axes: Axes, density: GridDensity, shade: str) -> None:
     levels = [density.level(share) for share in (0.9, 0.5)]
     axes.contour(density.x, density.y, np.exp(density.log_density), levels=levels, colors=[shade], linewidths=[0.8, 1.2])
 
 
-def _frame(axes: Axes, reach: float, title: str) -> None:
+def frame(axes: Axes, reach: float, title: str) -> None:
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
     axes.set_title(title, fontsize=10)
     axes.grid(False)

@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="The study, digits, gaussians, digits-exact, controls or controls-exact.")]
+Name = Annotated[str, typer.Argument(help="The study: digits, gaussians, digits-exact, methods, controls or controls-exact.")]
 World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
@@ -42,6 +42,8 @@ def study(
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
     from experiments.configs import STUDIES
     from experiments.device import resolve
+    from experiments.methods_study import MethodsConfig, methods_study
+    from experiments.methods_study import at_a_glance as compared
     from experiments.pool import cores
     from experiments.report_parts import announce, at_a_glance
     from experiments.runs import Store
@@ -55,24 +57,75 @@ def study(
         return
     device = resolve(device)
     workers = workers or cores(device)
-    typer.echo(announce(config, device, workers, runs))
+    several = isinstance(config, MethodsConfig)
+    for one in config.worlds.values() if several else [config]:
+        typer.echo(announce(one, device, workers, runs))
     try:
-        folder = run_study(Store(runs, device), config, workers, redraw)
+        folder = (methods_study if several else run_study)(Store(runs, device), config, workers, redraw)
     except KeyboardInterrupt:
         typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
         raise typer.Exit(130) from None
-    typer.echo(at_a_glance(folder, config))
+    typer.echo(compared(folder) if several else at_a_glance(folder, config))
     typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
 
 
 @app.command()
 def methods() -> None:
-    """List the guidance methods: name, roles, and what the first line of their file says."""
-    from guidance import METHODS
+    """List the guidance methods by family: roles, cost of a guided step, space, needs, and citation and formula of their file."""
+    from guidance.methods import FAMILIES, METHODS
 
-    for name, method in METHODS.items():
-        head = sys.modules[method.__module__].__doc__.splitlines()
-        typer.echo(f"{name:18}{', '.join(method.roles):20}{head[0]}\n{'':38}{head[2]}")
+    typer.echo("F, B: forward and backward pass of the denoiser; f, b: of a classifier; W: forward of a second denoiser")
+    for family in FAMILIES:
+        typer.echo(f"\n{family}")
+        for name, method in METHODS.items():
+            if method.family == family:
+                about, head = method(), sys.modules[method.__module__].__doc__.splitlines()
+                needs = f", needs {', '.join(method.needs)}" if method.needs else ""
+                asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
+                typer.echo(f"  {name:22}{about.price.brief():14}{', '.join(method.roles)}; space {about.space}{needs}{asks}")
+                typer.echo(f"{'':38}{head[0]}\n{'':38}{head[2] if len(head) > 2 else ''}")
+
+
+@app.command()
+def laws(method: Annotated[str, typer.Argument(help="A method of the registry, yours too: see guidance-bench methods.")]) -> None:
+    """Hold one method to the laws that all are held to."""
+    from guidance import METHODS
+    from guidance.laws import LAWS
+
+    if method not in METHODS:
+        raise Problem(f"there is no method {method!r}; known: {', '.join(METHODS)}")
+    broken = 0
+    for law in LAWS:
+        try:
+            law(METHODS[method])
+        except Exception as error:  # a method may fail in as many ways as there are authors
+            broken += 1
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            typer.echo(f"broken  {law.__name__}: {said[0]}")
+        else:
+            typer.echo(f"holds   {law.__name__}")
+    raise typer.Exit(min(broken, 1))
+
+
+@app.command()
+def speed(device: Device = "auto") -> None:
+    """Time sampler and method beside a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
+    import torch
+
+    from experiments.device import resolve
+    from experiments.provenance import device_name
+    from experiments.speed import BATCH, SHAPE, overhead, policies
+
+    device = resolve(device)
+    torch.set_num_threads(1)
+    typer.echo(f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds a step")
+    for name, row in overhead(device).items():
+        typer.echo(f"  {name:17}" + "   ".join(f"{key} {value:.3g}" for key, value in row.items()))
+    typer.echo(f"\nconditional and null branch of a U-Net, {BATCH} images, so many rows at a time (--set rows=...); milliseconds")
+    measured = policies(device)
+    for rows, milliseconds in measured.items():
+        mark = "  fastest" if milliseconds == min(measured.values()) else ""
+        typer.echo(f"  {rows:>4}  {milliseconds:8.1f}{mark}")
 
 
 @app.command()

@@ -45,7 +45,7 @@ class Done(NamedTuple):
 
 def announce(config: "StudyConfig", device: str, workers: int, runs: Path) -> str:
     """What is about to happen, for the terminal."""
-    cells = sum(len(sweep.ws) * (len(sweep.methods) if sweep.methods else len(config.methods)) for sweep in config.sweeps)
+    cells = sum(len(sweep.cells(config.methods)) for sweep in config.sweeps)
     cells *= (config.exact + (len(config.train_seeds) if config.denoiser else 0)) * len(config.sample_seeds)
     where = f"{device} ({device_name(device)}), {workers} process{'es' if workers > 1 else ''}"
     what = f"study {config.name} of {config.world}: {seeds(config)}, {cells} cells of {config.n} samples"

@@ -98,6 +98,8 @@ def policies(device: str, network: nn.Module | None = None, rounds: int = 5) -> 
     label = torch.arange(BATCH, device=device) % CLASSES
     models = {rows: NetworkDenoiser(unet, CLASSES, rows=rows) for rows in (2 * BATCH, BATCH, BATCH // 2, BATCH // 4, BATCH // 8)}
     seconds = in_turn(
-        {f"{rows}": lambda model=model: model.branches(z, logsnr, [label, None]) for rows, model in models.items()}, device, rounds
+        {f"{rows}": lambda model=model: model.branches(z, logsnr, [label, None]) for rows, model in models.items()},
+        device,
+        rounds,
     )
     return {rows: 1e3 * statistics.median(values) for rows, values in seconds.items()}

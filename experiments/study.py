@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from experiments.config import Config
 from experiments.exact_report import write_exact_report
 from experiments.measure import DRAWS, HELD_OUT, MeasureConfig, measure
 from experiments.network_error import ErrorConfig, network_error
@@ -60,16 +61,39 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
 
     redraw: make the study's own files anew from the runs that are there.
     """
-    torch.set_num_threads(1)
-    done, device = store.path(config.name, config), store.device
-    if old := done.exists():
+    device = store.device
+    if found := finished(store, config.name, config, redraw):
+        return found
+    rehearse(config)
+    done_by, runs = gather(store, config, workers)
+    if config.exact:
+        networks = [t for t in done_by.trained if t.denoiser is not None]
+        tasks = [partial(network_error, store, ErrorConfig.of(config, t), device) for t in networks]
+        errors = {networks[place].seed: path for place, path in run(tasks, workers)}
+        runs, write = [*runs, *errors.values()], partial(write_exact_report, done_by, errors)
+    else:
+        write = partial(write_report, done_by)
+    shutil.rmtree(store.path(config.name, config), ignore_errors=True)
+    return store.make(config.name, config, write, runs)
+
+
+def finished(store: Store, kind: str, config: Config, redraw: bool) -> Path | None:
+    """The run of a study if it is there, whole, with all that it was made of; None if it is to be made, or made anew."""
+    done = store.path(kind, config)
+    if done.exists():
         check(done)
         parents = [store.root / name for name in read_json(done / "provenance.json")["parents"]]
         if all(parent.exists() for parent in parents) and not redraw:
             for parent in parents:
                 check(parent)
             return done
-    rehearse(config)
+    return None
+
+
+def gather(store: Store, config: StudyConfig, workers: int) -> tuple[Done, list[Path]]:
+    """Everything but the report: trainings, cells, measures, the table; and the runs that it is all made of."""
+    torch.set_num_threads(1)
+    device = store.device
     evaluator, trained = train_all(store, config, device, workers)
     cells = sweep(store, config, evaluator, trained, device, workers)
     baselines = [(key, measure(store, one, device)) for key, one in _baselines(config, evaluator, trained[0])]
@@ -77,17 +101,7 @@ def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False)
     table += [row for cell in cells for row in (*_prices(config, cell), *rows(config, _key(cell), cell.measures))]
     runs = [evaluator, *(one for t in trained for one in t.runs), *(measures for _, measures in baselines)]
     runs = [one for one in (*runs, *(one for cell in cells for one in cell[3:])) if one is not None]
-    done_by = Done(config, device, pd.DataFrame(table), evaluator, trained, cells)
-    if config.exact:
-        networks = [t for t in trained if t.denoiser is not None]
-        tasks = [partial(network_error, store, ErrorConfig.of(config, t), device) for t in networks]
-        errors = {networks[place].seed: path for place, path in run(tasks, workers)}
-        runs, write = [*runs, *errors.values()], partial(write_exact_report, done_by, errors)
-    else:
-        write = partial(write_report, done_by)
-    if old:
-        shutil.rmtree(done, ignore_errors=True)
-    return store.make(config.name, config, write, runs)
+    return Done(config, device, pd.DataFrame(table), evaluator, trained, cells), runs
 
 
 def rehearse(config: StudyConfig) -> None:
@@ -202,7 +216,13 @@ def _measures(
 ) -> MeasureConfig:
     if config.exact:
         return MeasureConfig(world=config.world, samples=samples, sizes=sizes[:1], w=w)
-    return MeasureConfig(world=config.world, samples=samples, evaluator=evaluator.name, classifier=t.classifier.name, sizes=sizes)
+    return MeasureConfig(
+        world=config.world,
+        samples=samples,
+        evaluator=evaluator.name,
+        classifier=t.classifier.name,
+        sizes=tuple(dict.fromkeys(sizes)),
+    )
 
 
 def _baselines(config: StudyConfig, evaluator: Path | None, t: Trained) -> Iterator[tuple[dict, MeasureConfig]]:
@@ -215,7 +235,7 @@ def _baselines(config: StudyConfig, evaluator: Path | None, t: Trained) -> Itera
         yield real, _measures(config, evaluator, t, HELD_OUT, (config.part,))
         return
     planar = WORLDS[config.world]().shape == (2,)
-    ws = sorted({w for one in config.sweeps for w in one.ws}) if planar else [None]
+    ws = sorted({w for one in config.sweeps for w, _ in one.cells(config.methods)}) if planar else [None]
     for w, seed in product(ws, config.sample_seeds):
         key = {**real, "w": w, "seed": seed, "method": "tilted draws" if planar else "real"}
         yield key, MeasureConfig(world=config.world, samples=DRAWS, sizes=(config.n,), w=w, seed=seed)

@@ -23,6 +23,10 @@ class NFE:
     def __mul__(self, times: int | float) -> "NFE":
         return NFE(*(value * times for value in vars(self).values()))
 
+    def brief(self) -> str:
+        """As 2F + 1f + 1b: forward and backward of the denoiser, of a classifier, and W, a second denoiser's forward."""
+        return " + ".join(f"{value:g}{letter}" for value, letter in zip(vars(self).values(), "FBfbW") if value) or "0"
+
     def per_sample(self, n: int) -> "NFE":
         """The counts divided by `n` samples."""
         return NFE(*(value / n for value in vars(self).values()))

@@ -1,6 +1,6 @@
 """The studies by name: values only, a file each."""
 
-from experiments.configs import controls, digits, digits_exact, gaussians
+from experiments.configs import controls, digits, digits_exact, gaussians, methods
 
 STUDIES = {
     "digits": digits.STUDIES,
@@ -8,4 +8,5 @@ STUDIES = {
     "digits-exact": digits_exact.STUDIES,
     "controls": controls.STUDIES,
     "controls-exact": controls.EXACT_STUDIES,
+    "methods": methods.STUDIES,
 }

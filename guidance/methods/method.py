@@ -25,6 +25,7 @@ NEEDS = {  # of the networks, and of the trajectory
     "gradient": "a backward pass through a network",
     "attention": "a network whose attention or blocks can be altered, as guidance.backbones are",
     "embedding": "a network whose embedding of label or lambda can be altered, as guidance.backbones are",
+    "image": "z of shape (channels, height, width)",
     "told": "a model that can be told another lambda than z's",
     "state": "the calls before this one: one trajectory to a closure",
     "particles": "samples that meet: the rows of a batch are not independent",

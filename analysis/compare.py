@@ -1,0 +1,125 @@
+"""Every method beside one reference, plain classifier-free guidance: at equal cost, at equal effective strength, and whether
+any strength of the reference would have done the same.
+
+All functions take the wide form of a summary (`wide`), a row for each method at one w, and interpolate between the strengths of
+the reference. Columns of the standard deviation over runs end in `_sd`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.table import REAL
+
+REFERENCE = "classifier-free"
+SAME = 3.0  # standard deviations, root mean square over the metrics, within which two sets of samples count as alike
+GRID = 400  # strengths of the reference that are tried
+
+
+def wide(summary: pd.DataFrame, *, world: str, sampler: str, steps: int | None = None) -> pd.DataFrame:
+    """Rows (method, w, steps), columns every metric and its `_sd`, of one world and sampler (and T), at the largest n.
+
+    The reference at w = 0, the conditional model, is there once and stands for every method's w = 0. ValueError if it is missing.
+    """
+    cells = summary[(summary["world"] == world) & (summary["sampler"] == sampler) & (summary["method"] != REAL)]
+    cells = cells[cells["n"] == cells["n"].max()]
+    cells = cells if steps is None else cells[cells["steps"] == steps]
+    index = ["method", "w", "steps"]
+    values, spread = (cells.pivot(index=index, columns="metric", values=name) for name in ("value", "sd"))
+    found = values.join(spread.add_suffix("_sd")).reset_index()
+    if not ((found["method"] == REFERENCE) & (found["w"] == 0)).any():
+        raise ValueError(f"no cell is {REFERENCE} at w = 0 in {world} with {sampler}: it is what all else is compared with")
+    return found
+
+
+def reference(cells: pd.DataFrame, steps: int | None = None) -> pd.DataFrame:
+    """The curve of the reference, w ascending."""
+    curve = cells[cells["method"] == REFERENCE].sort_values("w")
+    return curve if steps is None else curve[curve["steps"] == steps]
+
+
+def at_equal(cells: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
+    """The reference's `metric` where its `by` is that of each cell, and the difference from it in standard deviations.
+
+    Columns `<metric>_reference`, `<metric>_difference` and `sigmas`; NaN where the reference never has that `by`: nothing is
+    extrapolated. Where the reference passes a value of `by` twice, the smaller w counts.
+    """
+    curve, found = reference(cells), cells.copy()
+    noise = _noise(cells, metric)
+    at = _monotone(curve[by].to_numpy(), curve[metric].to_numpy())
+    found[f"{metric}_reference"] = np.interp(found[by], *at, left=np.nan, right=np.nan)
+    found[f"{metric}_difference"] = found[metric] - found[f"{metric}_reference"]
+    found["sigmas"] = found[f"{metric}_difference"] / (np.sqrt(2) * noise)
+    return found
+
+
+def nearest(cells: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """For each cell the w of the reference whose `metrics` are nearest to its own, and how far they still are.
+
+    distance: root mean square over the metrics of the difference in standard deviations of a difference of two runs' means (the
+    median standard deviation of the metric, times the square root of 2); below SAME the cell is the reference with another w.
+    """
+    curve, rows = reference(cells), []
+    noise = np.array([np.sqrt(2) * _noise(cells, metric) for metric in metrics])
+    ws = np.arcsinh(curve["w"].to_numpy() / 0.15)  # strengths are spread as the figures' axis spreads them
+    dense = np.linspace(ws[0], ws[-1], GRID)
+    path = np.stack([np.interp(dense, ws, curve[metric]) for metric in metrics], axis=1)
+    for _, cell in cells.iterrows():
+        apart = (path - cell[list(metrics)].to_numpy(float)) / noise
+        far = np.sqrt((apart**2).mean(axis=1))
+        best = int(far.argmin())
+        rows.append({"nearest_w": 0.15 * np.sinh(dense[best]), "distance": far[best]})
+    return pd.concat([cells.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
+
+
+def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversity: str) -> pd.DataFrame:
+    """A row for each method: is it the reference with another w, and if not, is it better or worse at equal diversity?
+
+    distance: the largest over its w. better, worse: at how many of its w its quality (lower is better) lies more than SAME
+    standard deviations below or above the reference's at equal diversity. verdict: in words.
+    """
+    far = nearest(cells, metrics)
+    beside = at_equal(cells, diversity, quality)
+    far["sigmas"], far["difference"] = beside["sigmas"].to_numpy(), beside[f"{quality}_difference"].to_numpy()
+    rows = []
+    for method, own in far[far["w"] != 0].groupby("method", sort=False):
+        better, worse = int((own["sigmas"] < -SAME).sum()), int((own["sigmas"] > SAME).sum())
+        rows.append(
+            {
+                "method": method,
+                "w": ", ".join(f"{w:g}" for w in own["w"]),
+                "nearest w of the reference": ", ".join(f"{w:.2g}" for w in own["nearest_w"]),
+                "distance": own["distance"].max(),
+                "better": better,
+                "worse": worse,
+                "no counterpart": int(own["sigmas"].isna().sum()),
+                "verdict": _words(own["distance"].max(), better, worse),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _words(distance: float, better: int, worse: int) -> str:
+    if distance < SAME:
+        return "plain guidance with another w"
+    if better and worse:
+        return "different, better and worse"
+    return "different, better" if better else "different, worse" if worse else "different, no better or worse"
+
+
+def _noise(cells: pd.DataFrame, metric: str) -> float:
+    """The typical standard deviation over runs of one metric; ValueError for a single run, which has none."""
+    noise = cells[f"{metric}_sd"].median()
+    if not noise > 0:
+        raise ValueError(f"{metric} has no standard deviation over runs: differences cannot be judged; give more seeds")
+    return float(noise)
+
+
+def _monotone(by: np.ndarray, metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first stretch of the curve on which `by` goes one way, ascending in `by`."""
+    step = np.sign(np.diff(by))
+    turn = np.flatnonzero(step != step[0])
+    end = turn[0] + 1 if len(turn) else len(by)
+    by, metric = by[:end], metric[:end]
+    return (by, metric) if step[0] > 0 else (by[::-1], metric[::-1])
