@@ -15,6 +15,11 @@ from analysis.table import REAL
 REFERENCE = "classifier-free"
 SAME = 3.0  # standard deviations, root mean square over the metrics, within which two sets of samples count as alike
 GRID = 400  # strengths of the reference that are tried
+MEASURES = {  # world: quality (lower is better), diversity, and what must agree for two sets of samples to count as alike
+    "gaussians": ("kl_tilted", "spread", ("spread", "nll_exact", "confidence_exact", "frechet_exact")),
+    "digits-exact": ("frechet_exact", "spread", ("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
+    "digits": ("fid_digits", "diversity_digits", ("fid_digits", "diversity_digits", "recall_digits", "is_digits", "fid_pixels")),
+}
 
 
 def wide(summary: pd.DataFrame, *, world: str, sampler: str, steps: int | None = None) -> pd.DataFrame:
@@ -43,14 +48,13 @@ def at_equal(cells: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
     """The reference's `metric` where its `by` is that of each cell, and the difference from it in standard deviations.
 
     Columns `<metric>_reference`, `<metric>_difference` and `sigmas`; NaN where the reference never has that `by`: nothing is
-    extrapolated. Where the reference passes a value of `by` twice, the smaller w counts.
+    extrapolated. Where the reference has it at several strengths, the smallest value counts.
     """
-    curve, found = reference(cells), cells.copy()
-    noise = _noise(cells, metric)
-    at = _monotone(curve[by].to_numpy(), curve[metric].to_numpy())
-    found[f"{metric}_reference"] = np.interp(found[by], *at, left=np.nan, right=np.nan)
+    path, found = _path(cells, [by, metric]), cells.copy()
+    beside = [_lowest_crossing(path[:, 0] - value, path[:, 1]) for value in found[by]]
+    found[f"{metric}_reference"] = beside
     found[f"{metric}_difference"] = found[metric] - found[f"{metric}_reference"]
-    found["sigmas"] = found[f"{metric}_difference"] / (np.sqrt(2) * noise)
+    found["sigmas"] = found[f"{metric}_difference"] / (np.sqrt(2) * _noise(cells, metric))
     return found
 
 
@@ -60,16 +64,14 @@ def nearest(cells: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     distance: root mean square over the metrics of the difference in standard deviations of a difference of two runs' means (the
     median standard deviation of the metric, times the square root of 2); below SAME the cell is the reference with another w.
     """
-    curve, rows = reference(cells), []
+    rows, (strengths, *path) = [], _path(cells, ["w", *metrics]).T
+    path = np.stack(path, axis=1)
     noise = np.array([np.sqrt(2) * _noise(cells, metric) for metric in metrics])
-    ws = np.arcsinh(curve["w"].to_numpy() / 0.15)  # strengths are spread as the figures' axis spreads them
-    dense = np.linspace(ws[0], ws[-1], GRID)
-    path = np.stack([np.interp(dense, ws, curve[metric]) for metric in metrics], axis=1)
     for _, cell in cells.iterrows():
         apart = (path - cell[list(metrics)].to_numpy(float)) / noise
         far = np.sqrt((apart**2).mean(axis=1))
         best = int(far.argmin())
-        rows.append({"nearest_w": 0.15 * np.sinh(dense[best]), "distance": far[best]})
+        rows.append({"nearest_w": strengths[best], "distance": far[best]})
     return pd.concat([cells.reset_index(drop=True), pd.DataFrame(rows)], axis=1)
 
 
@@ -83,7 +85,7 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
     beside = at_equal(cells, diversity, quality)
     far["sigmas"], far["difference"] = beside["sigmas"].to_numpy(), beside[f"{quality}_difference"].to_numpy()
     rows = []
-    for method, own in far[far["w"] != 0].groupby("method", sort=False):
+    for method, own in far[(far["w"] != 0) & (far["method"] != REFERENCE)].groupby("method", sort=False):
         better, worse = int((own["sigmas"] < -SAME).sum()), int((own["sigmas"] > SAME).sum())
         rows.append(
             {
@@ -94,18 +96,20 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
                 "better": better,
                 "worse": worse,
                 "no counterpart": int(own["sigmas"].isna().sum()),
-                "verdict": _words(own["distance"].max(), better, worse),
+                "verdict": _words(own["distance"].max(), better, worse, int(own["sigmas"].notna().sum())),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _words(distance: float, better: int, worse: int) -> str:
+def _words(distance: float, better: int, worse: int, compared: int) -> str:
     if distance < SAME:
         return "plain guidance with another w"
     if better and worse:
         return "different, better and worse"
-    return "different, better" if better else "different, worse" if worse else "different, no better or worse"
+    if not (better or worse):
+        return "different, as good where they can be compared" if compared else "different, beyond the reference's diversity"
+    return "different, better" if better else "different, worse"
 
 
 def _noise(cells: pd.DataFrame, metric: str) -> float:
@@ -116,10 +120,15 @@ def _noise(cells: pd.DataFrame, metric: str) -> float:
     return float(noise)
 
 
-def _monotone(by: np.ndarray, metric: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first stretch of the curve on which `by` goes one way, ascending in `by`."""
-    step = np.sign(np.diff(by))
-    turn = np.flatnonzero(step != step[0])
-    end = turn[0] + 1 if len(turn) else len(by)
-    by, metric = by[:end], metric[:end]
-    return (by, metric) if step[0] > 0 else (by[::-1], metric[::-1])
+def _path(cells: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+    """The reference's curve (GRID, columns), strengths spread as the figures' axis of w spreads them, linear between its cells."""
+    curve = reference(cells)
+    stretched = np.arcsinh(curve["w"].to_numpy() / 0.15)
+    dense = np.linspace(stretched[0], stretched[-1], GRID)
+    return np.stack([np.interp(dense, stretched, curve[column]) for column in columns], axis=1)
+
+
+def _lowest_crossing(offset: np.ndarray, metric: np.ndarray) -> float:
+    """The smallest `metric` where `offset` passes through zero; NaN if it never does."""
+    crossed = offset[:-1] * offset[1:] <= 0
+    return float(np.minimum(metric[:-1], metric[1:])[crossed].min()) if crossed.any() else np.nan

@@ -29,6 +29,8 @@ WORDS = {
 def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) -> Figure:
     """y against x of every method, w growing along its curve from the conditional model: a panel a family, the reference in each.
 
+    Bars are one standard deviation over runs, on either axis.
+
     cells: of `analysis.compare.wide`; family: of each method. Axes are those of the reference, widened; what leaves them is cut.
     """
     families = [one for one in dict.fromkeys(family.values()) if any(family[m] == one and m != REFERENCE for m in family)]
@@ -45,7 +47,10 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
         ends = []
         for method, shade in zip(members, shades):
             own = pd.concat([start, cells[(cells["method"] == method) & (cells["w"] != 0)].sort_values("w")])
-            axes.plot(own[x], own[y], color=shade, linewidth=1.3, marker="o", markersize=2.6, zorder=3)
+            bars = {"xerr": own.get(f"{x}_sd"), "yerr": own.get(f"{y}_sd")}
+            axes.errorbar(
+                own[x], own[y], **bars, color=shade, linewidth=1.3, elinewidth=0.5, marker="o", markersize=2.6, zorder=3
+            )
             ends.append((own[y].iloc[-1], method, shade))
         _bound(axes, cells, x, y)
         axes.set(xlabel=WORDS.get(x, x), ylabel=WORDS.get(y, y))

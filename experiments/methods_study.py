@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import methods_figures as figures
-from analysis.compare import verdicts, wide
+from analysis.compare import MEASURES, verdicts, wide
 from analysis.files import write_atomically
 from analysis.report import Picture, Section, html, write
 from analysis.style import save
@@ -22,11 +22,6 @@ from experiments.study import finished, gather, rehearse
 from experiments.worlds import WORLDS
 from guidance import METHODS
 
-MEASURES = {  # world: quality (lower is better), diversity, and what must agree for two sets of samples to count as alike
-    "gaussians": ("kl_tilted", "spread", ("spread", "nll_exact", "confidence_exact", "frechet_exact")),
-    "digits-exact": ("frechet_exact", "spread", ("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
-    "digits": ("fid_digits", "diversity_digits", ("fid_digits", "diversity_digits", "recall_digits", "is_digits", "fid_pixels")),
-}
 SHOWN = 10  # samples of a method in the gallery, one a class
 
 
