@@ -48,9 +48,8 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
         for method, shade in zip(members, shades):
             own = pd.concat([start, cells[(cells["method"] == method) & (cells["w"] != 0)].sort_values("w")])
             bars = {"xerr": own.get(f"{x}_sd"), "yerr": own.get(f"{y}_sd")}
-            axes.errorbar(
-                own[x], own[y], **bars, color=shade, linewidth=1.3, elinewidth=0.5, marker="o", markersize=2.6, zorder=3
-            )
+            look = {"color": shade, "linewidth": 1.3, "elinewidth": 0.5, "marker": "o", "markersize": 2.6}
+            axes.errorbar(own[x], own[y], **bars, **look, zorder=3)
             ends.append((own[y].iloc[-1], method, shade))
         _bound(axes, cells, x, y)
         axes.set(xlabel=WORDS.get(x, x), ylabel=WORDS.get(y, y))
