@@ -121,7 +121,7 @@ def _noise(cells: pd.DataFrame, metric: str) -> float:
 
 
 def _path(cells: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """The reference's curve (GRID, columns), linear between its cells, strengths spread as the figures' axis of w spreads them."""
+    """The reference's curve (GRID, columns), linear between its cells; strengths spread as on the figures' axis of w."""
     curve = reference(cells)
     stretched = np.arcsinh(curve["w"].to_numpy() / 0.15)
     dense = np.linspace(stretched[0], stretched[-1], GRID)

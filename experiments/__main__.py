@@ -79,7 +79,7 @@ def methods() -> None:
         typer.echo(f"\n{family}")
         for name, method in METHODS.items():
             if method.family == family:
-                about, head = method(), sys.modules[method.__module__].__doc__.splitlines()
+                about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__).splitlines()
                 needs = f", needs {', '.join(method.needs)}" if method.needs else ""
                 asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
                 typer.echo(f"  {name:22}{about.price.brief():14}{', '.join(method.roles)}; space {about.space}{needs}{asks}")

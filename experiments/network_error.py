@@ -18,7 +18,7 @@ from guidance import Mixture, NetworkDenoiser, SampleNoise, add_noise
 from guidance.methods.classifier import log_prob_gradient
 
 if TYPE_CHECKING:
-    from experiments.study import Trained
+    from experiments.cells import Trained
     from experiments.study_config import StudyConfig
 
 LEVELS = tuple(float(level) for level in range(-14, 15))

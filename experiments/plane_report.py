@@ -15,7 +15,7 @@ from experiments.sample import load_samples
 from experiments.worlds import WORLDS
 
 if TYPE_CHECKING:
-    from experiments.study import Cell
+    from experiments.cells import Cell
     from experiments.study_config import StudyConfig
 
 SHOWN_POINTS = 600

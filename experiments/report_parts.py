@@ -19,7 +19,7 @@ from experiments.sample import load_samples
 from experiments.worlds import WORLDS
 
 if TYPE_CHECKING:
-    from experiments.study import Cell, Trained
+    from experiments.cells import Cell, Trained
     from experiments.study_config import StudyConfig
 
 SHOWN_CLASS, SHOWN_ROWS = 3, 6

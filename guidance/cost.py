@@ -33,9 +33,7 @@ class NFE:
 
 
 @contextmanager
-def count(
-    denoiser: nn.Module | None = None, classifier: nn.Module | None = None, weak: nn.Module | None = None
-) -> Iterator[NFE]:
+def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None, weak: nn.Module | None = None) -> Iterator[NFE]:
     """Counts the rows that go forward and backward through the networks while the block runs.
 
     No method needs gradients of the weak one, and they are not counted. A second classifier (a clean one, a discriminator)

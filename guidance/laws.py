@@ -42,14 +42,15 @@ class Kit:
 
 def kit(kind: type[Method]) -> Kit:
     """What the laws give to a method: exact truth, and a U-Net as the model of one that alters a network's inside."""
-    draw = partial(torch.randn, generator=generator(0, 0))
-    parts = {"means": draw(4, 64) / 2, "factors": draw(4, 64, 3) / 4, "residuals": torch.full((4,), 0.1)}
+    draw = partial(torch.randn, generator=generator(0, 0), dtype=torch.float64)  # rounding is no law
+    parts = {"means": draw(4, 64) / 2, "factors": draw(4, 64, 3) / 4, "residuals": torch.full((4,), 0.1, dtype=torch.float64)}
     world = Mixture.low_rank(**parts, weights=torch.tensor([0.3, 0.3, 0.2, 0.2]), labels=torch.tensor([0, 1, 2, 2]))
     weak, unconditional = world.widened(0.5), world.widened(1e-3)
     others = exact_roles(world, weak)
     inside = {"attention", "embedding"} & set(kind.needs)
     model = network() if inside else world
     roles = {"model": model, "weak": weak, "unconditional": unconditional, **others}
+    roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
     seconds = unconditional if "unconditional" in kind.roles else weak
     return Kit(roles, model.network if inside else world, nn.ModuleList(others.values()), seconds)
 
@@ -115,7 +116,7 @@ def prediction_is_consistent(kind: type[Method]) -> None:
         z = z if belief.z is None else belief.z
         alpha, sigma = alpha_sigma(logsnr, z)
         if "apart" not in kind.asks:
-            torch.testing.assert_close(alpha * belief.x + sigma * belief.eps, z, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(alpha * belief.x + sigma * belief.eps, z, rtol=1e-4, atol=1e-4, check_dtype=False)
         z = alpha * belief.x + sigma * belief.eps  # as if a step had been made: what keeps state sees another z
 
 

@@ -6,6 +6,7 @@ paper's grids are even: progress = 1 - (2 / pi) arctan(e^(-lambda / 2)). Papers 
 
 import math
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -28,3 +29,17 @@ def logsnr_of_sigma(sigma: float) -> float:
 def like(values: Float[Tensor, " b"], z: Float[Tensor, "b *shape"]) -> Tensor:
     """One number a sample, shaped (b, 1, ...) to broadcast against z."""
     return values.reshape(-1, *(1,) * (z.ndim - 1))
+
+
+# of progress p in [0, 1] and a power, (b,) each; all but the last have mean 1 over p
+SCHEDULES = {
+    "constant": lambda p, power: torch.ones_like(p),
+    "linear": lambda p, power: 2 * p,
+    "inverse-linear": lambda p, power: 2 * (1 - p),
+    "cosine": lambda p, power: 1 - (math.pi * p).cos(),
+    "inverse-cosine": lambda p, power: 1 + (math.pi * p).cos(),
+    "sine": lambda p, power: math.pi / 2 * (math.pi * p).sin(),
+    "v": lambda p, power: 2 * (2 * p - 1).abs(),
+    "lambda": lambda p, power: 2 * (1 - (2 * p - 1).abs()),
+    "power-cosine": lambda p, power: (1 - (math.pi * p**power).cos()) / 2,
+}

@@ -54,3 +54,8 @@ def norm(a: Float[Tensor, "b *shape"]) -> Tensor:
 def parallel(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *shape"]:
     """The part of `a` along `b`, 0 where b is."""
     return dot(a, b) / dot(b, b).clamp(min=1e-30) * b
+
+
+def std(a: Float[Tensor, "b *shape"]) -> Tensor:
+    """The standard deviation over each sample's numbers, shaped (b, 1, ...) to broadcast."""
+    return like(a.flatten(1).std(dim=1), a)

@@ -1,5 +1,6 @@
 """What the README says is what the package does: its commands, its code, its table."""
 
+import os
 import re
 import subprocess
 import sys
@@ -29,16 +30,41 @@ def test_every_make_target_that_is_named_exists():
 
 
 def test_the_method_of_the_readme_obeys_the_laws():
-    import laws
+    from tilted import exact_guidance_is_the_tilted_score
 
-    (code,) = [block for block in blocks("python") if "ClassVar" in block]
+    from guidance import laws
+
+    (code,) = [block for block in blocks("python") if "dataclass" in block]
     names: dict = {}
     exec(code, names)
     method = names["Bounded"]
     for law in laws.LAWS:
         law(method)
     with pytest.raises(AssertionError):
-        laws.exact_guidance_is_the_tilted_score(partial(method, radius=0.1))  # bent, and so not the tilted score
+        exact_guidance_is_the_tilted_score(partial(method, radius=0.1))  # bent, and so not the tilted score
+
+
+def test_a_package_of_its_own_brings_its_method_by_an_entry_point(tmp_path):
+    (code,) = [block for block in blocks("python") if "dataclass" in block]
+    (entry,) = blocks("toml")
+    (tmp_path / "my_package.py").write_text(code)
+    information = tmp_path / "my_package-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    header, line = entry.strip().splitlines()
+    group = re.search(r'entry-points\."(.*)"', header)[1]
+    (information / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+
+    def said(*words: str) -> str:
+        run = subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True, env=environment)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    assert "bounded" in said("methods")
+    laws = said("laws", "bounded")
+    assert "broken" not in laws and laws.count("holds") >= 8
+    assert '"bounded"' in said("study", "methods", "--show-config")
 
 
 def test_the_table_of_the_readme_is_that_of_the_committed_results():

@@ -13,12 +13,19 @@ GROUP = "guidance_bench.methods"
 FAMILIES = ("gradient", "classifier-free", "correction", "weak branch", "with the sampler", "control")
 
 
-def collect() -> dict[str, type[Method]]:
-    """Every method by name, family by family. ValueError for an entry point that is no Method or takes a name."""
+def ours() -> dict[str, type[Method]]:
+    """Every method of this folder by name, family by family."""
     modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
     known = {one for module in modules for one in vars(module).values() if isinstance(one, type) and "name" in vars(one)}
-    ours = sorted((one for one in known if issubclass(one, Method)), key=lambda one: (FAMILIES.index(one.family), one.name))
-    methods = {one.name: one for one in ours}
+    methods = [one for one in known if issubclass(one, Method)]
+    return {one.name: one for one in sorted(methods, key=lambda one: (FAMILIES.index(one.family), one.name))}
+
+
+def add_others(methods: dict[str, type[Method]]) -> None:
+    """Adds the methods of other packages. ValueError for an entry point that is no Method or takes a name.
+
+    They import guidance themselves, and are loaded once it is whole.
+    """
     for entry in entry_points(group=GROUP):
         method = entry.load()
         if not (isinstance(method, type) and issubclass(method, Method) and "name" in vars(method)):
@@ -26,9 +33,8 @@ def collect() -> dict[str, type[Method]]:
         if method.name in methods:
             raise ValueError(f"the entry point {entry.value} of {GROUP} is called {method.name!r}, as another method is")
         methods[method.name] = method
-    return methods
 
 
-METHODS = collect()
+METHODS = ours()
 CONTROLS = tuple(name for name, method in METHODS.items() if method.family == "control")
 __all__ = ["CONTROLS", "FAMILIES", "METHODS", "NEEDS", "ROLES", "Method"]

@@ -15,6 +15,7 @@ ROLES = {  # what a method may be given, by the name of the argument
     "clean": "(x) -> logits (b, classes) of clean data",
     "loss": "(x, label) -> (b,), small where x is what is wanted: any function of an image",
     "discriminator": "(z, logsnr, label) -> log-odds (b,) that z comes of real data and not of the model's samples",
+    "ratios": "(logsnr, label) -> ratios (b, *shape) of guidance.methods.recfg.measure_ratios",
     "weak": "a worse Denoiser of the same data",
     "unconditional": "a second Denoiser that is asked without a label",
     "levels": "the lambdas of the trajectory, as floats",

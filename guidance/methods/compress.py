@@ -1,0 +1,54 @@
+"""Compress guidance. Dinh et al., 2024, arXiv 2408.11194.
+
+eps~ = eps_c + w (eps_c - eps_u)   at some levels of lambda,   eps_c + w d at those between, d the last eps_c - eps_u
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from guidance.cost import NFE
+from guidance.denoiser import Denoiser, branches
+from guidance.methods.method import Method
+from guidance.spaces import believing
+
+
+@dataclass(frozen=True)
+class Cached(Method):
+    """Asks for the null branch only when lambda has gone on by `every`, and uses the last difference in between.
+
+    every: in units of lambda. reuse: whether the steps between use the last difference (as cached guidance does, arXiv
+    2410.19355, there split by frequency) or none (as Compress Guidance does, with w times the steps left out: choose w yourself).
+    """
+
+    w: float = 1.0
+    every: float = 1.0
+    reuse: bool = True
+    name: ClassVar[str] = "cached"
+    family: ClassVar[str] = "classifier-free"
+    needs: ClassVar[tuple[str, ...]] = ("null", "state")
+    space: ClassVar[str] = "eps"
+    price: ClassVar[NFE] = NFE(denoiser_forward=2)
+    price_is_a_bound: ClassVar[bool] = True
+    reduces: ClassVar[dict] = {"every": 0.0}
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.every >= 0:
+            raise ValueError(f"every must be at least 0, not {self.every}")
+
+    def guided(self, model: Denoiser) -> Denoiser:
+        asked, difference = None, None
+
+        def guided(z, logsnr, label):
+            nonlocal asked, difference
+            here = logsnr[0].item()
+            if asked is None or not 0 <= here - asked < self.every:
+                cond, null = branches(model, z, logsnr, [label, None])
+                asked, difference = here, cond.eps - null.eps
+            else:
+                cond = model(z, logsnr, label)
+                if not self.reuse:
+                    return cond
+            return believing(cond, cond.eps + self.w * difference, "eps", z, logsnr)
+
+        return guided
