@@ -21,6 +21,7 @@ from experiments.worlds import WORLDS
 from guidance import GRIDS, METHODS, SAMPLERS, Clipped, Denoiser
 from guidance import sample as draw
 from guidance.effective import Effective
+from guidance.methods.recfg import measure_ratios
 from guidance.sampling import own_noise
 from guidance.seeding import SAMPLES
 
@@ -105,6 +106,9 @@ def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -
         roles = load_roles(store.root, config, device)
         method, sampler = config.method.build(), config.sampler.build()
         grid, density = config.sampler.grid.build(), config.logsnr.build()
+        if "ratios" in method.roles:  # measured beforehand, outside the meter
+            levels = grid(density, config.sampler.steps).tolist()
+            roles.of["ratios"] = measure_ratios(roles.of["model"], levels, world.classes, world.shape, device=device)
 
         def part(first: int, end: int, steps: int, watch: Callable[..., Denoiser] | None = None) -> torch.Tensor:
             indices, levels = range(first, end), grid(density, steps)

@@ -69,9 +69,9 @@ def overhead(device: str, rounds: int = 30) -> dict[str, dict[str, float]]:
     seconds = in_turn(
         {
             "conditional, by hand": lambda: by_hand(network, z, values, label, None),
-            "conditional": lambda: ddim(model, z, levels, label, None),
+            "conditional": lambda: ddim(model, z, levels, label, torch.Tensor),
             "classifier-free, by hand": lambda: by_hand(network, z, values, label, W),
-            "classifier-free": lambda: ddim(guided, z, levels, label, None),
+            "classifier-free": lambda: ddim(guided, z, levels, label, torch.Tensor),  # DDIM asks for no noise
         },
         device,
         rounds,

@@ -40,8 +40,9 @@ class NetworkDenoiser:
     2 variance_fraction - 1 (Nichol & Dhariwal, arXiv 2102.09672, section 3.1).
 
     target: what the first half is, one of TARGETS ("eps", "x", "v").
-    rows: the most rows that one call of the network is given (None: no bound). A policy of the device, recorded with
-        a run; it changes results by rounding only.
+    rows: the most rows that one call of the network is given. None: all branches in one call, but on a CPU a call for each, since
+        there a doubled batch is slower than two. A policy of the device (`guidance-bench speed` measures it), recorded with a
+        run; it changes results by rounding only.
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     """
 
@@ -100,13 +101,15 @@ class NetworkDenoiser:
         told = [logsnr if entry.told is None else self._within(entry.told) for entry in asked]
         for label in labels:
             require_labels(label, self.num_classes + 1)
-        if self.rows is None or len(asked) * len(z) <= self.rows:
-            every = z if len(asked) == 1 else z.repeat(len(asked), *(1,) * (z.ndim - 1))
+        together = z.device.type != "cpu" if self.rows is None else len(asked) * len(z) <= self.rows
+        if together and len(asked) > 1:
+            every = z.repeat(len(asked), *(1,) * (z.ndim - 1))
             return self.network(every, torch.cat(told), torch.cat(labels)).split(len(z))
         return [self._in_chunks(z, one, label) for one, label in zip(told, labels)]
 
     def _in_chunks(self, z: Tensor, told: Tensor, label: Tensor) -> Tensor:
-        chunks = [self.network(*chunk) for chunk in zip(z.split(self.rows), told.split(self.rows), label.split(self.rows))]
+        rows = self.rows or max(1, len(z))
+        chunks = [self.network(*chunk) for chunk in zip(z.split(rows), told.split(rows), label.split(rows))]
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
 
     def _within(self, told: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ RANGES: dict[str, tuple[float, ...]] = {
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
 ABSENT = {  # networks that no study trains: what would have to be there
-    "digits": {"discriminator": "a discriminator of the model's samples", "ratios": "a table of ratios"},
+    "digits": {"discriminator": "a discriminator of the model's samples"},
     "gaussians": {},
     "digits-exact": {},
 }
