@@ -113,11 +113,13 @@ def speed(device: Device = "auto") -> None:
     import torch
 
     from experiments.device import resolve
+    from experiments.memory import keep_memory
     from experiments.provenance import device_name
     from experiments.speed import BATCH, SHAPE, overhead, policies
 
     device = resolve(device)
     torch.set_num_threads(1)
+    keep_memory()  # as the studies do
     typer.echo(f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds a step")
     for name, row in overhead(device).items():
         typer.echo(f"  {name:17}" + "   ".join(f"{key} {value:.3g}" for key, value in row.items()))

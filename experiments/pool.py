@@ -15,12 +15,10 @@ from concurrent.futures.process import BrokenProcessPool
 import torch
 from tqdm import tqdm
 
+from experiments.memory import keep_memory
 from experiments.problems import Problem
 
 MOST = 8  # processes: each holds about 1 GB of libraries
-# glibc gives large blocks back to the kernel and faults them in again at every layer: a quarter of the time of two busy
-# workers went there. These keep them; results are the same to the bit.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": f"{2**31 - 1}", "MALLOC_TOP_PAD_": f"{2**26}"}
 
 
 def cores(device: str) -> int:
@@ -37,9 +35,9 @@ def run(tasks: list[Callable[[], object]], workers: int) -> Iterator[tuple[int, 
     One worker runs the tasks here and in order; more run them in processes that die with this one.
     """
     if workers == 1 or len(tasks) <= 1:
+        keep_memory()
         yield from ((index, task()) for index, task in enumerate(tasks))
         return
-    os.environ.update(KEEP_MEMORY | os.environ)
     context = multiprocessing.get_context("spawn")
     places = context.Queue()
     for line in range(workers):
@@ -75,6 +73,7 @@ def _start(places, lock) -> None:
     _place = places.get()
     tqdm.set_lock(lock)
     torch.set_num_threads(1)
+    keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
     threading.Thread(target=_die_with_parent, daemon=True).start()
 

@@ -1,10 +1,12 @@
-"""Gradients of what a network says, per sample: rows of a batch do not meet, so the gradient of the SUM over rows is each
-row's own, where that of the mean would shrink with the batch.
+"""Gradients of what a network says, per sample, and what they change in a prediction.
 
-`sample` runs without gradients, perhaps in inference mode: they are turned on here, on copies, and nothing comes out attached.
+Rows of a batch do not meet, so the gradient of the SUM over rows is each row's own; that of the mean would shrink with the
+batch. `sample` runs without gradients, perhaps in inference mode: they are turned on here, on copies, and nothing comes out
+attached. Half precision is raised to float32, where the gradient of a log-probability near 1 does not vanish.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -12,24 +14,27 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.denoiser import Denoiser
-from guidance.diffusion import Prediction
+from guidance.diffusion import Prediction, alpha_sigma
+from guidance.spaces import believing
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
-Energy = Callable[[Tensor], Tensor]  # x -> (b,)
+Clean = Callable[[Tensor], Tensor]  # x -> logits (b, classes)
+Loss = Callable[[Tensor, Tensor | None], Tensor]  # (x, label) -> (b,)
 
 
 @contextmanager
-def with_gradients(*tensors: Tensor | None) -> Iterator[list]:
-    """Copies of `tensors` that a graph may be built on, the first of them a leaf; None stays None. Inference tensors too."""
+def with_gradients(z: Tensor, *others: Tensor | None) -> Iterator[list[Tensor | None]]:
+    """Copies that a graph may be built on, the first of them a leaf; None stays None."""
     with torch.inference_mode(False), torch.enable_grad():
-        first, *others = (None if each is None else each.detach().clone() for each in tensors)
-        yield [first.requires_grad_(), *others]
+        leaf = z.detach().to(torch.promote_types(z.dtype, torch.float32)).clone().requires_grad_()
+        yield [leaf, *(None if each is None else each.detach().clone() for each in others)]
 
 
-def require_label(label: Tensor | None, name: str) -> None:
-    """ValueError unless there is a label to steer to."""
+def require_label(label: Tensor | None, name: str) -> Tensor:
+    """`label`. ValueError if there is none to steer to."""
     if label is None:
-        raise ValueError(f"{name} needs the label it steers to, not None")
+        raise ValueError(f"{name} guidance needs the label it steers to, not None")
+    return label
 
 
 def log_prob(logits: Float[Tensor, "b classes"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
@@ -45,18 +50,44 @@ def log_prob_gradient(
         return torch.autograd.grad(log_prob(classifier(z, logsnr), label).sum(), z)[0]
 
 
-def gradient(energy: Energy, x: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *shape"]:
-    """grad_x energy(x), per sample; energy is given a copy of x."""
-    with with_gradients(x) as (x,):
-        return torch.autograd.grad(energy(x).sum(), x)[0]
+def cross_entropy(clean: Clean) -> Loss:
+    """-log p(label | x) of a classifier of clean data."""
+    return lambda x, label: -log_prob(clean(x), label)
+
+
+def gradient(loss: Loss, x: Float[Tensor, "b *shape"], label: Tensor | None) -> Float[Tensor, "b *shape"]:
+    """grad_x loss(x, label)."""
+    with with_gradients(x, label) as (x, label):
+        return torch.autograd.grad(loss(x, label).sum(), x)[0]
 
 
 def gradient_through(
-    model: Denoiser, energy: Energy, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Tensor | None
+    model: Denoiser, loss: Loss, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Tensor | None
 ) -> tuple[Prediction, Float[Tensor, " b"], Float[Tensor, "b *shape"]]:
-    """The model's belief, energy of its x, and grad_z of that through the model: one graph, so one forward and one backward."""
+    """What the model believes, the loss of its x, and grad_z of that loss: one graph, so one forward and one backward."""
     with with_gradients(z, logsnr, label) as (z, logsnr, label):
         belief = model(z, logsnr, label)
-        value = energy(belief.x)
+        value = loss(belief.x, label)
         slope = torch.autograd.grad(value.sum(), z)[0]
     return Prediction(*(each.detach() if isinstance(each, Tensor) else each for each in belief)), value.detach(), slope
+
+
+def smoothed(loss: Loss, offsets: Sequence[Tensor]) -> Loss:
+    """-log of the mean of exp(-loss) over x + offset: the likelihood of a blurred x, all offsets in one batch."""
+
+    def blurred(x: Tensor, label: Tensor | None) -> Tensor:
+        n = len(offsets)
+        values = loss(torch.cat([x + offset for offset in offsets]), None if label is None else label.repeat(n))
+        return math.log(n) - (-values).view(n, len(x)).logsumexp(0)
+
+    return blurred
+
+
+def climbing(belief: Prediction, ascent: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
+    """`belief` with `ascent` added to its score: eps - sigma ascent, x following at the same z."""
+    return believing(belief, belief.eps - alpha_sigma(logsnr, z)[1] * ascent, "eps", z, logsnr)
+
+
+def displaced(belief: Prediction, step: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
+    """`belief` with x moved by `step` and eps as it was, so that z moves by alpha times it; ask of the sampler "z"."""
+    return belief._replace(x=belief.x + step, z=z + alpha_sigma(logsnr, z)[0] * step)

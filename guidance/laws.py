@@ -47,6 +47,7 @@ def kit(kind: type[Method]) -> Kit:
     world = Mixture.low_rank(**parts, weights=torch.tensor([0.3, 0.3, 0.2, 0.2]), labels=torch.tensor([0, 1, 2, 2]))
     weak, unconditional = world.widened(0.5), world.widened(1e-3)
     others = exact_roles(world, weak)
+    others["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
     inside = {"attention", "embedding"} & set(kind.needs)
     model = network() if inside else world
     roles = {"model": model, "weak": weak, "unconditional": unconditional, **others}

@@ -8,7 +8,7 @@ whatever the sampler is; only the last visit's belief reaches it, with the z tha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -76,8 +76,8 @@ class Recurrent(Method):
         if self.recurrences < 1:
             raise ValueError(f"recurrences must be 1 or more, not {self.recurrences}")
 
-    def once(self, *roles) -> Denoiser:
-        """The guided denoiser of one visit, of the roles but the last two, which are "levels" and "noise"."""
+    def once(self, *roles: Any) -> Denoiser:
+        """The guided denoiser of one visit, of all the roles; the last two are "levels" and "noise"."""
         raise NotImplementedError
 
     @property
@@ -90,10 +90,9 @@ class Recurrent(Method):
         """What a guided call costs at every level but the last."""
         return self.visit * self.recurrences
 
-    def guided(self, *roles) -> Denoiser:
+    def guided(self, *roles: Any) -> Denoiser:
         """`once`, recurring."""
-        *roles, levels, noise = roles
-        return recurring(self.once(*roles), levels, noise, self.recurrences)
+        return recurring(self.once(*roles), *roles[-2:], self.recurrences)
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
         """As of every method; the last level, where there is nowhere to step to, is visited once."""

@@ -1,0 +1,18 @@
+"""glibc gives large blocks back to the kernel and faults them in again at every layer; told to keep them, it does not."""
+
+import ctypes
+import sys
+from contextlib import suppress
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h
+
+
+def keep_memory() -> None:
+    """Lets this process keep what it frees, where the C library is glibc: a quarter of the time of two busy workers went there,
+    and results are the same to the bit.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            mallopt = ctypes.CDLL(None).mallopt
+            for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26)):
+                mallopt(option, value)
