@@ -15,7 +15,7 @@ from experiments.networks import ClassifierConfig, load, load_denoiser
 from experiments.runs import Store
 from experiments.worlds import WORLDS
 from guidance import Mixture, NetworkDenoiser, SampleNoise, add_noise
-from guidance.methods.classifier import log_prob_gradient
+from guidance.gradients import log_prob_gradient
 
 if TYPE_CHECKING:
     from experiments.cells import Trained

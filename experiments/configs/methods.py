@@ -20,6 +20,10 @@ RANGES: dict[str, tuple[float, ...]] = {
     "temperature": (0.05, 0.1, 0.2, 0.4),
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
+OPTIONS = {  # where the data leave [-1, 1]
+    ("digits-exact", "static-threshold"): {"limit": 2.0},
+    ("digits-exact", "dynamic-threshold"): {"limit": 2.0},
+}
 ABSENT = {  # networks that no study trains: what would have to be there
     "digits": {"discriminator": "a discriminator of the model's samples"},
     "gaussians": {},
@@ -44,7 +48,10 @@ def possible(name: str, world: str) -> bool:
 def study(base: StudyConfig, fewer: int | None, **changes: object) -> StudyConfig:
     """The study of one world: every method that is possible there, at `fewer` of its strengths (None: at all)."""
     names = [name for name in METHODS if possible(name, base.world)]
-    methods = tuple(Method(name=name, ws=some(RANGES.get(name, USUAL), fewer, name)) for name in names)
+    methods = tuple(
+        Method(name=name, ws=some(RANGES.get(name, USUAL), fewer, name), options=OPTIONS.get((base.world, name), {}))
+        for name in names
+    )
     budget = STEPS * evaluations("classifier-free")
     steps = {name: max(4, round(budget / evaluations(name))) for name in names}
     others = sorted({count for count in steps.values() if count != STEPS})

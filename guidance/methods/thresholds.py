@@ -58,7 +58,7 @@ class StaticThreshold(Method):
     limit: float = 1.0
     name: ClassVar[str] = "static-threshold"
     family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
+    needs: ClassVar[tuple[str, ...]] = ("null", "image")
     space: ClassVar[str] = "x"
     price: ClassVar[NFE] = NFE(denoiser_forward=2)
     reduces: ClassVar[dict] = {"limit": 1e6}

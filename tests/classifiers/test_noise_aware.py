@@ -6,7 +6,7 @@ import torch
 from classifiers import Evaluator, NoiseAware
 from classifiers.augment import random_affine
 from classifiers.noise_aware import noisy_cross_entropy
-from guidance.methods.classifier import log_prob_gradient
+from guidance.gradients import log_prob_gradient
 
 
 def classifier(arch: str = "test_resnet", size: int = 16, channels: int = 1) -> NoiseAware:
