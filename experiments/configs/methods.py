@@ -48,10 +48,8 @@ def possible(name: str, world: str) -> bool:
 def study(base: StudyConfig, fewer: int | None, **changes: object) -> StudyConfig:
     """The study of one world: every method that is possible there, at `fewer` of its strengths (None: at all)."""
     names = [name for name in METHODS if possible(name, base.world)]
-    methods = tuple(
-        Method(name=name, ws=some(RANGES.get(name, USUAL), fewer, name), options=OPTIONS.get((base.world, name), {}))
-        for name in names
-    )
+    chosen = {name: some(RANGES.get(name, USUAL), fewer, name) for name in names}
+    methods = tuple(Method(name=name, ws=ws, options=OPTIONS.get((base.world, name), {})) for name, ws in chosen.items())
     budget = STEPS * evaluations("classifier-free")
     steps = {name: max(4, round(budget / evaluations(name))) for name in names}
     others = sorted({count for count in steps.values() if count != STEPS})

@@ -1,4 +1,4 @@
-"""A clean classifier without the denoiser's backward (EluCD). Ma et al., 2023, arXiv 2310.11311, eq. and code for DDPM.
+"""A clean classifier without the denoiser's backward (EluCD). Ma et al., 2023, arXiv 2310.11311, the authors' code.
 
 eps~ = eps(z, c) - w (1 + gamma sin(pi p)) sigma g,   g = grad_x log[ exp(t1 f_c(x)) / sum_i exp(t2 f_i(x)) ] at x(z, c)
 

@@ -1,4 +1,4 @@
-"""Discriminator guidance. Kim et al., 2022, arXiv 2211.17091, eq. 7.
+"""Discriminator guidance. Kim et al., 2022, arXiv 2211.17091, the authors' code.
 
 eps~ = eps(z, c) - w sigma grad_z log[ d / (1 - d) ],   d(z, c) the probability that z comes of data and not of the model
 

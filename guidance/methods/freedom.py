@@ -1,4 +1,4 @@
-"""FreeDoM. Yu et al., 2023, arXiv 2303.09833, Algorithm 1 and 2 (time travel).
+"""FreeDoM. Yu et al., 2023, arXiv 2303.09833, Algorithm 1 and time travel.
 
 z' <- z' - rho grad_z loss(x(z, c)),   after a step z -> z' of the sampler
 
@@ -28,11 +28,13 @@ from guidance.spaces import norm
 class FreeDoM(Recurrent):
     """Moves the next state down the gradient of a loss of the model's x.
 
-    rule: of rho. "alpha": w alpha, the authors' for faces, with w from 0.2 to 500 by task; "rms": w times the root mean square of
-    the step's own sigma eps / alpha over that of the gradient, of each sample (their whole batch), with w = 0.02 for ImageNet.
-    Their third rule needs classifier-free guidance beside it and is left out. recurrences: visits to each level.
+    w: 0.1 is the authors' default, 0.2 to 500 their tasks'. rule: of rho. "alpha": w alpha, theirs for faces; "rms": w times
+    the root mean square of sigma eps / alpha as the step takes it over that of the gradient, of each sample (they: of the
+    batch), theirs for ImageNet with w = 0.02. Their third rule needs classifier-free guidance beside it and is left out.
+    recurrences: visits to each level, 1 or more; theirs are 1, and 10 in a window for ImageNet.
     """
 
+    w: float = 0.1
     rule: str = "alpha"
     name: ClassVar[str] = "freedom"
     family: ClassVar[str] = "gradient"

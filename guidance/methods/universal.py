@@ -1,4 +1,4 @@
-"""Universal guidance. Bansal et al., 2023, arXiv 2302.07121, Algorithm 1, eqs. 6 to 9.
+"""Universal guidance. Bansal et al., 2023, arXiv 2302.07121, Algorithm 1, eqs. 6 and 7.
 
 eps~ = eps(z, c) + w sigma grad_z loss(x(z, c)) - (alpha / sigma) D,   D: m steps of gradient descent of loss(x + D) from D = 0
 
@@ -25,10 +25,11 @@ from guidance.recurrence import Recurrent
 class Universal(Recurrent):
     """Descends any loss of the model's x: as a function of z, of x itself, and again at the same level.
 
-    backward_steps: m; backward_rate: of each of them, in units of w, so that w -> 0 is the plain model (ours: the paper has one
-    of its own). recurrences: k.
+    w: 2 is the authors' for CLIP on ImageNet. backward_steps: m; backward_rate: of each of them, in units of w, so that w -> 0 is
+    the plain model (ours: the paper has one of its own). recurrences: k, visits to each level.
     """
 
+    w: float = 2.0
     backward_steps: int = 0
     backward_rate: float = 1.0
     name: ClassVar[str] = "universal"
