@@ -17,6 +17,13 @@ STEPS = 16
 USUAL = (0.5, 1.0, 2.0, 4.0)
 RANGES: dict[str, tuple[float, ...]] = {
     "classifier-free": (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+    "clean-classifier": (0.1, 0.25, 0.5, 1.0),
+    "dps": (0.5, 2.0, 8.0, 32.0),
+    "freedom": (0.03, 0.1, 0.3, 1.0),
+    "image-loss": (0.5, 2.0, 8.0, 32.0),
+    "mpgd": (0.03, 0.1, 0.3, 1.0),
+    "tfg": (0.03, 0.1, 0.3, 1.0),
+    "universal": (0.5, 1.0, 2.0, 4.0),
     "temperature": (0.05, 0.1, 0.2, 0.4),
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
@@ -91,5 +98,5 @@ def worlds(fewer: int | None, n: dict[str, int], **changes: object) -> dict[str,
 
 
 QUICK = MethodsConfig(worlds=worlds(2, {"gaussians": 900, "digits-exact": 200, "digits": 200}, sample_seeds=(0, 1)))
-FULL = MethodsConfig(worlds=worlds(None, {"gaussians": 1500, "digits-exact": 500, "digits": 500}, sample_seeds=(0, 1, 2)))
+FULL = MethodsConfig(worlds=worlds(None, {"gaussians": 1500, "digits-exact": 400, "digits": 300}, sample_seeds=(0, 1, 2)))
 STUDIES = {"quick": QUICK, "full": FULL}
