@@ -14,6 +14,14 @@ from analysis.table import REAL
 
 REFERENCE = "classifier-free"
 SAME = 3.0  # standard deviations, root mean square over the metrics, within which two sets of samples count as alike
+VERDICTS = {
+    "another w": "plain guidance with another w",
+    "better": "different, better",
+    "worse": "different, worse",
+    "mixed": "different, better and worse",
+    "as good": "different, as good where they can be compared",
+    "beyond": "different, beyond the reference's diversity",
+}
 GRID = 400  # strengths of the reference that are tried
 MEASURES = {  # world: quality (lower is better), diversity, and what must agree for two sets of samples to count as alike
     "gaussians": ("kl_tilted", "spread", ("spread", "nll_exact", "confidence_exact", "frechet_exact")),
@@ -102,14 +110,26 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
     return pd.DataFrame(rows)
 
 
+def overview(compared: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts of every world side by side: a row a method, cells such as "another w (1.2)" with the distance."""
+    short = {VERDICTS[word]: word for word in VERDICTS}
+    cells = compared.assign(cell=[f"{short[v]} ({d:.1f})" for v, d in zip(compared["verdict"], compared["distance"])])
+    order = compared[["family", "method"]].drop_duplicates()
+    wide = cells.pivot(index="method", columns="world", values="cell")[[w for w in MEASURES if w in set(cells["world"])]]
+    return (
+        order.merge(wide.reset_index(), on="method")
+        .fillna("")
+        .sort_values("family", kind="stable")
+        .set_index(["family", "method"])
+    )
+
+
 def _words(distance: float, better: int, worse: int, compared: int) -> str:
     if distance < SAME:
-        return "plain guidance with another w"
-    if better and worse:
-        return "different, better and worse"
+        return VERDICTS["another w"]
     if not (better or worse):
-        return "different, as good where they can be compared" if compared else "different, beyond the reference's diversity"
-    return "different, better" if better else "different, worse"
+        return VERDICTS["as good" if compared else "beyond"]
+    return VERDICTS["mixed" if better and worse else "better" if better else "worse"]
 
 
 def _noise(cells: pd.DataFrame, metric: str) -> float:

@@ -18,10 +18,10 @@ from guidance.diffusion import Prediction
 log = logging.getLogger(__name__)
 
 
-def groups(label: Int[Tensor, " b"] | None, n: int) -> list[Tensor]:
-    """The rows of each label in their order, one set a label; all `n` rows in one if there are no labels."""
+def groups(label: Int[Tensor, " b"] | None, z: Float[Tensor, "b *shape"]) -> list[Tensor]:
+    """The rows of each label in their order, one set a label; all rows of z in one if there are no labels."""
     if label is None:
-        return [torch.arange(n)]
+        return [torch.arange(len(z), device=z.device)]
     return [(label == value).nonzero()[:, 0] for value in label.unique()]
 
 
@@ -51,12 +51,12 @@ def resampled(
     if log_weights.isnan().any() or (log_weights == math.inf).any():
         raise ValueError("the weights of particles must be numbers: some are NaN or infinite")
     index, weights = torch.arange(len(log_weights), device=log_weights.device), log_weights.clone()
-    for rows in groups(label, len(log_weights)):
+    for rows in groups(label, log_weights):
         size = effective_size(log_weights[rows])
         log.debug("%d particles: effective sample size %.2f", len(rows), size)
         if size < threshold * len(rows):
             uniform = torch.special.ndtr(noise[rows[0]].flatten()[0].double()).clamp(max=1 - 1e-12).item()
-            index[rows] = rows.to(index.device)[systematic(log_weights[rows], uniform)]
+            index[rows] = rows[systematic(log_weights[rows], uniform)]
             weights[rows] = 0.0
     return index, weights
 

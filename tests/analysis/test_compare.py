@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.compare import at_equal, nearest, verdicts, wide
+from analysis.compare import at_equal, nearest, overview, verdicts, wide
 from analysis.table import summarise
 
 AT = {"world": "moons", "train_seed": 0, "sampler": "ddim", "steps": 16, "n": 100}
@@ -64,3 +64,16 @@ def test_without_the_conditional_model_or_a_second_run_nothing_is_compared():
     one = pd.DataFrame(rows("classifier-free", STRENGTHS, lambda w: 1 + w, lambda w: 3 - w))
     with pytest.raises(ValueError, match="fid has no standard deviation"):
         nearest(wide(summarise(one[one["seed"] == 0]), world="moons", sampler="ddim"), ["fid"])
+
+
+def test_the_overview_has_the_worlds_beside_each_other():
+    same = {"family": "correction", "verdict": "plain guidance with another w"}
+    rows = [
+        {"world": "gaussians", "method": "apg", "distance": 0.44, **same},
+        {"world": "digits", "method": "apg", "distance": 2, **same},
+    ]
+    rows.append({"world": "digits", "method": "pag", "distance": 9.0, "family": "weak branch", "verdict": "different, worse"})
+    found = overview(pd.DataFrame(rows))
+    assert list(found.columns) == ["gaussians", "digits"]
+    assert found.loc[("correction", "apg")].tolist() == ["another w (0.4)", "another w (2.0)"]
+    assert found.loc[("weak branch", "pag")].tolist() == ["", "worse (9.0)"]
