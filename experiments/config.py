@@ -4,12 +4,13 @@ import dataclasses
 import difflib
 import hashlib
 import json
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError, model_serializer, model_validator
 
 from experiments.problems import Problem
 
+TAGS = ("(usual)", "(other)")  # of a field that holds one of two kinds; no user sees them
 RECIPE = 1  # raised when the code makes other numbers of the same values, so that no older run is taken for a new one
 
 
@@ -91,6 +92,19 @@ class Choice(Config):
         return self.registry[self.name](**self.options, **{key: getattr(self, key) for key in self.own})
 
 
+def either(usual: type[Config], other: type[Config], key: str) -> Any:
+    """The type of a field that holds the kind `other` where its values name `key`, and else the usual one.
+
+    So that a kind can be added without changing the address of any run that was there before.
+    """
+
+    def tag(values: object) -> str:
+        return TAGS[isinstance(values, other) or (isinstance(values, dict) and key in values)]
+
+    tagged = [Annotated[kind, Tag(name)] for kind, name in zip((usual, other), TAGS)]
+    return Annotated[tagged[0] | tagged[1], Discriminator(tag)]
+
+
 def _alike(value: object, default: object) -> object:
     """A whole number as a float where the default is one: 1 and 1.0 are the same address."""
     return float(value) if isinstance(default, float) and type(value) is int else value
@@ -104,7 +118,7 @@ def explain(error: ValidationError) -> str:
 def _complaint(item: dict) -> str:
     message = item["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list, in JSON")
     given = "" if isinstance(item["input"], (dict, BaseModel)) else f", not {item['input']!r}"
-    return f"{'.'.join(map(str, item['loc']))}: {message}{given}".removeprefix(": ")
+    return f"{'.'.join(str(part) for part in item['loc'] if part not in TAGS)}: {message}{given}".removeprefix(": ")
 
 
 def _child(target: object, name: str, path: str) -> object:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from analysis.files import write_atomically
 from experiments.config import Config
-from experiments.networks import ClassifierConfig, load, load_denoiser
+from experiments.networks import ClassifierConfig
+from experiments.roles import load, load_denoiser
 from experiments.runs import Store
 from experiments.worlds import WORLDS
 from guidance import Mixture, NetworkDenoiser, SampleNoise, add_noise

@@ -1,31 +1,27 @@
-"""The three networks of a study: what configures them, how they are built, how they are found again; or the exact ones."""
+"""The networks of a study: what configures them, and how they are built."""
 
 import dataclasses
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
-from safetensors.torch import load_file
-from torch import nn
+from pydantic import Field, model_validator
+from torch import Tensor, nn
 
 from classifiers.evaluator import Evaluator
 from classifiers.noise_aware import NoiseAware
-from experiments.config import Choice, Config
+from experiments.config import Choice, Config, either
 from experiments.fit import FitConfig, Seed
-from experiments.problems import Problem
-from experiments.runs import check, read_json
-from experiments.worlds import WORLDS, World
-from guidance import DENSITIES, METHODS, Denoiser, NetworkDenoiser
+from experiments.worlds import World
+from guidance import DENSITIES
 from guidance.backbones.unet import UNet
 from guidance.learned_variance import ImportanceSampler
-from guidance.truth import CrossEntropy, exact_roles
+from guidance.objective import drop_labels, drop_two_labels
 from guidance.weightings import WEIGHTINGS
 
 if TYPE_CHECKING:
-    from experiments.sample import SampleConfig
+    pass
 
 
 def seeded(build: Callable) -> Callable:
@@ -87,6 +83,23 @@ class UNetConfig(Config):
     attention: tuple[int, ...] = (1,)
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
+    def build(self, world: World, labels: int, learns_variance: bool) -> nn.Module:
+        return UNet(world.shape[0], labels, **self.model_dump(), learns_variance=learns_variance)
+
+
+class DiTConfig(Config):
+    """The arguments of guidance.backbones.dit.DiT."""
+
+    patch: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=4)] = 64
+    depth: Annotated[int, Field(ge=1)] = 4
+    heads: Annotated[int, Field(ge=1)] = 2
+
+    def build(self, world: World, labels: int, learns_variance: bool) -> nn.Module:
+        from guidance.backbones.dit import DiT  # timm takes a second to import
+
+        return DiT(world.shape[0], labels, world.shape[-1], **self.model_dump(), learns_variance=learns_variance)
+
 
 class DenoiserConfig(Config):
     """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training (1: all of them)."""
@@ -96,16 +109,47 @@ class DenoiserConfig(Config):
     p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.1
     logsnr: DensityConfig = COSINE
     objective: ObjectiveConfig = ObjectiveConfig()
-    network: UNetConfig = UNetConfig()
+    network: either(UNetConfig, DiTConfig, "patch") = UNetConfig()
     fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
 
     @seeded
     def build(self, world: World) -> nn.Module:
-        learned = self.objective.variance != "fixed"
-        network = UNet(world.shape[0], world.classes, **self.network.model_dump(), learns_variance=learned)
+        network = self.network.build(world, world.classes + self.known_groups, self.objective.variance != "fixed")
         if self.objective.variance == "bound":
             network.importance = ImportanceSampler(self.objective.levels)  # saved with the network that it belongs to
         return network
+
+    @property
+    def known_groups(self) -> int:
+        """How many groups of classes the network knows (guidance.grouped)."""
+        return 0
+
+    def drop(self, label: Tensor, uniform: Tensor, world: World) -> Tensor:
+        """The labels (b,) that it is trained with, in the place of the true ones."""
+        return drop_labels(label, uniform, self.p_uncond, world.classes)
+
+
+class GroupedDenoiserConfig(DenoiserConfig):
+    """A joint model that knows `groups` of classes too (guidance.grouped): a share p_group of its labels is the group's alone."""
+
+    groups: Annotated[int, Field(ge=1)]
+    p_group: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+    @model_validator(mode="after")
+    def shares_add_up(self) -> Self:
+        if self.p_group + self.p_uncond > 1:
+            raise ValueError(f"p_group and p_uncond add up to 1 at most, not {self.p_group + self.p_uncond:g}")
+        return self
+
+    @property
+    def known_groups(self) -> int:
+        return self.groups
+
+    def drop(self, label: Tensor, uniform: Tensor, world: World) -> Tensor:
+        return drop_two_labels(label, uniform, self.p_group, self.p_uncond, world.classes, self.groups)
+
+
+ANY_DENOISER = either(DenoiserConfig, GroupedDenoiserConfig, "groups")
 
 
 class ClassifierConfig(Config):
@@ -140,85 +184,3 @@ class EvaluatorConfig(Config):
     @seeded
     def build(self, world: World) -> nn.Module:
         return Evaluator(self.arch, world.shape[0], world.classes, self.size)
-
-
-class Trained(NamedTuple):
-    """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like.
-
-    schedule: the density of lambda it was trained on; `schedule.grid(32)` is the paper's grid.
-    """
-
-    model: NetworkDenoiser
-    classifier: nn.Module
-    schedule: Callable
-    shape: tuple[int, ...]
-    classes: int
-
-
-def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> Trained:
-    """The denoiser and the classifier of a finished study, of its first training seed or of `seed`.
-
-    Problem if there is no such study or seed, or if a file is missing or altered.
-    """
-    names = read_json(Path(study) / "provenance.json")["parents"]
-    found = {kind: [Path(study).parent / name for name in names if name.startswith(kind)] for kind in ("denoiser", "classifier")}
-    seeds = {read_json(path / "config.json")["seed"]: path for path in found["denoiser"]}
-    seed = min(seeds, default=0) if seed is None else seed
-    if seed not in seeds:
-        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds))) or 'no training'}")
-    model, config = load_denoiser(seeds[seed], device, rows=250)
-    guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
-    world = WORLDS[config.world]()
-    return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr.build(), world.shape, world.classes)
-
-
-class Roles(NamedTuple):
-    """The roles that a method may declare, by name, and the modules that calls are counted at."""
-
-    of: dict[str, Denoiser | nn.Module | None]
-    denoiser: nn.Module
-    classifiers: nn.ModuleList
-    weak: nn.Module | None
-
-
-def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
-    """What the methods are given: trained networks, or the world's exact truth in their place where no denoiser is named.
-
-    A role of which there is no network is left out.
-    """
-    world = WORLDS[config.world]()
-    if config.denoiser is None:
-        exact, weak, other = (one.float().to(device) for one in (world.exact, world.weak, world.exact))  # float32, as noise is
-        others = exact_roles(exact, weak)
-        second = other if "unconditional" in METHODS[config.method.name].roles else weak
-        roles = {"model": exact, "weak": weak, "unconditional": other, **others}
-        return Roles(roles, exact, nn.ModuleList(others.values()), second)
-    model, _ = load_denoiser(root / config.denoiser, device, config.rows)
-    roles, named = {"model": model}, {role: root / name for role, name in config.others.items()}
-    if config.classifier:
-        roles["classifier"] = load(root / config.classifier, ClassifierConfig, device)[0]
-    if "clean" in named:
-        roles["clean"] = load(named["clean"], EvaluatorConfig, device)[0]
-        roles["loss"] = CrossEntropy(roles["clean"])
-    roles |= {role: load_denoiser(named[role], device, config.rows)[0] for role in ("weak", "unconditional") if role in named}
-    counted = nn.ModuleList(roles[role] for role in ("classifier", "clean") if role in roles)
-    second = [roles[role].network for role in ("weak", "unconditional") if role in roles]
-    return Roles(roles, model.network, counted, second[0] if second else None)
-
-
-def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDenoiser, DenoiserConfig]:
-    """A trained denoiser, which refuses lambdas that it was not trained on, and its configuration."""
-    network, config = load(path, DenoiserConfig, device)
-    density = config.logsnr.build()
-    classes = WORLDS[config.world]().classes
-    ends = (density.min, density.max)
-    return NetworkDenoiser(network, classes, config.objective.target, rows, ends), config
-
-
-def load(path: Path, config_type: type[Config], device: str) -> tuple[nn.Module, Config]:
-    """A trained network, in evaluation mode and frozen, and its configuration. Problem if the run is not whole."""
-    check(path)
-    config = config_type.model_validate(read_json(path / "config.json"))
-    network = config.build(WORLDS[config.world]())
-    network.load_state_dict(load_file(path / "model.safetensors"))
-    return network.to(device).eval().requires_grad_(False), config

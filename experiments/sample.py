@@ -14,8 +14,9 @@ from experiments.config import Choice, Config
 from experiments.cost import meter
 from experiments.fit import Seed
 from experiments.images import to_uint8
-from experiments.networks import DensityConfig, load_roles
+from experiments.networks import DensityConfig
 from experiments.problems import Problem
+from experiments.roles import load_roles
 from experiments.runs import Store, check, write_json
 from experiments.worlds import WORLDS
 from guidance import GRIDS, METHODS, SAMPLERS, Clipped, Denoiser

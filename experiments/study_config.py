@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from experiments.config import Config
 from experiments.fit import Seed
-from experiments.networks import COSINE, ClassifierConfig, DenoiserConfig, DensityConfig, EvaluatorConfig
+from experiments.networks import ANY_DENOISER, COSINE, ClassifierConfig, DenoiserConfig, DensityConfig, EvaluatorConfig
 from experiments.sample import MethodConfig, SamplerConfig
 from experiments.worlds import WORLDS
 from guidance import METHODS
@@ -80,7 +80,7 @@ class StudyConfig(Config):
     world: str
     exact: bool = False
     logsnr: DensityConfig = COSINE
-    denoiser: DenoiserConfig | None = None
+    denoiser: ANY_DENOISER | None = None
     classifier: ClassifierConfig | None = None
     evaluator: EvaluatorConfig | None = None
     clean: EvaluatorConfig | None = None

@@ -19,7 +19,7 @@ from experiments.runs import Store, write_json
 from experiments.worlds import WORLDS, Labelled
 from guidance.diffusion import add_noise
 from guidance.learned_variance import learned_variance_loss
-from guidance.objective import denoising_loss, drop_labels, eps_loss
+from guidance.objective import denoising_loss, eps_loss
 from guidance.seeding import SampleNoise
 
 LEVELS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # of lambda, at which held-out figures are recorded
@@ -33,14 +33,14 @@ def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
 
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
         x, eps, logsnr, label = noisy_batch(world.train, config, g)
-        label = drop_labels(label, torch.rand(len(x), generator=g), config.p_uncond, world.classes)
+        label = config.drop(label, torch.rand(len(x), generator=g), world)
         if aim.variance != "fixed":
             return bound_losses(network, config, *to(device, x, eps, label), g)
         return denoising_loss(network, *to(device, x, eps, logsnr, label), aim.target, weighting)
 
     def judge(network: nn.Module) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-            return eps_loss(network, x, eps, logsnr, torch.full_like(label, world.classes), aim.target)
+            return eps_loss(network, x, eps, logsnr, torch.full_like(label, world.classes + config.known_groups), aim.target)
 
         conditional = by_level(world.held_out, device, partial(eps_loss, network, target=aim.target))
         null = by_level(world.held_out, device, null_loss)

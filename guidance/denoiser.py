@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -34,7 +35,7 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True)
 class NetworkDenoiser:
-    """A network `network(z, logsnr, label)` as a Denoiser; its null label is the id `num_classes`.
+    """A network `network(z, logsnr, label)` as a Denoiser; its null label is the id `num_classes + groups`.
 
     A network that gives twice as many channels as z has learned its variance too: the second half, from -1 to 1, is
     2 variance_fraction - 1 (Nichol & Dhariwal, arXiv 2102.09672, section 3.1).
@@ -44,6 +45,7 @@ class NetworkDenoiser:
         there a doubled batch is slower than two. A policy of the device (`guidance-bench speed` measures it), recorded with a
         run; it changes results by rounding only.
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
+    groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
     """
 
     network: nn.Module
@@ -51,6 +53,7 @@ class NetworkDenoiser:
     target: str = "eps"
     rows: int | None = None
     logsnr_range: tuple[float, float] | None = None
+    groups: int = 0
 
     def __post_init__(self):
         if self.target not in TARGETS:
@@ -65,7 +68,7 @@ class NetworkDenoiser:
         """One prediction per entry of `asked`, a label or a Branch, all through the network together, `rows` at a time.
 
         What a branch is told stays inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside
-        0..num_classes (num_classes being null), or unless logsnr and every label but None have one entry for each row of z.
+        0..num_classes + groups (the last being null), or unless logsnr and every label but None have one entry for each row of z.
         """
         return [self._believe(z, said, logsnr) for said in self._said(z, logsnr, asked)]
 
@@ -96,21 +99,33 @@ class NetworkDenoiser:
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
-        null = torch.full_like(logsnr, self.num_classes, dtype=torch.long)
+        null = torch.full_like(logsnr, self.num_classes + self.groups, dtype=torch.long)
         labels = [null if entry.label is None else entry.label for entry in asked]
         told = [logsnr if entry.told is None else self._within(entry.told) for entry in asked]
         for label in labels:
-            require_labels(label, self.num_classes + 1)
+            require_labels(label, self.num_classes + self.groups + 1)
         together = z.device.type != "cpu" if self.rows is None else len(asked) * len(z) <= self.rows
         if together and len(asked) > 1:
             every = z.repeat(len(asked), *(1,) * (z.ndim - 1))
-            return self.network(every, torch.cat(told), torch.cat(labels)).split(len(z))
-        return [self._in_chunks(z, one, label) for one, label in zip(told, labels)]
+            starts = range(0, len(every), max(1, len(z)))
+            inside = [(slice(at, at + len(z)), entry.altered) for at, entry in zip(starts, asked) if entry.altered is not None]
+            return self._ask(every, torch.cat(told), torch.cat(labels), inside).split(len(z))
+        return [self._in_chunks(z, one, label, entry.altered) for one, label, entry in zip(told, labels, asked)]
 
-    def _in_chunks(self, z: Tensor, told: Tensor, label: Tensor) -> Tensor:
+    def _in_chunks(self, z: Tensor, told: Tensor, label: Tensor, altered: Any) -> Tensor:
         rows = self.rows or max(1, len(z))
-        chunks = [self.network(*chunk) for chunk in zip(z.split(rows), told.split(rows), label.split(rows))]
+        chunks = []
+        for at, *chunk in zip(range(0, max(1, len(z)), rows), z.split(rows), told.split(rows), label.split(rows)):
+            whole = slice(0, len(chunk[0]))
+            chunks.append(self._ask(*chunk, [] if altered is None else [(whole, altered.of_rows(slice(at, at + rows)))]))
         return chunks[0] if len(chunks) == 1 else torch.cat(chunks)
+
+    def _ask(self, z: Tensor, told: Tensor, label: Tensor, inside: Sequence[tuple[slice, Any]]) -> Tensor:
+        if not inside:
+            return self.network(z, told, label)
+        if "altered" not in signature(self.network.forward).parameters:
+            raise ValueError("this network has no insides to alter: its forward takes no `altered`, as guidance.backbones do")
+        return self.network(z, told, label, altered=inside)
 
     def _within(self, told: Tensor) -> Tensor:
         return told if self.logsnr_range is None else told.clamp(*self.logsnr_range)

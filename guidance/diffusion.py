@@ -6,6 +6,7 @@ The same belief can be told as x, as eps, as v = alpha eps - sigma x (Salimans &
 -eps / sigma (Song et al., arXiv 2011.13456): one is made of another with z and lambda alone.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from jaxtyping import Float
@@ -29,6 +30,7 @@ class Prediction(NamedTuple):
         Among them "apart": x and eps belong to different scores, so that alpha x + sigma eps is not z (CFG++).
     shift: the mean of the next step moves by the variance of the step's noise times it (Dhariwal & Nichol, Algorithm 1).
     z: the sampler goes on from this z, at the same lambda, and not from the one that it asked about; x and eps are of it.
+    drawn: called before the next state is drawn, with the mean (before shift) and variance (before noise_scale) of its Gaussian.
     """
 
     x: Float[Tensor, "b *shape"]
@@ -38,6 +40,7 @@ class Prediction(NamedTuple):
     asks: tuple[str, ...] = ()
     shift: Float[Tensor, "b *shape"] | None = None
     z: Float[Tensor, "b *shape"] | None = None
+    drawn: Callable[[Tensor, Tensor | float], None] | None = None
 
 
 def alpha_sigma(logsnr: Float[Tensor, " b"], like: Float[Tensor, "b *shape"]) -> tuple[Tensor, Tensor]:

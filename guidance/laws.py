@@ -15,6 +15,7 @@ from guidance.backbones.unet import UNet
 from guidance.cost import count
 from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser
 from guidance.diffusion import alpha_sigma
+from guidance.grouped import Grouped
 from guidance.methods import METHODS
 from guidance.methods.method import Method
 from guidance.mixture import Mixture
@@ -49,11 +50,12 @@ def kit(kind: type[Method]) -> Kit:
     others = exact_roles(world, weak)
     others["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
     inside = {"attention", "embedding"} & set(kind.needs)
-    model = network() if inside else world
+    grouped = Grouped(world) if "groups" in kind.needs else world
+    model = network() if inside else grouped
     roles = {"model": model, "weak": weak, "unconditional": unconditional, **others}
     roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
     seconds = unconditional if "unconditional" in kind.roles else weak
-    return Kit(roles, model.network if inside else world, nn.ModuleList(others.values()), seconds)
+    return Kit(roles, model.network if inside else grouped, nn.ModuleList(others.values()), seconds)
 
 
 def network() -> NetworkDenoiser:
@@ -86,13 +88,13 @@ def samplers_of(kind: type[Method]) -> list[str]:
 
 def w_zero_is_the_conditional_model(kind: type[Method]) -> None:
     """w = 0 gives the conditional model's trajectory bit for bit with every sampler, and another w does not."""
-    given = kit(kind)
+    given, (n, w) = kit(kind), (12, 100 * W) if "particles" in kind.needs else (4, W)  # few, alike: a selection may keep them all
     for sampler in samplers_of(kind):
-        indices = range(4)
-        draw = partial(sample, sampler=SAMPLERS[sampler](), logsnrs=LEVELS, label=torch.arange(4) % 3, shape=SHAPE, seed=SEED)
+        indices = range(n)
+        draw = partial(sample, sampler=SAMPLERS[sampler](), logsnrs=LEVELS, label=torch.arange(n) % 3, shape=SHAPE, seed=SEED)
         plain = draw(Clipped(given.roles["model"], -2.0, 2.0), indices=indices)
-        assert torch.equal(trajectory(kind(w=0.0), 4, sampler, given=given), plain), f"{sampler}: w = 0 is not the plain model"
-        same = torch.allclose(trajectory(kind(w=W), 4, sampler, given=given), plain, atol=1e-4)
+        assert torch.equal(trajectory(kind(w=0.0), n, sampler, given=given), plain), f"{sampler}: w = 0 is not the plain model"
+        same = torch.allclose(trajectory(kind(w=w), n, sampler, given=given), plain, atol=1e-4)
         assert same == (only_the_noise(kind, given) and not SAMPLERS[sampler]().stochastic), f"{sampler}: w changes nothing"
 
 
@@ -119,6 +121,8 @@ def prediction_is_consistent(kind: type[Method]) -> None:
         if "apart" not in kind.asks:
             torch.testing.assert_close(alpha * belief.x + sigma * belief.eps, z, rtol=1e-4, atol=1e-4, check_dtype=False)
         z = alpha * belief.x + sigma * belief.eps  # as if a step had been made: what keeps state sees another z
+        if belief.drawn is not None:
+            belief.drawn(z, 1.0)
 
 
 def sample_ignores_its_batch(kind: type[Method]) -> None:

@@ -17,6 +17,20 @@ def drop_labels(label: Int[Tensor, " b"], uniform: Float[Tensor, " b"], p_uncond
     return torch.where(uniform < p_uncond, null, label)
 
 
+def drop_two_labels(
+    label: Int[Tensor, " b"], uniform: Float[Tensor, " b"], p_fine: float, p_both: float, classes: int, groups: int
+) -> Int[Tensor, " b"]:
+    """Labels, with probability p_fine their group's id (`guidance.grouped`) instead, with p_both the null id.
+
+    InstructPix2Pix (Brooks et al., arXiv 2211.09800, section 3.2.1) drops 5 % of the one condition, of the other and of both;
+    here the fine condition says the coarse one, which cannot be dropped alone. ValueError for probabilities that are none.
+    """
+    if min(p_fine, p_both) < 0 or p_fine + p_both > 1:
+        raise ValueError(f"p_fine and p_both are probabilities that add up to 1 at most, not {p_fine} and {p_both}")
+    fewer = torch.where(uniform < p_both + p_fine, classes + label % groups, label)
+    return torch.where(uniform < p_both, classes + groups, fewer)
+
+
 def target_of(
     target: str, x: Float[Tensor, "b *shape"], eps: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]
 ) -> Float[Tensor, "b *shape"]:

@@ -10,6 +10,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from guidance.backbones.perturb import Alteration, Insides
+
 
 def zeroed(module: nn.Module) -> nn.Module:
     """`module` with its parameters at zero: a residual branch that starts as the identity."""
@@ -32,9 +34,14 @@ class Condition(nn.Module):
         self.label = nn.Embedding(num_classes + 1, width)
         self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
 
-    def forward(self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]) -> Float[Tensor, "b width"]:
+    def forward(
+        self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"], inside: Insides | None = None
+    ) -> Float[Tensor, "b width"]:
         angle = logsnr[:, None] * self.frequencies
-        return F.silu(self.mlp(torch.cat([angle.sin(), angle.cos()], -1)) + self.label(label))
+        level, told = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
+        if inside is not None:
+            level, told = inside.level(level), inside.label(told, self.label.weight)
+        return F.silu(level + told)
 
 
 class ResidualBlock(nn.Module):
@@ -50,7 +57,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = zeroed(nn.Conv2d(width, width, 3, padding=1))
         self.skip = nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
 
-    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, h: Tensor, condition: Tensor, inside: Insides | None = None) -> Tensor:
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
         inner = self.norm(self.conv1(self.enter(h))) * (1 + scale) + shift
         return self.skip(h) + self.conv2(self.dropout(F.silu(inner)))
@@ -66,9 +73,9 @@ class Attention(nn.Module):
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = zeroed(nn.Conv2d(width, width, 1))
 
-    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, h: Tensor, condition: Tensor, inside: Insides | None = None) -> Tensor:
         q, k, v = rearrange(self.qkv(self.norm(h)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
-        mixed = F.scaled_dot_product_attention(q, k, v)
+        mixed = inside.attend(q, k, v, h.shape[2:]) if inside else F.scaled_dot_product_attention(q, k, v)
         return h + self.out(rearrange(mixed, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
 
 
@@ -78,6 +85,9 @@ class UNet(nn.Module):
     width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
     residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, 32 channels a
     head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
+
+    What guidance.backbones.perturb may alter: `attentions` layers, and `blocks`, each a residual block and the attention
+    after it; without them goes on what the residual block's own skip connection lets through.
     """
 
     def __init__(
@@ -111,33 +121,42 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(level_down(level) for level in range(len(widths)))
         self.middle = stage(widths[-1], widths[-1], len(widths) - 1)
         self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))
+        stages = [one for part in (self.down, [[self.middle]], self.up) for level in part for one in level]
+        self.blocks, self.attentions = len(stages), sum(len(one) - 1 for one in stages)
+        self.embedding_width = 4 * width
         self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
         self.leave = nn.Sequential(
             nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
         )
 
     def forward(
-        self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
+        self,
+        z: Float[Tensor, "b c h w"],
+        logsnr: Float[Tensor, " b"],
+        label: Int[Tensor, " b"],
+        altered: Sequence[tuple[slice, Alteration]] = (),
     ) -> Float[Tensor, "b out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
-        condition = self.condition(logsnr, label)
+        inside = Insides(altered, self.attentions, self.blocks) if altered else None
+        condition = self.condition(logsnr, label, inside)
         h, skips = self.enter(z), []
         for level, stages in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if level else h
             for stage in stages:
-                h = apply(stage, h, condition)
+                h = apply(stage, h, condition, inside)
                 skips.append(h)
-        h = apply(self.middle, h, condition)
+        h = apply(self.middle, h, condition, inside)
         for level, stages in reversed(list(enumerate(self.up))):
             for stage in stages:
-                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition)
+                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, inside)
             h = self.widen[level - 1](F.interpolate(h, scale_factor=2.0)) if level else h
         return self.leave(h)
 
 
-def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor) -> Tensor:
+def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, inside: Insides | None) -> Tensor:
     """h through the layers of a stage."""
+    entered = h
     for layer in stage:
-        h = layer(h, condition)
-    return h
+        h = layer(h, condition, inside)
+    return inside.leave(h, lambda: stage[0].skip(entered)) if inside else h

@@ -2,12 +2,13 @@
 
 eps~ = (1 + w) eps(z + w d, c) - w eps(z + (1 + w) d),   d = sigma [eps(z + (1 + w) d) - eps(z + w d, c)]
 
-d = 0 is classifier-free guidance, whose eps is no diffused density's: the correction follows the characteristics of the Fokker-Planck
-equation. For two isotropic Gaussians it is exact: eps~ is that of the diffused p(x | c)^(1 + w) p(x)^(-w). d is the fixed point of an
-iteration from 0, with the Anderson acceleration (of depth 1) of the authors' code, which with one direction solves a linear equation
-of one eigenvalue in two iterations. A sample whose d does not converge keeps d = 0. Each iterate is judged by the evaluation that the
-next one needs, so that n iterations cost n + 1 of classifier-free guidance, and the number is fixed: no sample waits for another. The
-authors' projection of d (a regularised fit to one direction a channel) belongs to latent models and is left out.
+d = 0 is classifier-free guidance, whose eps is no diffused density's: the correction follows the characteristics of the
+Fokker-Planck equation. For two isotropic Gaussians it is exact: eps~ is that of the diffused p(x | c)^(1 + w) p(x)^(-w). d is
+the fixed point of an iteration from 0, with the Anderson acceleration (of depth 1) of the authors' code, which with one
+direction solves a linear equation of one eigenvalue in two iterations. A sample whose d does not converge keeps d = 0. Each
+iterate is judged by the evaluation that the next one needs, so that n iterations cost n + 1 of classifier-free guidance, and
+the number is fixed: no sample waits for another. The authors' projection of d (a regularised fit to one direction a channel)
+belongs to latent models and is left out.
 """
 
 from dataclasses import dataclass

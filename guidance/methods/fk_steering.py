@@ -2,11 +2,11 @@
 
 log W = sum over levels of log G,   log G = w (r' - r) ("diff"), w max r ("max"), w sum r ("add");   r = -loss(x(z, c))
 
-The maximum and the sum run over the levels so far. At the last level G makes the sum of all log G equal w r there, whatever went
-before, so that every potential is a proposal for the same target, p(x | c) exp(-w loss(x)). The authors' code differs in two ways:
-for "max" and "add" its last G has the maximum or the sum, and where it resamples by effective sample size, weights that did not lead
-to resampling are forgotten. Here they are kept. Nothing is steered but by selection: particles are the rows of one label, resampled
-systematically where their effective sample size falls, and always at the last call.
+The maximum and the sum run over the levels so far. At the last level G makes the sum of all log G equal w r there, whatever
+went before, so that every potential is a proposal for the same target, p(x | c) exp(-w loss(x)). The authors' code differs in
+two ways: for "max" and "add" its last G has the maximum or the sum, and where it resamples by effective sample size, weights
+that did not lead to resampling are forgotten. Here they are kept. Nothing is steered but by selection: particles are the rows
+of one label, resampled systematically where their effective sample size falls, and always at the last call.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +28,9 @@ from guidance.recurrence import ROUNDING
 class FKSteering(Method):
     """Samples the conditional model and multiplies the particles whose x a loss likes.
 
-    w: the authors' lambda. potential: "diff", "max" or "add". evaluations: at so many of the grid's levels, even in their order and
-    the last among them, the loss is asked (5 of the authors' 100 steps; "max" and "add" grow with their number). threshold: of
-    resampling, a share of the set's size.
+    w: the authors' lambda. potential: "diff", "max" or "add". evaluations: at so many of the grid's levels, even in their order
+    and the last among them, the loss is asked (5 of the authors' 100 steps; "max" and "add" grow with their number). threshold:
+    of resampling, a share of the set's size.
     """
 
     w: float = 1.0

@@ -2,12 +2,13 @@
 
 d log W = (1/2) w (1 + w) ||eps(z, c) - eps(z)||^2 d lambda,   z moving as with eps~ = (1 + w) eps(z, c) - w eps(z)
 
-So weighed, the particles are of p(z | c)^(1 + w) p(z)^(-w) at every lambda, which guidance alone does not reach at any but the first.
-In the paper's time that is (1/2) g^2 w (1 + w) ||s_c - s_u||^2 dt; by the Fokker-Planck equation of log p it is minus half g^2 times
-the variance of the scores under the weights 1 + w and -w, whatever share of noise the sampler adds (it must add some: copies of one
-particle would never part). The integral from call to call is a trapezium. The rows of one label are one set of particles, resampled
-where their effective sample size falls, and always at the last call, so that what comes out has equal weights: to hold many samples
-of a label, a batch must be large. Rows move within their label. -1 < w < 0 is right too, between the two densities.
+So weighed, the particles are of p(z | c)^(1 + w) p(z)^(-w) at every lambda, which guidance alone does not reach at any but the
+first. In the paper's time that is (1/2) g^2 w (1 + w) ||s_c - s_u||^2 dt; by the Fokker-Planck equation of log p it is minus
+half g^2 times the variance of the scores under the weights 1 + w and -w, whatever share of noise the sampler adds (it must add
+some: copies of one particle would never part). The integral from call to call is a trapezium. The rows of one label are one set
+of particles, resampled where their effective sample size falls, and always at the last call, so that what comes out has equal
+weights: to hold many samples of a label, a batch must be large. Rows move within their label. -1 < w < 0 is right too, between
+the two densities.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,9 +2,10 @@
 
 x <- DDIM from (alpha* x + sigma* noise) with (1 + w) D_c - w D_u,   R times;   x at first of the conditional model
 
-Classifier-free guidance lacks a term that vanishes where there is little noise. Guidance is therefore left to repetitions that begin
-at a low noise level lambda*, and the first pass has none. They go over lambda* and the grid's levels above it, where the authors divide
-a budget of steps (12 and twice 10 of 32, Heun). All of them happen at the last call: a window that leaves it out turns them off.
+Classifier-free guidance lacks a term that vanishes where there is little noise. Guidance is therefore left to repetitions that
+begin at a low noise level lambda*, and the first pass has none. They go over lambda* and the grid's levels above it, where the
+authors divide a budget of steps (12 and twice 10 of 32, Heun). All of them happen at the last call: a window that leaves it out
+turns them off.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,8 +26,8 @@ from guidance.scale import logsnr_of_sigma
 class GibbsLike(Method):
     """Samples the conditional model, then repeatedly adds some noise and removes it with classifier-free guidance.
 
-    repetitions: R; logsnr_star: lambda*, of the noise that is added (the authors' code: sigma 1). As w -> 0 the repetitions stay, and
-    keep the conditional model's distribution, but not its samples.
+    repetitions: R; logsnr_star: lambda*, of the noise that is added (the authors' code: sigma 1). As w -> 0 the repetitions
+    stay, and keep the conditional model's distribution, but not its samples.
     """
 
     w: float = 1.0

@@ -24,6 +24,7 @@ ROLES = {  # what a method may be given, by the name of the argument
 NEEDS = {  # of the networks, and of the trajectory
     "null": "a model that knows the null label",
     "gradient": "a backward pass through a network",
+    "groups": "a model that knows groups of classes too (guidance.grouped)",
     "attention": "a network whose attention or blocks can be altered, as guidance.backbones are",
     "embedding": "a network whose embedding of label or lambda can be altered, as guidance.backbones are",
     "image": "z of shape (channels, height, width)",

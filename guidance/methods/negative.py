@@ -13,12 +13,17 @@ from guidance.denoiser import Denoiser, mixed
 from guidance.methods.method import Method
 
 
-def other_class(model: Denoiser, label: Tensor, steps: int) -> Tensor:
-    """(label + steps) modulo the number of classes of the model. ValueError for a model that does not say how many it has."""
+def classes_of(model: Denoiser) -> int:
+    """The number of classes that the model says it knows. ValueError for a model that does not say."""
     classes = getattr(model, "num_classes", getattr(model, "classes", None))
     if classes is None:
         raise ValueError("the model says neither num_classes nor classes: there is no other class to name")
-    return (label + steps) % classes
+    return classes
+
+
+def other_class(model: Denoiser, label: Tensor, steps: int) -> Tensor:
+    """(label + steps) modulo the number of classes of the model. ValueError for a model that does not say how many it has."""
+    return (label + steps) % classes_of(model)
 
 
 @dataclass(frozen=True)

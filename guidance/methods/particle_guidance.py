@@ -2,11 +2,11 @@
 
 eps~_i = eps(z_i, c) - w (sigma / alpha) sum_j (2 / h) exp(-||z_i - z_j||^2 / h) (z_i - z_j),   h = med_j ||z_i - z_j||^2 / log n
 
-The rows of one label repel each other, by a sum over the others of a radial kernel of z itself (the paper's "pixel" form; its other
-one compares features of a network). n counts the rows of the label: alone, a sample is the plain model's. The schedule is that of the
-authors' code: weight sigma / alpha on eps, where that is above 1. The code has log(n - 1), with which two particles would not repel,
-and the SVGD heuristic log n, used here, where it counts the particle itself; it repels on top of classifier-free guidance, here on
-the conditional model alone.
+The rows of one label repel each other, by a sum over the others of a radial kernel of z itself (the paper's "pixel" form; its
+other one compares features of a network). n counts the rows of the label: alone, a sample is the plain model's. The schedule is
+that of the authors' code: weight sigma / alpha on eps, where that is above 1. The code has log(n - 1), with which two particles
+would not repel, and the SVGD heuristic log n, used here, where it counts the particle itself; it repels on top of
+classifier-free guidance, here on the conditional model alone.
 """
 
 import math

@@ -2,11 +2,11 @@
 
 z <- z + (d / 2) [s_c + w (s_c - s_u)] + sqrt(d) noise,   K times at each level; the step to the next is the conditional model's
 
-The Langevin steps tend to p(z | c)^(1 + w) p(z)^(-w) of their level: 1 + w is the paper's gamma'. Their size is that of the step that
-led there, d = (1 - e^(l - l')) sigma'^2, which in the limit is the paper's beta_t dt; to the first level none leads. There, with
-K = 1 and a deterministic sampler, 2 w is what w is to classifier-free guidance with a stochastic one (gamma' = 2 gamma - 1, Theorem
-3). The predictor is the caller's sampler: DDIM in the paper. As w -> 0 the samples are the conditional model's in distribution, but
-the Langevin steps stay, and each differs from the plain model's.
+The Langevin steps tend to p(z | c)^(1 + w) p(z)^(-w) of their level: 1 + w is the paper's gamma'. Their size is that of the
+step that led there, d = (1 - e^(l - l')) sigma'^2, which in the limit is the paper's beta_t dt; to the first level none leads.
+There, with K = 1 and a deterministic sampler, 2 w is what w is to classifier-free guidance with a stochastic one (gamma' = 2
+gamma - 1, Theorem 3). The predictor is the caller's sampler: DDIM in the paper. As w -> 0 the samples are the conditional
+model's in distribution, but the Langevin steps stay, and each differs from the plain model's.
 """
 
 import math

@@ -2,8 +2,9 @@
 
 z <- (alpha / alpha') z + sigma sqrt(1 - e^(l - l')) noise,   z <- DDIM from l back to l';   K times at the level l'
 
-l is `back_to` and l' the grid's level nearest to `restart_at`; the way back goes over the grid's own levels, where the paper gives it
-a grid of its own and Heun's steps. Noise contracts the errors that the way down has accumulated, guidance's among them.
+l is `back_to` and l' the grid's level nearest to `restart_at`; the way back goes over the grid's own levels, where the paper
+gives it a grid of its own and Heun's steps. Noise contracts the errors that the way down has accumulated, guidance's among
+them.
 """
 
 from collections.abc import Callable, Sequence

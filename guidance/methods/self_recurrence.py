@@ -2,8 +2,8 @@
 
 z' = DDIM(z) with (1 + w) D_c - w D_u,   z <- (alpha / alpha') z' + sigma sqrt(1 - e^(l - l')) noise;   k visits to each level
 
-Bansal et al. (arXiv 2302.07121, Algorithm 1) do it around any guidance, and call it so. The visits accumulate guidance: a comparison at
-equal w is none at equal effective strength. At the last level there is nowhere to go and back.
+Bansal et al. (arXiv 2302.07121, Algorithm 1) do it around any guidance, and call it so. The visits accumulate guidance: a
+comparison at equal w is none at equal effective strength. At the last level there is nowhere to go and back.
 """
 
 from collections.abc import Callable

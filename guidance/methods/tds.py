@@ -2,10 +2,10 @@
 
 z' ~ N(m + s^2 g, s^2),   log W += L(z') - L(z) + log N(z'; m, s^2) - log N(z'; m + s^2 g, s^2);   g = grad L
 
-L(z) = -w loss(x(z, c)), through the model; m and s are the mean and the standard deviation that the sampler would draw the step with,
-of which it tells. Guidance by L alone is not right where x(z, c) is not the data: the weights make up for that, and the particles tend
-to p(x | c) exp(-w loss(x)) as their number grows, for any grid. Particles are the rows of one label, resampled systematically and, as
-in the authors' code for images, at every call; always at the last.
+L(z) = -w loss(x(z, c)), through the model; m and s are the mean and the standard deviation that the sampler would draw the step
+with, of which it tells. Guidance by L alone is not right where x(z, c) is not the data: the weights make up for that, and the
+particles tend to p(x | c) exp(-w loss(x)) as their number grows, for any grid. Particles are the rows of one label, resampled
+systematically and, as in the authors' code for images, at every call; always at the last.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,6 +52,8 @@ class TwistedDiffusion(Method):
         def twisted(z, logsnr, label):
             nonlocal weights, twist, step
             belief, value, slope = gradient_through(model, loss, z, logsnr, label)
+            if step is not None and "mean" not in step:
+                raise ValueError(f"{self.name}: the sampler has not said which Gaussian it drew this z from")
             now = -self.w * value
             weights = now if step is None else weights + now - twist + proposed(z, **step)
             index, weights = resampled(weights, label, noise(), 2.0 if next_level(logsnr, levels) is None else self.threshold)

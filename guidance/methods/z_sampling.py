@@ -1,11 +1,11 @@
 """Zigzag sampling (Z-Sampling). Bai et al., 2024, arXiv 2412.10891, Algorithm 1.
 
-z' = alpha' x_w(z) + sigma' eps_w(z),   z <- (alpha / alpha') z' + (sigma - (alpha / alpha') sigma') eps_b(z'),   then again from z
+z' = alpha' x_w(z) + sigma' eps_w(z),   z <- (alpha / alpha') z' + (sigma - (alpha / alpha') sigma') eps_b(z'),   and again
 
-The step on is guided with w and the step back with b < w: a DDIM inversion whose eps is asked of z' at the lambda of z, as in the
-authors' code. What is left of the zigzag moves z by about (sigma - (alpha / alpha') sigma') (eps_b - eps_w), which is guidance too:
-a comparison at equal w is none at equal effective strength. The last level has no next one, and no zigzag. With the paper's b, the
-unconditional model, w -> 0 does not tend to the conditional model, which w = 0 is all the same.
+The step on is guided with w and the step back with b < w: a DDIM inversion whose eps is asked of z' at the lambda of z, as in
+the authors' code. What is left of the zigzag moves z by about (sigma - (alpha / alpha') sigma') (eps_b - eps_w), which is
+guidance too: a comparison at equal w is none at equal effective strength. The last level has no next one, and no zigzag. With
+the paper's b, the unconditional model, w -> 0 does not tend to the conditional model, which w = 0 is all the same.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ from guidance.recurrence import ROUNDING, ddim_step, next_level
 class ZSampling(Method):
     """Takes each step with strong guidance, undoes it with weak guidance, and takes it again.
 
-    w: the paper's gamma_1 - 1. back: b, its gamma_2 - 1; 0 is the conditional model, -1 the unconditional one. rounds: zigzags a level,
-    0 is classifier-free guidance.
+    w: the paper's gamma_1 - 1. back: b, its gamma_2 - 1; 0 is the conditional model, -1 the unconditional one. rounds: zigzags
+    a level, 0 is classifier-free guidance.
     """
 
     w: float = 4.5

@@ -38,7 +38,7 @@ class Ancestral:
     name: ClassVar[str] = "ancestral"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single")
+    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single", "noise", "kernel")
 
     def __post_init__(self):
         if self.v is not None and not 0 <= self.v <= 1:
@@ -62,7 +62,10 @@ class Ancestral:
             kept, gain, smaller, larger = step_coefficients(logsnr, next_logsnr)
             z, belief = ask(self, denoiser, z, logsnr, label)
             spread = self._spread(belief, smaller, larger)
-            z = kept * z + gain * belief.x + belief.noise_scale * spread * noise()
+            mean = kept * z + gain * belief.x
+            if belief.drawn is not None:
+                belief.drawn(mean, spread**2)
+            z = mean + belief.noise_scale * spread * noise()
             if belief.shift is not None:
                 z = z + spread**2 * belief.shift
         return ask(self, denoiser, z, values[-1], label)[1].x

@@ -31,7 +31,7 @@ class DDIM:
     @property
     def takes(self) -> tuple[str, ...]:
         """What it takes of what guidance may ask of a sampler (`guidance.samplers.grid.TAKES`)."""
-        return ("z", "apart", "single", *(["shift"] if self.stochastic else []))
+        return ("z", "apart", "single", *(["shift", "noise", "kernel"] if self.stochastic else []))
 
     @property
     def stochastic(self) -> bool:
@@ -58,6 +58,8 @@ class DDIM:
             # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
             spread = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
             z = alpha * belief.x + math.sqrt(sigma**2 - spread**2) * belief.eps
+            if belief.drawn is not None:
+                belief.drawn(z, spread**2)
             if self.stochastic:
                 z = z + belief.noise_scale * spread * noise()
             if belief.shift is not None:

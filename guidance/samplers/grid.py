@@ -14,6 +14,8 @@ TAKES = {  # what a method may ask of a sampler, and what a sampler that takes i
     "z": "may be moved to another z between its steps",
     "apart": "renoises with an eps of another score than its x",
     "single": "asks once a step and goes from one state to the next",
+    "noise": "draws noise in every step",
+    "kernel": "says which Gaussian it draws each step from",
 }
 
 

@@ -14,8 +14,8 @@ import pytest
 from small import command, folder, litter, study
 
 from analysis.table import read_table
-from experiments.networks import load_trained
 from experiments.problems import Problem
+from experiments.roles import load_trained
 from experiments.runs import check
 
 TIMED = {"seconds_per_sample", "peak_memory_mib"}

@@ -1,0 +1,104 @@
+"""What methods are given: a study's trained networks, found again and checked, or the world's exact truth in their place."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import TypeAdapter
+from safetensors.torch import load_file
+from torch import nn
+
+from experiments.config import Config
+from experiments.networks import ANY_DENOISER, ClassifierConfig, DenoiserConfig, EvaluatorConfig
+from experiments.problems import Problem
+from experiments.runs import check, read_json
+from experiments.worlds import WORLDS
+from guidance import METHODS, Denoiser, NetworkDenoiser
+from guidance.grouped import Grouped
+from guidance.truth import CrossEntropy, exact_roles
+
+if TYPE_CHECKING:
+    from experiments.sample import SampleConfig
+
+
+class Trained(NamedTuple):
+    """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like.
+
+    schedule: the density of lambda it was trained on; `schedule.grid(32)` is the paper's grid.
+    """
+
+    model: NetworkDenoiser
+    classifier: nn.Module
+    schedule: Callable
+    shape: tuple[int, ...]
+    classes: int
+
+
+def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> Trained:
+    """The denoiser and the classifier of a finished study, of its first training seed or of `seed`.
+
+    Problem if there is no such study or seed, or if a file is missing or altered.
+    """
+    names = read_json(Path(study) / "provenance.json")["parents"]
+    found = {kind: [Path(study).parent / name for name in names if name.startswith(kind)] for kind in ("denoiser", "classifier")}
+    seeds = {read_json(path / "config.json")["seed"]: path for path in found["denoiser"]}
+    seed = min(seeds, default=0) if seed is None else seed
+    if seed not in seeds:
+        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds))) or 'no training'}")
+    model, config = load_denoiser(seeds[seed], device, rows=250)
+    guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
+    world = WORLDS[config.world]()
+    return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr.build(), world.shape, world.classes)
+
+
+class Roles(NamedTuple):
+    """The roles that a method may declare, by name, and the modules that calls are counted at."""
+
+    of: dict[str, Denoiser | nn.Module | None]
+    denoiser: nn.Module
+    classifiers: nn.ModuleList
+    weak: nn.Module | None
+
+
+def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
+    """What the methods are given: trained networks, or the world's exact truth in their place where no denoiser is named.
+
+    A role of which there is no network is left out.
+    """
+    world = WORLDS[config.world]()
+    if config.denoiser is None:
+        exact, weak, other = (one.float().to(device) for one in (world.exact, world.weak, world.exact))  # float32, as noise is
+        others = exact_roles(exact, weak)
+        second = other if "unconditional" in METHODS[config.method.name].roles else weak
+        model = Grouped(exact) if "groups" in METHODS[config.method.name].needs else exact
+        roles = {"model": model, "weak": weak, "unconditional": other, **others}
+        return Roles(roles, model, nn.ModuleList(others.values()), second)
+    model, _ = load_denoiser(root / config.denoiser, device, config.rows)
+    roles, named = {"model": model}, {role: root / name for role, name in config.others.items()}
+    if config.classifier:
+        roles["classifier"] = load(root / config.classifier, ClassifierConfig, device)[0]
+    if "clean" in named:
+        roles["clean"] = load(named["clean"], EvaluatorConfig, device)[0]
+        roles["loss"] = CrossEntropy(roles["clean"])
+    roles |= {role: load_denoiser(named[role], device, config.rows)[0] for role in ("weak", "unconditional") if role in named}
+    counted = nn.ModuleList(roles[role] for role in ("classifier", "clean") if role in roles)
+    second = [roles[role].network for role in ("weak", "unconditional") if role in roles]
+    return Roles(roles, model.network, counted, second[0] if second else None)
+
+
+def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDenoiser, DenoiserConfig]:
+    """A trained denoiser, which refuses lambdas that it was not trained on, and its configuration."""
+    network, config = load(path, ANY_DENOISER, device)
+    density = config.logsnr.build()
+    classes = WORLDS[config.world]().classes
+    ends = (density.min, density.max)
+    return NetworkDenoiser(network, classes, config.objective.target, rows, ends, config.known_groups), config
+
+
+def load(path: Path, config_type: Any, device: str) -> tuple[nn.Module, Config]:
+    """A trained network, in evaluation mode and frozen, and its configuration. Problem if the run is not whole."""
+    check(path)
+    config = TypeAdapter(config_type).validate_python(read_json(path / "config.json"))
+    network = config.build(WORLDS[config.world]())
+    network.load_state_dict(load_file(path / "model.safetensors"))
+    return network.to(device).eval().requires_grad_(False), config

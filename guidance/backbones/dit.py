@@ -1,0 +1,95 @@
+"""A small diffusion transformer (DiT), told lambda and the label by adaLN-Zero (Peebles & Xie, arXiv 2212.09748)."""
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from timm.layers import Attention, Mlp, PatchEmbed
+from torch import Tensor, nn
+
+from guidance.backbones.perturb import Alteration, Insides
+from guidance.backbones.unet import Condition, zeroed
+
+
+def positions(grid: tuple[int, int], width: int) -> Float[Tensor, "1 n width"]:
+    """Sines and cosines of the row and of the column of each token, half the width each."""
+    frequencies = torch.logspace(0, -4, width // 4)
+    rows, columns = (torch.arange(size).float()[:, None] * frequencies for size in grid)
+    waves = [torch.cat([angle.sin(), angle.cos()], -1) for angle in (rows, columns)]
+    each = torch.cat([waves[0][:, None].expand(-1, grid[1], -1), waves[1][None].expand(grid[0], -1, -1)], -1)
+    return rearrange(each, "y x d -> 1 (y x) d")
+
+
+class Block(nn.Module):
+    """Attention and a perceptron, each normalised, scaled and shifted by the condition before and gated by it after."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6, elementwise_affine=False) for _ in range(2))
+        self.attention = Attention(width, heads, qkv_bias=True)
+        self.mlp = Mlp(width, 4 * width, act_layer=lambda: nn.GELU(approximate="tanh"))
+        self.adapt = zeroed(nn.Linear(width, 6 * width))
+
+    def forward(self, h: Tensor, condition: Tensor, grid: tuple[int, int], inside: Insides | None = None) -> Tensor:
+        scale1, shift1, gate1, scale2, shift2, gate2 = self.adapt(condition)[:, None].chunk(6, -1)
+        entered = h
+        h = h + gate1 * self._attend(self.norms[0](h) * (1 + scale1) + shift1, grid, inside)
+        h = h + gate2 * self.mlp(self.norms[1](h) * (1 + scale2) + shift2)
+        return inside.leave(h, lambda: entered) if inside else h
+
+    def _attend(self, h: Tensor, grid: tuple[int, int], inside: Insides | None) -> Tensor:
+        if inside is None:
+            return self.attention(h)
+        q, k, v = rearrange(self.attention.qkv(h), "b t (n m d) -> n b m t d", n=3, m=self.attention.num_heads)
+        return self.attention.proj(rearrange(inside.attend(q, k, v, grid), "b m t d -> b t (m d)"))
+
+
+class DiT(nn.Module):
+    """eps_theta(z, lambda, c), or another target, for images (b, channels, size, size).
+
+    size: height and width, divisible by patch; width: of the tokens, divisible by 4 and by heads; depth: blocks, each with one
+    attention layer; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
+    It starts as the network that says 0. guidance.backbones.perturb may alter all that it may in a UNet.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        size: int,
+        patch: int = 2,
+        width: int = 64,
+        depth: int = 4,
+        heads: int = 2,
+        learns_variance: bool = False,
+    ):
+        super().__init__()
+        if size % patch or width % 4 or width % heads:
+            raise ValueError(f"patch must divide size, and 4 and heads width, not {patch}: {size}, {heads}: {width}")
+        self.patch, self.grid, self.out = patch, (size // patch, size // patch), 2 * channels if learns_variance else channels
+        self.blocks = self.attentions = depth
+        self.embedding_width = width
+        self.condition = Condition(width, num_classes)
+        self.enter = PatchEmbed(size, patch, channels, width)
+        self.register_buffer("positions", positions(self.grid, width), persistent=False)
+        self.trunk = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.adapt = zeroed(nn.Linear(width, 2 * width))
+        self.leave = zeroed(nn.Linear(width, patch**2 * self.out))
+
+    def forward(
+        self,
+        z: Float[Tensor, "b c h w"],
+        logsnr: Float[Tensor, " b"],
+        label: Int[Tensor, " b"],
+        altered: Sequence[tuple[slice, Alteration]] = (),
+    ) -> Float[Tensor, "b out h w"]:
+        inside = Insides(altered, self.attentions, self.blocks) if altered else None
+        condition = self.condition(logsnr, label, inside)
+        h = self.enter(z) + self.positions
+        for block in self.trunk:
+            h = block(h, condition, self.grid, inside)
+        scale, shift = self.adapt(condition)[:, None].chunk(2, -1)
+        said = self.leave(self.norm(h) * (1 + scale) + shift)
+        return rearrange(said, "b (y x) (p q c) -> b c (y p) (x q)", y=self.grid[0], p=self.patch, q=self.patch)

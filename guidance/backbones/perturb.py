@@ -1,0 +1,207 @@
+"""What can be altered inside a network, for some rows of a batch and not the others: the weak branches of guidance.
+
+A network that can be altered takes `altered`, pairs of (rows, Alteration), and is asked where it attends, ends a block or
+embeds. Attention layers and blocks are numbered from 0 in the order they are executed in. It says what it has:
+`attentions`, `blocks` and `embedding_width`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Alteration:
+    """Alters nothing. One tensor field's row is one row's: `of_rows` cuts them as the batch is cut.
+
+    layers: the attention layers whose `attend` is this one; skipped: the blocks whose inner part is left out.
+    """
+
+    layers: Sequence[int] = ()
+    skipped: Sequence[int] = ()
+
+    def of_rows(self, rows: slice) -> "Alteration":
+        """This alteration for some rows of those that it was made for."""
+        cut = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **cut) if cut else self
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        """What the heads (b, m, n, d) of a layer give; n tokens of a grid (height, width), row by row."""
+        return F.scaled_dot_product_attention(q, k, v)
+
+    def skips(self, block: int) -> bool | Bool[Tensor, " b"]:
+        """Whether the rows leave this block out, all alike or each for itself."""
+        return block in self.skipped
+
+    def label(self, embedded: Float[Tensor, "b width"], table: Float[Tensor, "labels width"]) -> Float[Tensor, "b width"]:
+        """The embedding of the label; `table` holds every label's, the null label's last."""
+        return embedded
+
+    def level(self, embedded: Float[Tensor, "b width"]) -> Float[Tensor, "b width"]:
+        """The embedding of lambda."""
+        return embedded
+
+
+@dataclass(frozen=True, eq=False)
+class IdentityAttention(Alteration):
+    """The attention map of `layers` is the identity: every token keeps its own value (PAG)."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        return v
+
+
+@dataclass(frozen=True, eq=False)
+class BlurredQueries(Alteration):
+    """The queries of `layers` are blurred over the grid by a Gaussian of `sigma` tokens; infinity is their mean (SEG)."""
+
+    sigma: float = math.inf
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        if math.isinf(self.sigma):
+            return F.scaled_dot_product_attention(q.mean(2, keepdim=True).expand_as(q), k, v)
+        image = blurred(rearrange(q, "b m (y x) d -> b (m d) y x", y=grid[0]), self.sigma)
+        return F.scaled_dot_product_attention(rearrange(image, "b (m d) y x -> b m (y x) d", m=q.shape[1]), k, v)
+
+
+@dataclass(frozen=True, eq=False)
+class Watched(Alteration):
+    """Alters nothing and writes down how much each token of `layers` is attended to (SAG): mean over heads, summed over queries.
+
+    seen: a (b, height, width) for every layer and every part of the batch, in their order; 1 is a token's fair share.
+    """
+
+    seen: list[Tensor] = field(default_factory=list)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        weights = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1)
+        self.seen.append(rearrange(weights.mean(1).sum(1), "b (y x) -> b y x", y=grid[0]))
+        return super().attend(q, k, v, grid)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class KeptBlocks(Alteration):
+    """Each row keeps its own blocks: `keep` (b, blocks)."""
+
+    keep: Bool[Tensor, "b blocks"]
+
+    def skips(self, block: int) -> Bool[Tensor, " b"]:
+        return ~self.keep[:, block]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GaussianLabel(Alteration):
+    """The label's embedding is replaced by a Gaussian of the mean and the standard deviation of the classes' (ICG)."""
+
+    numbers: Float[Tensor, "b width"]
+
+    def label(self, embedded: Tensor, table: Tensor) -> Tensor:
+        classes = table[:-1]
+        return classes.mean() + classes.std() * self.numbers.to(embedded)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NoisyLabel(Alteration):
+    """The label's embedding y becomes sqrt(keep) y + scale sqrt(1 - keep) n; psi of that is given y's mean and deviation (CADS)."""
+
+    numbers: Float[Tensor, "b width"]
+    keep: Float[Tensor, " b"]
+    scale: float = 0.25
+    psi: float = 1.0
+
+    def label(self, embedded: Tensor, table: Tensor) -> Tensor:
+        keep = self.keep[:, None].to(embedded)
+        noisy = keep.sqrt() * embedded + self.scale * (1 - keep).sqrt() * self.numbers.to(embedded)
+        (mean, spread), (was, width) = ((e.mean(1, keepdim=True), e.std(1, keepdim=True)) for e in (noisy, embedded))
+        rescaled = (noisy - mean) / spread.clamp(min=1e-12) * width + was
+        return torch.where(keep == 1, embedded, torch.lerp(noisy, rescaled, self.psi))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NoisyLevel(Alteration):
+    """`numbers` are added to the embedding of lambda (TSG)."""
+
+    numbers: Float[Tensor, "b width"]
+
+    def level(self, embedded: Tensor) -> Tensor:
+        return embedded + self.numbers.to(embedded)
+
+
+class Insides:
+    """One call of a network with `attentions` attention layers and `blocks` blocks: counts them off, and alters the rows."""
+
+    def __init__(self, altered: Sequence[tuple[slice, Alteration]], attentions: int, blocks: int):
+        for _, one in altered:
+            require_inside("attention layers", one.layers, attentions)
+            require_inside("blocks", one.skipped, blocks)
+        self.altered, self.attention, self.block = altered, 0, 0
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        """The next attention layer."""
+        layer, self.attention = self.attention, self.attention + 1
+        parts = [(rows, one.attend(q[rows], k[rows], v[rows], grid)) for rows, one in self.altered if layer in one.layers]
+        return put(F.scaled_dot_product_attention(q, k, v), parts)
+
+    def leave(self, h: Tensor, bypass: Callable[[], Tensor]) -> Tensor:
+        """The next block: its output h, or for rows that leave it out what goes past it."""
+        block, self.block = self.block, self.block + 1
+        skipping = [(rows, one.skips(block)) for rows, one in self.altered]
+        skipping = [(rows, which) for rows, which in skipping if which is not False]
+        past = bypass() if skipping else h
+        return put(h, [(rows, torch.where(mask(which, h), past[rows], h[rows])) for rows, which in skipping])
+
+    def label(self, embedded: Tensor, table: Tensor) -> Tensor:
+        """The embedding of the label."""
+        return put(embedded, [(rows, one.label(embedded[rows], table)) for rows, one in self.altered])
+
+    def level(self, embedded: Tensor) -> Tensor:
+        """The embedding of lambda."""
+        return put(embedded, [(rows, one.level(embedded[rows])) for rows, one in self.altered])
+
+
+def mask(which: bool | Bool[Tensor, " b"], h: Tensor) -> Tensor:
+    """`which` of the rows, shaped to broadcast against h."""
+    return torch.as_tensor(which, device=h.device).reshape(-1, *(1,) * (h.ndim - 1))
+
+
+def put(whole: Tensor, parts: Sequence[tuple[slice, Tensor]]) -> Tensor:
+    """`whole` with some of its rows replaced; `whole` itself is left alone."""
+    whole = whole.clone() if parts else whole
+    for rows, part in parts:
+        whole[rows] = part
+    return whole
+
+
+def require_inside(what: str, asked: Sequence[int], there: int) -> None:
+    """ValueError unless every index names one of `there`."""
+    if wrong := [index for index in asked if not 0 <= index < there]:
+        raise ValueError(f"the network has {there} {what}, 0 to {there - 1}: there is no {wrong[0]}")
+
+
+def size_of(model, what: str) -> int:
+    """`attentions`, `blocks` or `embedding_width` of a denoiser's network. ValueError if it says none."""
+    size = getattr(getattr(model, "network", None), what, None)
+    if size is None:
+        raise ValueError(
+            f"this model has no insides to alter: it says no {what}, as a NetworkDenoiser of guidance.backbones does"
+        )
+    return size
+
+
+def blurred(image: Float[Tensor, "b c y x"], sigma: float) -> Float[Tensor, "b c y x"]:
+    """A Gaussian blur of `sigma` pixels, mirrored at the edges; 3 sigma to either side, but no further than half the image."""
+    channels = image.shape[1]
+    for axis, size in ((2, image.shape[2]), (3, image.shape[3])):
+        half = min(math.ceil(6 * sigma) // 2, size // 2, size - 1)
+        taps = (-0.5 * (torch.arange(-half, half + 1, device=image.device) / sigma) ** 2).exp()
+        shape = [1, 1, 1, 1]
+        shape[axis] = len(taps)
+        padded = F.pad(image, (0, 0, half, half) if axis == 2 else (half, half, 0, 0), mode="reflect")
+        kernel = (taps / taps.sum()).to(image).view(shape)
+        image = F.conv2d(padded, kernel.expand(channels, *shape[1:]), groups=channels)
+    return image

@@ -1,0 +1,45 @@
+"""Two conditions in one label: the ids 0..classes-1 are classes, those after them groups; class c is of group c mod groups.
+
+A group's id says "of this group, whichever class": the coarse condition alone. The null label comes after both. A model that
+knows groups says how many in `groups`, beside `num_classes`.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from guidance.denoiser import Branch, Denoiser, Label, plain_label, require_labels
+from guidance.diffusion import Prediction
+from guidance.mixture import Mixture
+
+
+def group_label(model: Denoiser, label: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
+    """The label id of each class's group. ValueError for a model that knows no groups."""
+    groups = getattr(model, "groups", 0)
+    if not groups:
+        raise ValueError("the model knows no groups of classes: train one with guidance.objective.drop_two_labels")
+    return model.num_classes + label % groups
+
+
+class Grouped(nn.Module):
+    """An exact Denoiser of a mixture that knows its classes and their groups."""
+
+    def __init__(self, mixture: Mixture, groups: int = 2):
+        super().__init__()
+        self.mixture, self.groups, self.num_classes = mixture, groups, mixture.classes
+
+    def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
+        """E[x | z, label] and E[eps | z, label]; a label from `classes` on is a group's."""
+        if label is None:
+            return self.mixture.forward(z, logsnr, None)
+        require_labels(label, self.num_classes + self.groups)
+        log_joint, x, eps = self.mixture._components(z, logsnr)
+        own = self.mixture.labels.to(label.device)
+        meant = (own == label[:, None]) | (own % self.groups == label[:, None] - self.num_classes)
+        share = log_joint.masked_fill(~meant, -float("inf")).softmax(-1)[..., None]
+        return Prediction((share * x).sum(1).view_as(z), (share * eps).sum(1).view_as(z))
+
+    def branches(self, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> list[Prediction]:
+        """One prediction per entry of `asked`, labels all."""
+        return [self(z, logsnr, plain_label(entry)) for entry in asked]

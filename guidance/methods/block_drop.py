@@ -1,0 +1,40 @@
+"""Stochastic self-guidance (S^2-Guidance). Chen et al., 2025, arXiv 2508.12880, eq. 10.
+
+D = D_c + w (D_c - D_k) + w null (D_c - D_u),   D_k: blocks drawn at random, anew at every step, are left out
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from guidance.backbones.perturb import KeptBlocks, size_of
+from guidance.denoiser import Branch, Denoiser
+from guidance.weak import WeakBranch, numbers
+
+
+@dataclass(frozen=True)
+class BlockDrop(WeakBranch):
+    """Extrapolates from sub-networks of the model, one drawn for each sample and step.
+
+    share: of the blocks that are left out, rounded, at least one; the paper's is a tenth, beside classifier-free guidance.
+    """
+
+    w: float = 0.25
+    share: float = 0.1
+    name: ClassVar[str] = "block-drop"
+    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
+    needs: ClassVar[tuple[str, ...]] = ("attention",)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must lie in (0, 1], not {self.share}")
+
+    def guided(self, model: Denoiser, noise) -> Denoiser:
+        blocks = size_of(model, "blocks")
+        dropped = max(1, round(self.share * blocks))
+
+        def thinned(z, logsnr, label):
+            rank = numbers(noise, blocks).argsort(1).argsort(1)
+            return Branch(label, altered=KeptBlocks(keep=rank >= dropped))
+
+        return self.beside(model, thinned)

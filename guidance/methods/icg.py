@@ -1,0 +1,50 @@
+"""Independent condition guidance (ICG). Sadat et al., 2024, arXiv 2407.02687, section 4.
+
+D = D_c + w (D_c - D_k),   k drawn anew at every step, whatever z and c are
+
+Averaged over k that is the prediction for no particular class, so that a model never trained without a label can be guided.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from guidance.backbones.perturb import GaussianLabel, size_of
+from guidance.cost import NFE
+from guidance.denoiser import Branch, Denoiser, mixed
+from guidance.methods.method import Method
+from guidance.methods.negative import classes_of
+from guidance.weak import numbers
+
+FORMS = ("class", "gaussian")
+
+
+@dataclass(frozen=True)
+class IndependentCondition(Method):
+    """Extrapolates from the prediction for a condition drawn at random: one for each sample and step.
+
+    form: "class", any class with the same probability, the sample's own among them; "gaussian", in the place of the label's
+    embedding a Gaussian with the mean and the standard deviation of the classes', of a network with insides.
+    """
+
+    form: str = "class"
+    name: ClassVar[str] = "icg"
+    family: ClassVar[str] = "weak branch"
+    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
+    price: ClassVar[NFE] = NFE(denoiser_forward=2)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.form not in FORMS:
+            raise ValueError(f"form must be one of {', '.join(FORMS)}, not {self.form!r}")
+
+    def guided(self, model: Denoiser, noise) -> Denoiser:
+        def drawn(label):
+            if self.form == "gaussian":
+                return Branch(label, altered=GaussianLabel(numbers=numbers(noise, size_of(model, "embedding_width"))))
+            uniform = torch.special.ndtr(numbers(noise, 1)[:, 0].double())
+            classes = classes_of(model)
+            return Branch((classes * uniform).long().clamp(max=classes - 1))
+
+        return lambda z, logsnr, label: mixed(model, z, logsnr, [label, drawn(label)], [1 + self.w, -self.w])

@@ -1,0 +1,38 @@
+"""Two conditions with two scales (InstructPix2Pix). Brooks, Holynski & Efros, 2022, arXiv 2211.09800, eq. 3.
+
+eps~ = eps() + s_g (eps(g) - eps()) + s_c (eps(c, g) - eps(g)),   s_c = 1 + w,   s_g = 1 + coarse w
+
+A class is the fine condition, the group that it belongs to the coarse one, as an instruction and an image are there.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from guidance.cost import NFE
+from guidance.denoiser import Denoiser, mixed
+from guidance.grouped import group_label
+from guidance.methods.method import Method
+
+
+@dataclass(frozen=True)
+class TwoConditions(Method):
+    """Pushes towards the group of the class and, apart from it, towards the class within its group.
+
+    coarse: the share of w that the group is pushed with; 1 is classifier-free guidance. The groups are the model's: see
+    guidance.grouped, and guidance.objective.drop_two_labels for the dropout of its training.
+    """
+
+    coarse: float = 0.5
+    name: ClassVar[str] = "two-conditions"
+    family: ClassVar[str] = "classifier-free"
+    needs: ClassVar[tuple[str, ...]] = ("null", "groups")
+    price: ClassVar[NFE] = NFE(denoiser_forward=3)
+    reduces: ClassVar[dict] = {"coarse": 1.0}
+
+    def guided(self, model: Denoiser) -> Denoiser:
+        weights = [1 + self.w, (self.coarse - 1) * self.w, -self.coarse * self.w]
+
+        def guided(z, logsnr, label):
+            return mixed(model, z, logsnr, [label, group_label(model, label), None], weights)
+
+        return guided
