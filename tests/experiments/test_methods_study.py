@@ -17,7 +17,8 @@ NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "04_methods.ip
 FEW = '[{"name": "classifier-free", "ws": [0, 1, 4]}, {"name": "apg", "ws": [1, 4]}, {"name": "autoguidance", "ws": [1]}'
 SIZES = {"gaussians": 90, "digits-exact": 40, "digits": 40}
 SWEEP = '[{"sampler": {"name": "ddim", "steps": 4, "options": {"eta": 1}}, "ws": [1]}]'
-TRAINED = ', {"name": "pag", "ws": [1]}, {"name": "dps", "ws": [1]}, {"name": "two-networks", "ws": [1]}'
+TRAINED = "".join(f', {{"name": "{name}", "ws": [1]}}' for name in ("pag", "dps", "two-networks", "two-conditions"))
+NAMES = {"apg", "autoguidance", "pag", "dps", "two-networks", "two-conditions"}
 NETWORKS = ("denoiser", "classifier", "evaluator", "clean", "weak", "unconditional")
 SETTINGS = {
     **{f"worlds.{world}.{name}": f"{n}" for world, n in SIZES.items() for name in ("n", "part")},
@@ -59,7 +60,7 @@ def test_one_table_holds_every_world_and_what_each_method_cost(made):
 
 def test_the_comparison_has_a_verdict_for_every_method_and_the_figures_are_there(made):
     compared = pd.read_csv(made / "compared.csv")
-    assert set(compared.loc[compared["world"] == "digits", "method"]) == {"apg", "autoguidance", "pag", "dps", "two-networks"}
+    assert set(compared.loc[compared["world"] == "digits", "method"]) == NAMES
     assert compared["verdict"].str.len().gt(0).all() and compared["distance"].notna().all()
     figures = {path.name for path in (made / "figures").glob("*.png")}
     assert {f"{world}_{name}.png" for world in SIZES for name in ("quality_diversity", "equal_nfe", "gallery")} <= figures
@@ -96,7 +97,8 @@ def test_what_cannot_be_compared_is_refused():
     with pytest.raises(ValueError, match="its study is of gaussians"):
         MethodsConfig(worlds={"digits": study})
     with pytest.raises(ValueError, match="classifier-free with w = 0"):
-        MethodsConfig(worlds={"gaussians": study.model_copy(update={"methods": study.methods[1:]})})
+        others = tuple(method for method in study.methods if method.name != "classifier-free")
+        MethodsConfig(worlds={"gaussians": study.model_copy(update={"methods": others})})
 
 
 def test_a_method_that_needs_a_network_that_is_not_there_is_refused():

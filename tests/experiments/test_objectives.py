@@ -21,8 +21,9 @@ LEARNED = '[{"sampler": {"name": "ancestral", "steps": 3, "options": {"v": null}
         {f"{AIM}.variance": "hybrid", f"{AIM}.bin_width": "0.125", "sweeps": LEARNED},
         {f"{AIM}.variance": "bound", f"{AIM}.levels": "20", "sweeps": LEARNED},
         {"sweeps": '[{"sampler": {"name": "heun", "steps": 3, "grid": "karras"}, "ws": [0, 1]}]'},
+        {"denoiser.network": '{"patch": 2, "width": 16, "depth": 3}', "methods": '["skip-layer"]', "sweeps": PLAIN},
     ],
-    ids=["v-min-snr", "x-elbo", "hybrid", "bound", "heun-karras"],
+    ids=["v-min-snr", "x-elbo", "hybrid", "bound", "heun-karras", "dit-skip-layer"],
 )
 def test_it_is_trained_sampled_and_measured(tmp_path, settings):
     result = study(tmp_path / "runs", ONE | settings)

@@ -8,11 +8,12 @@ import torch
 from tilted import exact_guidance_is_the_tilted_score
 
 from guidance import NFE, laws
-from guidance.denoiser import branches
+from guidance.denoiser import Branch, branches
 from guidance.diffusion import Prediction, alpha_sigma, from_eps
 from guidance.gradients import log_prob_gradient
 from guidance.methods.classifier import ClassifierGuidance
 from guidance.methods.classifier_free import ClassifierFree
+from guidance.methods.pag import PerturbedAttention
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,40 @@ class NoiseDrawn(ClassifierFree):
         return lambda z, logsnr, label: guided(z + 0.01 * torch.randn_like(z), logsnr, label)
 
 
+@dataclass(frozen=True)
+class HookNeverInstalled(PerturbedAttention):
+    """The weak branch is the model itself: nothing inside it is altered."""
+
+    def guided(self, model):
+        return self.beside(model, lambda z, logsnr, label: Branch(label))
+
+
+@dataclass(frozen=True)
+class ReducesInItsDocstring(ClassifierFree):
+    """Said to be classifier-free guidance where `extra` is 0, and twice as strong."""
+
+    extra: float = 1.0
+    reduces: ClassVar[dict] = {"extra": 0.0}
+
+    def guided(self, model):
+        return ClassifierFree(w=2 * self.w).guided(model)
+
+
+@dataclass(frozen=True)
+class RunsAllTheSame(ClassifierFree):
+    """Refuses samplers without noise, and says nothing when it is run with one."""
+
+    def refuses(self, sampler):
+        return None if sampler.stochastic or self.w == 0 else f"{self.name} needs noise"
+
+
+@dataclass(frozen=True)
+class OfNoFamily(ClassifierFree):
+    """Listed nowhere."""
+
+    family: ClassVar[str] = "corrections"
+
+
 MUTANTS = [
     (ScaleOfOthers, laws.w_zero_is_the_conditional_model),
     (ScaleOfOthers, exact_guidance_is_the_tilted_score),
@@ -124,6 +159,10 @@ MUTANTS = [
     (NullForNothing, laws.counted_cost_is_the_formula),
     (CountsOnce, laws.counted_cost_is_the_formula),
     (NoiseDrawn, laws.trajectory_has_no_memory),
+    (HookNeverInstalled, laws.w_zero_is_the_conditional_model),
+    (ReducesInItsDocstring, laws.reduces_to_classifier_free),
+    (RunsAllTheSame, laws.undefined_samplers_are_refused),
+    (OfNoFamily, laws.it_says_what_it_is),
 ]
 
 
