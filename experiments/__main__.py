@@ -71,7 +71,7 @@ def study(
 
 @app.command()
 def methods() -> None:
-    """List the guidance methods by family: roles, cost of a guided step, space, needs, and citation and formula of their file."""
+    """List the guidance methods by family: cost of a guided step, roles, space, needs; citation, formula, and what they do."""
     from guidance.methods import FAMILIES, METHODS
 
     typer.echo("F, B: forward and backward pass of the denoiser; f, b: of a classifier; W: forward of a second denoiser")
@@ -82,8 +82,10 @@ def methods() -> None:
                 about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__).splitlines()
                 needs = f", needs {', '.join(method.needs)}" if method.needs else ""
                 asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
-                typer.echo(f"  {name:22}{about.price.brief():14}{', '.join(method.roles)}; space {about.space}{needs}{asks}")
-                typer.echo(f"{'':38}{head[0]}\n{'':38}{head[2] if len(head) > 2 else ''}")
+                typer.echo(f"\n  {name:24} {about.price.brief():17} {', '.join(method.roles)}; space {about.space}{needs}{asks}")
+                formula = [head[2]] if len(head) > 2 else []
+                for line in (head[0], *formula, method.__doc__.splitlines()[0]):
+                    typer.echo(f"{'':27}{line}")
 
 
 @app.command()

@@ -110,7 +110,7 @@ def _world(summary: pd.DataFrame, world: str, done: Done) -> tuple[pd.DataFrame,
 
 
 def _gallery(world: str, done: Done) -> Picture:
-    """The first samples of every method at the strength nearest to w = 2 on its own range, from the same noise."""
+    """The first samples of every method at the middle strength of its own range, from the same noise."""
     config, main = done.config, done.config.sweeps[0].sampler
     cells = [cell for cell in done.cells if cell.config.sampler == main and cell.config.seed == config.sample_seeds[0]]
     chosen = {}

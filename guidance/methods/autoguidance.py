@@ -1,4 +1,4 @@
-"""Autoguidance. Karras et al., 2024, arXiv 2406.02507, eq. 3; with a share of the null label.
+"""Autoguidance. Karras et al., 2024, arXiv 2406.02507; with a share of the null label.
 
 D = D_c + w (D_c - D_k),   D_k = a D_weak,c + (1 - a) D_u
 

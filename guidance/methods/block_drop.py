@@ -1,4 +1,4 @@
-"""Stochastic self-guidance (S^2-Guidance). Chen et al., 2025, arXiv 2508.12880, eq. 10.
+"""Stochastic self-guidance (S^2-Guidance). Chen et al., 2025, arXiv 2508.12880.
 
 D = D_c + w (D_c - D_k) + w null (D_c - D_u),   D_k: blocks drawn at random, anew at every step, are left out
 """

@@ -1,4 +1,4 @@
-"""Condition-annealed sampling (CADS). Sadat et al., 2023, arXiv 2310.17347, eqs. 3 to 5.
+"""Condition-annealed sampling (CADS). Sadat et al., 2023, arXiv 2310.17347.
 
 eps~ = (1 + w) eps(z, y) - w eps(z),   y = sqrt(g) y_c + s sqrt(1 - g) n,   g = 1 where t <= tau1, 0 from tau2, linear between
 

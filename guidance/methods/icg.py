@@ -1,4 +1,4 @@
-"""Independent condition guidance (ICG). Sadat et al., 2024, arXiv 2407.02687, section 4.
+"""Independent condition guidance (ICG). Sadat et al., 2024, arXiv 2407.02687.
 
 D = D_c + w (D_c - D_k),   k drawn anew at every step, whatever z and c are
 

@@ -1,4 +1,4 @@
-"""Perturbed attention guidance (PAG). Ahn et al., 2024, arXiv 2403.17377, eq. 15.
+"""Perturbed attention guidance (PAG). Ahn et al., 2024, arXiv 2403.17377.
 
 D = D_c + w (D_c - D_k),   D_k: in chosen layers the attention map is the identity
 """

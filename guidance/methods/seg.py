@@ -1,4 +1,4 @@
-"""Smoothed energy guidance (SEG). Hong, 2024, arXiv 2408.00760, section 4.
+"""Smoothed energy guidance (SEG). Hong, 2024, arXiv 2408.00760.
 
 D = D_c + w (D_c - D_k),   D_k: in chosen layers of attention the queries are blurred over the image by a Gaussian
 

@@ -1,4 +1,4 @@
-"""Time step guidance (TSG). Sadat et al., 2024, arXiv 2407.02687, section 5.
+"""Time step guidance (TSG). Sadat et al., 2024, arXiv 2407.02687.
 
 D = D_c + w (D_c - D_k),   D_k: the embedding of the time step becomes t_emb + s t^a n,   n ~ N(0, I)
 
