@@ -14,7 +14,9 @@ from analysis.table import REAL
 
 REFERENCE = "classifier-free"
 SAME = 3.0  # standard deviations, root mean square over the metrics, within which two sets of samples count as alike
+NOTHING = 0.05  # w of the reference, below which a method that counts as alike has done nothing to speak of
 VERDICTS = {
+    "no effect": "no effect at these strengths",
     "another w": "plain guidance with another w",
     "better": "different, better",
     "worse": "different, worse",
@@ -100,11 +102,12 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
                 "method": method,
                 "w": ", ".join(f"{w:g}" for w in own["w"]),
                 "nearest w of the reference": ", ".join(f"{w:.2g}" for w in own["nearest_w"]),
+                "effective w": ", ".join(f"{w:.2g}" for w in own.get("effective_w", [])),
                 "distance": own["distance"].max(),
                 "better": better,
                 "worse": worse,
                 "no counterpart": int(own["sigmas"].isna().sum()),
-                "verdict": _words(own["distance"].max(), better, worse, int(own["sigmas"].notna().sum())),
+                "verdict": _words(own, better, worse),
             }
         )
     return pd.DataFrame(rows)
@@ -124,11 +127,11 @@ def overview(compared: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _words(distance: float, better: int, worse: int, compared: int) -> str:
-    if distance < SAME:
-        return VERDICTS["another w"]
+def _words(own: pd.DataFrame, better: int, worse: int) -> str:
+    if own["distance"].max() < SAME:
+        return VERDICTS["no effect" if own["nearest_w"].abs().max() < NOTHING else "another w"]
     if not (better or worse):
-        return VERDICTS["as good" if compared else "beyond"]
+        return VERDICTS["as good" if own["sigmas"].notna().any() else "beyond"]
     return VERDICTS["mixed" if better and worse else "better" if better else "worse"]
 
 

@@ -32,7 +32,9 @@ class Effective:
         belief = self.guided(z, logsnr, label)
         here = z if belief.z is None else belief.z
         cond, null = branches(self.model, here, logsnr, [label, None])
-        update, difference = (x.flatten(1) - null.x.flatten(1) for x in (self._x(belief, here, logsnr), cond.x))
+        alpha, sigma = (part.flatten(1) for part in alpha_sigma(logsnr, z))
+        as_eps = alpha / sigma
+        update, difference = (as_eps * (x - null.x).flatten(1) for x in (self._x(belief, here, logsnr), cond.x))
         self.logsnrs.append(logsnr[0].item())
         self.dots.append(tuple((a * b).sum(1) for a, b in ((update, difference), (difference, difference), (update, update))))
         return belief
@@ -51,7 +53,10 @@ class Effective:
         return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [rest for _, rest in rows]}
 
     def overall(self) -> tuple[float | None, float | None]:
-        """a and the residual over a whole trajectory: dot products summed over the calls, then the mean over samples."""
+        """a and the residual over a whole trajectory: dot products of eps summed over the calls, then the mean over samples.
+
+        Those of x would be the first call's alone: there x = (z - sigma eps) / alpha is a network's error times thousands.
+        """
         return self._mean(*(torch.stack(parts) for parts in zip(*self.dots)))
 
     @staticmethod

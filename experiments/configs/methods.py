@@ -16,7 +16,7 @@ from guidance import METHODS
 
 STEPS = 16
 USUAL = (0.5, 1.0, 2.0, 4.0)
-RANGES: dict[str, tuple[float, ...]] = {
+RANGES: dict[str | tuple[str, str], tuple[float, ...]] = {  # by method, or by world and method
     "classifier-free": (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
     "clean-classifier": (0.1, 0.25, 0.5, 1.0),
     "dps": (0.5, 2.0, 8.0, 32.0),
@@ -25,13 +25,24 @@ RANGES: dict[str, tuple[float, ...]] = {
     "mpgd": (0.03, 0.1, 0.3, 1.0),
     "tfg": (0.03, 0.1, 0.3, 1.0),
     "universal": (0.5, 1.0, 2.0, 4.0),
+    "autoguidance": (0.25, 0.5, 1.0, 2.0),
+    "beta-cfg": (0.05, 0.2, 0.8, 3.2),
     "block-drop": (0.25, 0.5, 1.0, 2.0),
-    "feedback": (0.25, 0.5, 1.0, 2.0),
+    "composed": (0.25, 0.5, 1.0, 2.0),
+    "higs": (0.25, 0.5, 1.0, 2.0),
+    "icg": (0.1, 0.25, 0.5, 1.0),
+    "mambo-g": (1.0, 4.0, 16.0, 64.0),
+    "negative": (0.1, 0.25, 0.5, 1.0),
+    "perp-neg": (0.1, 0.25, 0.5, 1.0),
     "self-guidance": (5.0, 15.0, 50.0, 150.0),
+    ("gaussians", "self-guidance"): (0.5, 1.5, 5.0, 15.0),
+    ("digits-exact", "self-guidance"): (0.5, 1.5, 5.0, 15.0),
+    ("digits", "skip-layer"): (2.0, 8.0, 32.0, 128.0),
     "cfg++": (0.1, 0.2, 0.4, 0.8),
     "fk-steering": (0.5, 1.0, 2.0, 4.0),
     "tds": (0.5, 1.0, 2.0, 4.0),
     "particle-guidance": (0.5, 2.0, 8.0, 32.0),
+    ("gaussians", "particle-guidance"): (0.001, 0.003, 0.01, 0.03),
     "temperature": (0.05, 0.1, 0.2, 0.4),
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
@@ -59,7 +70,8 @@ def possible(name: str, world: str) -> bool:
 def study(base: StudyConfig, fewer: int | None, **changes: object) -> StudyConfig:
     """The study of one world: every method that is possible there, at `fewer` of its strengths (None: at all)."""
     names = [name for name in METHODS if possible(name, base.world)]
-    chosen = {name: some(RANGES.get(name, USUAL), fewer, name) for name in names}
+    ranges = {name: RANGES.get((base.world, name), RANGES.get(name, USUAL)) for name in names}
+    chosen = {name: some(ranges[name], fewer, name) for name in names}
     methods = tuple(Method(name=name, ws=ws, options=OPTIONS.get((base.world, name), {})) for name, ws in chosen.items())
     budget = STEPS * evaluations("classifier-free")
     steps = {name: max(4, round(budget / evaluations(name))) for name in names}

@@ -38,6 +38,11 @@ def test_the_reference_told_with_another_scale_is_recognised_with_its_own_w():
     assert told["verdict"] == "plain guidance with another w" and told["better"] == told["worse"] == 0
 
 
+def test_a_method_that_does_nothing_is_not_called_guidance_with_another_w():
+    told = verdict("idle", lambda w: 1 + w / 1000, lambda w: 3 - w / 2000)
+    assert told["verdict"] == "no effect at these strengths" and told["distance"] < 1
+
+
 @pytest.mark.parametrize(("off", "words"), [(-0.3, "different, better"), (0.3, "different, worse")])
 def test_better_and_worse_are_judged_at_equal_diversity(off, words):
     told = verdict("other", lambda w: 1 + w + off, lambda w: 3 - w / 2)

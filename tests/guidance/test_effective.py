@@ -4,8 +4,8 @@ import pytest
 import torch
 from worlds import mixture
 
-from guidance import METHODS, SAMPLERS, CosineLogSNR, sample
-from guidance.diffusion import alpha_sigma
+from guidance import METHODS, SAMPLERS, Clipped, CosineLogSNR, sample
+from guidance.diffusion import alpha_sigma, from_eps
 from guidance.effective import Effective
 
 LEVELS = CosineLogSNR(-5.0, 5.0).grid(6)
@@ -52,3 +52,22 @@ def test_conditional_and_unconditional_beliefs_that_never_differ_have_no_scale()
     guided = Effective(blind, blind, LEVELS.tolist())
     sample(guided, SAMPLERS["ddim"](), LEVELS, torch.arange(3), (2,), 0)
     assert guided.overall() == (None, None) and guided.by_call()["scale"] == [None] * 6
+
+
+def test_a_network_s_error_at_pure_noise_does_not_decide_over_the_whole_trajectory():
+    """Guidance by another network whose eps is off by a thousandth at lambda = -20, where x is that times 22,000."""
+    world, levels = mixture(torch.float32), torch.tensor([-20.0, -1.0, 0.0, 1.0])
+
+    def off(z, logsnr, label):
+        eps = world(z, logsnr, label).eps + (0.0 if label is None else 1e-3) * (logsnr[0] < -10)
+        return from_eps(z, eps, logsnr)
+
+    def halved_at_first(z, logsnr, label):
+        cond, null = off(z, logsnr, label), off(z, logsnr, None)
+        w = -0.5 if logsnr[0] < -10 else 2.0
+        return from_eps(z, cond.eps + w * (cond.eps - null.eps), logsnr)
+
+    guided = Effective(halved_at_first, off, levels.tolist())
+    sample(Clipped(guided, -3.0, 3.0), SAMPLERS["ddim"](), levels, torch.arange(6) % 3, (2,), 0)
+    assert guided.by_call()["scale"] == pytest.approx([0.5, 3.0, 3.0, 3.0], rel=1e-2)
+    assert guided.overall()[0] == pytest.approx(3.0, rel=0.02)
