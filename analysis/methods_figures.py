@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis.compare import REFERENCE, reference
 from analysis.grid import GridDensity
 from analysis.plane_figures import CLASSES, contour, frame
-from analysis.style import GREY, head, name_ends, panels, scale_log
+from analysis.style import GREY, head, name_ends, panels, plain_numbers, scale_log
 
 WORDS = {
     "kl_tilted": "KL(sampled || tilted), nats",
@@ -92,6 +92,7 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     for _, row in best[best[quality] <= front].iterrows():
         axes.annotate(row["method"], (row[price], row[quality]), xytext=(4, -9), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
+    plain_numbers(axes.xaxis, best[price].min(), best[price].max())
     axes.set_ylim(*_focus(best[quality]))
     axes.set(xlabel=WORDS.get(price, price), ylabel=WORDS.get(quality, quality))
     axes.legend(frameon=False, fontsize=9)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import Affine2D, Bbox, ScaledTranslation
@@ -90,11 +91,16 @@ def scale_log(axes: Axes, least: float = 4.0) -> None:
     if low <= 0 or high < least * low:
         return
     axes.set_yscale("log")
+    plain_numbers(axes.yaxis, low, high)
+
+
+def plain_numbers(axis: Axis, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis from `low` to `high`, few and written plainly."""
     subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
     subs = subs if high < 3e3 * low else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(subs=subs))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:

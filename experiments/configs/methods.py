@@ -46,9 +46,10 @@ RANGES: dict[str | tuple[str, str], tuple[float, ...]] = {  # by method, or by w
     "temperature": (0.05, 0.1, 0.2, 0.4),
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
-OPTIONS = {  # where the data leave [-1, 1]
+OPTIONS = {  # where the data leave [-1, 1]; and where alpha is so small that a network's x is its error, magnified
     ("digits-exact", "static-threshold"): {"limit": 2.0},
     ("digits-exact", "dynamic-threshold"): {"limit": 2.0},
+    ("digits", "tds"): {"logsnr_min": -5.0},
 }
 ABSENT = ("discriminator",)  # of the model's samples: the role of a network that no study trains
 

@@ -5,7 +5,8 @@ z' ~ N(m + s^2 g, s^2),   log W += L(z') - L(z) + log N(z'; m, s^2) - log N(z'; 
 L(z) = -w loss(x(z, c)), through the model; m and s are the mean and the standard deviation that the sampler would draw the step
 with, of which it tells. Guidance by L alone is not right where x(z, c) is not the data: the weights make up for that, and the
 particles tend to p(x | c) exp(-w loss(x)) as their number grows, for any grid. Particles are the rows of one label, resampled
-systematically and, as in the authors' code for images, at every call; always at the last.
+systematically and, as in the authors' code for images, at every call; always at the last. Give it a `logsnr_min` with a model
+of eps: at lambda = -20 x(z, c) is 22,000 times the network's error, its gradient as large, and no step survives it.
 """
 
 from collections.abc import Callable, Sequence
