@@ -31,9 +31,12 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
 
     Bars are one standard deviation over runs, on either axis.
 
-    cells: of `analysis.compare.wide`; family: of each method. Axes are those of the reference, widened; what leaves them is cut.
+    cells: of `analysis.compare.wide`; family: of each method, those that are not in `cells` being left out. Axes are those of
+    the reference, widened; what leaves them is cut.
     """
-    families = [one for one in dict.fromkeys(family.values()) if any(family[m] == one and m != REFERENCE for m in family)]
+    there = set(cells["method"]) - {REFERENCE}
+    family = {method: one for method, one in family.items() if method in there}
+    families = list(dict.fromkeys(family.values()))
     columns = min(3, len(families))
     count = -(-len(families) // columns)
     figure, grid = panels(count, columns, (5.4 * columns, 4.2 * count))
@@ -42,7 +45,7 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
     for axes, one in zip(grid, families):
         axes.plot(curve[x], curve[y], color="#b5b5b5", linewidth=4, solid_capstyle="round", zorder=1)
         axes.scatter(start[x], start[y], color="black", s=22, zorder=4)
-        members = [method for method in family if family[method] == one and method != REFERENCE]
+        members = [method for method in family if family[method] == one]
         shades = seaborn.husl_palette(len(members), l=0.5).as_hex()
         ends = []
         for method, shade in zip(members, shades):

@@ -42,8 +42,9 @@ def texts(figure):
 
 
 def test_every_method_has_its_curve_beside_the_reference(cells):
-    figure = by_family(cells, "div", "fid", FAMILY)
+    figure = by_family(cells, "div", "fid", FAMILY | {"elsewhere": "weak branch", "nowhere": "control"})
     assert {"correction", "weak branch", *FAMILY} <= texts(figure)
+    assert not {"elsewhere", "nowhere", "control"} & texts(figure), "methods of another world"
     correction = next(axes for axes in figure.axes if axes._left_title.get_text() == "correction")
     curves = [line.get_xydata() for line in correction.lines if len(line.get_xydata()) == 3]
     assert any(np.allclose(curve, [[3.005, 1.005], [2.505, 2.005], [2.005, 3.005]]) for curve in curves), "the reference"
