@@ -23,6 +23,7 @@ from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import generator
+from guidance.spaces import SPACES
 from guidance.truth import exact_roles
 
 W = 1.5
@@ -163,13 +164,15 @@ def counted_cost_is_the_formula(kind: type[Method]) -> None:
 
 
 def reduces_to_classifier_free(kind: type[Method]) -> None:
-    """With its extra turned off, as `reduces` says, the method is classifier-free guidance of the same w."""
+    """With its extra turned off, as `reduces` says, the method is classifier-free guidance of the same w, in whatever space."""
     if kind.reduces is None:
         return
     given, sampler = kit(kind), samplers_of(kind)[0]
-    off = trajectory(kind(w=W, **kind.reduces), 3, sampler, given=given)
     plain = trajectory(METHODS["classifier-free"](w=W), 3, sampler, given=given)
-    torch.testing.assert_close(off, plain, rtol=0, atol=5e-4)
+    chosen = any(field.name == "space" for field in fields(kind))
+    for space in [{"space": space} for space in SPACES] if chosen else [{}]:
+        off = trajectory(kind(w=W, **kind.reduces, **space), 3, sampler, given=given)
+        torch.testing.assert_close(off, plain, rtol=0, atol=5e-4, msg=lambda text, at=space: f"{at}: {text}")
 
 
 def undefined_samplers_are_refused(kind: type[Method]) -> None:
