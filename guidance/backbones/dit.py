@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from timm.layers import Attention, Mlp, PatchEmbed
 from torch import Tensor, nn
 
-from guidance.backbones.perturb import Alteration, Insides
+from guidance.backbones.insides import Insides
+from guidance.backbones.perturb import Alteration
 from guidance.backbones.unet import Condition, zeroed
 
 

@@ -10,7 +10,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.backbones.perturb import Alteration, Insides
+from guidance.backbones.insides import Insides
+from guidance.backbones.perturb import Alteration
 
 
 def zeroed(module: nn.Module) -> nn.Module:
