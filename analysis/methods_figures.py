@@ -79,7 +79,6 @@ def _bound(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
 def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str]) -> Figure:
     """The smallest `quality` of each method over its w, against what it costs there; the step line is the best so far."""
     family = {**family, REFERENCE: REFERENCE}
-    cells = cells.assign(nfe=cells[[name for name in cells if name.startswith("nfe_") and not name.endswith("_sd")]].sum(axis=1))
     rows = cells[cells["w"] != 0].dropna(subset=[quality])
     best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values(price)
     plain = cells[(cells["method"] == REFERENCE) & (cells["w"] == 0)]

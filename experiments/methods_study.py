@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import methods_figures as figures
-from analysis.compare import MEASURES, verdicts, wide
+from analysis.compare import MEASURES, equal_cost, verdicts, wide
 from analysis.files import write_atomically
 from analysis.report import Picture, Section, html, write
 from analysis.style import save
@@ -90,6 +90,16 @@ def _world(summary: pd.DataFrame, world: str, done: Done) -> tuple[pd.DataFrame,
             f"{world}_matched_scale",
             f"{quality} against the effective w, by family of methods",
             f"At matched effective strength: the part of the update along that of classifier-free guidance. {drawn}.",
+        ),
+        *(
+            Picture(
+                figures.by_family(equal_cost(every, price, main.steps), diversity, quality, family),
+                f"{world}_curves_at_equal_{name}",
+                f"{quality} against {diversity} at equal {name}, by family of methods",
+                f"Whole curves at equal {words}: each method at the number of levels at which it costs what classifier-free "
+                f"guidance costs at T = {main.steps}, or nearest to that. {drawn}.",
+            )
+            for price, name, words in (("nfe", "nfe", "network evaluations"), ("seconds_per_sample", "seconds", "seconds"))
         ),
         Picture(
             figures.cost(every, "nfe", quality, family),

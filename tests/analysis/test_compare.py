@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.compare import at_equal, nearest, overview, verdicts, wide
+from analysis.compare import at_equal, equal_cost, nearest, overview, verdicts, wide
 from analysis.table import summarise
 
 AT = {"world": "moons", "train_seed": 0, "sampler": "ddim", "steps": 16, "n": 100}
@@ -60,6 +60,23 @@ def test_at_equal_diversity_the_best_of_the_references_strengths_counts():
     found = at_equal(wide(summary, world="moons", sampler="ddim"), "div", "fid").set_index("method").loc["other"]
     assert found["fid_reference"] == pytest.approx(1.5, abs=0.05) and found["fid_difference"] == pytest.approx(-0.5, abs=0.05)
     assert found["sigmas"] == pytest.approx(-0.5 / (np.sqrt(2) * 0.01), rel=0.1)
+
+
+def test_at_equal_cost_each_method_has_the_levels_that_cost_what_the_reference_does():
+    def priced(method, per_step, levels):
+        for steps in levels:
+            for row in rows(method, (1.0, 2.0), lambda w: 1 + w, lambda w: 3 - w):
+                yield {**row, "steps": steps}
+                yield {**row, "steps": steps, "metric": "nfe_denoiser_forward", "value": per_step * steps}
+
+    every = [*rows("classifier-free", (0.0,), lambda w: 1.0, lambda w: 3.0), *priced("classifier-free", 2, (16,))]
+    every += [*priced("cheap", 1, (16, 32)), *priced("dear", 3, (11, 16)), *priced("usual", 2, (16,))]
+    cells = wide(
+        summarise(pd.DataFrame(every).drop_duplicates(["method", "w", "steps", "metric", "seed"])), world="moons", sampler="ddim"
+    )
+    found = equal_cost(cells, "nfe", 16)
+    assert dict(zip(found["method"], found["steps"])) == {"classifier-free": 16, "cheap": 32, "dear": 11, "usual": 16}
+    assert (found["w"] == 0).sum() == 1 and found.loc[found["method"] == "cheap", "nfe"].eq(32).all()
 
 
 def test_without_the_conditional_model_or_a_second_run_nothing_is_compared():
