@@ -26,7 +26,7 @@ class Config(BaseModel):
 
     def override(self, settings: list[str]) -> Self:
         """A copy with `a.b=value` settings, values in JSON or plain text. Problem if one is unknown or does not fit."""
-        values = self.model_dump(mode="json")
+        values, unknown = self.model_dump(mode="json"), {}
         for setting in settings:
             path, equals, text = setting.partition("=")
             if not equals:
@@ -35,11 +35,16 @@ class Config(BaseModel):
             target = values
             for name in folders:
                 target = _child(target, name, path)
-            _child(target, leaf, path)
+            if not isinstance(target, dict):
+                _child(target, leaf, path)
+            if leaf not in target:
+                unknown[leaf] = (dict(target), leaf, path)  # or a key that marks another kind: see `either`
             target[leaf] = _parse(text)
         try:
             return type(self).model_validate(values)
         except ValidationError as error:
+            for leaf in {item["loc"][-1] for item in error.errors() if item["type"] == "extra_forbidden"} & set(unknown):
+                _child(*unknown[leaf])
             raise Problem(explain(error)) from error
 
 

@@ -147,8 +147,19 @@ class StudyConfig(Config):
         """ValueError for a method that the sampler or the study's networks do not allow."""
         if why := method.build().refuses(sweep.sampler.build()):
             raise ValueError(f"sweeps: {why}")
-        trained = self.denoiser is not None
-        for role in METHODS[method.name].roles:
+        kind, trained = METHODS[method.name], self.denoiser is not None
+        for role in kind.roles:
             needed = "clean" if role == "loss" else role
             if trained and hasattr(self, needed) and getattr(self, needed) is None:
                 raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
+        lacking = {
+            "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in kind.roles,
+            "a model that knows groups of classes: set denoiser.groups": trained
+            and "groups" in kind.needs
+            and not self.denoiser.known_groups,
+            "a network whose insides can be altered, and an exact model has none": self.exact
+            and {"attention", "embedding"} & set(kind.needs),
+            f"images, and the samples of {self.world} are points": "image" in kind.needs and len(WORLDS[self.world]().shape) != 3,
+        }
+        if missing := [words for words, applies in lacking.items() if applies]:
+            raise ValueError(f"methods: {method.name} needs {missing[0]}")

@@ -1,11 +1,15 @@
 """What a network's configuration means: its kind, its address, the labels it is trained with."""
 
+import json
+
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
 from experiments.config import explain
+from experiments.configs import STUDIES
 from experiments.networks import ANY_DENOISER, DenoiserConfig, DiTConfig, GroupedDenoiserConfig, UNetConfig
+from experiments.problems import Problem
 from experiments.study_config import StudyConfig
 from experiments.worlds import WORLDS
 from guidance.backbones.dit import DiT
@@ -53,3 +57,26 @@ def test_a_complaint_names_the_key_and_not_the_kind(values, words):
     with pytest.raises(ValidationError) as caught:
         StudyConfig.model_validate({"name": "digits", "world": "digits", "denoiser": values})
     assert words in explain(caught.value)
+
+
+def test_a_setting_may_name_the_key_that_marks_another_kind():
+    study = STUDIES["digits"]["quick"].override(["denoiser.groups=2", "denoiser.p_group=0.1"])
+    assert study.denoiser == GroupedDenoiserConfig(groups=2, p_group=0.1, fit=study.denoiser.fit)
+    for setting, words in (("denoiser.groups=0", "greater than or equal to 1"), ("denoiser.group=2", "no 'group'; ")):
+        with pytest.raises(Problem, match=words):
+            STUDIES["digits"]["quick"].override([setting])
+
+
+@pytest.mark.parametrize(
+    ("study", "method", "words"),
+    [
+        ("digits", "two-conditions", "two-conditions needs a model that knows groups of classes: set denoiser.groups"),
+        ("digits", "discriminator", "discriminator needs a discriminator of the model's samples"),
+        ("digits-exact", "pag", "pag needs a network whose insides can be altered"),
+        ("gaussians", "fdg", "fdg needs images, and the samples of gaussians are points"),
+    ],
+)
+def test_a_method_that_lacks_what_it_needs_is_refused_before_any_work(study, method, words):
+    sweep = [{"sampler": {"name": "ddim", "steps": 4}, "ws": [1]}]
+    with pytest.raises(Problem, match=words):
+        STUDIES[study]["quick"].override([f'methods=["{method}"]', f"sweeps={json.dumps(sweep)}"])
