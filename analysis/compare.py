@@ -72,9 +72,12 @@ def at_equal(cells: pd.DataFrame, by: str, metric: str) -> pd.DataFrame:
     """The reference's `metric` where its `by` is that of each cell, and the difference from it in standard deviations.
 
     Columns `<metric>_reference`, `<metric>_difference` and `sigmas`; NaN where the reference never has that `by`: nothing is
-    extrapolated. Where the reference has it at several strengths, the smallest value counts.
+    extrapolated. The reference's curve counts from w = 0 to where its `by` first turns: where a strong w makes samples differ
+    again that is damage, and what lies beside it is not as diverse. Of several strengths there the smallest value counts.
     """
     path, found = _path(cells, [by, metric]), cells.copy()
+    turns = [int(place) for place in (path[:, 0].argmin(), path[:, 0].argmax()) if place > 0]
+    path = path[: min(turns, default=0) + 1]
     beside = [_lowest_crossing(path[:, 0] - value, path[:, 1]) for value in found[by]]
     found[f"{metric}_reference"] = beside
     found[f"{metric}_difference"] = found[metric] - found[f"{metric}_reference"]
@@ -103,7 +106,8 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
     """A row for each method: is it the reference with another w, and if not, is it better or worse at equal diversity?
 
     distance: the largest over its w. better, worse: at how many of its w its quality (lower is better) lies more than SAME
-    standard deviations below or above the reference's at equal diversity. verdict: in words.
+    standard deviations below or above the reference's at equal diversity. gain: by how many standard deviations its best quality
+    is below the reference's best, whatever their diversity. verdict: in words.
     """
     far = nearest(cells, metrics)
     beside = at_equal(cells, diversity, quality)
@@ -121,6 +125,7 @@ def verdicts(cells: pd.DataFrame, metrics: Sequence[str], quality: str, diversit
                 "better": better,
                 "worse": worse,
                 "no counterpart": int(own["sigmas"].isna().sum()),
+                "gain": (reference(cells)[quality].min() - own[quality].min()) / (np.sqrt(2) * _noise(cells, quality)),
                 "verdict": _words(own, better, worse),
             }
         )

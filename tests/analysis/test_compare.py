@@ -47,6 +47,7 @@ def test_a_method_that_does_nothing_is_not_called_guidance_with_another_w():
 def test_better_and_worse_are_judged_at_equal_diversity(off, words):
     told = verdict("other", lambda w: 1 + w + off, lambda w: 3 - w / 2)
     assert told["verdict"] == words and told["better"] + told["worse"] == 2 and told["distance"] > 3
+    assert told["gain"] == pytest.approx(-(1 + off) / (np.sqrt(2) * 0.01), rel=0.01)  # its best is at w = 1, the reference's at 0
 
 
 def test_a_diversity_that_the_reference_never_has_has_no_counterpart():
@@ -60,6 +61,13 @@ def test_at_equal_diversity_the_best_of_the_references_strengths_counts():
     found = at_equal(wide(summary, world="moons", sampler="ddim"), "div", "fid").set_index("method").loc["other"]
     assert found["fid_reference"] == pytest.approx(1.5, abs=0.05) and found["fid_difference"] == pytest.approx(-0.5, abs=0.05)
     assert found["sigmas"] == pytest.approx(-0.5 / (np.sqrt(2) * 0.01), rel=0.1)
+
+
+def test_diversity_that_comes_back_as_damage_is_no_counterpart():
+    turning = rows("classifier-free", STRENGTHS, lambda w: 1 + w, lambda w: 3 - w if w <= 1 else 2 * w)  # 3, 2, 4, 8
+    summary = summarise(pd.DataFrame([*turning, *rows("wide", (1.0,), lambda w: 1.0, lambda w: 3.5)]))
+    found = at_equal(wide(summary, world="moons", sampler="ddim"), "div", "fid").set_index("method").loc["wide"]
+    assert np.isnan(found["sigmas"]), "at w = 1.8 the reference is as far apart, and worse: that is not the same diversity"
 
 
 def test_at_equal_cost_each_method_has_the_levels_that_cost_what_the_reference_does():
