@@ -32,9 +32,7 @@ class Effective:
         belief = self.guided(z, logsnr, label)
         here = z if belief.z is None else belief.z
         cond, null = branches(self.model, here, logsnr, [label, None])
-        alpha, sigma = (part.flatten(1) for part in alpha_sigma(logsnr, z))
-        as_eps = alpha / sigma
-        update, difference = (as_eps * (x - null.x).flatten(1) for x in (self._x(belief, here, logsnr), cond.x))
+        update, difference = (x.flatten(1) - null.x.flatten(1) for x in (self._x(belief, here, logsnr), cond.x))
         self.logsnrs.append(logsnr[0].item())
         self.dots.append(tuple((a * b).sum(1) for a, b in ((update, difference), (difference, difference), (update, update))))
         return belief
@@ -49,22 +47,25 @@ class Effective:
 
     def by_call(self) -> dict[str, list[float | None]]:
         """logsnr, scale (a) and orthogonal of each call: means over the samples whose D_c and D_u differ, None if none do."""
-        rows = [self._mean(*(part[None] for part in dots)) for dots in self.dots]
+        rows = [_mean(*dots) for dots in self.dots]
         return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [rest for _, rest in rows]}
 
-    def overall(self) -> tuple[float | None, float | None]:
-        """a and the residual over a whole trajectory: dot products of eps summed over the calls, then the mean over samples.
 
-        Those of x would be the first call's alone: there x = (z - sigma eps) / alpha is a network's error times thousands.
-        """
-        return self._mean(*(torch.stack(parts) for parts in zip(*self.dots)))
+def overall(by_call: dict[str, list[float | None]]) -> tuple[float | None, float | None]:
+    """a and the residual over a trajectory: means over its calls but the first and the last; None if there is none to take.
 
-    @staticmethod
-    def _mean(dot: Tensor, size: Tensor, update: Tensor) -> tuple[float | None, float | None]:
-        dot, size, update = (part.double().sum(0) for part in (dot, size, update))
-        known = size > 1e-12 * size.max()
-        if not known.any():
-            return None, None
-        scale = (dot / size)[known]
-        rest = (update[known] / size[known] - scale**2).clamp(min=0).sqrt()
-        return scale.mean().item(), rest.mean().item()
+    At the two ends of lambda x or eps is an error of the network magnified by thousands, and so is a call's ratio of two such.
+    """
+    parts = [[value for value in by_call[name][1:-1] if value is not None] for name in ("scale", "orthogonal")]
+    scale, rest = (sum(part) / len(part) if part else None for part in parts)
+    return scale, rest
+
+
+def _mean(dot: Tensor, size: Tensor, update: Tensor) -> tuple[float | None, float | None]:
+    dot, size, update = (part.double() for part in (dot, size, update))
+    known = size > 1e-12 * size.max()
+    if not known.any():
+        return None, None
+    scale = (dot / size)[known]
+    rest = (update[known] / size[known] - scale**2).clamp(min=0).sqrt()
+    return scale.mean().item(), rest.mean().item()
