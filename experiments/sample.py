@@ -136,7 +136,9 @@ def sample(store: Store, config: SampleConfig, device: str, wait: bool = True) -
         content = {"images": to_uint8(x)} if world.exact is None else {"x": x.numpy()}
         np.savez(folder / "samples.npz", **content, label=index % world.classes, index=index)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
-        write_json(folder / "effective.json", {"samples": min(WATCHED, config.n), "by_call": watched[0].by_call()})
+        scale, orthogonal = watched[0].overall()
+        overall = {"scale": scale, "orthogonal": orthogonal, "samples": min(WATCHED, config.n)}
+        write_json(folder / "effective.json", {"overall": overall, "by_call": watched[0].by_call()})
 
     return store.make("sample", config, build, parents, wait)
 

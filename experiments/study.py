@@ -22,7 +22,6 @@ from experiments.runs import Store, check, read_json
 from experiments.study_config import StudyConfig
 from experiments.worlds import WORLDS
 from guidance import NFE
-from guidance.effective import overall
 
 
 def study(store: Store, config: StudyConfig, workers: int, redraw: bool = False) -> Path:
@@ -127,9 +126,9 @@ def _prices(config: StudyConfig, cell: Cell) -> Iterator[dict]:
     cost, n = read_json(cell.samples / "cost.json"), cell.config.n
     prices = {"seconds_per_sample": cost["seconds"] / n, "peak_memory_mib": cost["peak_memory_mib"]}
     prices |= {f"nfe_{name}": cost[name] / n for name in vars(NFE())}
-    scale, orthogonal = overall(read_json(cell.samples / "effective.json")["by_call"])
-    if scale is not None:  # conditional and unconditional model are one, as before any training
-        prices |= {"effective_w": scale - 1, "orthogonal": orthogonal}
+    pushed = read_json(cell.samples / "effective.json")["overall"]
+    if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
+        prices |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
     key = {"world": config.world, **_key(cell), "n": n}
     yield from ({**key, "metric": name, "value": value} for name, value in prices.items())
 

@@ -5,6 +5,7 @@ and ||(D_m - D_u) - a (D_c - D_u)|| / ||D_c - D_u||, what no w of it explains. D
 one z, the one that the method goes on from. (Guidance Matters, arXiv 2602.22570, compares methods at matched a.)
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -26,15 +27,17 @@ class Effective:
         self.guided, self.model = guided, model
         self.next = dict(pairwise(torch.tensor(levels).tolist()))  # as a denoiser is told them, in float32
         self.logsnrs: list[float] = []
-        self.dots: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.dots: list[tuple[float, float, float]] = []  # of all samples, in units of z
 
     def __call__(self, z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
         belief = self.guided(z, logsnr, label)
         here = z if belief.z is None else belief.z
         cond, null = branches(self.model, here, logsnr, [label, None])
-        update, difference = (x.flatten(1) - null.x.flatten(1) for x in (self._x(belief, here, logsnr), cond.x))
+        alpha, _ = alpha_sigma(logsnr, z)
+        update, difference = ((alpha * (x - null.x)).double() for x in (self._x(belief, here, logsnr), cond.x))
         self.logsnrs.append(logsnr[0].item())
-        self.dots.append(tuple((a * b).sum(1) for a, b in ((update, difference), (difference, difference), (update, update))))
+        pairs = ((update, difference), (difference, difference), (update, update))
+        self.dots.append(tuple((a * b).sum().item() for a, b in pairs))
         return belief
 
     def _x(self, belief: Prediction, z: Tensor, logsnr: Tensor) -> Tensor:
@@ -46,26 +49,20 @@ class Effective:
         return x if belief.shift is None else x + sigma**2 / alpha * belief.shift
 
     def by_call(self) -> dict[str, list[float | None]]:
-        """logsnr, scale (a) and orthogonal of each call: means over the samples whose D_c and D_u differ, None if none do."""
-        rows = [_mean(*dots) for dots in self.dots]
+        """logsnr, scale (a) and orthogonal of each call, of all samples together; None where D_c and D_u hardly differ."""
+        most = max((size for _, size, _ in self.dots), default=0.0)
+        rows = [_ratios(*dots, least=1e-12 * most) for dots in self.dots]
         return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [rest for _, rest in rows]}
 
+    def overall(self) -> tuple[float | None, float | None]:
+        """a and the residual over the whole trajectory: dot products summed over the calls, each in units of z there.
 
-def overall(by_call: dict[str, list[float | None]]) -> tuple[float | None, float | None]:
-    """a and the residual over a trajectory: means over its calls but the first and the last; None if there is none to take.
-
-    At the two ends of lambda x or eps is an error of the network magnified by thousands, and so is a call's ratio of two such.
-    """
-    parts = [[value for value in by_call[name][1:-1] if value is not None] for name in ("scale", "orthogonal")]
-    scale, rest = (sum(part) / len(part) if part else None for part in parts)
-    return scale, rest
+        alpha x and sigma eps are bounded at both ends of lambda, where x alone or eps alone is a network's error magnified.
+        """
+        return _ratios(*(sum(part) for part in zip(*self.dots)))
 
 
-def _mean(dot: Tensor, size: Tensor, update: Tensor) -> tuple[float | None, float | None]:
-    dot, size, update = (part.double() for part in (dot, size, update))
-    known = size > 1e-12 * size.max()
-    if not known.any():
+def _ratios(dot: float, size: float, update: float, least: float = 0.0) -> tuple[float | None, float | None]:
+    if size <= least:
         return None, None
-    scale = (dot / size)[known]
-    rest = (update[known] / size[known] - scale**2).clamp(min=0).sqrt()
-    return scale.mean().item(), rest.mean().item()
+    return dot / size, math.sqrt(max(0.0, update / size - (dot / size) ** 2))
