@@ -110,6 +110,51 @@ def test_the_shares_of_the_network_are_those_of_the_committed_results():
         assert at(words=f"{method}, networks", method=method) in README
 
 
+def test_the_verdicts_of_the_readme_are_those_of_the_committed_study():
+    import pandas as pd
+
+    from analysis.compare import MEASURES, VERDICTS, overview, verdicts, wide
+    from analysis.headline import markdown
+    from analysis.table import read_table, summarise
+
+    folder = RESULTS.parent / "methods-full-cpu"
+    compared = pd.read_csv(folder / "compared.csv")
+    assert markdown(overview(compared)) in README
+    summary = summarise(read_table(folder / "table.csv"))
+    for world, (quality, diversity, alike) in MEASURES.items():
+        cells = wide(summary, world=world, sampler="ddim(eta=1.0)", steps=16)
+        again = verdicts(cells, alike, quality, diversity)
+        own = compared[compared["world"] == world]
+        assert dict(zip(again["method"], again["verdict"])) == dict(zip(own["method"], own["verdict"])), world
+        count = (own["verdict"] == VERDICTS["another w"]).sum()
+        assert f"{count} of {len(own)} on `{world}`" in README
+
+
+@pytest.mark.parametrize(
+    ("world", "method", "w", "metric", "digits"),
+    [
+        ("digits", "classifier-free", 0.0, "fid_digits", 2),
+        ("digits", "particle-guidance", 2.0, "fid_digits", 2),
+        ("digits", "higs", 1.0, "fid_digits", 2),
+        ("gaussians", "classifier-free", 1.0, "kl_tilted", 3),
+        ("gaussians", "characteristic", 1.0, "kl_tilted", 3),
+        ("gaussians", "pcg", 1.0, "kl_tilted", 3),
+        ("gaussians", "tilted draws", 1.0, "kl_tilted", 3),
+        ("digits-exact", "gibbs", 4.0, "frechet_exact", 3),
+        ("digits-exact", "pcg", 0.5, "frechet_exact", 3),
+        ("digits-exact", "classifier-free", 0.25, "frechet_exact", 3),
+        ("digits-exact", "real", None, "frechet_exact", 3),
+    ],
+)
+def test_a_number_of_the_methods_is_that_of_the_committed_study(world, method, w, metric, digits):
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(RESULTS.parent / "methods-full-cpu" / "table.csv"))
+    rows = rows[(rows["world"] == world) & (rows["method"] == method) & (rows["metric"] == metric) & rows["steps"].isin([0, 16])]
+    (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
+    assert f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in re.sub(r"\s+", " ", README)
+
+
 def test_every_picture_and_file_that_is_linked_is_there():
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     for path in re.findall(r"\]\(([^)#]+)\)", prose):

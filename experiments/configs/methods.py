@@ -42,7 +42,7 @@ RANGES: dict[str | tuple[str, str], tuple[float, ...]] = {  # by method, or by w
     "fk-steering": (0.5, 1.0, 2.0, 4.0),
     "tds": (0.5, 1.0, 2.0, 4.0),
     "particle-guidance": (0.5, 2.0, 8.0, 32.0),
-    ("gaussians", "particle-guidance"): (0.001, 0.003, 0.01, 0.03),
+    ("gaussians", "particle-guidance"): (0.0001, 0.0003, 0.0006, 0.001),
     "temperature": (0.05, 0.1, 0.2, 0.4),
     "shrunk-noise": (0.05, 0.1, 0.2, 0.4),
 }
