@@ -49,7 +49,10 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
         shades = seaborn.husl_palette(len(members), l=0.5).as_hex()
         ends = []
         for method, shade in zip(members, shades):
-            own = pd.concat([start, cells[(cells["method"] == method) & (cells["w"] != 0)].sort_values("w")])
+            own = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
+            if own.empty:  # copies of particles have no density, and no distance from one
+                continue
+            own = pd.concat([start, own])
             bars = {"xerr": own.get(f"{x}_sd"), "yerr": own.get(f"{y}_sd")}
             look = {"color": shade, "linewidth": 1.3, "elinewidth": 0.5, "marker": "o", "markersize": 2.6}
             axes.errorbar(own[x], own[y], **bars, **look, zorder=3)
