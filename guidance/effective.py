@@ -2,7 +2,8 @@
 
 a = <D_m - D_u, D_c - D_u> / ||D_c - D_u||^2     1 is the conditional model, 1 + w classifier-free guidance
 and ||(D_m - D_u) - a (D_c - D_u)|| / ||D_c - D_u||, what no w of it explains. D is the believed x; D_m, D_c and D_u are taken at
-one z, the one that the method goes on from. (Guidance Matters, arXiv 2602.22570, compares methods at matched a.)
+one z, the one that the method goes on from; what it does to z in steps of its own, Langevin or back and forth, is not seen.
+(Guidance Matters, arXiv 2602.22570, compares methods at matched a.)
 """
 
 import math
