@@ -7,8 +7,7 @@ from functools import cache
 import torch
 from worlds import mixture
 
-from guidance import SAMPLERS, CosineLogSNR, Mixture
-from guidance.methods import ClassifierFree
+from guidance import METHODS, SAMPLERS, CosineLogSNR, Mixture
 from guidance.samplers.grid import alpha_sigma_at
 from guidance.samplers.heun import Heun
 
@@ -58,7 +57,7 @@ class Even:
         return torch.linspace(self.min, self.max, steps, dtype=torch.float64)
 
 
-WORLDS = {"plain": mixture(), "guided": ClassifierFree(w=1.0)(mixture())}
+WORLDS = {"plain": mixture(), "guided": METHODS["classifier-free"](w=1.0)(mixture())}
 
 
 def flow(sampler, kind: str, levels: int) -> torch.Tensor:
