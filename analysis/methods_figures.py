@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis.compare import REFERENCE, reference
 from analysis.grid import GridDensity
 from analysis.plane_figures import CLASSES, contour, frame
-from analysis.style import GREY, head, name_ends, panels, plain_numbers, scale_log
+from analysis.style import GREY, head, label_points, name_ends, panels, plain_numbers, scale_log
 
 WORDS = {
     "kl_tilted": "KL(sampled || tilted), nats",
@@ -94,13 +94,15 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.scatter(plain[price], plain[quality], color="black", s=30, label="w = 0", zorder=4)
     front = best[quality].cummin()
     axes.step(best[price], front, where="post", color=GREY, linewidth=1)
-    for _, row in best[best[quality] <= front].iterrows():
-        axes.annotate(row["method"], (row[price], row[quality]), xytext=(4, -9), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
+    axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis, best[price].min(), best[price].max())
     axes.set_ylim(*_focus(best[quality]))
     axes.set(xlabel=WORDS.get(price, price), ylabel=WORDS.get(quality, quality))
     axes.legend(frameon=False, fontsize=9)
+    named = best[best[quality] <= front]
+    points = list(zip(named[price], named[quality], named["method"], [shades[family[method]] for method in named["method"]]))
+    label_points(axes, points)
     head(
         axes,
         f"Best {WORDS.get(quality, quality)} of each method",
