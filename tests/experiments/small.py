@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from experiments.__main__ import main
+
 SETTINGS = {
     "denoiser.network.width": "8",
     "denoiser.fit.steps": "30",
@@ -28,6 +32,17 @@ def command(runs: Path, settings: dict[str, str] | None = None, *more: str, work
 def study(runs: Path, settings: dict[str, str] | None = None, *more: str, workers: int = 1) -> subprocess.CompletedProcess:
     words = command(runs, settings, *more, workers=workers)
     return subprocess.run(words, capture_output=True, text=True, timeout=280, env=os.environ)
+
+
+def here(words: list[str], capsys: pytest.CaptureFixture) -> subprocess.CompletedProcess:
+    """The command line in this process, for what ends before any work: a new one spends seven seconds on imports."""
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["guidance-bench", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    out, error = capsys.readouterr()
+    return subprocess.CompletedProcess(words, ended.value.code or 0, out, error)
 
 
 def folder(runs: Path) -> Path:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from small import command, folder, litter, study
+from small import command, folder, here, litter, study
 
 from experiments.runs import write_json
 
@@ -67,8 +67,8 @@ def refused(result: subprocess.CompletedProcess, *words: str) -> None:
         ({"n": "15", "part": "15"}, ["part must lie between 20"]),
     ],
 )
-def test_a_configuration_that_cannot_be_is_refused_before_any_work(tmp_path, settings, words):
-    refused(study(tmp_path / "runs", settings), *words)
+def test_a_configuration_that_cannot_be_is_refused_before_any_work(tmp_path, capsys, settings, words):
+    refused(here(command(tmp_path / "runs", settings)[3:], capsys), *words)
     assert not (tmp_path / "runs").exists()
 
 
@@ -211,6 +211,6 @@ def test_help_answers_in_under_a_second_and_imports_nothing_heavy():
         (["study", "digits", "--show-config"], "p_uncond"),
     ],
 )
-def test_the_other_commands_answer(words, shown):
-    result = subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True, cwd=ROOT)
+def test_the_other_commands_answer(words, shown, capsys):
+    result = here(words, capsys)
     assert result.returncode == 0 and shown in result.stdout

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from small import here
 
 from analysis.table import read_table
 from experiments.runs import check
@@ -139,7 +140,8 @@ def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkey
         ("digits", {"exact": "true", "evaluator": "null"}, "truth is unknown"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, words, tmp_path):
-    result = run(name, tmp_path / "runs", settings)
+def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, words, tmp_path, capsys):
+    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    result = here(["study", name, "--runs", str(tmp_path / "runs"), *sets], capsys)
     assert result.returncode == 2 and words in result.stderr.strip().splitlines()[-1] and "Traceback" not in result.stderr
     assert not (tmp_path / "runs").exists()

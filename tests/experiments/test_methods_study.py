@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from small import here
 
 from analysis.table import read_table
 from experiments.configs.methods import FULL, QUICK, possible
@@ -101,20 +102,20 @@ def test_what_cannot_be_compared_is_refused():
         MethodsConfig(worlds={"gaussians": study.model_copy(update={"methods": others})})
 
 
-def test_a_method_that_needs_a_network_that_is_not_there_is_refused():
-    result = guidance_bench("study", "methods", "--set", "worlds.digits.weak=null")
+def test_a_method_that_needs_a_network_that_is_not_there_is_refused(capsys):
+    result = here(["study", "methods", "--set", "worlds.digits.weak=null"], capsys)
     assert result.returncode == 2 and "autoguidance needs a network for its role 'weak'" in result.stderr
 
 
-def test_a_sampler_that_a_method_is_not_defined_for_is_refused_before_any_work(tmp_path):
+def test_a_sampler_that_a_method_is_not_defined_for_is_refused_before_any_work(tmp_path, capsys):
     settings = ['methods=["classifier-free", "classifier-mean"]', 'sweeps=[{"sampler": {"name": "heun", "steps": 4}, "ws": [1]}]']
-    result = guidance_bench("study", "gaussians", "--runs", str(tmp_path), *(w for one in settings for w in ("--set", one)))
+    result = here(["study", "gaussians", "--runs", str(tmp_path), *(w for one in settings for w in ("--set", one))], capsys)
     assert result.returncode == 2 and "classifier-mean" in result.stderr and "heun" in result.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_one_method_may_be_held_to_the_laws_by_name():
-    told = guidance_bench("laws", "apg")
+def test_one_method_may_be_held_to_the_laws_by_name(capsys):
+    told = here(["laws", "apg"], capsys)
     assert told.returncode == 0 and "broken" not in told.stdout and told.stdout.count("holds") >= 8
-    unknown = guidance_bench("laws", "agp")
+    unknown = here(["laws", "agp"], capsys)
     assert unknown.returncode == 2 and "there is no method 'agp'" in unknown.stderr
