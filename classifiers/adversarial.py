@@ -1,0 +1,51 @@
+"""Attacks on a classifier of noisy images, and the training that withstands them. Madry et al., arXiv 1706.06083.
+
+max over |delta| <= radius of -log p(label | z + delta), by projected gradient steps from a random start, in the l2 norm.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from guidance.gradients import log_prob_gradient
+from guidance.spaces import norm
+
+Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
+
+
+def attack(
+    classifier: Classifier,
+    z: Float[Tensor, "b *shape"],
+    logsnr: Float[Tensor, " b"],
+    label: Int[Tensor, " b"],
+    radius: float,
+    steps: int,
+    start: Float[Tensor, "b *shape"],
+) -> Float[Tensor, "b *shape"]:
+    """z moved by at most `radius` (l2, per sample, in units of z) to where the classifier believes `label` least.
+
+    start: standard normal noise, in whose direction, at half the radius, the steps begin, each 2.5 radius / steps long.
+    """
+    delta = start * (radius / 2 / norm(start).clamp(min=1e-12))
+    for _ in range(steps):
+        slope = log_prob_gradient(classifier, z + delta, logsnr, label).to(z)
+        delta = delta - slope * (2.5 * radius / steps / norm(slope).clamp(min=1e-12))
+        delta = delta * (radius / norm(delta).clamp(min=1e-12)).clamp(max=1)
+    return z + delta
+
+
+def robust_accuracy(
+    classifier: Classifier,
+    z: Float[Tensor, "b *shape"],
+    logsnr: Float[Tensor, " b"],
+    label: Int[Tensor, " b"],
+    radius: float,
+    steps: int,
+    start: Float[Tensor, "b *shape"],
+) -> float:
+    """The share of samples whose label the classifier still gives after the attack."""
+    attacked = attack(classifier, z, logsnr, label, radius, steps, start)
+    with torch.no_grad():
+        return (classifier(attacked, logsnr).argmax(-1) == label).float().mean().item()
