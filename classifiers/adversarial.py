@@ -1,6 +1,7 @@
 """Attacks on a classifier of noisy images, and the training that withstands them. Madry et al., arXiv 1706.06083.
 
-max over |delta| <= radius of -log p(label | z + delta), by projected gradient steps from a random start, in the l2 norm.
+max over |delta| <= alpha radius of -log p(label | z + delta), by projected gradient steps from a random start, in the l2 norm.
+The radius is in units of x, and shrinks in z as x does, or no classifier could withstand it where z is nearly noise.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from guidance.diffusion import alpha_sigma
 from guidance.gradients import log_prob_gradient
 from guidance.spaces import norm
 
@@ -24,15 +26,16 @@ def attack(
     steps: int,
     start: Float[Tensor, "b *shape"],
 ) -> Float[Tensor, "b *shape"]:
-    """z moved by at most `radius` (l2, per sample, in units of z) to where the classifier believes `label` least.
+    """z moved by at most alpha `radius` (l2, per sample) to where the classifier believes `label` least.
 
-    start: standard normal noise, in whose direction, at half the radius, the steps begin, each 2.5 radius / steps long.
+    start: standard normal noise, in whose direction, at half the way, the steps begin, each 2.5 radius / steps long.
     """
-    delta = start * (radius / 2 / norm(start).clamp(min=1e-12))
+    reach = alpha_sigma(logsnr, z)[0] * radius
+    delta = start * (reach / 2 / norm(start).clamp(min=1e-12))
     for _ in range(steps):
         slope = log_prob_gradient(classifier, z + delta, logsnr, label).to(z)
-        delta = delta - slope * (2.5 * radius / steps / norm(slope).clamp(min=1e-12))
-        delta = delta * (radius / norm(delta).clamp(min=1e-12)).clamp(max=1)
+        delta = delta - slope * (2.5 * reach / steps / norm(slope).clamp(min=1e-12))
+        delta = delta * (reach / norm(delta).clamp(min=1e-12)).clamp(max=1)
     return z + delta
 
 

@@ -4,6 +4,7 @@ E || J v - J^T v ||^2 = || J - J^T ||_F^2 and E || J v ||^2 = || J ||_F^2 for v 
 Ho & Salimans (arXiv 2207.12598, section 3.2) argue that the difference of two learned scores is no classifier's gradient.
 """
 
+import warnings
 from collections.abc import Callable, Iterable
 
 import torch
@@ -24,7 +25,9 @@ def asymmetry(field: Field, z: Float[Tensor, "b *shape"], probes: Iterable[Tenso
     with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the other kernels have no forward mode
         z = z.detach().clone()
         for v in probes:
-            along = torch.func.jvp(field, (z,), (v,))[1].detach()
+            with warnings.catch_warnings():  # torch's own forward mode uses what torch has deprecated
+                warnings.simplefilter("ignore", FutureWarning)
+                along = torch.func.jvp(field, (z,), (v,))[1].detach()
             back = torch.func.vjp(field, z)[1](v)[0].detach()
             apart = apart + (along - back).flatten(1).square().sum(1)
             whole = whole + along.flatten(1).square().sum(1)

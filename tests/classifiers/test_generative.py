@@ -9,8 +9,9 @@ import torch
 from classifiers import HalfUNet, Implicit, JointEnergy
 from classifiers.adversarial import attack, robust_accuracy
 from classifiers.assess import assess
-from classifiers.generative import classify, errors, renoise, spread_out
+from classifiers.denoising_errors import errors, renoise, span
 from classifiers.joint_energy import joint_loss, langevin
+from classifiers.pruned import classify, spread_out
 from guidance import METHODS, Mixture
 from guidance.diffusion import add_noise
 from guidance.gradients import log_prob_gradient
@@ -54,7 +55,7 @@ def test_the_implicit_classifier_of_an_exact_denoiser_is_the_exact_one(logsnr):
     truth = equal.class_logits(z, level).log_softmax(-1)
     kl = []
     for noises in (1, 32):
-        found = Implicit(mixture, 3, (2,), levels=48, noises=noises, low=-12.0, high=12.0)(z, level).log_softmax(-1)
+        found = Implicit(mixture, 3, (2,), levels=48, noises=noises)(z, level).log_softmax(-1)
         kl.append((truth.exp() * (truth - found)).sum(-1).mean().item())
     assert kl[1] < 0.004 and kl[1] < kl[0] / 8, kl
 
@@ -64,7 +65,7 @@ def test_its_gradient_guides_as_classifier_free_guidance_does():
     mixture = world()
     equal = Mixture(mixture.means, 0.3 * torch.eye(2).expand(3, -1, -1), torch.ones(3), torch.arange(3)).float()
     z, level, label = drawn(mixture, 12, 1.0)
-    implicit = Implicit(mixture, 3, (2,), levels=24, noises=48, low=-12.0, high=12.0)
+    implicit = Implicit(mixture, 3, (2,), levels=24, noises=48)
     exact = log_prob_gradient(equal.class_logits, z, level, label)
     found = log_prob_gradient(implicit, z, level, label)
     assert torch.cosine_similarity(found.flatten(), exact.flatten(), dim=0) > 0.98
@@ -79,19 +80,31 @@ def test_pruning_gives_the_label_of_all_rounds_for_fewer_evaluations():
     mixture = world()
     z, level, label = drawn(mixture, 150, 3.0)
     rounds = 96
-    gammas = torch.linspace(-10, 10, rounds)[spread_out(rounds)]
     noise = torch.randn(rounds, 2, generator=torch.Generator().manual_seed(1))
-    every = classify(mixture, z, level, 3, gammas, noise, surely=math.inf)
-    fewer = classify(mixture, z, level, 3, gammas, noise, surely=3.0, least=8)
+    every = classify(mixture, z, level, 3, noise, surely=math.inf)
+    fewer = classify(mixture, z, level, 3, noise, surely=3.0, least=8)
     assert (every.evaluations == 3 * rounds).all()
     assert fewer.evaluations.float().mean() < 0.7 * 3 * rounds
     assert (every.label == fewer.label).float().mean() > 0.97
-    total = sum(errors(mixture, z, level, gamma.expand(len(z)), e.expand_as(z), range(3)) for gamma, e in zip(gammas, noise))
+    start, stop = span(level, -10.0, 10.0)
+    gammas = [start + (at + 0.5) / rounds * (stop - start) for at in spread_out(rounds).tolist()]
+    total = sum(errors(mixture, z, level, gamma, e.expand_as(z), range(3), -10.0) for gamma, e in zip(gammas, noise))
     assert (total.argmin(1) == every.label).all()
     bayes = (mixture.class_logits(z, level).argmax(1) == label).float().mean()
     assert (every.label == label).float().mean() > bayes - 0.1
-    alone = classify(mixture, z[:1], level[:1], 3, gammas, noise, surely=3.0, least=8)
+    alone = classify(mixture, z[:1], level[:1], 3, noise, surely=3.0, least=8)
     assert alone.label == fewer.label[0] and alone.evaluations == fewer.evaluations[0]
+
+
+@pytest.mark.parametrize("low", [-20.0, -10.0])
+def test_the_span_reaches_from_the_lowest_lambda_to_the_z_itself(low):
+    logsnr = torch.tensor([-9.9, -4.0, 0.0, 4.0, 20.0, 60.0])
+    start, stop = span(logsnr, low, 10.0)
+    at = renoise(torch.zeros(6, 2), logsnr, start, torch.zeros(6, 2)).logsnr
+    torch.testing.assert_close(at[1:], torch.full((5,), low), rtol=1e-3, atol=1e-2)
+    assert (stop > start).all() and stop[-1] == 10.0
+    near = renoise(torch.zeros(6, 2), logsnr, stop, torch.zeros(6, 2)).logsnr
+    assert (near[1:3] > logsnr[1:3] - 0.01).all()
 
 
 @pytest.mark.parametrize("rounds", [1, 5, 16, 96])
@@ -176,13 +189,14 @@ def test_an_attack_stays_in_its_ball_and_hurts():
         net = HalfUNet(1, 10, 8, width=8, multipliers=(1,), attention=()).eval()
     g = torch.Generator().manual_seed(0)
     z, start = torch.randn(2, 16, 1, 8, 8, generator=g)
-    logsnr = torch.zeros(16)
+    logsnr = torch.linspace(-4, 6, 16)
     label = net(z, logsnr).argmax(-1)
     moved = attack(net, z, logsnr, label, radius=2.0, steps=5, start=start)
-    assert ((moved - z).flatten(1).norm(dim=1) <= 2.0 + 1e-4).all() and (moved - z).flatten(1).norm(dim=1).min() > 1.0
+    moves = (moved - z).flatten(1).norm(dim=1) / logsnr.sigmoid().sqrt()
+    assert (moves <= 2.0 + 1e-3).all() and moves.min() > 1.0, "in units of x"
     log_prob = lambda at: net(at, logsnr).log_softmax(-1).gather(1, label[:, None])  # noqa: E731
     assert (log_prob(moved) < log_prob(z)).all()
-    assert robust_accuracy(net, z, logsnr, label, 2.0, 5, start) < 1.0
+    assert robust_accuracy(net, z, logsnr, label, 50.0, 5, start) < 1.0
     assert robust_accuracy(net, z, logsnr, label, 1e-6, 2, start) == 1.0
     alone = attack(net, z[:1], logsnr[:1], label[:1], 2.0, 5, start[:1])
     torch.testing.assert_close(alone, moved[:1], rtol=1e-3, atol=1e-4)
