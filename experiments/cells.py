@@ -12,7 +12,8 @@ from experiments.pool import run
 from experiments.runs import Store
 from experiments.sample import MethodConfig, SampleConfig, SamplerConfig, sample, title
 from experiments.study_config import StudyConfig
-from experiments.train import train_classifier, train_denoiser, train_evaluator
+from experiments.train import train_denoiser
+from experiments.train_classifiers import train_classifier, train_evaluator
 from guidance import METHODS
 
 EXACT_SEED = -1  # in the place of a training seed: nothing was trained

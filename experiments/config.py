@@ -6,18 +6,43 @@ import hashlib
 import json
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    SerializationInfo,
+    Tag,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from experiments.problems import Problem
 
 TAGS = ("(usual)", "(other)")  # of a field that holds one of two kinds; no user sees them
+WHOLE = "whole"
 RECIPE = 1  # raised when the code makes other numbers of the same values, so that no older run is taken for a new one
 
 
 class Config(BaseModel):
-    """A frozen set of values. Unknown keys, NaN and infinity are refused."""
+    """A frozen set of values. Unknown keys, NaN and infinity are refused.
+
+    later: the fields that came after runs had been made. At their defaults they are left out of the address and of config.json,
+    so that those runs keep theirs; `whole` shows them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def without_later(self, dump, info: SerializationInfo) -> dict:
+        values, fields = dump(self), type(self).model_fields
+        hidden = set() if info.context == WHOLE else {name for name in self.later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in values.items() if name not in hidden}
+
+    def whole(self) -> dict:
+        """Every value, as JSON has it."""
+        return self.model_dump(mode="json", context=WHOLE)
 
     def digest(self) -> str:
         """Twelve hexadecimal digits of the sha256 of RECIPE and its canonical JSON: equal values, equal address."""
@@ -26,7 +51,7 @@ class Config(BaseModel):
 
     def override(self, settings: list[str]) -> Self:
         """A copy with `a.b=value` settings, values in JSON or plain text. Problem if one is unknown or does not fit."""
-        values, unknown = self.model_dump(mode="json"), {}
+        values, unknown = self.whole(), {}
         for setting in settings:
             path, equals, text = setting.partition("=")
             if not equals:

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from analysis.files import write_atomically
 from experiments.config import Config
+from experiments.early_stopping import EarlyStopping
 from experiments.files import sha256
 from experiments.pool import place
 from experiments.problems import Problem
@@ -26,8 +27,14 @@ Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 
 
 class FitConfig(Config):
-    """How a network is fitted: AdamW, linear warm-up, cosine decay to zero, gradient norm at most 1, EMA of weights."""
+    """How a network is fitted: AdamW, linear warm-up, cosine decay to zero, gradient norm at most 1, EMA of weights.
 
+    patience: of a noise-aware classifier: a tenth of the training images is held back, their likelihood looked at every
+    `look_every` steps, and training ends when it has not risen at so many looks; the best weights are kept (0: all steps and
+    images, the last weights).
+    """
+
+    later: ClassVar = ("patience", "look_every")
     steps: Annotated[int, Field(ge=1, le=INDICES)]
     batch: Annotated[int, Field(ge=2)] = 128
     lr: Annotated[float, Field(gt=0)] = 1e-3
@@ -35,6 +42,8 @@ class FitConfig(Config):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    patience: Annotated[int, Field(ge=0)] = 0
+    look_every: Annotated[int, Field(ge=1)] = 100
 
 
 def fit(
@@ -44,8 +53,9 @@ def fit(
     seed: int,
     partial: Path,
     title: str,
+    stopping: EarlyStopping | None = None,
 ) -> tuple[dict[str, Tensor], list[float]]:
-    """The EMA of the weights of `network` after `config.steps` steps, and the loss of every step.
+    """The EMA of the weights of `network` after `config.steps` steps, or `stopping`'s best, and the loss of every step.
 
     loss: the losses (b,) of a batch, all its randomness from the given CPU generator. Checkpoints go to `partial`, and
     the newest one there is where it starts. Problem at the first non-finite loss or gradient, before it does harm.
@@ -55,11 +65,13 @@ def fit(
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": other, "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99))
     ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    first, losses = resume(partial, network, optimiser, ema)
+    first, losses = resume(partial, network, optimiser, ema, stopping)
     network.train()
     gpus = [p.device for p in network.parameters() if p.is_cuda][:1]
     with torch.random.fork_rng(gpus), progress(title, config.steps, first) as bar:
         for step in range(first, config.steps):
+            if stopping is not None and stopping.over:
+                break
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * learning_rate_factor(step, config)
             with_dropout = generator(seed, step).initial_seed()  # layers that drop at random know no generator
@@ -81,8 +93,11 @@ def fit(
             losses.append(value.item())
             bar.update()
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
+            if stopping is not None:
+                stopping.look(step + 1, ema)
             if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
-                checkpoint(partial, step + 1, network, optimiser, ema, losses)
+                checkpoint(partial, step + 1, network, optimiser, ema, losses, stopping)
+    ema = stopping.best if stopping is not None and stopping.best else ema
     if not all(value.isfinite().all() for value in ema.values()):
         raise Problem(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
     return ema, losses
@@ -110,7 +125,9 @@ def update_ema(ema: dict[str, Tensor], network: nn.Module, decay: float) -> None
             ema[name].copy_(value)
 
 
-def checkpoint(partial: Path, step: int, network: nn.Module, optimiser, ema: dict, losses: list[float]) -> None:
+def checkpoint(
+    partial: Path, step: int, network: nn.Module, optimiser, ema: dict, losses: list[float], stopping: EarlyStopping | None
+) -> None:
     """Writes all that the next step needs to one file, its name holding its sha256, and drops older ones."""
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
     state |= {f"ema.{name}": value for name, value in ema.items()}
@@ -118,14 +135,18 @@ def checkpoint(partial: Path, step: int, network: nn.Module, optimiser, ema: dic
         state |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     if not all(value.isfinite().all() for value in state.values()):
         return
-    content = save({name: value.contiguous() for name, value in state.items()}, {"losses": json.dumps(losses)})
+    logs = {"losses": json.dumps(losses)}
+    if stopping is not None:
+        state |= {f"best.{name}": value for name, value in stopping.best.items()}
+        logs |= {"looks": json.dumps(stopping.looks)}
+    content = save({name: value.contiguous() for name, value in state.items()}, logs)
     digest = hashlib.sha256(content).hexdigest()[:16]
     write_atomically(partial / f"step-{step:07d}-{digest}.safetensors", content)
     for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
         old.unlink()
 
 
-def resume(partial: Path, network: nn.Module, optimiser, ema: dict) -> tuple[int, list[float]]:
+def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: EarlyStopping | None) -> tuple[int, list[float]]:
     """Puts back the newest checkpoint of `partial`; the step to go on with, and the losses so far."""
     newest = max(partial.glob("step-*.safetensors"), default=None)
     if newest is None:
@@ -137,7 +158,7 @@ def resume(partial: Path, network: nn.Module, optimiser, ema: dict) -> tuple[int
     try:
         with safe_open(newest, "pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dictionary)
-            losses = json.loads(file.metadata()["losses"])
+            logs = {name: json.loads(text) for name, text in file.metadata().items()}
     except SafetensorError as error:
         raise Problem(f"checkpoint {newest} cannot be read ({error}): {advice}") from error
     part = lambda prefix: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}  # noqa: E731
@@ -149,4 +170,6 @@ def resume(partial: Path, network: nn.Module, optimiser, ema: dict) -> tuple[int
         index, key = name.split(".")
         moments.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(step), losses
+    if stopping is not None:
+        stopping.best, stopping.looks = part("best."), logs["looks"]
+    return int(step), logs["losses"]

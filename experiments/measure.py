@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from analysis.measures import Reference, Samples, measure_in_parts
+from experiments.classifier_networks import ClassifierConfig, EvaluatorConfig
 from experiments.config import Config
 from experiments.exact import exact_draws, measure_exact
 from experiments.fit import Seed
 from experiments.images import from_uint8, to_uint8
-from experiments.networks import ClassifierConfig, EvaluatorConfig
 from experiments.roles import load
 from experiments.runs import Store, write_json
 from experiments.sample import load_samples

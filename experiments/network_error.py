@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from analysis.files import write_atomically
+from classifiers.assess import calibration_error
+from experiments.classifier_networks import ClassifierConfig
 from experiments.config import Config
-from experiments.networks import ClassifierConfig
 from experiments.roles import load, load_denoiser
 from experiments.runs import Store
 from experiments.worlds import WORLDS
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from experiments.study_config import StudyConfig
 
 LEVELS = tuple(float(level) for level in range(-14, 15))
-BINS = 15  # of confidence, for the calibration error (Guo et al., arXiv 1706.04599)
 
 
 class ErrorConfig(Config):
@@ -106,11 +106,3 @@ def compare(
 def cosine(a: Tensor, b: Tensor) -> Tensor:
     """Cosine of the angle between two tensors as one vector each, so that small rows count little; 0 if one of them is zero."""
     return (a * b).sum() / (a.norm() * b.norm()).clamp(min=1e-300)
-
-
-def calibration_error(probability: Tensor, label: Tensor) -> Tensor:
-    """Mean over BINS bins of the largest probability, weighted by their shares, of |accuracy - confidence|."""
-    confidence, chosen = probability.max(-1)
-    bins = (confidence * BINS).long().clamp(max=BINS - 1)
-    gap = (chosen == label).double() - confidence
-    return torch.zeros(BINS, dtype=gap.dtype, device=gap.device).index_add(0, bins, gap).abs().sum() / len(label)

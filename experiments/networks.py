@@ -1,16 +1,14 @@
-"""The networks of a study: what configures them, and how they are built."""
+"""The denoisers of a study: what configures them, and how they are built. Classifiers: experiments.classifier_networks."""
 
 import dataclasses
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from classifiers.evaluator import Evaluator
-from classifiers.noise_aware import NoiseAware
 from experiments.config import Choice, Config, either
 from experiments.fit import FitConfig, Seed
 from experiments.worlds import World
@@ -19,9 +17,6 @@ from guidance.backbones.unet import UNet
 from guidance.learned_variance import ImportanceSampler
 from guidance.objective import drop_labels, drop_two_labels
 from guidance.weightings import WEIGHTINGS
-
-if TYPE_CHECKING:
-    pass
 
 
 def seeded(build: Callable) -> Callable:
@@ -150,37 +145,3 @@ class GroupedDenoiserConfig(DenoiserConfig):
 
 
 ANY_DENOISER = either(DenoiserConfig, GroupedDenoiserConfig, "groups")
-
-
-class ClassifierConfig(Config):
-    """The noise-aware classifier: any timm classification model; size is the side that images are enlarged to."""
-
-    world: str = "digits"
-    seed: Seed = 0
-    arch: str = "test_resnet"
-    size: Annotated[int, Field(ge=1)] = 16
-    logsnr: DensityConfig = COSINE
-    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        return NoiseAware(self.arch, world.shape[0], world.classes, self.size)
-
-
-class EvaluatorConfig(Config):
-    """The judge: another architecture, trained on clean images with another seed, never used to guide.
-
-    augment: whether it is trained on images turned, enlarged and shifted a little. A judge that knows the training
-    images by heart finds held-out real images stranger than generated ones.
-    """
-
-    world: str = "digits"
-    seed: Seed = 900
-    arch: str = "test_byobnet"
-    size: Annotated[int, Field(ge=1)] = 16
-    augment: bool = True
-    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        return Evaluator(self.arch, world.shape[0], world.classes, self.size)

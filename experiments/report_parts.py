@@ -29,6 +29,7 @@ NAMES = {
     "held_out_eps_loss_null": "denoiser: MSE of eps, unconditional",
     "held_out_accuracy": "classifier: accuracy",
     "held_out_nll": "classifier: NLL (nats)",
+    "held_out_calibration_error": "classifier: calibration error",
 }
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from experiments.classifier_networks import ClassifierConfig, EvaluatorConfig
 from experiments.config import Config
 from experiments.fit import Seed
-from experiments.networks import ANY_DENOISER, COSINE, ClassifierConfig, DenoiserConfig, DensityConfig, EvaluatorConfig
+from experiments.networks import ANY_DENOISER, COSINE, DenoiserConfig, DensityConfig
 from experiments.sample import MethodConfig, SamplerConfig
 from experiments.worlds import WORLDS
 from guidance import METHODS

@@ -1,23 +1,20 @@
-"""How the three networks of a study are trained, and what is recorded of them on held-out images."""
+"""How a denoiser is trained, and what every training shares. Classifiers: experiments.train_classifiers."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from analysis.files import write_atomically
-from classifiers.augment import random_affine
-from classifiers.noise_aware import noisy_cross_entropy
 from experiments.config import Config
+from experiments.early_stopping import EarlyStopping
 from experiments.fit import fit
-from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
+from experiments.networks import DenoiserConfig
 from experiments.runs import Store, write_json
 from experiments.worlds import WORLDS, Labelled
-from guidance.diffusion import add_noise
 from guidance.learned_variance import learned_variance_loss
 from guidance.objective import denoising_loss, eps_loss
 from guidance.seeding import SampleNoise
@@ -46,7 +43,7 @@ def train_denoiser(store: Store, config: DenoiserConfig, device: str) -> Path:
         null = by_level(world.held_out, device, null_loss)
         return {"held_out_eps_loss_conditional": conditional, "held_out_eps_loss_null": null}
 
-    return _train(store, "denoiser", config, config.build(world), losses, judge, device)
+    return train_network(store, "denoiser", config, config.build(world), losses, judge, device)
 
 
 def bound_losses(network: nn.Module, config: DenoiserConfig, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator) -> Tensor:
@@ -63,47 +60,13 @@ def bound_losses(network: nn.Module, config: DenoiserConfig, x: Tensor, eps: Ten
     return weight * terms
 
 
-def train_classifier(store: Store, config: ClassifierConfig, device: str) -> Path:
-    """The run of the noise-aware classifier, trained on z_lambda over the density of lambda of the diffusion model."""
-    world = WORLDS[config.world]()
-
-    def losses(network: nn.Module, g: torch.Generator) -> Tensor:
-        return noisy_cross_entropy(network, *to(device, *noisy_batch(world.train, config, g)))
-
-    def judge(network: nn.Module) -> dict:
-        def correct(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-            return (network(add_noise(x, eps, logsnr), logsnr).argmax(-1) == label).float()
-
-        nll = by_level(world.held_out, device, partial(noisy_cross_entropy, network))
-        return {"held_out_nll": nll, "held_out_accuracy": by_level(world.held_out, device, correct)}
-
-    return _train(store, "classifier", config, config.build(world), losses, judge, device)
-
-
-def train_evaluator(store: Store, config: EvaluatorConfig, device: str) -> Path:
-    """The run of the evaluator, trained on clean images."""
-    world = WORLDS[config.world]()
-
-    def losses(network: nn.Module, g: torch.Generator) -> Tensor:
-        x, label = batch(world.train, config.fit.batch, g)
-        x = random_affine(x, g) if config.augment else x
-        return F.cross_entropy(network(x.to(device)), label.to(device), reduction="none")
-
-    def judge(network: nn.Module) -> dict:
-        logits, label = network(world.held_out.x.to(device)).cpu(), world.held_out.label
-        accuracy = (logits.argmax(-1) == label).float().mean().item()
-        return {"held_out_nll": F.cross_entropy(logits, label).item(), "held_out_accuracy": accuracy}
-
-    return _train(store, "evaluator", config, config.build(world), losses, judge, device)
-
-
 def batch(images: Labelled, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """x and label of `size` images, drawn with replacement."""
     chosen = torch.randint(len(images.x), (size,), generator=g)
     return images.x[chosen], images.label[chosen]
 
 
-def noisy_batch(images: Labelled, config: DenoiserConfig | ClassifierConfig, g: torch.Generator) -> tuple[Tensor, ...]:
+def noisy_batch(images: Labelled, config: Config, g: torch.Generator) -> tuple[Tensor, ...]:
     """x, eps, logsnr, label of one training step, lambda by the density of the configuration."""
     x, label = batch(images, config.fit.batch, g)
     logsnr = config.logsnr.build()(torch.rand(len(x), generator=g))
@@ -122,7 +85,7 @@ def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dic
     return {name: value(*to(device, images.x, eps, logsnr, images.label)).mean().item() for name, logsnr in levels.items()}
 
 
-def _train(
+def train_network(
     store: Store,
     kind: str,
     config: Config,
@@ -130,17 +93,19 @@ def _train(
     losses: Callable[[nn.Module, torch.Generator], Tensor],
     judge: Callable[[nn.Module], dict],
     device: str,
+    stopping: EarlyStopping | None = None,
 ) -> Path:
-    """The run `kind` of `config`: model.safetensors (the EMA), metrics.json (held-out figures), log.json (the loss)."""
+    """The run `kind` of `config`: model.safetensors (the EMA), metrics.json (held-out figures), log.json (losses, and looks)."""
 
     def build(folder: Path) -> None:
         network.to(device)
         unfinished = store.partial(store.path(kind, config))
-        ema, log = fit(network, partial(losses, network), config.fit, config.seed, unfinished, f"{kind} {config.seed}")
+        ema, log = fit(network, partial(losses, network), config.fit, config.seed, unfinished, f"{kind} {config.seed}", stopping)
         network.load_state_dict(ema)
-        with torch.inference_mode():
+        with torch.no_grad():
             write_json(folder / "metrics.json", judge(network.eval()))
         write_atomically(folder / "model.safetensors", save({name: value.contiguous() for name, value in ema.items()}))
-        write_json(folder / "log.json", {"loss": log})
+        looks = {"held_back_nll": stopping.looks} if stopping else {}
+        write_json(folder / "log.json", {"loss": log} | looks)
 
     return store.make(kind, config, build)

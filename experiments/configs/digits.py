@@ -3,7 +3,8 @@
 Quick: one training, minutes on two CPU cores. Full: three trainings, three sampling seeds, DDIM over more w and T.
 """
 
-from experiments.networks import ClassifierConfig, DenoiserConfig, EvaluatorConfig
+from experiments.classifier_networks import ClassifierConfig, EvaluatorConfig
+from experiments.networks import DenoiserConfig
 from experiments.sample import SamplerConfig
 from experiments.study_config import Method, StudyConfig, Sweep
 

@@ -3,7 +3,8 @@
 The same cells twice: with the exact denoiser and classifier of a mixture, and with networks trained on draws of it.
 """
 
-from experiments.networks import ClassifierConfig, DenoiserConfig, DensityConfig
+from experiments.classifier_networks import ClassifierConfig
+from experiments.networks import DenoiserConfig, DensityConfig
 from experiments.sample import SamplerConfig
 from experiments.study_config import Method, StudyConfig, Sweep
 

@@ -5,11 +5,12 @@ all as many levels; the others give those that do not cost two forwards a step t
 The digits' model knows two groups of digits beside the ten, for the one method that asks for them.
 """
 
+from experiments.classifier_networks import EvaluatorConfig
 from experiments.configs.digits import QUICK as DIGITS
 from experiments.configs.digits_exact import QUICK as DIGITS_EXACT
 from experiments.configs.gaussians import QUICK as GAUSSIANS
 from experiments.methods_config import MethodsConfig
-from experiments.networks import DenoiserConfig, EvaluatorConfig, GroupedDenoiserConfig, UNetConfig
+from experiments.networks import DenoiserConfig, GroupedDenoiserConfig, UNetConfig
 from experiments.sample import SamplerConfig
 from experiments.study_config import Method, StudyConfig, Sweep
 from guidance import METHODS

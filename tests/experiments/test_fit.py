@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from experiments.early_stopping import EarlyStopping
 from experiments.fit import FitConfig, fit, learning_rate_factor
 from experiments.problems import Problem
 
@@ -84,3 +85,39 @@ def test_the_average_of_the_weights_is_not_the_last_weights(tmp_path):
     ema, _, _ = train(tmp_path)
     fast, _, _ = train(tmp_path / "fast", FitConfig(steps=30, batch=8, warmup=5, ema=0.0))
     assert not torch.allclose(ema["0.weight"], fast["0.weight"], atol=1e-4)
+
+
+def test_early_stopping_keeps_the_best_and_ends_after_its_patience():
+    looked = iter([3.0, 1.0, 2.0, 1.0, 5.0])
+    stopping = EarlyStopping(lambda state: next(looked), every=10, patience=3)
+    over = []
+    for step in range(1, 51):
+        stopping.look(step, {"weight": torch.tensor(float(step))})
+        over.append(stopping.over)
+    assert stopping.looks == [3.0, 1.0, 2.0, 1.0, 5.0] and stopping.best["weight"] == 20.0
+    assert over.index(True) == 49, "three looks after the best one"
+
+
+def test_a_training_that_stops_early_gives_the_same_weights_after_a_kill(tmp_path):
+    def run(folder, killed_at=None):
+        network = torch.nn.Linear(2, 1)
+        torch.nn.init.ones_(network.weight), torch.nn.init.zeros_(network.bias)
+        steps = []
+
+        def loss(g):
+            steps.append(0)
+            if len(steps) == killed_at:
+                raise KeyboardInterrupt
+            return network(torch.randn(8, 2, generator=g)).square()[:, 0]
+
+        stopping = EarlyStopping(lambda state: abs(state["weight"].abs().sum().item() - 1.0), every=2, patience=3)
+        config = FitConfig(steps=200, lr=0.05, warmup=0, checkpoint_every=5, patience=3, look_every=2)
+        return *fit(network, loss, config, 0, folder, "test", stopping), stopping.looks
+
+    whole, losses, looks = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", killed_at=len(losses) - 1)
+    again, rest, seen = run(tmp_path / "cut")
+    assert len(losses) < 200 and rest == losses and seen == looks
+    for name, value in whole.items():
+        torch.testing.assert_close(again[name], value, rtol=0, atol=0)

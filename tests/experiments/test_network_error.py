@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.network_error import calibration_error, compare
+from classifiers.assess import calibration_error
+from experiments.network_error import compare
 from experiments.worlds import WORLDS
 from guidance import NetworkDenoiser, SampleNoise, add_noise
 
