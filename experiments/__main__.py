@@ -1,6 +1,9 @@
 """The command line: `guidance-bench study digits`. What takes seconds to import is imported when a command needs it."""
 
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +19,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Name = Annotated[str, typer.Argument(help="The study: digits, gaussians, digits-exact, methods, controls or controls-exact.")]
+Name = Annotated[
+    str, typer.Argument(help="The study: digits, gaussians, digits-exact, methods, classifiers, controls or controls-exact.")
+]
 World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
+
+
+@contextmanager
+def going_on() -> Iterator[None]:
+    """Ctrl-C is one line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -42,31 +57,44 @@ def study(
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
     from experiments.configs import STUDIES
     from experiments.device import resolve
-    from experiments.methods_study import MethodsConfig, methods_study
-    from experiments.methods_study import at_a_glance as compared
     from experiments.pool import cores
-    from experiments.report_parts import announce, at_a_glance
     from experiments.runs import Store
-    from experiments.study import study as run_study
+    from experiments.studies import doing
 
     if name not in STUDIES:
         raise Problem(f"there is no study {name!r}; known: {', '.join(STUDIES)}")
     config = STUDIES[name]["full" if full else "quick"].override(settings or [])
     if show:
-        typer.echo(config.model_dump_json(indent=1))
+        typer.echo(json.dumps(config.whole(), indent=1))
         return
     device = resolve(device)
     workers = workers or cores(device)
-    several = isinstance(config, MethodsConfig)
-    for one in config.worlds.values() if several else [config]:
-        typer.echo(announce(one, device, workers, runs))
-    try:
-        folder = (methods_study if several else run_study)(Store(runs, device), config, workers, redraw)
-    except KeyboardInterrupt:
-        typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
-    typer.echo(compared(folder) if several else at_a_glance(folder, config))
+    announced, run, glance = doing(config)
+    for one in announced:
+        typer.echo(one(device, workers, runs))
+    with going_on():
+        folder = run(Store(runs, device), config, workers, redraw)
+    typer.echo(glance(folder))
     typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
+
+
+@app.command()
+def train(
+    kind: Annotated[str, typer.Argument(help="classifier (noise-aware), evaluator (of clean images) or joint-energy.")],
+    world: Annotated[str, typer.Option(help="The world to train on, e.g. digits.")] = "digits",
+    arch: Annotated[str | None, typer.Option(help="Any timm classification model, or half-unet.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a value, as in --set fit.patience=5. Repeatable.")
+    ] = None,
+    runs: Runs = Path("runs"),
+    device: Device = "auto",
+    show: Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")] = False,
+) -> None:
+    """Train one classifier, and print what it reaches on held-out images, by lambda. What is trained already is found again."""
+    from experiments.train_command import train as run_train
+
+    with going_on():
+        run_train(kind, world, arch, settings or [], runs, device, show)
 
 
 @app.command()

@@ -8,8 +8,10 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import nn
 
+from classifiers import Guide, Implicit
+from experiments.classifier_networks import ClassifierConfig, EvaluatorConfig
 from experiments.config import Config
-from experiments.networks import ANY_DENOISER, ClassifierConfig, DenoiserConfig, EvaluatorConfig
+from experiments.networks import ANY_DENOISER, DenoiserConfig
 from experiments.problems import Problem
 from experiments.runs import check, read_json
 from experiments.worlds import WORLDS
@@ -61,29 +63,47 @@ class Roles(NamedTuple):
 
 
 def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
-    """What the methods are given: trained networks, or the world's exact truth in their place where no denoiser is named.
+    """What the methods are given: trained networks, or the world's exact truth in their place where none is named.
 
-    A role of which there is no network is left out.
+    A role of which there is neither is left out.
     """
-    world = WORLDS[config.world]()
-    if config.denoiser is None:
-        exact, weak, other = (one.float().to(device) for one in (world.exact, world.weak, world.exact))  # float32, as noise is
-        others = exact_roles(exact, weak)
-        second = other if "unconditional" in METHODS[config.method.name].roles else weak
-        model = Grouped(exact) if "groups" in METHODS[config.method.name].needs else exact
-        roles = {"model": model, "weak": weak, "unconditional": other, **others}
-        return Roles(roles, model, nn.ModuleList(others.values()), second)
-    model, _ = load_denoiser(root / config.denoiser, device, config.rows)
-    roles, named = {"model": model}, {role: root / name for role, name in config.others.items()}
+    roles, second = _trained(root, config, device) if config.denoiser else _exact(config, device)
     if config.classifier:
         roles["classifier"] = load(root / config.classifier, ClassifierConfig, device)[0]
-    if "clean" in named:
-        roles["clean"] = load(named["clean"], EvaluatorConfig, device)[0]
-        roles["loss"] = CrossEntropy(roles["clean"])
-    roles |= {role: load_denoiser(named[role], device, config.rows)[0] for role in ("weak", "unconditional") if role in named}
-    counted = nn.ModuleList(roles[role] for role in ("classifier", "clean") if role in roles)
+    if "clean" in config.others:
+        roles["clean"] = load(root / config.others["clean"], EvaluatorConfig, device)[0]
+        roles["loss"] = CrossEntropy(lambda x, clean=roles["clean"]: clean.forward(x))  # counted once, at the clean classifier
+    counted = [roles[role] for role in ("classifier", "clean", "discriminator", "loss") if role in roles]
+    if config.guide != type(config.guide)():
+        roles["classifier"] = _guide(roles, config)
+    model = roles["model"]
+    return Roles(roles, model.network if config.denoiser else model, nn.ModuleList(counted), second)
+
+
+def _exact(config: "SampleConfig", device: str) -> tuple[dict, nn.Module]:
+    world = WORLDS[config.world]()
+    exact, weak, other = (one.float().to(device) for one in (world.exact, world.weak, world.exact))  # float32, as noise is
+    roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
+    roles["model"] = Grouped(exact) if "groups" in METHODS[config.method.name].needs else exact
+    return roles, other if "unconditional" in METHODS[config.method.name].roles else weak
+
+
+def _trained(root: Path, config: "SampleConfig", device: str) -> tuple[dict, nn.Module | None]:
+    names = {"model": config.denoiser, **{role: config.others.get(role) for role in ("weak", "unconditional")}}
+    roles = {role: load_denoiser(root / name, device, config.rows)[0] for role, name in names.items() if name}
     second = [roles[role].network for role in ("weak", "unconditional") if role in roles]
-    return Roles(roles, model.network, counted, second[0] if second else None)
+    return roles, second[0] if second else None
+
+
+def _guide(roles: dict, config: "SampleConfig") -> nn.Module:
+    """The classifier as the configuration wants it; the implicit one is counted at the denoiser."""
+    own, world = config.guide, WORLDS[config.world]()
+    if own.implicit:
+        low, high = max(config.logsnr.build().min, -10.0), min(config.logsnr.build().max, 10.0)
+        classifier = Implicit(roles["model"], world.classes, world.shape, own.levels, own.noises, low, high)
+    else:
+        classifier = roles["classifier"]
+    return Guide(classifier, own.temperature, own.softplus, own.normalised)
 
 
 def load_denoiser(path: Path, device: str, rows: int | None) -> tuple[NetworkDenoiser, DenoiserConfig]:

@@ -59,6 +59,20 @@ class SamplerConfig(Choice):
         return super().label + ("" if self.grid == GridConfig(name="u") else f" on {self.grid.label}")
 
 
+class GuideConfig(Config):
+    """How a classifier is made a guide (classifiers.guide), or which one it is: implicit is the one inside the denoiser.
+
+    levels, noises: of the implicit classifier (classifiers.generative).
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    softplus: Annotated[float, Field(gt=0)] | None = None
+    normalised: bool = False
+    implicit: bool = False
+    levels: Annotated[int, Field(ge=1)] = 4
+    noises: Annotated[int, Field(ge=1)] = 1
+
+
 class SampleConfig(Config):
     """What makes a set of samples: the runs of the networks (by name), method, sampler, seed, number.
 
@@ -66,7 +80,10 @@ class SampleConfig(Config):
     others: names of the runs of further networks by role (clean, weak, unconditional).
     logsnr: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to
     [-clip, clip] at every step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
+    guide: how the classifier is made a guide.
     """
+
+    later: ClassVar = ("guide",)
 
     world: str
     denoiser: str | None
@@ -80,6 +97,7 @@ class SampleConfig(Config):
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     batch: Annotated[int, Field(ge=1)] = 500
     rows: Annotated[int, Field(ge=1)] | None = 250
+    guide: GuideConfig = GuideConfig()
 
     @model_validator(mode="after")
     def defined(self) -> Self:

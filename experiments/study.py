@@ -66,7 +66,7 @@ def gather(store: Store, config: StudyConfig, workers: int) -> tuple[Done, list[
     cells = sweep(store, config, evaluator, trained, device, workers)
     baselines = [(key, measure(store, one, device)) for key, one in _baselines(config, evaluator, trained[0])]
     table = [row for key, measures in baselines for row in rows(config, key, measures)]
-    table += [row for cell in cells for row in (*_prices(config, cell), *rows(config, _key(cell), cell.measures))]
+    table += [row for cell in cells for row in (*prices(config, cell), *rows(config, key_of(cell), cell.measures))]
     runs = [evaluator, *(one for t in trained for one in t.runs), *(measures for _, measures in baselines)]
     runs = [one for one in (*runs, *(one for cell in cells for one in cell[3:])) if one is not None]
     return Done(config, device, pd.DataFrame(table), evaluator, trained, cells), runs
@@ -114,14 +114,14 @@ def _baselines(config: StudyConfig, evaluator: Path | None, t: Trained) -> Itera
         yield key, MeasureConfig(world=config.world, samples=DRAWS, sizes=(config.n,), w=w, seed=seed)
 
 
-def _key(cell: Cell) -> dict:
+def key_of(cell: Cell) -> dict:
     """The place of a cell in the table."""
     own = cell.config
     key = {"train_seed": cell.train_seed, "method": cell.method, "w": own.method.w, "seed": own.seed}
     return {**key, "sampler": own.sampler.label, "steps": own.sampler.steps}
 
 
-def _prices(config: StudyConfig, cell: Cell) -> Iterator[dict]:
+def prices(config: StudyConfig, cell: Cell) -> Iterator[dict]:
     """The rows of the tidy table that hold what a cell cost."""
     cost, n = read_json(cell.samples / "cost.json"), cell.config.n
     prices = {"seconds_per_sample": cost["seconds"] / n, "peak_memory_mib": cost["peak_memory_mib"]}
@@ -129,7 +129,7 @@ def _prices(config: StudyConfig, cell: Cell) -> Iterator[dict]:
     pushed = read_json(cell.samples / "effective.json")["overall"]
     if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
         prices |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
-    key = {"world": config.world, **_key(cell), "n": n}
+    key = {"world": config.world, **key_of(cell), "n": n}
     yield from ({**key, "metric": name, "value": value} for name, value in prices.items())
 
 

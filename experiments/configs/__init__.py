@@ -1,6 +1,6 @@
 """The studies by name: values only, a file each."""
 
-from experiments.configs import controls, digits, digits_exact, gaussians, methods
+from experiments.configs import classifiers, controls, digits, digits_exact, gaussians, methods
 
 STUDIES = {
     "digits": digits.STUDIES,
@@ -9,4 +9,5 @@ STUDIES = {
     "controls": controls.STUDIES,
     "controls-exact": controls.EXACT_STUDIES,
     "methods": methods.STUDIES,
+    "classifiers": classifiers.STUDIES,
 }

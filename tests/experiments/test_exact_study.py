@@ -116,7 +116,7 @@ def test_the_second_time_nothing_is_done_again(plane):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-@pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "05_ddim"])
+@pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "06_ddim"])
 def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkeypatch, tmp_path):
     import nbclient
     import nbformat

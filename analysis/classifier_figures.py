@@ -1,0 +1,168 @@
+"""What classifiers know at every lambda, what they do as guides, and who believes the samples.
+
+Pure functions of the study's tables; lines are means over trainings and seeds, bands one standard deviation.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
+
+WORDS = {
+    "accuracy": "accuracy",
+    "nll": "−log p(label | z), nats",
+    "calibration_error": "calibration error",
+    "robust_accuracy": "accuracy after an attack on z",
+    "kl_exact": "KL from the exact p(c | z), nats",
+    "gradient_cosine": "cosine with the exact gradient",
+    "gradient_ratio": "length of the gradient over the exact one's",
+}
+SHARES = ("accuracy", "robust_accuracy")
+_PALETTE = [
+    shade for i, shade in enumerate(seaborn.color_palette("colorblind").as_hex()) if i not in (7, 8)
+]  # no grey, no yellow
+_DOTTED = (0, (1, 1.2))
+FAINTEST = 1e-5  # nats: smaller distances leave the picture
+_DASHED = (0, (3, 2))
+
+
+def shades(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each name, the first ones' again after eight; the truth is grey."""
+    coloured = [name for name in names if name != "exact"]
+    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(coloured)} | {"exact": GREY}
+
+
+def strokes(names: Sequence[str]) -> dict[str, object]:
+    """A style of line for each name: dashed where the truth takes part, dotted where a colour comes again."""
+    coloured = [name for name in names if name != "exact"]
+    plain = {name: "-" if i < len(_PALETTE) else _DOTTED for i, name in enumerate(coloured)}
+    return {name: _DASHED if "exact" in name else plain[name] for name in names}
+
+
+def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
+    """A panel a metric, a line a classifier, against lambda; ValueError for a metric that no classifier has."""
+    if missing := sorted(set(metrics) - set(levels["metric"])):
+        raise ValueError(f"the table has no {', '.join(missing)}: it has {', '.join(sorted(set(levels['metric'])))}")
+    names = list(dict.fromkeys(levels["classifier"]))
+    colours, styles = shades(names), strokes(names)
+    figure, grid = panels(1, len(metrics), (1.2 + 4.6 * len(metrics), 4.2))
+    for axes, metric in zip(grid, metrics):
+        own, ends = levels[(levels["metric"] == metric) & ((metric != "kl_exact") | (levels["value"] > FAINTEST))], []
+        for name in names:
+            line = own[own["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
+            if len(line):
+                _line(axes, line["logsnr"], line["mean"], line["std"], colours[name], styles[name])
+                ends.append((line["mean"].iloc[-1], name, colours[name]))
+        axes.set_xlabel("lambda (log SNR)")
+        axes.set_title(WORDS.get(metric, metric), loc="left", fontsize=11)
+        scale_shares(axes) if metric in SHARES else scale_log(axes, 30.0) if metric != "gradient_cosine" else None
+        name_ends(axes, ends)
+    return figure
+
+
+def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> Figure:
+    """A panel a guided label: who gives samples the label that they were asked to be, against w.
+
+    guides: the name of the label's own guide among the classifiers, None where it has none; judges: those that never guided.
+    """
+    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *judges])
+    columns = min(3, len(guides))
+    rows = -(-len(guides) // columns)
+    figure, grid = panels(rows, columns, (1.4 + 3.7 * columns, 0.4 + 2.8 * rows), share_y=True)
+    named = []
+    for axes, (label, guide) in zip(grid, guides.items()):
+        ends = []
+        for name in [*judges, *([guide] if guide else [])]:
+            line = summary[(summary["method"] == label) & (summary["metric"] == f"accuracy_by_{name}")].sort_values("w")
+            if line.empty:
+                raise ValueError(f"no sample of {label} was judged by {name}")
+            _line(axes, line["w"], line["value"], line["sd"], colours[name], "-" if name == guide else _DASHED)
+            ends.append((line["value"].iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
+        scale_w(axes, line["w"])
+        axes.set_title(label, loc="left", fontsize=11)
+        named.append((axes, ends))
+    for axes in grid[len(guides) :]:
+        axes.set_visible(False)
+    for axes in grid[::columns]:
+        axes.set_ylabel("share given the label")
+    scale_shares(grid[0])
+    for axes, ends in named:
+        name_ends(axes, ends)
+    return figure
+
+
+def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str]) -> Figure:
+    """A heat map at each label's largest w: rows by whom samples were guided, columns by whom they are judged."""
+    shown = pd.DataFrame(index=list(labels), columns=list(names), dtype=float)
+    for label in labels:
+        own = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
+        for name in names:
+            shown.loc[label, name] = own.loc[own["metric"] == f"accuracy_by_{name}", "value"].mean()
+    largest = {label: summary.loc[summary["method"] == label, "w"].max() for label in labels}
+    figure, (axes,) = panels(1, 1, (2.6 + 0.85 * len(names), 1.4 + 0.42 * len(labels)))
+    axes.grid(False)
+    image = axes.imshow(shown.to_numpy(), cmap="crest_r", vmin=min(0.5, np.nanmin(shown.to_numpy())), vmax=1, aspect="auto")
+    for row, column in np.ndindex(shown.shape):
+        value = shown.iloc[row, column]
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if value < 0.75 else "black")
+    axes.set_xticks(range(len(names)), names, rotation=25, ha="right", fontsize=9)
+    axes.set_yticks(range(len(labels)), [f"{label}, w = {largest[label]:g}" for label in labels], fontsize=9)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    head(axes, "Who believes whose samples", "share given the label; rows: guided by, columns: judged by")
+    figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
+    return figure
+
+
+def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Figure:
+    """A curve a label of one metric against another, w growing along it; the last w is written beside it."""
+    colours, styles = shades(labels), strokes(labels)
+    figure, (axes,) = panels(1, 1, (8.2, 4.6))
+    points, ends = [], []
+    for label in labels:
+        both = [
+            summary[(summary["method"] == label) & (summary["metric"] == metric)].set_index("w")["value"].sort_index()
+            for metric in (x, y)
+        ]
+        line = pd.concat(both, axis=1, keys=["x", "y"]).dropna()
+        if line.empty:
+            raise ValueError(f"{label} has no {x} and {y}")
+        axes.plot(line["x"], line["y"], linestyle=styles[label], color=colours[label], marker="o", markersize=4, linewidth=1.5)
+        points.append((line["x"].iloc[-1], line["y"].iloc[-1], f"{line.index[-1]:g}", colours[label]))
+        ends.append((line["y"].iloc[-1], label, colours[label]))
+    axes.set_xlabel(x.replace("_", " "))
+    axes.set_ylabel(y.replace("_", " "))
+    scale_log(axes, 8.0)
+    label_points(axes, points)
+    name_ends(axes, ends)
+    return figure
+
+
+def asymmetry(fields: pd.DataFrame) -> Figure:
+    """The relative size of the antisymmetric part of each field's Jacobian against lambda, on a logarithmic axis."""
+    figure, (axes,) = panels(1, 1, (7.4, 4.2))
+    names = list(dict.fromkeys(zip(fields["of"], fields["field"])))
+    colours = shades(list(dict.fromkeys(field for _, field in names)))
+    ends = []
+    for of, field in names:
+        own = fields[(fields["of"] == of) & (fields["field"] == field)]
+        line = own.groupby("logsnr")["value"].mean()
+        axes.plot(line.index, line, color=colours[field], marker="o", markersize=4, linestyle=_DASHED if of == "exact" else "-")
+        ends.append((line.iloc[-1], f"{field}, {of}", colours[field]))
+    axes.set_yscale("log")
+    axes.set_ylim(top=1)
+    axes.set_xlabel("lambda (log SNR)")
+    head(axes, "Is the field the gradient of anything?", "size of the antisymmetric part of its Jacobian; 0: a gradient")
+    name_ends(axes, ends)
+    return figure
+
+
+def _line(axes: Axes, x: pd.Series, y: pd.Series, sd: pd.Series, shade: str, style: object) -> None:
+    axes.plot(x, y, color=shade, linestyle=style, marker="o", markersize=3.5, linewidth=1.5)
+    if sd.notna().any():
+        axes.fill_between(x, y - sd, y + sd, color=shade, alpha=0.15, linewidth=0)

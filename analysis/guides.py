@@ -1,0 +1,46 @@
+"""Tables of guides: who believes their samples, beside judges that never guided; and what each costs at its best."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+PRICES = ("denoiser_forward", "denoiser_backward", "classifier_forward", "classifier_backward")
+
+
+def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> pd.DataFrame:
+    """A row a guided label and w: accuracy of its own guide, of the judges (their mean), and the gap, which is the guide's alone.
+
+    table: tidy, of one world, with accuracy_by_<name>. guides: by label, the name of its guide; labels without one are left out.
+    baseline: the gap where nothing was guided (w = 0, or w = -1 on an unconditional model), so that a better classifier is no
+    attack. sd over trainings and seeds.
+    """
+    rows = []
+    for label, guide in guides.items():
+        if guide is None:
+            continue
+        own = table[table["method"] == label]
+        said = own.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
+        found = pd.DataFrame({"guide": said[f"accuracy_by_{guide}"]})
+        found["judges"] = said[[f"accuracy_by_{name}" for name in judges]].mean(axis=1)
+        found["gap"] = found["guide"] - found["judges"]
+        for w, group in found.groupby(level="w"):
+            row = {"world": own["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
+            for name in found:
+                row |= {name: group[name].mean(), f"{name}_sd": group[name].std()}
+            rows.append(row)
+    frame = pd.DataFrame(rows)
+    base = frame.sort_values("w").groupby("guided")["gap"].first()
+    return frame.assign(baseline=frame["guided"].map(base))
+
+
+def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
+    """A row a label at its best w by the first of `measures` (the smaller, the better), and its price; and what none made."""
+    rows = []
+    for label in [*labels, *sorted(set(summary["method"]) - set(labels))]:
+        own = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
+        row = (wide := own.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
+        nfe = {name.replace("_", " "): row.get(f"nfe_{name}", "") for name in PRICES}
+        milliseconds = 1e3 * row["seconds_per_sample"] if "seconds_per_sample" in row else ""
+        best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
+        rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})
+    return pd.DataFrame(rows).set_index("guided")

@@ -1,0 +1,115 @@
+"""The gap between a guide and its judges, prices at the best w, and the figures of classifiers, from tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import classifier_figures as figures
+from analysis.guides import attack_gap, costs
+from analysis.table import summarise
+
+LABELS = ("plain", "free")
+
+
+def made() -> pd.DataFrame:
+    """Two labels at two w, two seeds: the guide of "plain" believes its samples more as w grows, the judges do not."""
+    rows = []
+    for label in LABELS:
+        for w, seed in [(0.0, 0), (0.0, 1), (4.0, 0), (4.0, 1)]:
+            own = {
+                "accuracy_by_plain": 0.8 + 0.05 * w * (label == "plain"),
+                "accuracy_by_a": 0.7,
+                "accuracy_by_b": 0.9 - 0.1 * seed,
+            }
+            own |= {"fid": 2.0 + w * (label == "plain") - 0.1 * w * (label == "free"), "diversity": 1.0 - w / 10}
+            own |= {"nfe_denoiser_forward": 16.0 + 16 * (label == "free" and w > 0), "seconds_per_sample": 0.01}
+            key = {
+                "world": "digits",
+                "train_seed": 0,
+                "method": label,
+                "w": w,
+                "sampler": "ddim",
+                "steps": 16,
+                "seed": seed,
+                "n": 10,
+            }
+            rows += [{**key, "metric": name, "value": value} for name, value in own.items()]
+    key = {"world": "digits", "train_seed": -1, "method": "real", "w": np.nan, "sampler": "", "steps": 0, "seed": -1, "n": 10}
+    rows += [{**key, "metric": name, "value": value} for name, value in {"fid": 1.0, "diversity": 2.0}.items()]
+    return pd.DataFrame(rows)
+
+
+def test_the_gap_is_taken_run_by_run_and_its_baseline_where_nothing_was_guided():
+    found = attack_gap(made(), {"plain": "plain", "free": None}, ["a", "b"]).set_index("w")
+    assert list(found.index) == [0.0, 4.0] and (found["runs"] == 2).all()
+    assert found.loc[4.0, "guide"] == pytest.approx(1.0) and found.loc[4.0, "judges"] == pytest.approx((0.8 + 0.75) / 2)
+    assert found.loc[4.0, "gap"] == pytest.approx(0.225) and found.loc[4.0, "gap_sd"] == pytest.approx(0.05 / 2**0.5)
+    assert (found["baseline"] == found.loc[0.0, "gap"]).all() and found.loc[0.0, "gap"] == pytest.approx(0.025)
+
+
+def test_the_price_is_that_of_the_best_w_and_what_none_made_has_none():
+    found = costs(summarise(made()), LABELS, ("fid", "diversity"))
+    assert found.loc["plain", "best w"] == 0 and found.loc["free", "best w"] == 4
+    assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms a sample"] == pytest.approx(10)
+    assert found.loc["real", "fid"] == 1 and found.loc["real", "best w"] == "" and found.loc["real", "denoiser forward"] == ""
+
+
+def levels() -> pd.DataFrame:
+    rows = [
+        {"classifier": name, "metric": metric, "logsnr": level, "value": 0.5 + 0.04 * level, "train_seed": seed}
+        for name in ("plain", "exact")
+        for metric in ("accuracy", "kl_exact")
+        for level in (-4.0, 0.0, 4.0)
+        for seed in (0, 1)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_every_classifier_is_a_line_by_lambda():
+    axes = figures.by_lambda(levels(), ["accuracy"]).axes[0]
+    assert len(axes.lines) == 2 and axes.lines[0].get_xdata().tolist() == [-4.0, 0.0, 4.0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.34, 0.5, 0.66])
+    assert axes.lines[0].get_color() != axes.lines[1].get_color() and axes.lines[1].is_dashed(), "the truth is dashed"
+    with pytest.raises(ValueError, match=r"no ece: it has accuracy, kl_exact"):
+        figures.by_lambda(levels(), ["ece"])
+
+
+def test_the_guide_is_drawn_solid_and_its_judges_dashed():
+    axes = figures.attack(summarise(made()), {"plain": "plain", "free": None}, ["a", "b"]).axes
+    solid = [line for line in axes[0].lines if not line.is_dashed()]
+    assert len(solid) == 1 and solid[0].get_ydata().tolist() == pytest.approx([0.8, 1.0])
+    assert all(line.is_dashed() for line in axes[1].lines) and len(axes[1].lines) == 2
+    with pytest.raises(ValueError, match="no sample of plain was judged by nobody"):
+        figures.attack(summarise(made()), {"plain": "nobody"}, ["a"])
+
+
+def test_the_heat_map_is_of_the_largest_w():
+    axes = figures.transfer(summarise(made()), LABELS, ["plain", "a"]).axes[0]
+    np.testing.assert_allclose(axes.images[0].get_array(), [[1.0, 0.7], [0.8, 0.7]])
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["plain, w = 4", "free, w = 4"]
+
+
+def test_quality_curves_run_through_every_w():
+    axes = figures.quality(summarise(made()), "diversity", "fid", LABELS).axes[0]
+    drawn = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in axes.lines}
+    assert ([1.0, 0.6], [2.0, 6.0]) in [(pytest.approx(x), pytest.approx(y)) for x, y in drawn.values()]
+    with pytest.raises(ValueError, match="plain has no diversity and speed"):
+        figures.quality(summarise(made()), "diversity", "speed", LABELS)
+
+
+def test_asymmetry_is_logarithmic_and_the_exact_world_dashed():
+    fields = pd.DataFrame(
+        [
+            {"of": of, "field": "guided", "logsnr": level, "value": value, "train_seed": 0}
+            for of, value in (("networks", 0.1), ("exact", 1e-15))
+            for level in (-2.0, 2.0)
+        ]
+    )
+    axes = figures.asymmetry(fields).axes[0]
+    assert axes.get_yscale() == "log" and [line.is_dashed() for line in axes.lines] == [False, True]
+
+
+def test_names_beyond_the_palette_are_told_apart_by_their_stroke():
+    names = [f"guide {i}" for i in range(11)] + ["exact"]
+    colours, styles = figures.shades(names), figures.strokes(names)
+    assert len({(colours[name], str(styles[name])) for name in names}) == len(names)

@@ -1,0 +1,263 @@
+"""The study of classifiers in small, its tables beside each other, and what it and `train` refuse."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+from small import here
+
+from analysis.table import read_table
+from experiments.classifier_networks import ClassifierConfig
+from experiments.configs.classifiers import FULL, QUICK
+from experiments.problems import Problem
+from experiments.runs import Store, check, read_json
+from experiments.train_classifiers import held_back, train_classifier
+from experiments.worlds import WORLDS
+
+NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "05_classifiers.ipynb"
+FIT = {"steps": 6, "batch": 16}
+GUIDED = {
+    "classifier-free": {"method": "classifier-free", "ws": [0, 4]},
+    "plain": {"method": "classifier", "classifier": "plain", "ws": [0, 4]},
+    "smooth": {"method": "classifier", "classifier": "plain", "guide": {"softplus": 3, "temperature": 2}, "ws": [0, 4]},
+    "clean, of x": {"method": "clean-classifier", "ws": [0, 1]},
+}
+IMPLICIT = {"implicit": {"method": "classifier", "guide": {"implicit": True, "levels": 1}, "ws": [0, 1]}}
+
+
+def settings(world: str, guides: dict, guided: dict, **more: object) -> dict[str, object]:
+    own = {"guides": {name: {"world": world, "fit": FIT, **one} for name, one in guides.items()}, "guided": guided}
+    own |= {"denoiser": {"world": world, "network": {"width": 8}, "fit": FIT}, "sampler.steps": 2, "n": 20, "n_levels": 10}
+    own |= {"n_implicit": 5, "levels_implicit": 1, "clean.fit": FIT, **more}
+    return {f"worlds.{world}.{name}": value for name, value in own.items()}
+
+
+JUDGES = {"one": {"arch": "test_byobnet", "fit": FIT}, "two": {"arch": "test_convnext", "size": 32, "seed": 901, "fit": FIT}}
+JOINT = {"half": {"width": 8, "multipliers": [1], "attention": []}, "langevin_steps": 2, "chains": 64, "fit": FIT}
+SETTINGS = settings(
+    "digits",
+    {"plain": {}, "early": {"told": "film", "augment": True, "attack_radius": 0.5, "attack_steps": 1,
+                            "fit": {**FIT, "patience": 1, "look_every": 2}}},
+    GUIDED | IMPLICIT,
+    judges=JUDGES,
+    joint=JOINT,
+) | settings("digits-exact", {"plain": {}}, GUIDED)  # fmt: skip
+
+
+def words(runs: Path, values: dict[str, object]) -> list[str]:
+    sets = [word for name, value in values.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+    return ["study", "classifiers", "--device", "cpu", "--workers", "1", "--runs", str(runs), *sets]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    from experiments.configs import STUDIES
+    from experiments.studies import doing
+
+    runs = tmp_path_factory.mktemp("classifiers") / "runs"
+    sets = [f"{name}={json.dumps(value)}" for name, value in SETTINGS.items()]
+    config = STUDIES["classifiers"]["quick"].override(sets)
+    return doing(config)[1](Store(runs, "cpu"), config, 1)
+
+
+def test_every_sample_is_judged_by_guides_and_by_those_that_never_guided(made):
+    table = read_table(made / "table.csv")
+    own = table[table["world"] == "digits"]
+    assert {"real", "joint energy", "joint energy, of a class", *GUIDED, *IMPLICIT} == set(own["method"])
+    guided = own[own["steps"] > 0]
+    for name in ("plain", "early", "clean", "one", "two"):
+        cells = guided[guided["metric"] == f"accuracy_by_{name}"]
+        assert len(cells) == 2 * len(GUIDED | IMPLICIT) and cells["value"].between(0, 1).all()
+    exact = table[(table["world"] == "digits-exact") & (table["metric"] == "accuracy_by_exact")]
+    assert len(exact) == 2 * len(GUIDED) and (table["metric"] == "frechet_exact").any()
+    check(made)
+
+
+def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
+    hashes, nfe = {}, {}
+    for path in made.parent.glob("sample-*"):
+        config, cost = read_json(path / "config.json"), read_json(path / "cost.json")
+        if config["method"]["w"] == 0:
+            hashes.setdefault(config["world"], set()).add(cost["float32_sha256"])
+        elif config["world"] == "digits" and config.get("guide", {}).get("implicit"):
+            nfe["implicit"] = cost
+        elif config["method"]["name"] in ("classifier", "clean-classifier"):
+            nfe[config["method"]["name"]] = cost
+    assert all(len(one) == 1 for one in hashes.values()) and len(hashes) == 2
+    for name in ("classifier", "clean-classifier"):
+        assert (nfe[name]["classifier_forward"], nfe[name]["classifier_backward"]) == (40, 40), name
+    calls = 20 * 2  # of so many samples
+    assert nfe["implicit"]["denoiser_forward"] == calls * (1 + 10) and nfe["implicit"]["denoiser_backward"] == calls * 10
+    assert nfe["implicit"]["classifier_forward"] == 0
+
+
+def test_the_gap_is_the_guides_accuracy_less_the_judges(made):
+    gaps, table = pd.read_csv(made / "attack.csv"), read_table(made / "table.csv")
+    assert set(gaps["guided"]) == {"plain", "smooth", "clean, of x"}
+    row = gaps[(gaps["world"] == "digits") & (gaps["guided"] == "smooth") & (gaps["w"] == 4)].iloc[0]
+    cell = table[(table["world"] == "digits") & (table["method"] == "smooth") & (table["w"] == 4)].set_index("metric")["value"]
+    expected = cell["accuracy_by_plain"] - (cell["accuracy_by_one"] + cell["accuracy_by_two"]) / 2
+    assert row["gap"] == pytest.approx(expected) and row["guide_is"] == "plain"
+    base = gaps[(gaps["world"] == "digits") & (gaps["guided"] == "smooth") & (gaps["w"] == 0)].iloc[0]
+    assert row["baseline"] == pytest.approx(base["gap"])
+
+
+def test_every_classifier_is_assessed_by_lambda_and_every_field_by_its_jacobian(made):
+    levels = pd.read_csv(made / "by_level.csv")
+    assert set(levels.loc[levels["world"] == "digits", "classifier"]) == {"plain", "early", "implicit", "clean, of x"}
+    exact = levels[levels["world"] == "digits-exact"]
+    assert set(exact["classifier"]) == {"plain", "implicit", "implicit, exact denoiser", "clean, of x", "exact"}
+    assert exact["logsnr"].min() >= -10 and {"kl_exact", "gradient_cosine", "gradient_ratio"} <= set(exact["metric"])
+    assert (levels.loc[levels["metric"] == "evaluations_pruned", "value"] <= 10 * 8).all()
+    fields = pd.read_csv(made / "jacobian.csv").set_index(["world", "of", "field"]).sort_index()["value"]
+    assert fields["digits", "networks", "classifier"].max() < 1e-3 < fields["digits", "networks", "conditional"].min()
+    for field in ("conditional", "guided", "difference"):
+        assert fields["digits-exact", "exact", field].max() < 1e-6, field
+
+
+def test_the_record_is_on_held_out_images_and_the_report_shows_all(made):
+    networks = pd.read_csv(made / "networks.csv")
+    assert {"plain", "early", "clean", "one", "two", "joint energy"} == set(
+        networks.loc[networks["world"] == "digits", "network"]
+    )
+    figures = {path.stem for path in (made / "figures").glob("*.png")}
+    shared = {"by_lambda", "robust", "attack", "transfer", "quality", "gallery", "asymmetry"}
+    assert figures == {f"{world}_{name}" for world in WORLDS if world != "gaussians" for name in shared} | {
+        "digits-exact_against_exact"
+    }
+    report = (made / "report.html").read_text()
+    assert "digits-exact: guides and judges" in report and "<script" not in report
+
+
+def test_the_notebook_runs_on_it(made, monkeypatch):
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(made))
+    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOK.parents[2]))
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(made)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 13
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"guided.plain.classifier": "bold"}, "'bold' is none of the guides"),
+        ({"guided.plain.classifier": None}, "classifier needs the name of a guide"),
+        ({"guided.classifier-free.method": "autoguidance"}, "needs a network that this study has not, weak"),
+        ({"guides.vit.arch": "test_byobnet"}, "judges: each of an architecture of its own that no guide has, not test_byobnet"),
+        ({"judges": {"one": JUDGES["one"]}}, "judges: two at least"),
+        ({"guides.plain.arch": "resnt18"}, "no model named 'resnt18'; the nearest names are resnet18"),
+        ({"guides.vit.size": 33}, "test_vit cannot take images of 33 x 33: Input height (33)"),
+        ({"guides.half-unet.size": 7}, "images of 7 cannot be halved 1 times"),
+        ({"guides.half-unet.told": "film"}, "half-unet is told lambda by its normalisations"),
+        ({"guided.plain, softplus.classifier": "vit"}, "no ReLU that Softplus could take the place of"),
+        ({"guided.plain.guide.temperature": 0}, "greater than 0"),
+        ({"guides.plain.seed": 3}, "set by train_seeds"),
+        ({"denoiser.world": "digits-exact"}, "must be of the study's world"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_any_work(tmp_path, capsys, changes, said):
+    result = here(words(tmp_path / "runs", {f"worlds.digits.{name}": value for name, value in changes.items()}), capsys)
+    assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("config", [QUICK, FULL], ids=["quick", "full"])
+def test_the_studies_ask_both_questions_in_both_worlds(config):
+    for one in config.worlds.values():
+        assert {"plain", "robust"} <= set(one.guides) and {"classifier-free", "plain", "robust", "clean, of x"} <= set(one.guided)
+        for each in one.guided.values():
+            assert min(each.ws) == (-1 if each.method == "classifier-unconditional" else 0), "else no gap has a baseline"
+    assert {one.told for one in config.worlds["digits"].guides.values()} == {"channel", "film", "none"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    config = ClassifierConfig(fit={"steps": 4, "batch": 8})
+    return train_classifier(Store(tmp_path_factory.mktemp("trained") / "runs", "cpu"), config, "cpu")
+
+
+def train(runs: Path, capsys, *more: str, kind: str = "classifier"):
+    return here(["train", kind, "--runs", str(runs), "--device", "cpu", *more], capsys)
+
+
+def test_train_tells_what_was_reached_by_lambda_and_stops_when_nothing_is_learned(tmp_path, capsys):
+    more = ["--arch", "half-unet", "--set", "size=8", "--set", "half.width=8", "--set", "fit.steps=300", "--set", "fit.batch=8"]
+    result = train(tmp_path, capsys, *more, "--set", "fit.patience=1", "--set", "fit.look_every=1", "--set", "fit.lr=1e-9")
+    assert result.returncode == 0, result.stderr
+    for word in ("lambda", "accuracy", "nll", "calibration_error", "-10", "steps", "classifier-"):
+        assert word in result.stdout
+    (run,) = tmp_path.glob("classifier-*")
+    log = read_json(run / "log.json")
+    assert len(log["loss"]) == len(log["held_back_nll"]) < 300
+    assert min(log["held_back_nll"]) == log["held_back_nll"][-2], "the last look was no better, and ended it"
+    assert len(read_json(run / "metrics.json")["held_out_nll"]) == 9
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--arch", "resnt18"], "no model named 'resnt18'; the nearest names are resnet18"),
+        (["--world", "mnist"], "there is no world 'mnist'"),
+        (["--world", "gaussians"], "gaussians has no images to train on"),
+        (["--arch", "test_vit", "--set", "size=9"], "test_vit cannot take images of 9 x 9: Input height (9)"),
+        (["--set", "weights=/nowhere/at.all"], "there is no file or run /nowhere/at.all"),
+        (["--set", "weights=/nowhere/at.all", "--set", "sha256=12"], "sha256"),
+        (["--set", "told=loudly"], "told"),
+    ],
+)
+def test_train_refuses_in_one_line(tmp_path, capsys, more, said):
+    result = train(tmp_path / "runs", capsys, *more)
+    assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("classifier-*"))
+
+
+def test_labels_that_the_world_does_not_have_are_named():
+    world = WORLDS["digits"]()
+    seven = replace(world, classes=7)
+    with pytest.raises(Problem, match="digits says it has 7 classes, but its labels reach from 0 to 9"):
+        held_back(seven, 0)
+    kept, back = held_back(world, 5)
+    assert len(kept.x) + len(back.x) == len(world.train.x) and len(back.x) == len(world.train.x) // 10
+    assert set(back.label.tolist()) == set(range(10)), "every class is looked at"
+
+
+def test_it_goes_on_from_a_run_of_the_same_kind_only(tmp_path, capsys, trained):
+    """A checkpoint of another architecture or world, or an altered one, is one line."""
+    quick = ["--set", "fit.steps=1", "--set", "fit.batch=4", "--set", f"weights={trained}"]
+    assert train(tmp_path, capsys, *quick).returncode == 0
+    refusals = {
+        ("--arch", "test_byobnet"): "has arch test_resnet, not test_byobnet",
+        ("--world", "digits-exact"): "has world digits, not digits-exact",
+        ("--set", "told=film"): "has told channel, not film",
+    }
+    for more, said in refusals.items():
+        result = train(tmp_path / "other", capsys, *quick, *more)
+        assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
+    assert train(tmp_path, capsys, kind="denoiser").returncode == 2
+    with (trained / "model.safetensors").open("ab") as file:
+        file.write(b"more")
+    result = train(tmp_path / "altered", capsys, *quick)
+    assert result.returncode == 2 and "truncated or altered" in result.stderr
+
+
+def test_a_file_of_weights_is_checked_before_it_is_opened(tmp_path, capsys):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = ClassifierConfig().build(WORLDS["digits"]()).network
+    file = tmp_path / "weights.safetensors"
+    save_file(network.state_dict(), file)
+    quick = ["--set", "fit.steps=1", "--set", "fit.batch=4", "--set", f"weights={file}"]
+    asked = train(tmp_path / "a", capsys, *quick)
+    assert asked.returncode == 2 and "set sha256 (this one's is " in asked.stderr
+    digest = asked.stderr.split("this one's is ")[1][:64]
+    assert train(tmp_path / "b", capsys, *quick, "--set", f"sha256={digest}").returncode == 0
+    wrong = train(tmp_path / "c", capsys, *quick, "--set", f"sha256={'0' * 64}")
+    assert wrong.returncode == 2 and f"has the sha256 {digest[:12]}" in wrong.stderr
+    assert not list((tmp_path / "c").glob("classifier-*"))
