@@ -10,6 +10,7 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
 
@@ -59,6 +60,7 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
                 _line(axes, line["logsnr"], line["mean"], line["std"], colours[name], styles[name])
                 ends.append((line["mean"].iloc[-1], name, colours[name]))
         axes.set_xlabel("lambda (log SNR)")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_title(WORDS.get(metric, metric), loc="left", fontsize=11)
         scale_shares(axes) if metric in SHARES else scale_log(axes, 30.0) if metric != "gradient_cosine" else None
         name_ends(axes, ends)

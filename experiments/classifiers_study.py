@@ -2,7 +2,6 @@
 
 import shutil
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,22 +11,19 @@ import torch
 from classifiers.guide import softened
 from experiments.assess import AssessConfig, assess_by_level
 from experiments.cells import Cell
+from experiments.classifiers_cells import beside, cells_of, rows_of
 from experiments.classifiers_config import ClassifiersConfig, GuidesConfig
 from experiments.classifiers_report import write_classifiers_report
 from experiments.jacobians import JacobianConfig, jacobians
-from experiments.joint_samples import JointSampleConfig, joint_samples
-from experiments.judged import EXACT, JudgedConfig, judged
-from experiments.measure import HELD_OUT, MeasureConfig, measure
 from experiments.pool import run
 from experiments.problems import Problem
+from experiments.roles import LEAST
 from experiments.runs import Store, read_json
-from experiments.sample import SampleConfig, sample
-from experiments.study import finished, key_of, prices, rows
+from experiments.study import finished
 from experiments.train import train_denoiser
 from experiments.train_classifiers import rehearse as rehearse_one
 from experiments.train_classifiers import train_classifier, train_evaluator, train_joint_energy
 from experiments.worlds import WORLDS
-from guidance import METHODS
 
 
 class Gathered(NamedTuple):
@@ -84,9 +80,9 @@ def gather(store: Store, config: GuidesConfig, workers: int) -> Gathered:
     done = _all(
         store, workers, {(seed, name): one for seed in config.train_seeds for name, one in _lookings(config, trained, seed)}
     )
-    cells = _cells(store, config, trained, exact, workers)
-    table = [row for cell, said in cells for row in _rows(config, cell, said)]
-    others, joint = _beside(store, config, trained, exact)
+    cells = cells_of(store, config, trained, exact, workers)
+    table = [row for cell, said in cells for row in rows_of(config, cell, said)]
+    others, joint = beside(store, config, trained, exact)
     table += others
     levels, fields = [], []
     for (seed, (kind, name)), path in done.items():
@@ -133,7 +129,7 @@ def _all(store: Store, workers: int, wanted: dict) -> dict:
 def _lookings(config: GuidesConfig, trained: dict, seed: int):
     """((kind, name), (function, configuration)) of every assessment by lambda and of the Jacobians, for one training seed."""
     density, known = config.logsnr.build(), WORLDS[config.world]().exact is not None
-    base = AssessConfig(world=config.world, kind="noise-aware", low=density.min, n=config.n_levels)
+    base = AssessConfig(world=config.world, kind="noise-aware", low=max(density.min, LEAST), n=config.n_levels)
     base = base.model_copy(update={"levels": tuple(level for level in base.levels if density.min <= level <= density.max)})
 
     def assessed(name: str, **changes: object):
@@ -152,81 +148,6 @@ def _lookings(config: GuidesConfig, trained: dict, seed: int):
         yield assessed("exact", kind="exact")
         yield assessed("implicit, exact denoiser", **implicit)
         yield ("field", "exact"), (jacobians, own.model_copy(update={"denoiser": None, "classifier": None}))
-
-
-def _cells(store: Store, config: GuidesConfig, trained: dict, exact: bool, workers: int) -> list[tuple[Cell, Path]]:
-    """Every guided cell, sampled, measured and judged."""
-    wanted = []
-    for seed, sampling in product(config.train_seeds, config.sample_seeds):
-        for label, one in config.guided.items():
-            for w in one.ws:
-                roles = METHODS[one.method].roles
-                samples = SampleConfig(
-                    world=config.world,
-                    denoiser=None if exact else trained[seed, "denoiser"].name,
-                    classifier=trained[seed, one.classifier].name if one.classifier else None,
-                    others={"clean": trained[seed, "clean"].name} if "clean" in roles else {},
-                    method=one.at(w),
-                    sampler=config.sampler,
-                    logsnr=config.logsnr,
-                    seed=sampling,
-                    n=config.n,
-                    clip=config.clip,
-                    batch=config.batch,
-                    rows=config.rows,
-                    guide=one.guide,
-                )
-                wanted.append(partial(_cell, store, config, trained, exact, seed, label, samples))
-    return [cell for _, cell in sorted(run(wanted, workers), key=lambda found: found[0])]
-
-
-def _cell(
-    store: Store, config: GuidesConfig, trained: dict, exact: bool, seed: int, label: str, sampling: SampleConfig
-) -> tuple[Cell, Path]:
-    samples = sample(store, sampling, store.device)
-    own = _measuring(config, trained, exact, samples.name, sampling.n, sampling.method.w)
-    said = judged(
-        store, JudgedConfig(world=config.world, samples=samples.name, judges=_judges(config, trained, exact, seed)), store.device
-    )
-    return Cell(seed, label, sampling, samples, measure(store, own, store.device)), said
-
-
-def _measuring(config: GuidesConfig, trained: dict, exact: bool, samples: str, n: int, w: float | None = None) -> MeasureConfig:
-    if exact:
-        return MeasureConfig(world=config.world, samples=samples, sizes=(n,), w=w)
-    return MeasureConfig(world=config.world, samples=samples, sizes=(n,), evaluator=trained[-1, next(iter(config.judges))].name)
-
-
-def _judges(config: GuidesConfig, trained: dict, exact: bool, seed: int) -> dict[str, str | None]:
-    guides = {name: trained[seed, name].name for name in (*config.guides, "clean")}
-    return guides | ({EXACT: None} if exact else {name: trained[-1, name].name for name in config.judges})
-
-
-def _rows(config: GuidesConfig, cell: Cell, said: Path):
-    yield from prices(config, cell)
-    yield from rows(config, key_of(cell), cell.measures)
-    here = {"world": config.world, **key_of(cell), "n": cell.config.n}
-    yield from (
-        {**here, "metric": f"accuracy_by_{name}", "value": value} for name, value in read_json(said / "judged.json").items()
-    )
-
-
-def _beside(store: Store, config: GuidesConfig, trained: dict, exact: bool) -> tuple[list[dict], dict[str, Path]]:
-    """The table's rows of what no guide made: real images, and the joint energy model's."""
-    if exact:
-        return [], {}
-    n = min(config.n, len(WORLDS[config.world]().held_out.x))
-    key = {"train_seed": -1, "w": None, "sampler": "", "steps": 0, "seed": -1}
-    found = measure(store, _measuring(config, trained, exact, HELD_OUT, n), store.device)
-    table, made = list(rows(config, {**key, "method": "real"}, found)), {}
-    for seed in config.train_seeds if config.joint else ():
-        for label, labelled in (("joint energy", False), ("joint energy, of a class", True)):
-            own = JointSampleConfig(world=config.world, joint=trained[seed, "joint energy"].name, labelled=labelled, n=config.n)
-            path = joint_samples(store, own, store.device)
-            found = measure(store, _measuring(config, trained, exact, path.name, config.n), store.device)
-            table += rows(config, {**key, "train_seed": seed, "method": label}, found)
-            made |= {label: path} if seed == config.train_seeds[0] else {}
-    return table, made
 
 
 def _networks(config: GuidesConfig, trained: dict):

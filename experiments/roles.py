@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from experiments.sample import SampleConfig
 
 
+LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
+
+
 class Trained(NamedTuple):
     """What a study trained with one seed, ready to be sampled from: the roles of the methods, and what samples look like.
 
@@ -99,7 +102,7 @@ def _guide(roles: dict, config: "SampleConfig") -> nn.Module:
     """The classifier as the configuration wants it; the implicit one is counted at the denoiser."""
     own, world = config.guide, WORLDS[config.world]()
     if own.implicit:
-        low, high = max(config.logsnr.build().min, -10.0), min(config.logsnr.build().max, 10.0)
+        low, high = max(config.logsnr.build().min, LEAST), min(config.logsnr.build().max, -LEAST)
         classifier = Implicit(roles["model"], world.classes, world.shape, own.levels, own.noises, low, high)
     else:
         classifier = roles["classifier"]
