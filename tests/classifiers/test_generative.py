@@ -183,6 +183,18 @@ def test_chains_go_on_where_they_stopped_and_some_begin_anew():
     assert ((y == 0.25).all(1) == torch.isin(again, index)).all()
 
 
+def test_training_moves_the_chains_that_it_takes_up_and_no_others():
+    energy, g = joint(), torch.Generator().manual_seed(0)
+    energy.restart = 0.0
+    before, state = energy.replay.clone(), g.get_state()
+    x, label = torch.zeros(32, 2), torch.arange(32) % 3
+    joint_loss(energy, x, label, g, steps=2, step=0.1, noise=0.05, blur=0.0, bound=0.01)
+    g.set_state(state)
+    torch.randn(x.shape, generator=g)  # the blur
+    taken = torch.isin(torch.arange(256), energy.take(32, g)[0])
+    assert torch.equal((energy.replay != before).any(1), taken)
+
+
 def test_an_attack_stays_in_its_ball_and_hurts():
     with torch.random.fork_rng():
         torch.manual_seed(0)

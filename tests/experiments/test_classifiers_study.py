@@ -1,21 +1,15 @@
-"""The study of classifiers in small, its tables beside each other, and what it and `train` refuse."""
+"""The study of classifiers in small, its tables beside each other, and what it refuses."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import save_file
 from small import here
 
 from analysis.table import read_table
-from experiments.classifier_networks import ClassifierConfig
 from experiments.configs.classifiers import FULL, QUICK
-from experiments.problems import Problem
 from experiments.runs import Store, check, read_json
-from experiments.train_classifiers import held_back, train_classifier
 from experiments.worlds import WORLDS
 
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "05_classifiers.ipynb"
@@ -175,89 +169,3 @@ def test_the_studies_ask_both_questions_in_both_worlds(config):
         for each in one.guided.values():
             assert min(each.ws) == (-1 if each.method == "classifier-unconditional" else 0), "else no gap has a baseline"
     assert {one.told for one in config.worlds["digits"].guides.values()} == {"channel", "film", "none"}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Path:
-    config = ClassifierConfig(fit={"steps": 4, "batch": 8})
-    return train_classifier(Store(tmp_path_factory.mktemp("trained") / "runs", "cpu"), config, "cpu")
-
-
-def train(runs: Path, capsys, *more: str, kind: str = "classifier"):
-    return here(["train", kind, "--runs", str(runs), "--device", "cpu", *more], capsys)
-
-
-def test_train_tells_what_was_reached_by_lambda_and_stops_when_nothing_is_learned(tmp_path, capsys):
-    more = ["--arch", "half-unet", "--set", "size=8", "--set", "half.width=8", "--set", "fit.steps=300", "--set", "fit.batch=8"]
-    result = train(tmp_path, capsys, *more, "--set", "fit.patience=1", "--set", "fit.look_every=1", "--set", "fit.lr=1e-9")
-    assert result.returncode == 0, result.stderr
-    for word in ("lambda", "accuracy", "nll", "calibration_error", "-10", "steps", "classifier-"):
-        assert word in result.stdout
-    (run,) = tmp_path.glob("classifier-*")
-    log = read_json(run / "log.json")
-    assert len(log["loss"]) == len(log["held_back_nll"]) < 300
-    assert min(log["held_back_nll"]) == log["held_back_nll"][-2], "the last look was no better, and ended it"
-    assert len(read_json(run / "metrics.json")["held_out_nll"]) == 9
-
-
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        (["--arch", "resnt18"], "no model named 'resnt18'; the nearest names are resnet18"),
-        (["--world", "mnist"], "there is no world 'mnist'"),
-        (["--world", "gaussians"], "gaussians has no images to train on"),
-        (["--arch", "test_vit", "--set", "size=9"], "test_vit cannot take images of 9 x 9: Input height (9)"),
-        (["--set", "weights=/nowhere/at.all"], "there is no file or run /nowhere/at.all"),
-        (["--set", "weights=/nowhere/at.all", "--set", "sha256=12"], "sha256"),
-        (["--set", "told=loudly"], "told"),
-    ],
-)
-def test_train_refuses_in_one_line(tmp_path, capsys, more, said):
-    result = train(tmp_path / "runs", capsys, *more)
-    assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
-    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("classifier-*"))
-
-
-def test_labels_that_the_world_does_not_have_are_named():
-    world = WORLDS["digits"]()
-    seven = replace(world, classes=7)
-    with pytest.raises(Problem, match="digits says it has 7 classes, but its labels reach from 0 to 9"):
-        held_back(seven, 0)
-    kept, back = held_back(world, 5)
-    assert len(kept.x) + len(back.x) == len(world.train.x) and len(back.x) == len(world.train.x) // 10
-    assert set(back.label.tolist()) == set(range(10)), "every class is looked at"
-
-
-def test_it_goes_on_from_a_run_of_the_same_kind_only(tmp_path, capsys, trained):
-    """A checkpoint of another architecture or world, or an altered one, is one line."""
-    quick = ["--set", "fit.steps=1", "--set", "fit.batch=4", "--set", f"weights={trained}"]
-    assert train(tmp_path, capsys, *quick).returncode == 0
-    refusals = {
-        ("--arch", "test_byobnet"): "has arch test_resnet, not test_byobnet",
-        ("--world", "digits-exact"): "has world digits, not digits-exact",
-        ("--set", "told=film"): "has told channel, not film",
-    }
-    for more, said in refusals.items():
-        result = train(tmp_path / "other", capsys, *quick, *more)
-        assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
-    assert train(tmp_path, capsys, kind="denoiser").returncode == 2
-    with (trained / "model.safetensors").open("ab") as file:
-        file.write(b"more")
-    result = train(tmp_path / "altered", capsys, *quick)
-    assert result.returncode == 2 and "truncated or altered" in result.stderr
-
-
-def test_a_file_of_weights_is_checked_before_it_is_opened(tmp_path, capsys):
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        network = ClassifierConfig().build(WORLDS["digits"]()).network
-    file = tmp_path / "weights.safetensors"
-    save_file(network.state_dict(), file)
-    quick = ["--set", "fit.steps=1", "--set", "fit.batch=4", "--set", f"weights={file}"]
-    asked = train(tmp_path / "a", capsys, *quick)
-    assert asked.returncode == 2 and "set sha256 (this one's is " in asked.stderr
-    digest = asked.stderr.split("this one's is ")[1][:64]
-    assert train(tmp_path / "b", capsys, *quick, "--set", f"sha256={digest}").returncode == 0
-    wrong = train(tmp_path / "c", capsys, *quick, "--set", f"sha256={'0' * 64}")
-    assert wrong.returncode == 2 and f"has the sha256 {digest[:12]}" in wrong.stderr
-    assert not list((tmp_path / "c").glob("classifier-*"))
