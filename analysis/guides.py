@@ -11,8 +11,8 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
     """A row a guided label and w: accuracy of its own guide, of the judges (their mean), and the gap, which is the guide's alone.
 
     table: tidy, of one world, with accuracy_by_<name>. guides: by label, the name of its guide; labels without one are left out.
-    baseline: the gap where nothing was guided (w = 0, or w = -1 on an unconditional model), so that a better classifier is no
-    attack. sd over trainings and seeds.
+    baseline: the gap of the same guide on the conditional model's own samples (w = 0, of any label with that guide), so that a
+    better classifier is no attack; NaN where there are none. sd over trainings and seeds.
     """
     rows = []
     for label, guide in guides.items():
@@ -29,8 +29,7 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
                 row |= {name: group[name].mean(), f"{name}_sd": group[name].std()}
             rows.append(row)
     frame = pd.DataFrame(rows)
-    base = frame.sort_values("w").groupby("guided")["gap"].first()
-    return frame.assign(baseline=frame["guided"].map(base))
+    return frame.assign(baseline=frame["guide_is"].map(frame[frame["w"] == 0].groupby("guide_is")["gap"].mean()))
 
 
 def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:

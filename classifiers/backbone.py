@@ -1,21 +1,18 @@
 """Any timm classification network by name, for images of any size and channel count: the only door to timm."""
 
 import difflib
+import re
 from pathlib import Path
 
 import timm
-import torch.nn.functional as F
-from jaxtyping import Float
 from timm.models import load_state_dict
-from torch import Tensor, nn
-
-from classifiers.half_unet import HALF_UNET
+from torch import nn
 
 
-def require_arch(arch: str) -> str:
-    """`arch`, if timm has a model of that name. ValueError with the nearest names otherwise."""
+def require_arch(arch: str, *others: str) -> str:
+    """`arch`, if timm has a model of that name. ValueError with the nearest names otherwise, of timm's and of `others`."""
     if not timm.is_model(arch):
-        known = [*timm.list_models(), HALF_UNET]
+        known = [*timm.list_models(), *others]
         near = difflib.get_close_matches(arch, known, n=3) or ["test_resnet", "resnet18"]
         raise ValueError(f"timm has no model named {arch!r}; the nearest names are {', '.join(near)}")
     return arch
@@ -46,19 +43,29 @@ def create(arch: str, channels: int, num_classes: int, size: int, weights: Path 
 
 
 def require_weights(arch: str, file: Path | str) -> Path | str:
-    """`file`, if it holds every parameter of timm's `arch` but the head. ValueError otherwise, where timm would only warn."""
+    """`file`, if it holds the parameters of timm's `arch` and of nothing larger. ValueError otherwise: timm would only warn.
+
+    Of other shapes may be what timm fits: the first layer (channels), positions (size) and the head (classes).
+    """
     try:
-        held = set(load_state_dict(str(file)))  # of a pickle only tensors are opened: weights_only
+        held = load_state_dict(str(file))  # of a pickle only tensors are opened: weights_only
     except Exception as error:
         raise ValueError(f"{file} cannot be read as weights: {str(error).strip().splitlines()[0]}") from error
     network = timm.create_model(arch)
     head = {name for name, one in network.named_modules() if one is network.get_classifier()}
-    needed = [name for name, _ in network.named_parameters() if name.rpartition(".")[0] not in head]
+    needed = {name: one.shape for name, one in network.named_parameters() if name.rpartition(".")[0] not in head}
     if missing := [name for name in needed if name not in held]:
         raise ValueError(f"{file} holds no weights of {arch}: it lacks {missing[0]}, and {len(missing) - 1} more")
+    first = network.pretrained_cfg.get("first_conv") or ()
+    fitted = tuple(f"{name}." for name in ([first] if isinstance(first, str) else first))
+    for name, shape in needed.items():
+        if held[name].shape != shape and not name.startswith(fitted) and "pos" not in name:
+            raise ValueError(f"{file} holds no weights of {arch}: its {name} is {tuple(held[name].shape)}, not {tuple(shape)}")
+    layers = {_numberless(name) for name in needed}
+    if more := [name for name in held if name not in network.state_dict() and _numberless(name) in layers]:
+        raise ValueError(f"{file} holds weights of something larger than {arch}: {more[0]}, and {len(more) - 1} more")
     return file
 
 
-def enlarge(images: Float[Tensor, "b c h w"], size: int) -> Float[Tensor, "b c s s"]:
-    """`images` at size x size, pixels repeated: 8x8 digits are smaller than most networks' first stride."""
-    return images if images.shape[-2:] == (size, size) else F.interpolate(images, size=(size, size), mode="nearest")
+def _numberless(name: str) -> str:
+    return re.sub(r"\d+", "#", name)

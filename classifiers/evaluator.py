@@ -3,7 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from classifiers.backbone import create, enlarge
+from classifiers.backbone import create
+from classifiers.enlarge import enlarge
 
 
 class Evaluator(nn.Module):

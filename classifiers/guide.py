@@ -57,7 +57,10 @@ def softened(classifier: nn.Module, beta: float) -> nn.Module:
     for module in list(smooth.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU):
-                setattr(module, name, nn.Softplus(beta=beta))
+                softplus = nn.Softplus(beta=beta)
+                for hook in child._forward_hooks.values():  # lambda is told there, where a stage ends in a ReLU
+                    softplus.register_forward_hook(hook)
+                setattr(module, name, softplus)
                 found += 1
     if not found:
         raise ValueError("this classifier has no ReLU that Softplus could take the place of: leave softplus out")

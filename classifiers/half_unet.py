@@ -13,7 +13,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from guidance.backbones.unet import Attention, Condition, ResidualBlock, apply, groups
+from classifiers.enlarge import enlarge
+from guidance.backbones.unet import Attention, Condition, ResidualBlock, apply, groups, heads
 
 HALF_UNET = "half-unet"  # its name, beside timm's
 
@@ -36,7 +37,7 @@ class AttentionPool(nn.Module):
 
 
 class HalfUNet(nn.Module):
-    """Logits (b, classes) of z (b, channels, size, size) at logsnr (b,).
+    """Logits (b, classes) of z (b, channels, size, size), or of smaller images, at logsnr (b,).
 
     width, multipliers, blocks, attention, dropout: as of a UNet. ValueError for a size that the halvings do not divide.
     """
@@ -58,11 +59,11 @@ class HalfUNet(nn.Module):
         self.size = size
         widths = [width * m for m in multipliers]
         self.condition = Condition(4 * width, 0)  # of no classes: its only label is the null one
-        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
 
         def stage(width_in: int, level: int) -> nn.ModuleList:
             layers = [ResidualBlock(width_in, widths[level], 4 * width, dropout)]
-            return nn.ModuleList(layers + [Attention(widths[level], max(1, widths[level] // 32))] * (level in attention))
+            return nn.ModuleList(layers + [Attention(widths[level], heads(widths[level]))] * (level in attention))
 
         self.down = nn.ModuleList(
             nn.ModuleList(stage(widths[level] if b else widths[max(level - 1, 0)], level) for b in range(blocks))
@@ -71,13 +72,12 @@ class HalfUNet(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(groups(widths[-1]), widths[-1]),
             nn.SiLU(),
-            AttentionPool(widths[-1], size // 2 ** (len(widths) - 1), max(1, widths[-1] // 32)),
+            AttentionPool(widths[-1], size // 2 ** (len(widths) - 1), heads(widths[-1])),
             nn.Linear(widths[-1], num_classes),
         )
 
     def forward(self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b classes"]:
-        if z.shape[-2:] != (self.size, self.size):
-            z = F.interpolate(z, size=(self.size, self.size), mode="nearest")
+        z = enlarge(z, self.size)
         condition = self.condition(logsnr, torch.zeros_like(logsnr, dtype=torch.long))
         h = self.enter(z)
         for level, stages in enumerate(self.down):

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from classifiers.backbone import create, enlarge
+from classifiers.backbone import create
+from classifiers.enlarge import enlarge
 from classifiers.told import TOLD, Film
 from guidance.diffusion import add_noise
 

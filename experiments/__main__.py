@@ -84,7 +84,7 @@ def train(
     world: Annotated[str, typer.Option(help="The world to train on, e.g. digits.")] = "digits",
     arch: Annotated[str | None, typer.Option(help="Any timm classification model, or half-unet.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value, as in --set fit.patience=5. Repeatable.")
+        list[str] | None, typer.Option("--set", help="Change a value, as in --set fit.steps=2000. Repeatable.")
     ] = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",

@@ -11,7 +11,7 @@ from classifiers.half_unet import HALF_UNET, HalfUNet
 from classifiers.joint_energy import JointEnergy
 from classifiers.noise_aware import NoiseAware
 from experiments.config import Config
-from experiments.fit import FitConfig, Seed
+from experiments.fit import FitConfig, Seed, WholeFit
 from experiments.networks import COSINE, DensityConfig, seeded
 from experiments.worlds import World
 
@@ -21,7 +21,7 @@ Timm = Annotated[str, AfterValidator(require_arch)]
 
 def timm_or_half_unet(arch: str) -> str:
     """`arch`. ValueError, with the nearest names, if neither timm nor this package knows it."""
-    return arch if arch == HALF_UNET else require_arch(arch)
+    return arch if arch == HALF_UNET else require_arch(arch, HALF_UNET)
 
 
 class HalfUNetConfig(Config):
@@ -38,12 +38,12 @@ class HalfUNetConfig(Config):
 
 
 class ClassifierConfig(Config):
-    """The noise-aware classifier: any timm classification model, or "half-unet"; size is the side that images are enlarged to.
+    """The noise-aware classifier: any timm classification model, or "half-unet".
 
-    told: how a timm model is told lambda (classifiers.told). weights: what it begins with: a file of timm's weights and its
-    sha256, "timm" for those that timm fetches, the folder of a run of the same kind, or nothing. augment: trained on images
-    turned, enlarged and shifted a little. attack_radius, attack_steps: trained on z that was moved against it by so much
-    (classifiers.adversarial; 0: not at all). half: the shape of a half-unet.
+    size: the side that images are enlarged to, theirs at least. told: how a timm model is told lambda (classifiers.told).
+    weights: what it begins with: a file of timm's weights and its sha256, "timm" for those that timm fetches, the folder of a run
+    of the same kind, or nothing. augment: trained on images turned, enlarged and shifted a little. attack_radius, attack_steps:
+    trained on z that was moved against it by so much (classifiers.adversarial; 0: not at all). half: the shape of a half-unet.
     """
 
     later: ClassVar = ("told", "weights", "sha256", "augment", "attack_radius", "attack_steps", "half")
@@ -91,7 +91,7 @@ class EvaluatorConfig(Config):
     arch: Timm = "test_byobnet"
     size: Annotated[int, Field(ge=1)] = 16
     augment: bool = True
-    fit: FitConfig = FitConfig(steps=1200, weight_decay=0.05)
+    fit: WholeFit = FitConfig(steps=1200, weight_decay=0.05)
 
     @seeded
     def build(self, world: World) -> nn.Module:
@@ -117,7 +117,7 @@ class JointEnergyConfig(Config):
     restart: Annotated[float, Field(ge=0, le=1)] = 0.05
     blur: Annotated[float, Field(ge=0)] = 0.03
     bound: Annotated[float, Field(ge=0)] = 0.05
-    fit: FitConfig = FitConfig(steps=1000, batch=64, lr=5e-4)
+    fit: WholeFit = FitConfig(steps=1000, batch=64, lr=5e-4)
 
     @seeded
     def build(self, world: World) -> nn.Module:

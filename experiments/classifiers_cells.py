@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from experiments.cells import Cell
-from experiments.classifiers_config import GuidesConfig
+from experiments.classifiers_config import GuidesConfig, unguided
 from experiments.joint_samples import JointSampleConfig, joint_samples
 from experiments.judged import EXACT, JudgedConfig, judged
 from experiments.measure import HELD_OUT, MeasureConfig, measure
@@ -66,12 +66,19 @@ def _judges(config: GuidesConfig, trained: dict, exact: bool, seed: int) -> dict
 
 
 def rows_of(config: GuidesConfig, cell: Cell, said: Path):
-    yield from prices(config, cell)
-    yield from rows(config, key_of(cell), cell.measures)
+    """The table's rows of one cell. What owes nothing to a training is measured once, and judged by every training's guides."""
+    if not (_owes_nothing_to_training(cell.config) and cell.train_seed != config.train_seeds[0]):
+        yield from prices(config, cell)
+        yield from rows(config, key_of(cell), cell.measures)
     here = {"world": config.world, **key_of(cell), "n": cell.config.n}
     yield from (
         {**here, "metric": f"accuracy_by_{name}", "value": value} for name, value in read_json(said / "judged.json").items()
     )
+
+
+def _owes_nothing_to_training(config: SampleConfig) -> bool:
+    networks = config.classifier or config.others
+    return config.denoiser is None and (not networks or config.method.w == unguided(config.method.name))
 
 
 def beside(store: Store, config: GuidesConfig, trained: dict, exact: bool) -> tuple[list[dict], dict[str, Path]]:

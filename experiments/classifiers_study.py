@@ -129,7 +129,7 @@ def _all(store: Store, workers: int, wanted: dict) -> dict:
 def _lookings(config: GuidesConfig, trained: dict, seed: int):
     """((kind, name), (function, configuration)) of every assessment by lambda and of the Jacobians, for one training seed."""
     density, known = config.logsnr.build(), WORLDS[config.world]().exact is not None
-    base = AssessConfig(world=config.world, kind="noise-aware", low=max(density.min, LEAST), n=config.n_levels)
+    base = AssessConfig(world=config.world, kind="noise-aware", low=max(density.min, LEAST), n=config.n_levels, clip=config.clip)
     base = base.model_copy(update={"levels": tuple(level for level in base.levels if density.min <= level <= density.max)})
 
     def assessed(name: str, **changes: object):

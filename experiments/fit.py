@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -44,6 +44,16 @@ class FitConfig(Config):
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     patience: Annotated[int, Field(ge=0)] = 0
     look_every: Annotated[int, Field(ge=1)] = 100
+
+
+def to_its_end(fit: FitConfig) -> FitConfig:
+    """`fit`. ValueError if it is to stop early, where nothing is held back to stop by."""
+    if fit.patience:
+        raise ValueError("patience: only a noise-aware classifier stops early; leave it out")
+    return fit
+
+
+WholeFit = Annotated[FitConfig, AfterValidator(to_its_end)]
 
 
 def fit(

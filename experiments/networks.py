@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from experiments.config import Choice, Config, either
-from experiments.fit import FitConfig, Seed
+from experiments.fit import FitConfig, Seed, WholeFit
 from experiments.worlds import World
 from guidance import DENSITIES
 from guidance.backbones.unet import UNet
@@ -105,7 +105,7 @@ class DenoiserConfig(Config):
     logsnr: DensityConfig = COSINE
     objective: ObjectiveConfig = ObjectiveConfig()
     network: either(UNetConfig, DiTConfig, "patch") = UNetConfig()
-    fit: FitConfig = FitConfig(steps=2500, lr=2e-3)
+    fit: WholeFit = FitConfig(steps=2500, lr=2e-3)
 
     @seeded
     def build(self, world: World) -> nn.Module:

@@ -42,16 +42,22 @@ class Trained(NamedTuple):
 def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> Trained:
     """The denoiser and the classifier of a finished study, of its first training seed or of `seed`.
 
-    Problem if there is no such study or seed, or if a file is missing or altered.
+    Problem if there is no such study or seed, if it trained several of them, or if a file is missing or altered.
     """
-    names = read_json(Path(study) / "provenance.json")["parents"]
-    found = {kind: [Path(study).parent / name for name in names if name.startswith(kind)] for kind in ("denoiser", "classifier")}
-    seeds = {read_json(path / "config.json")["seed"]: path for path in found["denoiser"]}
-    seed = min(seeds, default=0) if seed is None else seed
-    if seed not in seeds:
-        raise Problem(f"{study} has no training seed {seed}: it has {', '.join(map(str, sorted(seeds))) or 'no training'}")
-    model, config = load_denoiser(seeds[seed], device, rows=250)
-    guide = next(path for path in found["classifier"] if read_json(path / "config.json")["seed"] == seed)
+    parents = [Path(study).parent / name for name in read_json(Path(study) / "provenance.json")["parents"]]
+    found: dict[str, dict[int, list[Path]]] = {"denoiser": {}, "classifier": {}}
+    for path in parents:
+        if (kind := path.name.partition("-")[0]) in found:
+            found[kind].setdefault(read_json(path / "config.json")["seed"], []).append(path)
+    seed = min(found["denoiser"], default=0) if seed is None else seed
+    for kind, by_seed in found.items():
+        if seed not in by_seed:
+            known = ", ".join(map(str, sorted(by_seed))) or "no training"
+            raise Problem(f"{study} has no {kind} of the training seed {seed}: it has {known}")
+        if more := len(by_seed[seed]) - 1:
+            raise Problem(f"{study} has {more + 1} runs of a {kind} of the training seed {seed}: load one by its name")
+    model, config = load_denoiser(found["denoiser"][seed][0], device, rows=250)
+    guide = found["classifier"][seed][0]
     world = WORLDS[config.world]()
     return Trained(model, load(guide, ClassifierConfig, device)[0], config.logsnr.build(), world.shape, world.classes)
 

@@ -80,9 +80,11 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
     """The mean of `value(x, eps, logsnr, label)` over `images` at each of LEVELS, from the same noise every time."""
-    eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:])()
-    levels = {f"{level:g}": torch.full((len(eps),), level) for level in LEVELS}
-    return {name: value(*to(device, images.x, eps, logsnr, images.label)).mean().item() for name, logsnr in levels.items()}
+    eps, found = SampleNoise(0, range(len(images.x)), images.x.shape[1:])(), {}
+    for level in LEVELS:
+        parts = zip(images.x.split(500), eps.split(500), torch.full((len(eps),), level).split(500), images.label.split(500))
+        found[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
+    return found
 
 
 def train_network(

@@ -24,13 +24,13 @@ from experiments.worlds import WORLDS, Labelled, World
 from guidance.diffusion import add_noise
 from guidance.seeding import SampleNoise
 
-HELD_BACK = 10  # every so-manieth training image, where a training is to stop early
+HELD_BACK, AT_MOST = 10, 1000  # every so-manieth image of a class, about so many in all, for a training to stop by
 
 
 def train_classifier(store: Store, config: ClassifierConfig, device: str) -> Path:
     """The run of the noise-aware classifier, trained on z_lambda over the density of lambda of the diffusion model."""
     world = WORLDS[config.world]()
-    kept, back = held_back(world, config.fit.patience)
+    kept, back = held_back(labelled_right(world), config.fit.patience)
     network = config.build(world)
     if config.weights is not None and not store.path("classifier", config).exists():
         begin_with(network, config, world)
@@ -91,16 +91,23 @@ def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, di
     return found
 
 
-def held_back(world: World, patience: int) -> tuple[Labelled, Labelled | None]:
-    """The images to train on, and those to stop by. Problem for labels that the world does not have."""
-    train, classes = world.train, world.classes
-    if int(train.label.min()) < 0 or int(train.label.max()) >= classes:
-        raise Problem(
-            f"{world.name} says it has {classes} classes, but its labels reach from {train.label.min()} to {train.label.max()}"
-        )
+def labelled_right(world: World) -> Labelled:
+    """The world's training images. Problem for labels that the world does not have."""
+    low, high = int(world.train.label.min()), int(world.train.label.max())
+    if low < 0 or high >= world.classes:
+        raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
+    return world.train
+
+
+def held_back(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
+    """The images to train on, and those to stop by, of every class alike."""
     if not patience:
         return train, None
-    back = torch.arange(len(train.x)) % HELD_BACK == HELD_BACK - 1
+    order, counts = train.label.argsort(stable=True), train.label.bincount()
+    rank = torch.empty_like(order)  # of every image within its class
+    rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
+    apart = max(HELD_BACK, len(train.x) // AT_MOST)
+    back = rank % apart == apart - 1
     return Labelled(train.x[~back], train.label[~back]), Labelled(train.x[back], train.label[back])
 
 
@@ -115,12 +122,12 @@ def begin_with(network: nn.Module, config: ClassifierConfig, world: World) -> No
     if path.is_dir():
         _of_a_run(network, config, path)
         return
+    if not isinstance(network, NoiseAware):
+        raise Problem(f"weights: timm has none of {config.arch}; name the folder of a run")
     if not config.sha256:
         raise Problem(f"weights: say what file it is: set sha256 (this one's is {sha256(path)})")
     if (found := sha256(path)) != config.sha256:
         raise Problem(f"weights: {path} has the sha256 {found[:12]}..., not {config.sha256[:12]}...")
-    if not isinstance(network, NoiseAware):
-        raise Problem(f"weights: timm has none of {config.arch}; name the folder of a run")
     _of_timm(network, config)
 
 
@@ -147,9 +154,10 @@ def _of_a_run(network: nn.Module, config: ClassifierConfig, path: Path) -> None:
 def train_evaluator(store: Store, config: EvaluatorConfig, device: str) -> Path:
     """The run of the evaluator, trained on clean images."""
     world = WORLDS[config.world]()
+    train = labelled_right(world)
 
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
-        x, label = batch(world.train, config.fit.batch, g)
+        x, label = batch(train, config.fit.batch, g)
         x = random_affine(x, g) if config.augment else x
         return F.cross_entropy(network(x.to(device)), label.to(device), reduction="none")
 
@@ -162,10 +170,11 @@ def train_evaluator(store: Store, config: EvaluatorConfig, device: str) -> Path:
 def train_joint_energy(store: Store, config: JointEnergyConfig, device: str) -> Path:
     """The run of a joint energy model: its chains are part of its weights."""
     world = WORLDS[config.world]()
+    train = labelled_right(world)
     options = {"steps": config.langevin_steps, **config.model_dump(include={"step", "noise", "blur", "bound"})}
 
     def losses(network: nn.Module, g: torch.Generator) -> Tensor:
-        x, label = to(device, *batch(world.train, config.fit.batch, g))
+        x, label = to(device, *batch(train, config.fit.batch, g))
         return joint_loss(network, x, label, g, **options)
 
     return train_network(

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
+from experiments.classifier_networks import ClassifierConfig
 from experiments.config import explain
 from experiments.device import resolve
 from experiments.problems import Problem
@@ -54,5 +55,9 @@ def record(path: Path) -> str:
     levels = list(next(iter(found.values())))
     lines = [" ".join(f"{word:>18}" for word in ("lambda", *found))]
     lines += [" ".join(f"{word:>18}" for word in (level, *(f"{one[level]:.3f}" for one in found.values()))) for level in levels]
-    steps = len(read_json(path / "log.json")["loss"])
-    return "\n".join([*lines, f"{steps} steps"])
+    log = read_json(path / "log.json")
+    last = f"{len(log['loss'])} steps"
+    if looks := log.get("held_back_nll"):
+        every = ClassifierConfig.model_validate(read_json(path / "config.json")).fit.look_every
+        last += f"; the weights are those after {every * (1 + looks.index(min(looks)))}, held-back nll {min(looks):.3f} then"
+    return "\n".join([*lines, last])

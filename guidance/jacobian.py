@@ -18,8 +18,8 @@ Field = Callable[[Tensor], Tensor]  # z (b, *shape) -> (b, *shape), the rows of 
 def asymmetry(field: Field, z: Float[Tensor, "b *shape"], probes: Iterable[Tensor]) -> Float[Tensor, " b"]:
     """|| (J - J^T) / 2 ||_F / || J ||_F of the field's Jacobian at each row of z: 0 if J is symmetric, 1 if antisymmetric.
 
-    probes: tensors shaped as z of independent entries +-1; the relative error falls with the root of their number times z's
-    dimension. A row whose Jacobian is zero has NaN.
+    probes: tensors shaped as z of independent entries +-1; the relative error falls with the root of their number times the
+    effective rank of J, so that a field of few directions wants more of them. A row whose Jacobian is zero has NaN.
     """
     apart = whole = z.new_zeros(len(z))
     with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the other kernels have no forward mode

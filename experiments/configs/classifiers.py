@@ -27,12 +27,13 @@ def guides(world: str, fit: FitConfig) -> dict[str, ClassifierConfig]:
 
 
 def guided(ws: tuple[float, ...], levels: int) -> dict[str, Guided]:
-    """What is sampled: guides on the conditional model, and some on the unconditional one, where 1 + w multiplies the gradient.
+    """What is sampled: guides on the conditional model, and some on the unconditional one, where 1 + w multiplies the gradient
+    (but w = 0 is the conditional model, as of every method).
 
     The clean classifier's logits are steeper and take a quarter of w; normalised gradients a sixteenth; the implicit guide costs
     ten evaluations a gradient and level.
     """
-    unconditional = tuple(w - 1 for w in ws)
+    unconditional = (-1.0, 1.0, 3.0, 15.0)
     return {
         "classifier-free": Guided(method="classifier-free", ws=ws),
         "plain": Guided(method="classifier", classifier="plain", ws=ws),
@@ -86,6 +87,6 @@ def worlds(
 QUICK = worlds(600, 2000, 800, 400, ws=(0.0, 4.0, 16.0), implicit=1, n=200, levels_implicit=4)
 FULL = worlds(
     1200, 2500, 2500, 1000, ws=(0.0, 1.0, 4.0, 16.0), implicit=1,
-    train_seeds=(0, 1), sample_seeds=(0, 1), n=300, n_implicit=100, levels_implicit=8, noises=2,
+    train_seeds=(0, 1), sample_seeds=(0, 1), n=300, n_implicit=200, levels_implicit=8, noises=2,
 )  # fmt: skip
 STUDIES = {"quick": QUICK, "full": FULL}

@@ -26,6 +26,11 @@ def groups(width: int) -> int:
     return max(g for g in range(1, 9) if width % g == 0)
 
 
+def heads(width: int) -> int:
+    """The number of attention heads over `width` channels: of 32 each, or of as little more as divides the width."""
+    return max(n for n in range(1, max(1, width // 32) + 1) if width % n == 0)
+
+
 class Condition(nn.Module):
     """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
 
@@ -84,8 +89,8 @@ class UNet(nn.Module):
     """eps_theta(z, lambda, c), or another target, for images (b, channels, h, w), h and w divisible by 2^(levels - 1).
 
     width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
-    residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, 32 channels a
-    head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
+    residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, about 32 channels
+    a head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
 
     What guidance.backbones.perturb may alter: `attentions` layers, and `blocks`, each a residual block and the attention
     after it; without them goes on what the residual block's own skip connection lets through.
@@ -112,13 +117,13 @@ class UNet(nn.Module):
 
         def stage(width_in: int, width_out: int, level: int) -> nn.ModuleList:
             layers = [ResidualBlock(width_in, width_out, 4 * width, dropout)]
-            return nn.ModuleList(layers + [Attention(width_out, max(1, width_out // 32))] * (level in attention))
+            return nn.ModuleList(layers + [Attention(width_out, heads(width_out))] * (level in attention))
 
         def level_down(level: int) -> nn.ModuleList:
             first = widths[max(level - 1, 0)]
             return nn.ModuleList(stage(widths[level] if b else first, widths[level], level) for b in range(blocks))
 
-        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList(level_down(level) for level in range(len(widths)))
         self.middle = stage(widths[-1], widths[-1], len(widths) - 1)
         self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))

@@ -47,6 +47,16 @@ def test_the_gap_is_taken_run_by_run_and_its_baseline_where_nothing_was_guided()
     assert (found["baseline"] == found.loc[0.0, "gap"]).all() and found.loc[0.0, "gap"] == pytest.approx(0.025)
 
 
+def test_a_guide_on_the_unconditional_model_has_the_baseline_of_the_conditional_one():
+    """There, where nothing is guided, samples have no label: guide and judges are at one whatever they are worth."""
+    table, other = made(), made()
+    other = other[other["method"] == "plain"].replace({"method": {"plain": "unconditional"}, "w": {0.0: -1.0}})
+    both = attack_gap(pd.concat([table, other]), {"plain": "plain", "unconditional": "plain"}, ["a", "b"])
+    assert both["baseline"].tolist() == pytest.approx([0.025] * 4)
+    alone = attack_gap(other, {"unconditional": "plain"}, ["a", "b"])
+    assert alone["baseline"].isna().all()
+
+
 def test_the_price_is_that_of_the_best_w_and_what_none_made_has_none():
     found = costs(summarise(made()), LABELS, ("fid", "diversity"))
     assert found.loc["plain", "best w"] == 0 and found.loc["free", "best w"] == 4

@@ -8,7 +8,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from classifiers import Guide, HalfUNet, NoiseAware
+from classifiers import Evaluator, Guide, HalfUNet, NoiseAware
 from guidance.gradients import log_prob_gradient
 
 
@@ -76,8 +76,22 @@ def test_the_half_unet_listens_to_lambda_and_its_gradient_stays_in_its_row(shape
     alone = torch.cat([log_prob_gradient(net, z[i : i + 1], logsnr[i : i + 1], label[i : i + 1]) for i in range(3)])
     torch.testing.assert_close(log_prob_gradient(net, z, logsnr, label), alone, rtol=1e-4, atol=1e-6)
     assert net(torch.randn(2, shape[0], 4, 4), logsnr[:2]).shape == (2, 10), "smaller images are enlarged"
+    with pytest.raises(ValueError, match=rf"size {shape[1]} is smaller than the images, 32 x 32: set size to 32 or more"):
+        net(torch.randn(2, shape[0], 32, 32), logsnr[:2])
     with pytest.raises(ValueError, match="cannot be halved 2 times"):
         HalfUNet(1, 10, 6, multipliers=(1, 1, 1))
+
+
+@pytest.mark.parametrize(("width", "multipliers"), [(8, (2, 4)), (50, (1, 2)), (96, (1,))])
+def test_the_half_unet_takes_any_width_and_multipliers(width, multipliers):
+    net, (z, logsnr) = seeded(lambda: HalfUNet(1, 10, 8, width, multipliers, attention=(0,))), z_and_levels()
+    assert net(z, logsnr).shape == (3, 10)
+
+
+def test_no_pixel_of_an_image_is_left_out():
+    for net in (NoiseAware("test_resnet", 3, 10, 16), Evaluator("test_resnet", 3, 10, 16)):
+        with pytest.raises(ValueError, match="size 16 is smaller than the images, 32 x 32: set size to 32 or more"):
+            net(*((torch.randn(2, 3, 32, 32), torch.zeros(2)) if isinstance(net, NoiseAware) else (torch.randn(2, 3, 32, 32),)))
 
 
 def test_attention_pooling_sees_where_things_are():
@@ -123,6 +137,33 @@ def test_weights_that_cannot_be_had_or_do_not_fit_are_refused_in_a_line(tmp_path
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.parametrize(
+    ("of", "arch", "options", "said"),
+    [
+        ("resnet34", "resnet18", {}, r"of something larger than resnet18: layer1\.2\."),
+        ("test_vit", "test_vit", {"embed_dim": 128}, r"no weights of test_vit: its cls_token is \(1, 1, 128\), not \(1, 1, 64\)"),
+        ("test_vit", "test_vit", {"depth": 9}, r"of something larger than test_vit: blocks\.\d\."),
+        ("resnet18", "resnet34", {}, r"no weights of resnet34: it lacks layer1\.2\.conv1\.weight"),
+    ],
+)
+def test_weights_of_another_architecture_are_refused(tmp_path, of, arch, options, said):
+    file = tmp_path / "weights.safetensors"
+    save_file(timm.create_model(of, **options).state_dict(), file)
+    with pytest.raises(ValueError, match=said) as caught:
+        NoiseAware(arch, 1, 10, 32).begin_with(str(file))
+    assert "\n" not in str(caught.value)
+
+
+def test_positions_are_fitted_to_another_size(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    other = timm.create_model("test_vit", img_size=64)
+    save_file(other.state_dict(), file)
+    net = NoiseAware("test_vit", 1, 10, 32)
+    assert net.network.pos_embed.shape != other.pos_embed.shape
+    net.begin_with(str(file))
+    torch.testing.assert_close(net.network.blocks[0].attn.qkv.weight, other.blocks[0].attn.qkv.weight)
+
+
 def log_prob(classifier, z, logsnr, label):
     return classifier(z, logsnr).log_softmax(-1)[torch.arange(len(z)), label]
 
@@ -138,6 +179,16 @@ def test_a_guides_gradient_is_that_of_finite_differences(options, told):
     shift[:, 0, 3, 4] = 1e-6
     difference = (log_prob(guide, z + shift, logsnr, label) - log_prob(guide, z - shift, logsnr, label)) / 2e-6
     torch.testing.assert_close(gradient[:, 0, 3, 4], difference, rtol=1e-4, atol=1e-7)
+
+
+def test_softplus_leaves_lambda_where_it_is_told():
+    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told="film")), z_and_levels()
+    with torch.no_grad():
+        for linear in net.film.adapt:
+            linear.weight.normal_(0, 0.2, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(Guide(net, softplus=1e5)(z, logsnr), net(z, logsnr), rtol=1e-2, atol=1e-3)
+    told = (net(z, logsnr) - net(z, -logsnr)).abs().max()
+    assert told > 0.02, "else the comparison would say nothing"
 
 
 def test_temperature_divides_the_logits_and_softplus_leaves_no_relu_behind():

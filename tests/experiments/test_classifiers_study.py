@@ -106,7 +106,8 @@ def test_every_classifier_is_assessed_by_lambda_and_every_field_by_its_jacobian(
     exact = levels[levels["world"] == "digits-exact"]
     assert set(exact["classifier"]) == {"plain", "implicit", "implicit, exact denoiser", "clean, of x", "exact"}
     assert exact["logsnr"].min() >= -10 and {"kl_exact", "gradient_cosine", "gradient_ratio"} <= set(exact["metric"])
-    assert (levels.loc[levels["metric"] == "evaluations_pruned", "value"] <= 10 * 8).all()
+    pruned, all_of_them = (levels.loc[levels["metric"] == f"evaluations_{name}", "value"] for name in ("pruned", "unpruned"))
+    assert len(pruned) == len(all_of_them) and (pruned <= 10 * 4).all() and (all_of_them == 10 * 4).all()
     fields = pd.read_csv(made / "jacobian.csv").set_index(["world", "of", "field"]).sort_index()["value"]
     assert fields["digits", "networks", "classifier"].max() < 1e-3 < fields["digits", "networks", "conditional"].min()
     for field in ("conditional", "guided", "difference"):

@@ -13,7 +13,7 @@ from experiments import train_classifiers
 from experiments.classifier_networks import ClassifierConfig
 from experiments.problems import Problem
 from experiments.runs import Store, read_json
-from experiments.train_classifiers import held_back, train_classifier
+from experiments.train_classifiers import TRAINERS, held_back, train_classifier
 from experiments.worlds import WORLDS
 
 
@@ -53,6 +53,10 @@ def test_train_tells_what_was_reached_by_lambda_and_stops_when_nothing_is_learne
     log = read_json(run / "log.json")
     assert len(log["loss"]) == len(log["held_back_nll"]) < 300
     assert min(log["held_back_nll"]) == log["held_back_nll"][-2], "the last look was no better, and ended it"
+    steps = len(log["loss"])
+    assert (
+        f"{steps} steps; the weights are those after {steps - 1}, held-back nll {min(log['held_back_nll']):.3f}" in result.stdout
+    )
     assert len(read_json(run / "metrics.json")["held_out_nll"]) == 9
 
 
@@ -66,6 +70,9 @@ def test_train_tells_what_was_reached_by_lambda_and_stops_when_nothing_is_learne
         (["--set", "weights=/nowhere/at.all"], "there is no file or run /nowhere/at.all"),
         (["--set", "weights=/nowhere/at.all", "--set", "sha256=12"], "sha256"),
         (["--set", "told=loudly"], "told"),
+        (["--set", "size=7"], "size 7 is smaller than the images, 8 x 8: set size to 8 or more"),
+        (["--arch", "half-unet", "--set", "size=4"], "size 4 is smaller than the images, 8 x 8"),
+        (["--arch", "half-unett"], "the nearest names are half-unet"),
     ],
 )
 def test_train_refuses_in_one_line(tmp_path, capsys, more, said):
@@ -74,14 +81,24 @@ def test_train_refuses_in_one_line(tmp_path, capsys, more, said):
     assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").glob("classifier-*"))
 
 
-def test_labels_that_the_world_does_not_have_are_named():
-    world = WORLDS["digits"]()
-    seven = replace(world, classes=7)
+@pytest.mark.parametrize("kind", TRAINERS)
+def test_labels_that_the_world_does_not_have_are_named(tmp_path, monkeypatch, kind):
+    config, trainer = TRAINERS[kind]
+    seven = replace(WORLDS["digits"](), classes=7)
+    monkeypatch.setitem(WORLDS, "digits", lambda: seven)
     with pytest.raises(Problem, match="digits says it has 7 classes, but its labels reach from 0 to 9"):
-        held_back(seven, 0)
-    kept, back = held_back(world, 5)
-    assert len(kept.x) + len(back.x) == len(world.train.x) and len(back.x) == len(world.train.x) // 10
-    assert set(back.label.tolist()) == set(range(10)), "every class is looked at"
+        trainer(Store(tmp_path / "runs", "cpu"), config(fit={"steps": 1, "batch": 4}), "cpu")
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-exact"])
+def test_every_class_is_trained_on_and_stopped_by(name):
+    """Also where labels come in turn, as in digits-exact: every tenth image would be of one class."""
+    train = WORLDS[name]().train
+    kept, back = held_back(train, 5)
+    assert len(kept.x) + len(back.x) == len(train.x) and 100 < len(back.x) <= 1000
+    shares = back.label.bincount() / len(back.x) - train.label.bincount() / len(train.x)
+    assert shares.abs().max() < 0.01 and len(kept.label.unique()) == len(back.label.unique()) == 10
+    assert held_back(train, 0) == (train, None)
 
 
 def test_it_goes_on_from_a_run_of_the_same_kind_only(tmp_path, capsys, trained):
@@ -101,6 +118,19 @@ def test_it_goes_on_from_a_run_of_the_same_kind_only(tmp_path, capsys, trained):
         file.write(b"more")
     result = train(tmp_path / "altered", capsys, *quick)
     assert result.returncode == 2 and "truncated or altered" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["evaluator", "joint-energy"])
+def test_only_a_noise_aware_classifier_stops_early(tmp_path, capsys, kind):
+    result = train(tmp_path, capsys, "--set", "fit.patience=3", kind=kind)
+    assert result.returncode == 2 and "only a noise-aware classifier stops early" in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_half_unet_begins_with_a_run_and_no_file(tmp_path, capsys):
+    save_file({"layer": torch.zeros(3)}, tmp_path / "file.safetensors")
+    more = ["--arch", "half-unet", "--set", "size=8", "--set", f"weights={tmp_path / 'file.safetensors'}"]
+    result = train(tmp_path / "runs", capsys, *more)
+    assert result.returncode == 2 and "timm has none of half-unet; name the folder of a run" in result.stderr
 
 
 def test_a_file_of_weights_is_checked_before_it_is_opened(tmp_path, capsys):

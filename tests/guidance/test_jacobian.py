@@ -23,6 +23,17 @@ def test_of_a_linear_field_it_is_the_share_of_the_antisymmetric_part(matrix, exp
     torch.testing.assert_close(found, torch.full((3,), expected), rtol=0.15, atol=1e-6)
 
 
+@pytest.mark.parametrize(("rank", "tolerance"), [(64, 0.05), (1, 0.1)])
+def test_of_a_matrix_of_many_entries_it_is_right_on_average(rank, tolerance):
+    """Few probes see few directions: a field of one direction wants as many of them as make up for it."""
+    a, b = torch.randn(2, 64, rank, generator=generator()).double()
+    j = a @ b.T
+    expected = ((j - j.T).norm() / j.norm() / 2).item()
+    z = torch.zeros(8, 64).double()
+    found = asymmetry(lambda z: z @ j.T, z, signs(z, 4 if rank > 1 else 100, generator()))
+    assert found.mean().item() == pytest.approx(expected, rel=tolerance) and 0.2 < expected < 0.9
+
+
 def test_each_row_has_its_own():
     scale = torch.tensor([0.0, 1.0])
     turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
