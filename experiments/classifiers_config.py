@@ -49,7 +49,8 @@ class GuidesConfig(Config):
     guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
     guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
     the Frechet distance. In a world whose truth is known the truth takes the place of denoiser and judges in what is sampled.
-    joint: a joint energy model, if there is to be one. n_levels, levels_implicit, noises: of the assessment by lambda.
+    joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
+    implicit classifiers too; levels_implicit, noises: of these.
     Seeds of every network but the judges are those of train_seeds.
     """
 

@@ -71,12 +71,13 @@ def _world(summary: pd.DataFrame, gaps: pd.DataFrame, world: str, done: "Gathere
         f"{world}, {config.sampler.label}, T = {config.sampler.steps}, n = {config.n}, "
         f"{len(config.train_seeds)} x {len(config.sample_seeds)} seeds of training and sampling"
     )
+    asked = f"{config.n_levels} held-out images of {world}, {config.n_implicit} for implicit classifiers"
     guided = list(config.guided)
     quality, diversity = QUALITY[world]
     labelled, judges = believers(config)
     known = ["kl_exact", "gradient_cosine", "gradient_ratio"] if WORLDS[world]().exact is not None else []
     by_lambda = [
-        Picture(figures.by_lambda(done.levels, metrics), f"{world}_{name}", words, f"{words}. Held-out draws, {world}.")
+        Picture(figures.by_lambda(done.levels, metrics), f"{world}_{name}", words, f"{words}. {asked}.")
         for name, metrics, words in (
             ("by_lambda", ["accuracy", "nll", "calibration_error"], "Accuracy, likelihood and calibration by lambda"),
             ("robust", ["robust_accuracy"], "Accuracy after an attack on z, by lambda"),
