@@ -10,9 +10,9 @@ import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
+from analysis.style import GREY, head, label_points, name_ends, panels, plain_numbers, scale_log, scale_shares, scale_w
 
 WORDS = {
     "accuracy": "accuracy",
@@ -29,6 +29,7 @@ _PALETTE = [
 ]  # no grey, no yellow
 _DOTTED = (0, (1, 1.2))
 FAINTEST = 1e-5  # nats: smaller distances leave the picture
+FEWEST, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
 _DASHED = (0, (3, 2))
 
 
@@ -68,8 +69,9 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
 
 
 def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> Figure:
-    """A panel a guided label: who gives samples the label that they were asked to be, against w.
+    """A panel a guided label: which share of its samples is given another label than the one asked for, and by whom, against w.
 
+    Where the solid line lies below the dashed ones, the guide believes what judges do not. Logarithmic down to FEWEST.
     guides: the name of the label's own guide among the classifiers, None where it has none; judges: those that never guided.
     """
     colours = shades([*dict.fromkeys(name for name in guides.values() if name), *judges])
@@ -83,16 +85,20 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
             line = summary[(summary["method"] == label) & (summary["metric"] == f"accuracy_by_{name}")].sort_values("w")
             if line.empty:
                 raise ValueError(f"no sample of {label} was judged by {name}")
-            _line(axes, line["w"], line["value"], line["sd"], colours[name], "-" if name == guide else _DASHED)
-            ends.append((line["value"].iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
+            missed = 1 - line["value"]
+            _line(axes, line["w"], missed, line["sd"], colours[name], "-" if name == guide else _DASHED)
+            ends.append((missed.iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
         scale_w(axes, line["w"])
         axes.set_title(label, loc="left", fontsize=11)
         named.append((axes, ends))
     for axes in grid[len(guides) :]:
         axes.set_visible(False)
     for axes in grid[::columns]:
-        axes.set_ylabel("share given the label")
-    scale_shares(grid[0])
+        axes.set_ylabel("given another label")
+    grid[0].set_yscale("symlog", linthresh=FEWEST)
+    grid[0].set_ylim(-FEWEST / 4, 1)
+    grid[0].set_yticks([0, *TICKS], ["0", *(f"{tick:g}" for tick in TICKS)])
+    grid[0].yaxis.set_minor_locator(NullLocator())
     for axes, ends in named:
         name_ends(axes, ends)
     return figure
@@ -139,7 +145,11 @@ def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Fig
         ends.append((line["y"].iloc[-1], label, colours[label]))
     axes.set_xlabel(x.replace("_", " "))
     axes.set_ylabel(y.replace("_", " "))
-    scale_log(axes, 8.0)
+    scale_log(axes, 3.0)
+    low, high = np.nanmin(shown := [x for line in axes.lines for x in line.get_xdata()]), np.nanmax(shown)
+    if 0 < 3 * low < high:
+        axes.set_xscale("log")
+        plain_numbers(axes.xaxis, low, high)
     label_points(axes, points)
     name_ends(axes, ends)
     return figure

@@ -88,7 +88,7 @@ def _world(summary: pd.DataFrame, gaps: pd.DataFrame, world: str, done: "Gathere
         Picture(
             figures.attack(own, labelled, judges),
             f"{world}_attack",
-            "Accuracy of the guide and of independent judges against w, by guide",
+            "Share of samples given another label, by the guide and by independent judges, against w",
             f"Solid: the guide on its own samples; dashed: judges that never guided. {drawn}.",
         ),
         Picture(

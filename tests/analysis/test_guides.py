@@ -87,7 +87,7 @@ def test_every_classifier_is_a_line_by_lambda():
 def test_the_guide_is_drawn_solid_and_its_judges_dashed():
     axes = figures.attack(summarise(made()), {"plain": "plain", "free": None}, ["a", "b"]).axes
     solid = [line for line in axes[0].lines if not line.is_dashed()]
-    assert len(solid) == 1 and solid[0].get_ydata().tolist() == pytest.approx([0.8, 1.0])
+    assert len(solid) == 1 and solid[0].get_ydata().tolist() == pytest.approx([0.2, 0.0]), "what is not given the label"
     assert all(line.is_dashed() for line in axes[1].lines) and len(axes[1].lines) == 2
     with pytest.raises(ValueError, match="no sample of plain was judged by nobody"):
         figures.attack(summarise(made()), {"plain": "nobody"}, ["a"])
