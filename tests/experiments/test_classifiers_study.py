@@ -9,6 +9,8 @@ from small import here
 
 from analysis.table import read_table
 from experiments.configs.classifiers import FULL, QUICK
+from experiments.problems import Problem
+from experiments.roles import load_trained
 from experiments.runs import Store, check, read_json
 from experiments.worlds import WORLDS
 
@@ -126,6 +128,11 @@ def test_the_record_is_on_held_out_images_and_the_report_shows_all(made):
     }
     report = (made / "report.html").read_text()
     assert "digits-exact: guides and judges" in report and "<script" not in report
+
+
+def test_its_networks_are_loaded_by_their_names_as_there_are_several_of_a_seed(made):
+    with pytest.raises(Problem, match="has 2 runs of a denoiser of the training seed 0: load one by its name"):
+        load_trained(made)
 
 
 def test_the_notebook_runs_on_it(made, monkeypatch):

@@ -153,9 +153,12 @@ def test_the_unet_learns_nothing_of_its_neighbours():
     torch.testing.assert_close(model.network(z, logsnr, label), alone, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("size", "options"), [(8, {}), (32, {"multipliers": (1, 2, 2), "attention": (2,), "blocks": 2})])
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [(8, {}), (32, {"multipliers": (1, 2, 2), "attention": (2,), "blocks": 2}), (8, {"width": 25, "multipliers": (2, 4)})],
+)
 def test_the_unet_gives_back_the_shape_it_got_and_starts_at_zero(size, options):
-    net = UNet(3, 5, width=16, **options)
+    net = UNet(3, 5, **{"width": 16, **options})
     z = torch.randn(2, 3, size, size)
     assert torch.equal(net(z, torch.zeros(2), torch.tensor([0, 5])), torch.zeros_like(z))
 
