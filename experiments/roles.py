@@ -82,9 +82,11 @@ def load_roles(root: Path, config: "SampleConfig", device: str) -> Roles:
     if "clean" in config.others:
         roles["clean"] = load(root / config.others["clean"], EvaluatorConfig, device)[0]
         roles["loss"] = CrossEntropy(lambda x, clean=roles["clean"]: clean.forward(x))  # counted once, at the clean classifier
-    counted = [roles[role] for role in ("classifier", "clean", "discriminator", "loss") if role in roles]
+    counted = [roles[role] for role in ("clean", "discriminator", "loss") if role in roles]
     if config.guide != type(config.guide)():
         roles["classifier"] = _guide(roles, config)
+    if "classifier" in roles and not config.guide.implicit:  # that one is counted at the denoiser
+        counted.append(roles["classifier"])
     model = roles["model"]
     return Roles(roles, model.network if config.denoiser else model, nn.ModuleList(counted), second)
 
@@ -105,7 +107,7 @@ def _trained(root: Path, config: "SampleConfig", device: str) -> tuple[dict, nn.
 
 
 def _guide(roles: dict, config: "SampleConfig") -> nn.Module:
-    """The classifier as the configuration wants it; the implicit one is counted at the denoiser."""
+    """The classifier as the configuration wants it."""
     own, world = config.guide, WORLDS[config.world]()
     if own.implicit:
         low, high = max(config.logsnr.build().min, LEAST), min(config.logsnr.build().max, -LEAST)

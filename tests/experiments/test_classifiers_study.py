@@ -82,9 +82,9 @@ def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
         elif config["world"] == "digits" and config.get("guide", {}).get("implicit"):
             nfe["implicit"] = cost
         elif config["method"]["name"] in ("classifier", "clean-classifier"):
-            nfe[config["method"]["name"]] = cost
+            nfe[config["method"]["name"], bool(config.get("guide", {}).get("softplus"))] = cost
     assert all(len(one) == 1 for one in hashes.values()) and len(hashes) == 2
-    for name in ("classifier", "clean-classifier"):
+    for name in (("classifier", False), ("classifier", True), ("clean-classifier", False)):
         assert (nfe[name]["classifier_forward"], nfe[name]["classifier_backward"]) == (40, 40), name
     calls = 20 * 2  # of so many samples
     assert nfe["implicit"]["denoiser_forward"] == calls * (1 + 10) and nfe["implicit"]["denoiser_backward"] == calls * 10
