@@ -155,6 +155,78 @@ def test_a_number_of_the_methods_is_that_of_the_committed_study(world, method, w
     assert f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in re.sub(r"\s+", " ", README)
 
 
+CLASSIFIERS = RESULTS.parent / "classifiers-full-cpu"
+
+
+def spread(values, digits: int) -> str:
+    """Mean and standard deviation as the README writes them, which of one run has no spread."""
+    return f"{values.mean():.{digits}f}" + (f" ± {values.std():.{digits}f}" if len(values) > 1 else "")
+
+
+@pytest.mark.parametrize(
+    ("world", "metric", "levels", "digits"),
+    [("digits", "accuracy", (-6, -1, 0, 1, 3), 3), ("digits-exact", "gradient_cosine", (-6, -4, -2, -1, 0, 1), 2)],
+)
+def test_what_classifiers_know_is_that_of_the_committed_study(world, metric, levels, digits):
+    import pandas as pd
+
+    found = pd.read_csv(CLASSIFIERS / "by_level.csv")
+    found = found[(found["world"] == world) & (found["metric"] == metric)]
+    names = [name for name in found["classifier"].unique() if name != "exact"]
+    for name in names:
+        own = found[found["classifier"] == name]
+        row = [spread(own.loc[own["logsnr"] == level, "value"], digits) for level in levels]
+        assert f"| {name} | {' | '.join(row)} |" in README, name
+    assert len(names) == {"digits": 9, "digits-exact": 6}[world]
+
+
+def test_the_gaps_of_the_guides_are_those_of_the_committed_study():
+    import pandas as pd
+
+    gaps = pd.read_csv(CLASSIFIERS / "attack.csv").set_index(["world", "guided", "w"])
+    rows = re.findall(r"\| `([a-z-]+)`, (.+?) \| (\d+) \| (.*) \|\n", README)
+    assert len(rows) == 12
+    for world, guided, w, shown in rows:
+        own = gaps.loc[(world, guided, float(w))]
+        numbers = [f"{own[name]:.3f} ± {own[name + '_sd']:.3f}" for name in ("guide", "judges", "gap")]
+        assert " | ".join([*numbers, f"{own['baseline']:.3f}"]) == shown, (guided, w)
+    on_the_conditional = gaps[~gaps.index.get_level_values("guided").str.contains("unconditional")]
+    assert on_the_conditional["gap"].max() < 0.002 and on_the_conditional["judges"].min() > 0.998
+
+
+def test_the_asymmetry_of_the_fields_is_that_of_the_committed_study():
+    import pandas as pd
+
+    fields = pd.read_csv(CLASSIFIERS / "jacobian.csv")
+    networks = fields[fields["of"] == "networks"].groupby("field")["value"].agg(["min", "max"])
+    flat = re.sub(r"\s+", " ", README)
+    for name, words in (("difference", "0.39 to 0.53"), ("guided", "0.019 to 0.12"), ("conditional", "0.014 to 0.08")):
+        low, high = (float(word) for word in words.split(" to "))
+        assert words in flat and networks.loc[name, "min"] == pytest.approx(low, rel=0.05)
+        assert networks.loc[name, "max"] == pytest.approx(high, rel=0.05)
+    assert networks.loc["classifier", "max"] < 5.5e-5 and fields.loc[fields["of"] == "exact", "value"].max() < 2e-11
+
+
+@pytest.mark.parametrize(
+    ("method", "w", "said"),
+    [
+        ("clean, of x", 1.0, "10.9 ± 0.5 (w = 1)"),
+        ("plain", 16.0, "8.5 ± 0.5 (w = 16)"),
+        ("plain", 0.0, "w = 0 has 5.5 ± 0.3"),
+        ("clean, through the denoiser", 16.0, "up to w = 16 (5.4 ± 0.3)"),
+        ("joint energy", None, "63 ± 14"),
+    ],
+)
+def test_a_distance_of_the_guides_is_that_of_the_committed_study(method, w, said):
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(CLASSIFIERS / "table.csv"))
+    rows = rows[(rows["world"] == "digits") & (rows["method"] == method) & (rows["metric"] == "fid_digits")]
+    (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
+    digits = 0 if w is None else 1
+    assert said in re.sub(r"\s+", " ", README) and f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in said
+
+
 def test_every_picture_and_file_that_is_linked_is_there():
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     for path in re.findall(r"\]\(([^)#]+)\)", prose):

@@ -84,7 +84,7 @@ def worlds(
     return ClassifiersConfig(worlds={"digits": digits, "digits-exact": exact})
 
 
-QUICK = worlds(600, 2000, 800, 400, ws=(0.0, 4.0, 16.0), implicit=1, n=200, levels_implicit=4)
+QUICK = worlds(500, 1500, 800, 400, ws=(0.0, 4.0, 16.0), implicit=1, n=200, n_implicit=50, levels_implicit=4)
 FULL = worlds(
     1200, 2500, 2500, 1000, ws=(0.0, 1.0, 4.0, 16.0), implicit=1,
     train_seeds=(0, 1), sample_seeds=(0, 1), n=300, n_implicit=200, levels_implicit=8, noises=2,
