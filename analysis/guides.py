@@ -33,13 +33,17 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
 
 
 def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
-    """A row a label at its best w by the first of `measures` (the smaller, the better), and its price; and what none made."""
+    """A row a label at its best w by the first of `measures` (the smaller, the better), and its price where it guides.
+
+    The price is that at its largest w: at w = 0 no guide is asked. Samples that none of `labels` made have no price.
+    """
     rows = []
     for label in [*labels, *sorted(set(summary["method"]) - set(labels))]:
         own = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
         row = (wide := own.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
-        nfe = {name.replace("_", " "): row.get(f"nfe_{name}", "") for name in PRICES}
-        milliseconds = 1e3 * row["seconds_per_sample"] if "seconds_per_sample" in row else ""
+        dear = wide.loc[wide.index.max()]
+        nfe = {name.replace("_", " "): dear.get(f"nfe_{name}", "") for name in PRICES}
+        milliseconds = round(1e3 * dear["seconds_per_sample"], 2) if "seconds_per_sample" in dear else ""
         best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
         rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})
     return pd.DataFrame(rows).set_index("guided")

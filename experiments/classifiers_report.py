@@ -121,7 +121,7 @@ def _world(summary: pd.DataFrame, gaps: pd.DataFrame, world: str, done: "Gathere
             f"{world}: quality and cost",
             "",
             steered,
-            [(f"At equal n. {drawn}.", costs(own, guided, (quality, diversity)).round(4))],
+            [(f"At the best w, and the price where it guides. {drawn}.", costs(own, guided, (quality, diversity)).round(4))],
         ),
         Section(f"{world}: is the guided field a gradient?", "", [field]),
     ]

@@ -22,7 +22,11 @@ def made() -> pd.DataFrame:
                 "accuracy_by_b": 0.9 - 0.1 * seed,
             }
             own |= {"fid": 2.0 + w * (label == "plain") - 0.1 * w * (label == "free"), "diversity": 1.0 - w / 10}
-            own |= {"nfe_denoiser_forward": 16.0 + 16 * (label == "free" and w > 0), "seconds_per_sample": 0.01}
+            own |= {
+                "nfe_denoiser_forward": 16.0 + 16 * (label == "free" and w > 0),
+                "nfe_classifier_forward": 4.0 * w * (label == "plain"),
+                "seconds_per_sample": 0.01,
+            }
             key = {
                 "world": "digits",
                 "train_seed": 0,
@@ -57,9 +61,10 @@ def test_a_guide_on_the_unconditional_model_has_the_baseline_of_the_conditional_
     assert alone["baseline"].isna().all()
 
 
-def test_the_price_is_that_of_the_best_w_and_what_none_made_has_none():
+def test_the_price_is_that_of_guiding_whatever_w_is_best_and_what_none_made_has_none():
     found = costs(summarise(made()), LABELS, ("fid", "diversity"))
     assert found.loc["plain", "best w"] == 0 and found.loc["free", "best w"] == 4
+    assert found.loc["plain", "classifier forward"] == 16, "at w = 4, though w = 0 is the best"
     assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms a sample"] == pytest.approx(10)
     assert found.loc["real", "fid"] == 1 and found.loc["real", "best w"] == "" and found.loc["real", "denoiser forward"] == ""
 
