@@ -86,9 +86,8 @@ def scale_log(axes: Axes, least: float = 4.0) -> None:
     It stays linear if the largest value is less than `least` times the smallest, or if a value is not positive.
     """
     family = axes.get_shared_y_axes().get_siblings(axes)
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for one in family for line in one.lines])
-    low, high = np.nanmin(values), np.nanmax(values)
-    if low <= 0 or high < least * low:
+    values = np.concatenate([[], *(np.asarray(line.get_ydata(), float) for one in family for line in one.lines)])
+    if not len(values) or (low := np.nanmin(values)) <= 0 or (high := np.nanmax(values)) < least * low:
         return
     axes.set_yscale("log")
     plain_numbers(axes.yaxis, low, high)
