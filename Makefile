@@ -10,7 +10,7 @@ full: .venv/installed
 	$(BIN)/guidance-bench study digits --full
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 lab: .venv/installed
 	$(BIN)/jupyter lab analysis/notebooks

@@ -1,6 +1,6 @@
 """What configures the study of classifiers: guides and judges in each world, and what is sampled with which of them."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -50,9 +50,11 @@ class GuidesConfig(Config):
     guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
     the Frechet distance. In a world whose truth is known the truth takes the place of denoiser and judges in what is sampled.
     joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
-    implicit classifiers too; levels_implicit, noises: of these.
+    implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
     Seeds of every network but the judges are those of train_seeds.
     """
+
+    later: ClassVar = ("probes",)
 
     world: str
     logsnr: DensityConfig = COSINE
@@ -70,6 +72,7 @@ class GuidesConfig(Config):
     n_implicit: Annotated[int, Field(ge=1)] = 100
     levels_implicit: Annotated[int, Field(ge=1)] = 8
     noises: Annotated[int, Field(ge=1)] = 1
+    probes: Annotated[int, Field(ge=1)] = 4
     clip: Annotated[float, Field(gt=0)] | None = 1.0
     batch: Annotated[int, Field(ge=1)] = 500
     rows: Annotated[int, Field(ge=1)] | None = 250

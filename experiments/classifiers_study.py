@@ -142,7 +142,7 @@ def _lookings(config: GuidesConfig, trained: dict, seed: int):
         yield assessed(name, classifier=trained[seed, name].name)
     yield assessed("clean, of x", kind="estimate", classifier=trained[seed, "clean"].name, denoiser=denoiser)
     first = next(iter(config.guides))
-    own = JacobianConfig(world=config.world, denoiser=denoiser, classifier=trained[seed, first].name)
+    own = JacobianConfig(world=config.world, denoiser=denoiser, classifier=trained[seed, first].name, probes=config.probes)
     yield ("field", "networks"), (jacobians, own)
     if known and seed == config.train_seeds[0]:
         yield assessed("exact", kind="exact")

@@ -53,7 +53,7 @@ def load_trained(study: Path, seed: int | None = None, device: str = "cpu") -> T
     for kind, by_seed in found.items():
         if seed not in by_seed:
             known = ", ".join(map(str, sorted(by_seed))) or "no training"
-            raise Problem(f"{study} has no {kind} of the training seed {seed}: it has {known}")
+            raise Problem(f"{study} has no training seed {seed} of a {kind}: it has {known}")
         if more := len(by_seed[seed]) - 1:
             raise Problem(f"{study} has {more + 1} runs of a {kind} of the training seed {seed}: load one by its name")
     model, config = load_denoiser(found["denoiser"][seed][0], device, rows=250)

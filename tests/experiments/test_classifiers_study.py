@@ -28,7 +28,7 @@ IMPLICIT = {"implicit": {"method": "classifier", "guide": {"implicit": True, "le
 def settings(world: str, guides: dict, guided: dict, **more: object) -> dict[str, object]:
     own = {"guides": {name: {"world": world, "fit": FIT, **one} for name, one in guides.items()}, "guided": guided}
     own |= {"denoiser": {"world": world, "network": {"width": 8}, "fit": FIT}, "sampler.steps": 2, "n": 20, "n_levels": 10}
-    own |= {"n_implicit": 5, "levels_implicit": 1, "clean.fit": FIT, **more}
+    own |= {"n_implicit": 5, "levels_implicit": 1, "probes": 1, "clean.fit": FIT, **more}
     return {f"worlds.{world}.{name}": value for name, value in own.items()}
 
 

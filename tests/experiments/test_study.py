@@ -148,7 +148,7 @@ def test_the_cell_of_the_readme_samples_threes(done, monkeypatch):
 
 
 def test_a_seed_that_was_not_trained_is_named(done):
-    with pytest.raises(Problem, match="no training seed 5: it has 0"):
+    with pytest.raises(Problem, match="no training seed 5 of a denoiser: it has 0"):
         load_trained(folder(done), seed=5)
 
 
