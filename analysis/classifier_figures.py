@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from analysis.style import GREY, head, label_points, name_ends, panels, plain_numbers, scale_log, scale_shares, scale_w
+from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
 
 WORDS = {
     "accuracy": "accuracy",
@@ -146,11 +146,8 @@ def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Fig
         ends.append((line["y"].iloc[-1], label, colours[label]))
     axes.set_xlabel(x.replace("_", " "))
     axes.set_ylabel(y.replace("_", " "))
-    scale_log(axes, 3.0)
-    low, high = np.nanmin(shown := [x for line in axes.lines for x in line.get_xdata()]), np.nanmax(shown)
-    if 0 < 3 * low < high:
-        axes.set_xscale("log")
-        plain_numbers(axes.xaxis, low, high)
+    for along in "xy":
+        scale_log(axes, 3.0, along)
     label_points(axes, points)
     name_ends(axes, ends)
     return figure

@@ -80,17 +80,18 @@ def scale_shares(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
 
 
-def scale_log(axes: Axes, least: float = 4.0) -> None:
-    """A logarithmic y axis with plain numbers (0.3, not 3 x 10^-1), for what is drawn in these axes and those that share y.
+def scale_log(axes: Axes, least: float = 4.0, along: str = "y") -> None:
+    """A logarithmic axis, "x" or "y", with plain numbers (0.3, not 3 x 10^-1), for what is drawn in axes that share it.
 
     It stays linear if the largest value is less than `least` times the smallest, or if a value is not positive.
     """
-    family = axes.get_shared_y_axes().get_siblings(axes)
-    values = np.concatenate([[], *(np.asarray(line.get_ydata(), float) for one in family for line in one.lines)])
+    family = getattr(axes, f"get_shared_{along}_axes")().get_siblings(axes)
+    lines = [line for one in family for line in one.lines]
+    values = np.concatenate([[], *(np.asarray(getattr(line, f"get_{along}data")(), float) for line in lines)])
     if not len(values) or (low := np.nanmin(values)) <= 0 or (high := np.nanmax(values)) < least * low:
         return
-    axes.set_yscale("log")
-    plain_numbers(axes.yaxis, low, high)
+    axes.set(**{f"{along}scale": "log"})
+    plain_numbers(getattr(axes, f"{along}axis"), low, high)
 
 
 def plain_numbers(axis: Axis, low: float, high: float) -> None:
