@@ -100,7 +100,7 @@ def _classifier(
     if config.kind == "estimate":
         clean = load(store.root / config.classifier, EvaluatorConfig, device)[0]
         model = model if config.clip is None else Clipped(model, -config.clip, config.clip)
-        return lambda z, logsnr: clean(model(z, logsnr, None).x), partial(_clean_ascent, model, clean)
+        return lambda z, logsnr: clean(model(z, logsnr, None).x), partial(clean_ascent, model, clean)
     if config.kind == "noise-aware":
         classifier = load(store.root / config.classifier, ClassifierConfig, device)[0]
     elif config.kind == "exact":
@@ -110,7 +110,8 @@ def _classifier(
     return classifier, partial(log_prob_gradient, classifier)
 
 
-def _clean_ascent(model: Denoiser, clean: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+def clean_ascent(model: Denoiser, clean: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+    """What the method clean-classifier takes for grad_z log p(label | z), at w = 1."""
     guided = METHODS["clean-classifier"](w=1.0)(model, clean)
     return (model(z, logsnr, label).eps - guided(z, logsnr, label).eps) / alpha_sigma(logsnr, z)[1]
 

@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from experiments.cells import Cell
-from experiments.classifiers_config import GuidesConfig, unguided
+from experiments.classifiers_config import GuidesConfig
 from experiments.joint_samples import JointSampleConfig, joint_samples
 from experiments.judged import EXACT, JudgedConfig, judged
 from experiments.measure import HELD_OUT, MeasureConfig, measure
@@ -77,8 +77,8 @@ def rows_of(config: GuidesConfig, cell: Cell, said: Path):
 
 
 def _owes_nothing_to_training(config: SampleConfig) -> bool:
-    networks = config.classifier or config.others
-    return config.denoiser is None and (not networks or config.method.w == unguided(config.method.name))
+    guided = config.method.w not in (0, METHODS[config.method.name].unguided)
+    return config.denoiser is None and not (guided and (config.classifier or config.others))
 
 
 def beside(store: Store, config: GuidesConfig, trained: dict, exact: bool) -> tuple[list[dict], dict[str, Path]]:

@@ -38,11 +38,6 @@ class Guided(Config):
         return MethodConfig(name=self.method, w=w, options=self.options)
 
 
-def unguided(method: str) -> float:
-    """The w at which `method` asks no guide for anything: -1 of those on an unconditional model, where 1 + w is the scale."""
-    return -1.0 if method == "classifier-unconditional" else 0.0
-
-
 class GuidesConfig(Config):
     """One world: the denoiser, noise-aware guides and clean judges by name, and what is sampled.
 

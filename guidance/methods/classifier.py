@@ -49,6 +49,7 @@ class ClassifierUnconditional(ClassifierGuidance):
 
     name: ClassVar[str] = "classifier-unconditional"
     needs: ClassVar[tuple[str, ...]] = ("gradient", "null")
+    unguided: ClassVar[float] = -1.0
 
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:
         return self._climbing(model, classifier, 1 + self.w, conditional=False)

@@ -50,6 +50,7 @@ class Method:
       space     what x, eps or v its non-linear arithmetic is done in; "any" if linear. A hyper-parameter where it is a choice
       price     what one guided call of the denoiser costs, the plain model's own evaluation included
       price_is_a_bound   whether a sample may cost less, by what it turns out to be
+      unguided  the w at which no guide has any weight: 0, but for those whose guide stands alone on the unconditional model
       reduces   the hyper-parameters for which it is classifier-free guidance (None if there are none): a law holds it to them
     """
 
@@ -65,6 +66,7 @@ class Method:
     space: ClassVar[str] = "any"
     price: ClassVar[NFE] = NFE(denoiser_forward=1)
     price_is_a_bound: ClassVar[bool] = False
+    unguided: ClassVar[float] = 0.0
     reduces: ClassVar[dict[str, Any] | None] = None
 
     def __post_init__(self):

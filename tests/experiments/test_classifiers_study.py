@@ -1,18 +1,27 @@
 """The study of classifiers in small, its tables beside each other, and what it refuses."""
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from small import here
 
 from analysis.table import read_table
+from experiments.assess import clean_ascent
+from experiments.cells import Cell
+from experiments.classifiers_cells import rows_of
 from experiments.configs.classifiers import FULL, QUICK
 from experiments.problems import Problem
 from experiments.roles import load_trained
 from experiments.runs import Store, check, read_json
+from experiments.sample import SampleConfig
 from experiments.worlds import WORLDS
+from guidance import METHODS
+from guidance.cost import NFE
+from guidance.scale import progress
 
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "05_classifiers.ipynb"
 FIT = {"steps": 6, "batch": 16}
@@ -175,5 +184,61 @@ def test_the_studies_ask_both_questions_in_both_worlds(config):
     for one in config.worlds.values():
         assert {"plain", "robust"} <= set(one.guides) and {"classifier-free", "plain", "robust", "clean, of x"} <= set(one.guided)
         for each in one.guided.values():
-            assert min(each.ws) == (-1 if each.method == "classifier-unconditional" else 0), "else no gap has a baseline"
+            assert min(each.ws) == METHODS[each.method].unguided, "else a curve does not begin where nothing guides"
     assert {one.told for one in config.worlds["digits"].guides.values()} == {"channel", "film", "none"}
+
+
+@pytest.mark.parametrize(
+    ("denoiser", "classifier", "method", "w", "owes"),
+    [
+        (None, None, "classifier-free", 4.0, False),
+        (None, "classifier-a", "classifier", 0.0, False),
+        (None, "classifier-a", "classifier", 4.0, True),
+        (None, "classifier-a", "classifier-unconditional", -1.0, False),
+        (None, "classifier-a", "classifier-unconditional", 1.0, True),
+        ("denoiser-a", None, "classifier-free", 4.0, True),
+    ],
+)
+def test_what_owes_nothing_to_a_training_is_measured_once(tmp_path, denoiser, classifier, method, w, owes):
+    """Else one number would count as that of every training, and the standard deviation be too small."""
+    config = QUICK.worlds["digits-exact"].model_copy(update={"train_seeds": (0, 1)})
+    own = SampleConfig(
+        world="digits-exact",
+        denoiser=denoiser,
+        classifier=classifier,
+        method={"name": method, "w": w},
+        sampler=config.sampler,
+        logsnr=config.logsnr,
+        n=2,
+        seed=0,
+    )
+    for name in ("samples", "measures", "said"):
+        (tmp_path / name).mkdir()
+    cost = {name: 1.0 for name in ("seconds", "peak_memory_mib", *vars(NFE()))}
+    (tmp_path / "samples" / "cost.json").write_text(json.dumps(cost))
+    (tmp_path / "samples" / "effective.json").write_text(json.dumps({"overall": {"scale": None}}))
+    (tmp_path / "measures" / "metrics.json").write_text("{}")
+    (tmp_path / "said" / "judged.json").write_text(json.dumps({"plain": 1.0}))
+    measured = {}
+    for seed in config.train_seeds:
+        cell = Cell(seed, "guided", own, tmp_path / "samples", tmp_path / "measures")
+        found = [row["metric"] for row in rows_of(config, cell, tmp_path / "said")]
+        assert found.count("accuracy_by_plain") == 1, "every training's guides judge"
+        measured[seed] = "seconds_per_sample" in found
+    assert measured == {0: True, 1: owes}
+
+
+def test_the_gradient_of_a_clean_classifier_is_that_which_guides():
+    """At the conditional x, without the denoiser's Jacobian: grad_x of t1 f_c - logsumexp(t2 f), longer in the middle."""
+    exact = WORLDS["digits-exact"]().exact.float()
+    weight = torch.randn(10, 64, generator=torch.Generator().manual_seed(0))
+    z, logsnr, label = (
+        torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1)),
+        torch.zeros(3),
+        torch.tensor([1, 4, 7]),
+    )
+    found = clean_ascent(exact, lambda x: x.flatten(1) @ weight.T, z, logsnr, label)
+    x = exact(z, logsnr, label).x.flatten(1)
+    expected = weight[label] - 0.5 * (0.5 * x @ weight.T).softmax(-1) @ weight
+    expected *= 1 + 0.3 * (math.pi * progress(logsnr)).sin()[:, None]
+    torch.testing.assert_close(found.flatten(1), expected, rtol=1e-3, atol=1e-3)
