@@ -1,41 +1,21 @@
 """What is drawn is what the table holds: the data of lines, bars and images are read back from the figure."""
 
-import io
-
 import numpy as np
 import pandas
 import pytest
-from matplotlib import pyplot
 from matplotlib.colors import to_hex, to_rgb
-from PIL import Image
-from synthetic import FID, METHODS, W, study, value
+from read_off import CELL, TRADE, drawn, mean
+from synthetic import METHODS, W, study
 
-from analysis import reference
 from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, label, metric_against_w, title
 from analysis.paper import beside_paper
-from analysis.pictures import samples_against_w
-from analysis.prices import MEMORY, UNGUIDED, cost, cost_table
-from analysis.style import COLOURS, REAL_LINE, colour, panels, png, save, scale_log, scale_shares
+from analysis.style import COLOURS, REAL_LINE, panels, scale_log, scale_shares
 from analysis.table import summarise
-
-CELL = {"sampler": "ancestral", "steps": 32}
-TRADE = {**CELL, "fid": "fid_digits", "score": "is_digits"}
 
 
 @pytest.fixture(scope="module")
 def summary():
     return summarise(study())
-
-
-def mean(metric, method, n=1000):
-    return [np.mean([value(metric, method, w, n, run) for run in range(4)]) for w in W]
-
-
-def drawn(axes, shade, style="-"):
-    """The one line of this colour and style, as (x, y)."""
-    lines = [line for line in axes.lines if line.get_color() == shade and line.get_linestyle() == style]
-    assert len(lines) == 1
-    return lines[0].get_xdata(orig=False), lines[0].get_ydata(orig=False)
 
 
 def texts(figure):
@@ -237,131 +217,3 @@ def test_a_minimum_may_lie_below_zero():
     extra = [table[table["w"] == 0.1].assign(w=w, value=lambda t, s=s: t["value"] * s) for w, s in ((-0.5, 1.1), (-0.25, 0.9))]
     figure = fid_by_sampler(summarise(pandas.concat([table, *extra])), "fid_digits")
     assert {line.get_xdata()[0] for axes in figure.axes for line in axes.lines if len(line.get_xdata()) == 1} == {-0.25}
-
-
-def test_samplers_have_their_panels_and_minima_a_ring(summary):
-    figure = fid_by_sampler(summary, "fid_digits")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["ancestral, T = 32", "ddim, T = 16"]
-    for axes in figure.axes:
-        rings = [line for line in axes.lines if len(line.get_xdata()) == 1]
-        assert {line.get_xdata()[0] for line in rings} == {0.1} and len(rings) == 2
-        assert sorted(line.get_ydata()[0] for line in rings) == pytest.approx([0.28, 0.30])
-
-
-def test_negative_w_is_drawn_left_of_zero():
-    table = study(runs=1)
-    negative = table[table["w"] == 0.5].assign(w=-0.5)
-    (first, _) = fid_by_sampler(summarise(pandas.concat([table, negative])), "fid_digits").axes
-    left, zero = first.transData.transform([(-0.5, 1), (0, 1)])[:, 0]
-    assert first.get_xlim()[0] < -0.5 and left < zero - 20
-
-
-def test_prices_are_those_of_the_table(summary):
-    table = cost_table(summary, **CELL)
-    assert list(table.index) == [UNGUIDED, "classifier-free, guided", "classifier, guided"]
-    assert table["denoiser forwards per sample"].tolist() == [32, 64, 32]
-    assert table["classifier backwards per sample"].tolist() == [0, 0, 32]
-    assert table["milliseconds per sample"].tolist() == pytest.approx([5, 10, 10])
-    figure = cost(summary, **CELL)
-    heads = [axes.get_title(loc="left").replace("\n", " ") for axes in figure.axes]
-    assert heads == [name for name in table if name != "denoiser backwards per sample"]  # which nobody made
-    for axes, name in zip(figure.axes, heads):
-        assert [bar.get_width() for bar in axes.patches] == table[name].tolist()
-    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == list(table.index)
-
-
-def test_the_unguided_price_is_the_mean_over_methods_and_whiskers_reach_the_extremes(summary):
-    seconds = summary["metric"] == "seconds_per_sample"
-    table = summary.copy()
-    table.loc[seconds & (table["w"] == 0) & (table["method"] == "classifier"), "value"] = 0.007
-    table.loc[seconds & (table["w"] == 4) & (table["method"] == "classifier"), "value"] = 0.022
-    assert cost_table(table, **CELL)["milliseconds per sample"].tolist() == pytest.approx([6, 10, 14])
-    axes = next(axes for axes in cost(table, **CELL).axes if axes.get_title(loc="left").startswith("milli"))
-    (whiskers,) = [group for group in axes.collections if hasattr(group, "get_segments")]
-    np.testing.assert_allclose([segment[:, 0] for segment in whiskers.get_segments()], [[5, 7], [10, 10], [10, 22]])
-    assert axes.get_xlim()[1] > 22
-
-
-def test_the_price_names_its_sampler_its_device_and_what_memory_is(summary):
-    figure = cost(summary, **CELL, device="one H200", memory="peak allocated memory (MiB)")
-    assert figure.get_suptitle() == "ancestral sampler, T = 32; one H200"
-    assert figure.axes[-1].get_title(loc="left").replace("\n", " ") == "peak allocated memory (MiB)"
-    assert cost(summary, **CELL).get_suptitle() == "ancestral sampler, T = 32"
-    assert list(cost_table(summary, **CELL))[-1] == MEMORY and "resident" in MEMORY
-    assert list(cost_table(summary, **CELL, memory="m"))[-1] == "m"
-
-
-def test_samples_stand_in_columns_of_growing_w():
-    rng = np.random.default_rng(0)
-    images = {w: rng.integers(0, 256, size=(3, 8, 8), dtype=np.uint8) for w in (2.0, 0.0, 0.5)}
-    figure = samples_against_w(images, "the digit 7")
-    assert [axes.get_title() for axes in figure.axes] == ["w = 0", "w = 0.5", "w = 2"]
-    for axes, w in zip(figure.axes, (0.0, 0.5, 2.0)):
-        column = np.asarray(axes.images[0].get_array())
-        np.testing.assert_array_equal(column[:8], images[w][0])
-        np.testing.assert_array_equal(column[-8:], images[w][2])
-        assert axes.images[0].get_interpolation() == "nearest" and axes.images[0].get_clim() == (0, 255)
-
-
-def test_samples_may_have_colour_and_nothing_else():
-    rgb = np.random.default_rng(0).integers(0, 256, size=(2, 8, 6, 3), dtype=np.uint8)
-    column = np.asarray(samples_against_w({1.0: rgb}, "").axes[0].images[0].get_array())
-    np.testing.assert_array_equal(column[:8], rgb[0])
-    for wrong in ({}, {0.0: rgb / 255}, {0.0: rgb, 1.0: rgb[:1]}, {0.0: rgb[..., :2]}):
-        with pytest.raises((ValueError, TypeError), match="images_by_w|dtype|shape"):
-            samples_against_w(wrong, "")
-
-
-def test_the_papers_own_numbers_stand_beside_ours(summary):
-    ours, theirs, _, _ = beside_paper(summary, **TRADE).axes
-    assert ours.get_ylim() != theirs.get_ylim()
-    np.testing.assert_allclose(drawn(ours, COLOURS["classifier-free"])[1], mean("fid_digits", "classifier-free"))
-    printed = reference.table("cfg_table1_imagenet64").query("p_uncond == 0.1").sort_values("w")
-    np.testing.assert_allclose(theirs.lines[0].get_xydata(), printed[["w", "fid"]])
-
-
-def test_a_method_nobody_foresaw_gets_a_colour_of_its_own(summary):
-    renamed = summary.replace({"method": {"classifier": "autoguidance"}})
-    (axes,) = metric_against_w(renamed, "fid_digits", **CELL).axes
-    colours = {line.get_color() for line in axes.lines if line.get_linestyle() == "-"}
-    assert len(colours) == 2 and COLOURS["classifier-free"] in colours
-
-
-def test_a_method_with_options_is_drawn_in_every_figure(summary):
-    table = summary.replace({"method": {"classifier": "bounded(radius=5)"}})
-    figures = [metric_against_w(table, "fid_digits", **CELL), accuracy_against_w(table, **CELL), cost(table, **CELL)]
-    figures += [fid_by_sampler(table, "fid_digits"), fid_is_curve(table, **TRADE), beside_paper(table, **TRADE)]
-    shade = colour("bounded(radius=5)", ["bounded(radius=5)"])
-    assert shade not in COLOURS.values()
-    assert any(line.get_color() == shade for line in figures[0].axes[0].lines)
-    assert "bounded(radius=5), guided" in [text.get_text() for text in figures[2].axes[0].get_yticklabels()]
-    others = ["bounded(radius=5)", "bounded(radius=9)", "interval"]
-    assert len({colour(method, others) for method in others}) == 3
-
-
-def test_ours_and_the_papers_fid_have_one_kind_of_axis(summary):
-    narrow = summary.assign(value=summary["value"].where(summary["metric"] != "fid_digits", summary["value"] + 2))
-    ours, theirs, _, _ = beside_paper(narrow, **TRADE).axes
-    assert ours.get_yscale() == theirs.get_yscale() == "log"
-
-
-def test_what_is_not_there_is_named_with_what_is(summary):
-    with pytest.raises(ValueError, match="it holds ancestral T = 32"):
-        metric_against_w(summary, "fid_digits", sampler="heun", steps=32)
-    with pytest.raises(ValueError, match="no price"):
-        cost(summary, sampler="ddim", steps=16)
-
-
-def test_figures_are_saved_whole_and_never_given_to_pyplot(tmp_path, summary):
-    figure = metric_against_w(summary, "fid_digits", **CELL)
-    path = save(figure, tmp_path / "deep" / "fid.png")
-    assert [file.name for file in path.parent.iterdir()] == ["fid.png"]
-    picture = Image.open(io.BytesIO(path.read_bytes()))
-    picture.verify()
-    assert picture.size[0] > 900 and path.read_bytes() == png(metric_against_w(summary, "fid_digits", **CELL))
-    assert pyplot.get_fignums() == []
-
-
-def test_the_synthetic_minimum_is_inside():
-    assert min(FID, key=FID.get) == 0.1  # else the ring and `best` would be tested at an end
