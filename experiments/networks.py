@@ -1,147 +1,119 @@
-"""The denoisers of a study: what configures them, and how they are built. Classifiers: experiments.classifier_networks."""
+"""Networks as values. Each builds what it can play: a denoiser, a classifier of noisy data, or one of clean data.
+
+A package brings its own by the entry point guidance_bench.networks: a frozen dataclass with the methods it has a use for,
+  denoiser(world, labels, learns_variance) -> (z, logsnr, label) -> what the objective trains it to say
+  noisy_classifier(world) -> (z, logsnr) -> logits          clean_classifier(world) -> (x) -> logits, with features(x), head(f)
+
+timm takes seconds to import: it is imported when a network is built, and what it refuses is refused then (studies.rehearse).
+"""
 
 import dataclasses
-from collections.abc import Callable
-from functools import wraps
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor, nn
+from torch import nn
 
-from experiments.config import Choice, Config, either
-from experiments.fit import FitConfig, Seed, WholeFit
-from experiments.worlds import World
-from guidance import DENSITIES
-from guidance.backbones.unet import UNet
-from guidance.learned_variance import ImportanceSampler
-from guidance.objective import drop_labels, drop_two_labels
-from guidance.weightings import WEIGHTINGS
+from experiments.graph.value import value
+
+Count = Annotated[int, Field(ge=1)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-def seeded(build: Callable) -> Callable:
-    """`build`, whose random initial weights depend on the configuration's seed alone."""
+@value
+class UNet:
+    """guidance.backbones.unet.UNet."""
 
-    @wraps(build)
-    def building(self, world: World) -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.seed)
-            return build(self, world)
+    name: ClassVar[str] = "unet"
+    width: Count = 24
+    multipliers: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
+    blocks: Count = 1
+    attention: tuple[int, ...] = (1,)
+    dropout: Dropout = 0.0
 
-    return building
+    def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
+        from guidance.backbones.unet import UNet as Network
 
-
-class DensityConfig(Choice):
-    """The density of lambda that is trained on, and whose ends and quantiles sampling grids take."""
-
-    kind: ClassVar = "density"
-    registry: ClassVar = DENSITIES
-
-
-COSINE = DensityConfig(name="cosine")
+        options = dataclasses.asdict(self)
+        return Network(world.shape[0], labels, **options, learns_variance=learns_variance)
 
 
-class WeightingConfig(Choice):
-    """The weight of the denoising loss as a function of lambda."""
+@value
+class DiT:
+    """guidance.backbones.dit.DiT."""
 
-    kind: ClassVar = "weighting"
-    registry: ClassVar = WEIGHTINGS
-    own: ClassVar = ("density",)
+    name: ClassVar[str] = "dit"
+    patch: Count
+    width: Annotated[int, Field(ge=4)] = 64
+    depth: Count = 4
+    heads: Count = 2
 
-    def build(self, density: Callable = torch.ones_like) -> Callable:
-        """The weighting; `density` is p(lambda) of the lambdas trained on, for the one that asks for it."""
-        asks = any(field.name == "density" for field in dataclasses.fields(self.registry[self.name]))
-        return self.registry[self.name](**self.options, **({"density": density} if asks else {}))
+    def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
+        from guidance.backbones.dit import DiT as Network
+
+        options = dataclasses.asdict(self)
+        return Network(world.shape[0], labels, world.shape[-1], **options, learns_variance=learns_variance)
 
 
-class ObjectiveConfig(Config):
-    """What the denoiser is trained to say and how its errors are weighed.
+@value
+class Timm:
+    """Any timm classification model. size: the side that images are enlarged to, theirs at least.
 
-    variance: "fixed" (the sampler's v decides), or learned beside the mean over a grid of `levels` (Nichol & Dhariwal):
-    "hybrid" adds a little of the bound, which teaches the variance alone; "bound" is the bound, its terms drawn by importance.
-    Both take the place of the weighting. bin_width: of data with grey levels, for the bound's last term.
+    told: how it is told lambda when it classifies noisy data (classifiers.told); of clean data it is told nothing.
     """
 
-    target: Literal["eps", "x", "v"] = "eps"
-    weighting: WeightingConfig = WeightingConfig(name="simple")
-    variance: Literal["fixed", "hybrid", "bound"] = "fixed"
-    levels: Annotated[int, Field(ge=2)] = 1000
-    bin_width: Annotated[float, Field(gt=0)] | None = None
+    name: ClassVar[str] = "timm"
+    arch: str = "test_resnet"
+    size: Count = 16
+    told: Literal["channel", "film", "none"] = "channel"
+
+    def noisy_classifier(self, world: Any) -> nn.Module:
+        from classifiers.noise_aware import NoiseAware
+
+        return NoiseAware(self.arch, world.shape[0], world.classes, self.size, told=self.told)
+
+    def clean_classifier(self, world: Any) -> nn.Module:
+        from classifiers.evaluator import Evaluator
+
+        return Evaluator(self.arch, world.shape[0], world.classes, self.size)
 
 
-class UNetConfig(Config):
-    """The arguments of guidance.backbones.unet.UNet."""
+@value
+class HalfUNet:
+    """classifiers.half_unet.HalfUNet: the down half of a U-Net, told lambda by its normalisations."""
 
-    width: Annotated[int, Field(ge=1)] = 24
-    multipliers: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1, 2)
-    blocks: Annotated[int, Field(ge=1)] = 1
+    name: ClassVar[str] = "half-unet"
+    size: Count = 8
+    width: Count = 24
+    multipliers: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2)
+    blocks: Count = 1
     attention: tuple[int, ...] = (1,)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-
-    def build(self, world: World, labels: int, learns_variance: bool) -> nn.Module:
-        return UNet(world.shape[0], labels, **self.model_dump(), learns_variance=learns_variance)
-
-
-class DiTConfig(Config):
-    """The arguments of guidance.backbones.dit.DiT."""
-
-    patch: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=4)] = 64
-    depth: Annotated[int, Field(ge=1)] = 4
-    heads: Annotated[int, Field(ge=1)] = 2
-
-    def build(self, world: World, labels: int, learns_variance: bool) -> nn.Module:
-        from guidance.backbones.dit import DiT  # timm takes a second to import
-
-        return DiT(world.shape[0], labels, world.shape[-1], **self.model_dump(), learns_variance=learns_variance)
-
-
-class DenoiserConfig(Config):
-    """The joint conditional and unconditional model; p_uncond is the share of labels dropped in training (1: all of them)."""
-
-    world: str = "digits"
-    seed: Seed = 0
-    p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.1
-    logsnr: DensityConfig = COSINE
-    objective: ObjectiveConfig = ObjectiveConfig()
-    network: either(UNetConfig, DiTConfig, "patch") = UNetConfig()
-    fit: WholeFit = FitConfig(steps=2500, lr=2e-3)
-
-    @seeded
-    def build(self, world: World) -> nn.Module:
-        network = self.network.build(world, world.classes + self.known_groups, self.objective.variance != "fixed")
-        if self.objective.variance == "bound":
-            network.importance = ImportanceSampler(self.objective.levels)  # saved with the network that it belongs to
-        return network
-
-    @property
-    def known_groups(self) -> int:
-        """How many groups of classes the network knows (guidance.grouped)."""
-        return 0
-
-    def drop(self, label: Tensor, uniform: Tensor, world: World) -> Tensor:
-        """The labels (b,) that it is trained with, in the place of the true ones."""
-        return drop_labels(label, uniform, self.p_uncond, world.classes)
-
-
-class GroupedDenoiserConfig(DenoiserConfig):
-    """A joint model that knows `groups` of classes too (guidance.grouped): a share p_group of its labels is the group's alone."""
-
-    groups: Annotated[int, Field(ge=1)]
-    p_group: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    dropout: Dropout = 0.0
 
     @model_validator(mode="after")
-    def shares_add_up(self) -> Self:
-        if self.p_group + self.p_uncond > 1:
-            raise ValueError(f"p_group and p_uncond add up to 1 at most, not {self.p_group + self.p_uncond:g}")
+    def halves(self) -> "HalfUNet":
+        if self.size % 2 ** (len(self.multipliers) - 1):
+            raise ValueError(f"size: images of {self.size} cannot be halved {len(self.multipliers) - 1} times")
         return self
 
-    @property
-    def known_groups(self) -> int:
-        return self.groups
+    def noisy_classifier(self, world: Any) -> nn.Module:
+        from classifiers.half_unet import HalfUNet as Network
 
-    def drop(self, label: Tensor, uniform: Tensor, world: World) -> Tensor:
-        return drop_two_labels(label, uniform, self.p_group, self.p_uncond, world.classes, self.groups)
+        return Network(world.shape[0], world.classes, **dataclasses.asdict(self))
 
 
-ANY_DENOISER = either(DenoiserConfig, GroupedDenoiserConfig, "groups")
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Random initial weights that depend on `seed` alone; what is drawn elsewhere is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def require(network: Any, role: str) -> Any:
+    """The method of a network that builds this role. ValueError where it has none."""
+    if (found := getattr(network, role, None)) is None:
+        raise ValueError(f"network: {getattr(network, 'name', type(network).__name__)} is no {role.replace('_', ' ')}")
+    return found

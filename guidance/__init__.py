@@ -5,7 +5,7 @@ from guidance.cost import NFE, count
 from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser, branches
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.grids import GRIDS
-from guidance.methods import METHODS, Method, add_others
+from guidance.methods import METHODS, Method
 from guidance.mixture import Mixture
 from guidance.samplers import SAMPLERS
 from guidance.sampling import sample
@@ -34,5 +34,3 @@ __all__ = [
     "count",
     "sample",
 ]
-
-add_others(METHODS)

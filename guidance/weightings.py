@@ -132,13 +132,16 @@ class EDM(OnEps):
 class ELBO(OnEps):
     """1 / (2 p(lambda)) on the error of eps: the steps of the variational bound at infinitely many levels, per dimension in nats.
 
-    density: p of the lambdas that are trained on, as `LogSNRDensity.density` gives it. Kingma & Gao, section 2.
+    density: p of the lambdas that are trained on, as `LogSNRDensity.density` gives it; None where a training is to put in its
+    own. Kingma & Gao, section 2.
     """
 
-    density: "Callable[[Tensor], Tensor]"
+    density: "Callable[[Tensor], Tensor] | None" = None
     name: ClassVar[str] = "elbo"
 
     def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        if self.density is None:
+            raise ValueError("elbo needs the density of the lambdas that are trained on: ELBO(density=CosineLogSNR().density)")
         return 1 / (2 * self.density(logsnr))
 
 

@@ -1,10 +1,5 @@
-"""The worlds by name: real images, and distributions whose truth is known."""
+"""The worlds: real images, and distributions whose truth is known. By name: experiments.registry.WORLDS."""
 
-from experiments.worlds.digits import digits
-from experiments.worlds.digits_exact import digits_exact
-from experiments.worlds.gaussians import gaussians
-from experiments.worlds.world import Labelled, World
+from experiments.worlds.world import Data, Labelled, World, data
 
-WORLDS = {"digits": digits, "digits-exact": digits_exact, "gaussians": gaussians}
-
-__all__ = ["WORLDS", "Labelled", "World"]
+__all__ = ["Data", "Labelled", "World", "data"]

@@ -1,15 +1,16 @@
 """A labelled mixture of low-rank Gaussians fitted to the digits in pixel space, frozen: images whose truth is known."""
 
 import hashlib
-from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from safetensors.torch import load_file
 
+from experiments.graph.value import value
 from experiments.problems import Problem
-from experiments.worlds.world import Labelled, World
-from guidance import Mixture
+from experiments.worlds.world import Data, Labelled, World
+from guidance.mixture import Mixture
 from guidance.seeding import generator
 
 FILE = Path(__file__).with_name("digits_exact_v1.safetensors")
@@ -17,33 +18,38 @@ SHA256 = "b9f98565f15996ff8bfdffe9742031d271b7f58f36a50410cf69876ddc4277ba"
 TRAIN, HELD_OUT = 50_000, 5_000
 
 
-@cache
-def digits_exact() -> World:
-    """The frozen mixture, and draws of it to train networks on. Problem if the file is not the one of this version."""
-    found = hashlib.sha256(FILE.read_bytes()).hexdigest()
-    if found != SHA256:
-        raise Problem(f"{FILE} is not that of this version (sha256 {found[:12]}, expected {SHA256[:12]}): restore it from git")
-    values = load_file(FILE)
-    labels = values.pop("labels")
-    exact = Mixture.low_rank(**{name: value.double() for name, value in values.items()}, labels=labels)
-    classes, components, rank = exact.classes, len(labels), values["factors"].shape[2]
-    return World(
-        name="digits-exact",
-        classes=classes,
-        shape=(1, 8, 8),
-        train=_draws(exact, TRAIN, index=0),
-        held_out=_draws(exact, HELD_OUT, index=1),
-        truth=exact,
-        card={
-            "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
-            "source": "fitted to the training digits by experiments/worlds/fit_digits_exact.py, then frozen (version 1)",
-            "classes": f"{classes}, of equal weight, {components // classes} Gaussians each",
-            "images": "8 x 8, one channel, real numbers around [-1, 1] and beyond it",
-            "train": f"{TRAIN:,} draws for networks to be trained on; the truth is the reference of every distance",
-            "held out": f"{HELD_OUT:,} other draws",
-            "sha256": SHA256,
-        },
-    )
+@value
+class DigitsExact(World):
+    """The frozen mixture, and draws of it to train networks on."""
+
+    name: ClassVar[str] = "digits-exact"
+    classes: ClassVar[int] = 10
+    shape: ClassVar[tuple[int, ...]] = (1, 8, 8)
+    exact: ClassVar[bool] = True
+
+    def load(self) -> Data:
+        """The mixture and its draws. Problem if the file is not the one of this version."""
+        found = hashlib.sha256(FILE.read_bytes()).hexdigest()
+        if found != SHA256:
+            raise Problem(f"{FILE} is not that of this version (sha256 {found[:12]}, expected {SHA256[:12]}): restore it from git")
+        values = load_file(FILE)
+        labels = values.pop("labels")
+        exact = Mixture.low_rank(**{name: value.double() for name, value in values.items()}, labels=labels)
+        classes, components, rank = exact.classes, len(labels), values["factors"].shape[2]
+        return Data(
+            train=_draws(exact, TRAIN, index=0),
+            held_out=_draws(exact, HELD_OUT, index=1),
+            truth=exact,
+            card={
+                "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
+                "source": "fitted to the training digits by experiments/worlds/fit_digits_exact.py, then frozen (version 1)",
+                "classes": f"{classes}, of equal weight, {components // classes} Gaussians each",
+                "images": "8 x 8, one channel, real numbers around [-1, 1] and beyond it",
+                "train": f"{TRAIN:,} draws for networks to be trained on; the truth is the reference of every distance",
+                "held out": f"{HELD_OUT:,} other draws",
+                "sha256": SHA256,
+            },
+        )
 
 
 def _draws(exact: Mixture, n: int, index: int) -> Labelled:

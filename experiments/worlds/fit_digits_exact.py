@@ -13,10 +13,10 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from analysis.files import write_atomically
-from experiments.files import sha256
-from experiments.worlds.digits import digits
-from experiments.worlds.world import Labelled
-from guidance import Mixture
+from experiments.graph.files import sha256
+from experiments.worlds.digits import Digits
+from experiments.worlds.world import Labelled, data
+from guidance.mixture import Mixture
 from guidance.seeding import generator
 
 COMPONENTS, RANK = 2, 10
@@ -73,7 +73,7 @@ def judge(values: dict[str, Tensor], images: Labelled) -> str:
 def main() -> None:
     """Writes the file beside this script, or prints the scan."""
     torch.set_num_threads(1)
-    world = digits()
+    world = data(Digits())
     if sys.argv[1:] == ["--scan"]:
         for components, rank in ((c, r) for c in (1, 2, 3, 4) for r in (4, 6, 8, 10, 12, 16)):
             print(components, rank, judge(fit(world.train, components, rank), world.held_out), flush=True)

@@ -1,12 +1,15 @@
-"""What every world is: its shape and classes, its card, and what is there of images or of exact truth."""
+"""What every world is: a frozen value that knows its shape and classes, and loads its data when they are needed."""
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from guidance import Mixture
+from experiments.problems import Problem
+from guidance.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -18,26 +21,57 @@ class Labelled:
 
 
 @dataclass(frozen=True)
-class World:
+class Data:
     """A data set with its fixed split, or a distribution whose truth is known, or both; and its card, for the report.
 
     train, held_out: None for a world that no network is trained on. truth: the distribution itself, None where it is unknown.
     """
 
-    name: str
-    classes: int
-    shape: tuple[int, ...]
     card: dict[str, str]
     train: Labelled | None = None
     held_out: Labelled | None = None
     truth: Mixture | None = None
 
     @property
-    def exact(self) -> Mixture | None:
-        """A copy of the truth: `.float()` and `.to(device)` change a module in place, and worlds are shared."""
+    def oracle(self) -> Mixture | None:
+        """A copy of the truth: `.float()` and `.to(device)` change a module in place, and data are shared."""
         return deepcopy(self.truth)
 
     @property
     def weak(self) -> Mixture | None:
         """A worse model of the truth, for methods that guide away from one: every component half as wide again in variance."""
         return None if self.truth is None else self.truth.widened(self.truth.variances.mean().item() / 2)
+
+
+class World:
+    """Base of every world, which is also a `value` (or any frozen dataclass). A package brings its own by the entry point
+    guidance_bench.worlds.
+
+    name: in tables, names of metrics and on the command line. classes, shape: of the labels and of one sample. exact: whether its
+    truth is known. trains: whether it has images or points to train networks on.
+    """
+
+    name: ClassVar[str]
+    classes: int
+    shape: tuple[int, ...]
+    exact: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
+
+    def load(self) -> Data:
+        """The data; called once a process, by `data`."""
+        raise NotImplementedError
+
+
+@lru_cache(maxsize=8)
+def data(world: World) -> Data:
+    """The data of a world, loaded once. Problem where they are not what the world says that it has."""
+    found = world.load()
+    if (found.truth is not None) != world.exact or (found.train is not None) != world.trains:
+        raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
+    if found.train is not None:
+        low, high = int(found.train.label.min()), int(found.train.label.max())
+        if low < 0 or high >= world.classes:
+            raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
+        if tuple(found.train.x.shape[1:]) != tuple(world.shape):
+            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(found.train.x.shape[1:])}")
+    return found

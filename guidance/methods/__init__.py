@@ -4,12 +4,11 @@ A package adds its own with, in its pyproject.toml,  [project.entry-points."guid
 """
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
 from guidance.methods.method import NEEDS, ROLES, Method
+from guidance.registry import Registry
 
-GROUP = "guidance_bench.methods"
 FAMILIES = ("gradient", "classifier-free", "correction", "weak branch", "with the sampler", "control")
 
 
@@ -21,20 +20,12 @@ def ours() -> dict[str, type[Method]]:
     return {one.name: one for one in sorted(methods, key=lambda one: (FAMILIES.index(one.family), one.name))}
 
 
-def add_others(methods: dict[str, type[Method]]) -> None:
-    """Adds the methods of other packages. ValueError for an entry point that is no Method or takes a name.
-
-    They import guidance themselves, and are loaded once it is whole.
-    """
-    for entry in entry_points(group=GROUP):
-        method = entry.load()
-        if not (isinstance(method, type) and issubclass(method, Method) and "name" in vars(method)):
-            raise ValueError(f"the entry point {entry.value} of {GROUP} is no guidance.methods.Method with a name")
-        if method.name in methods:
-            raise ValueError(f"the entry point {entry.value} of {GROUP} is called {method.name!r}, as another method is")
-        methods[method.name] = method
+def check(method: object) -> None:
+    """ValueError for what is no method."""
+    if not (isinstance(method, type) and issubclass(method, Method) and "name" in vars(method)):
+        raise ValueError("is no guidance.methods.Method with a name")
 
 
-METHODS = ours()
-CONTROLS = tuple(name for name, method in METHODS.items() if method.family == "control")
+METHODS = Registry("methods", ours(), check)
+CONTROLS = tuple(name for name, method in METHODS.own.items() if method.family == "control")
 __all__ = ["CONTROLS", "FAMILIES", "METHODS", "NEEDS", "ROLES", "Method"]

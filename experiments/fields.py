@@ -1,0 +1,43 @@
+"""The types of fields that many values share: what a registry holds, seeds, strengths."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from experiments.registry import named
+from guidance.seeding import SAMPLES, SEEDS
+
+WorldOf = named("worlds")
+NetworkOf = named("networks")
+ObjectiveOf = named("objectives")
+MethodOf = named("methods")
+SamplerOf = named("samplers")
+GridOf = named("grids")
+DensityOf = named("densities")
+WeightingOf = named("weightings")
+
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=SAMPLES)]
+Name = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+def different(entries: Sequence) -> Sequence:
+    """`entries`. ValueError if one stands there twice."""
+    if len(set(entries)) < len(entries):
+        raise ValueError(f"an entry stands there twice: {list(entries)}")
+    return entries
+
+
+def strengths(ws: tuple[float, ...]) -> tuple[float, ...]:
+    """`ws`, -0 being 0. ValueError if one stands there twice."""
+    ws = tuple(w + 0.0 for w in ws)
+    if len(set(ws)) < len(ws):
+        raise ValueError(f"a w stands there twice: {list(ws)}")
+    return ws
+
+
+Strengths = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(strengths)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(different)]

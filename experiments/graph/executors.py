@@ -1,0 +1,93 @@
+"""Where tasks are made: in this process, or in a pool of processes of one thread each that end with it.
+
+Two processes of one thread did as well as one process of two on two quiet cores, and on busy ones two threads that wait for each
+other took 30 to 60 times as long. One thread also gives the same weights and measures on any number of cores.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from experiments.memory import keep_memory
+
+MOST = 8  # processes: each holds about 1 GB of libraries
+PRELOADED = ("experiments.tasks", "experiments.studies")  # by the server that workers are forked from: seconds of imports, once
+
+
+class Here(Executor):
+    """One task after another, in this process."""
+
+    def submit(self, function, /, *args, **kwargs) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def executor(workers: int) -> Iterator[Executor]:
+    """An executor of so many workers: one works here, more are processes, which are ended when the block is left early."""
+    if workers == 1:
+        one_thread()
+        yield Here()
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    lines, lock = context.Queue(), context.RLock()
+    for line in range(workers):
+        lines.put(line)
+    tqdm.set_lock(lock)
+    pool = ProcessPoolExecutor(workers, context, _start, (lines, lock))
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def one_thread() -> None:
+    """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    keep_memory()
+
+
+def cores() -> int:
+    """How many processes this one may use, MOST at most."""
+    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def place() -> int:
+    """The line of the terminal for this process's progress bar."""
+    return _place
+
+
+_place = 0
+
+
+def _start(lines, lock) -> None:
+    global _place
+    _place = lines.get()
+    tqdm.set_lock(lock)
+    one_thread()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,0 +1,93 @@
+"""What made a run: the machine's class, versions, device, threads, and the revision of the code."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("guidance-bench", "torch", "timm", "torch-fidelity", "numpy", "scikit-learn", "pandas")
+
+
+def provenance(device: str) -> dict[str, Any]:
+    """A JSON-able record of the circumstances of a run."""
+    import torch
+
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "packages": versions(),
+        "python": platform.python_version(),
+        "revision": revision(),
+    }
+
+
+@cache
+def machine() -> dict[str, str]:
+    """What decides whether the same computation gives the same bits: processor, instruction set, torch and its BLAS."""
+    import torch
+
+    blas = "mkl" if torch.backends.mkl.is_available() else "openblas or other"
+    return {
+        "processor": processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "blas": blas,
+        "openblas": os.environ.get("OPENBLAS_CORETYPE", ""),
+    }
+
+
+def same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two records of provenance are of one class of machine, on which results are equal to the bit."""
+    first, second = one.get("machine", {}), other.get("machine", {})
+    return all(first.get(key) == second.get(key) for key in ("instructions", "torch", "blas")) and (
+        one.get("device") == other.get("device") and one.get("threads") == other.get("threads")
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The versions of the packages that results rest on."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def device_name(device: str) -> str:
+    """The name of the GPU that `device` is, or else of the processor."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else processor()
+
+
+@cache
+def processor() -> str:
+    """The processor's own name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        return platform.processor() or platform.machine()
+
+
+@cache
+def revision() -> str | None:
+    """The git revision of the code, `+` appended if the checkout has changes; None outside a checkout."""
+
+    def git(*words: str) -> str:
+        run = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True)
+        return run.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,166 @@
+"""Makes what is missing of a graph, on any concurrent.futures.Executor: each task as soon as its parents are there."""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import count
+
+from experiments.graph.store import BUSY, FOUND, MADE, MISSING, Store
+from experiments.graph.task import Task
+from experiments.problems import Failed, Problem, StaleRun
+
+AHEAD = 2  # tasks that wait inside the executor for each worker
+
+
+@dataclass
+class Plan:
+    """What is to be made, by address and in an order in which parents come first; what is stale, and why; what failed before."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    wanted: dict[str, Task] = field(default_factory=dict)
+    stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def question(self) -> str:
+        """The question that stale runs put to the user, in one line."""
+        address, reasons = next(iter(self.stale.items()))
+        more = f" (and {len(self.stale) - 1} more runs are stale)" if len(self.stale) > 1 else ""
+        return (
+            f"{address} was {'; '.join(reasons)}{more}: --remake makes what is stale again, --accept keeps it as it is, "
+            "`guidance-bench explain` says more"
+        )
+
+
+@dataclass
+class Outcome:
+    """How many runs were made, and why others could not be, by address: first those that failed, then those made of them."""
+
+    made: int = 0
+    found: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    unmade: dict[str, str] = field(default_factory=dict)
+
+
+def plan(targets: Iterable[Task], store: Store, retry: bool = False) -> Plan:
+    """Looks at every task that the targets rest on. Problem for a run that is none."""
+    found = Plan()
+    for task in everything(targets):
+        found.tasks[task.address] = task
+        state = store.state(task)
+        if state not in ((FOUND,), (MISSING,)) and not task.derived:
+            found.stale[task.address] = state
+        if state == (MISSING,) and not retry and (why := store.failure(task)):
+            found.failed[task.address] = why
+        if state != (FOUND,) or any(parent.address in found.wanted for parent in task.parents):
+            found.wanted[task.address] = task
+    return found
+
+
+def everything(targets: Iterable[Task]) -> Iterator[Task]:
+    """The targets and every task that they rest on, each once, parents first."""
+    done: set[str] = set()
+    todo = [(target, False) for target in reversed(list(targets))]
+    while todo:  # depth first, without recursion
+        task, below = todo.pop()
+        if task.address in done:
+            continue
+        if below:
+            done.add(task.address)
+            yield task
+        else:
+            todo += [(task, True), *((parent, False) for parent in reversed(task.parents))]
+
+
+def run(
+    planned: Plan,
+    store: Store,
+    executor: Executor,
+    workers: int,
+    device: str = "cpu",
+    remake: bool = False,
+    tell: Callable[[Task, str], None] = lambda task, what: None,
+) -> Outcome:
+    """Makes what is planned. `tell` is called with each task as it ends, and MADE, FOUND or why it failed.
+
+    remake: stale runs are made again, whatever makes them stale; else StaleRun is raised for the first. A task that another
+    process is making is left to it and waited for last. A task that fails is told and kept; what is made of it is left out.
+    """
+    outcome, order = Outcome(failed=dict(planned.failed)), count()
+    needs = {key: {p.address for p in task.parents if p.address in planned.wanted} for key, task in planned.wanted.items()}
+    children: dict[str, list[str]] = {}
+    for key, parents in needs.items():
+        for parent in parents:
+            children.setdefault(parent, []).append(key)
+    height = _heights(planned.wanted, children)
+    ready: list[tuple[int, int, str]] = []
+    busy: list[str] = []
+    running: dict[Future, str] = {}
+
+    def ended(key: str, what: str) -> None:
+        tell(planned.wanted[key], what)
+        for child in children.get(key, ()):
+            needs[child].discard(key)
+            if not needs[child]:
+                begin(child)
+
+    def begin(key: str) -> None:
+        task = planned.wanted[key]
+        lost = [parent.address for parent in task.parents if parent.address in outcome.failed | outcome.unmade]
+        if key in outcome.failed:
+            ended(key, outcome.failed[key])
+        elif lost and (not task.derived or len(lost) == len(task.parents)):
+            outcome.unmade[key] = f"{task.title}: it is made of {lost[0]}, which could not be made"
+            ended(key, outcome.unmade[key])
+        else:
+            heapq.heappush(ready, (-height[key], next(order), key))
+
+    for key in [key for key, parents in needs.items() if not parents]:
+        begin(key)
+    while ready or running or busy:
+        if busy and not (ready or running):
+            submitted, waiting = busy, True
+            busy = []
+        else:
+            submitted, waiting = [], False
+            while ready and len(running) + len(submitted) < AHEAD * workers:
+                submitted.append(heapq.heappop(ready)[2])
+        for key in submitted:
+            task = planned.wanted[key]
+            running[executor.submit(_make, store, task, device, waiting, remake or task.derived)] = key
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            key = running.pop(future)
+            try:
+                what = future.result()
+            except Failed as error:
+                outcome.failed[key] = str(error)
+                ended(key, str(error))
+                continue
+            except BrokenProcessPool as error:
+                raise Problem(
+                    "a worker process was ended from outside: run the same command again, with fewer --workers if memory was "
+                    "short; what is finished is kept"
+                ) from error
+            if what == BUSY:
+                busy.append(key)
+                continue
+            outcome.made += what == MADE
+            outcome.found += what == FOUND
+            ended(key, what)
+    return outcome
+
+
+def _make(store: Store, task: Task, device: str, wait: bool, remake: bool) -> str:
+    try:
+        return store.make(task, device, wait, remake)
+    except StaleRun as error:
+        raise StaleRun(f"{error}: --remake makes it again, --accept keeps it as it is") from error
+
+
+def _heights(wanted: dict[str, Task], children: dict[str, list[str]]) -> dict[str, int]:
+    """How many tasks follow each other from this one on: the longest chains are begun first."""
+    height: dict[str, int] = {}
+    for key in reversed(wanted):  # parents come first in `wanted`
+        height[key] = 1 + max((height[child] for child in children.get(key, ())), default=0)
+    return height

@@ -1,0 +1,97 @@
+"""A task is a value that is made: its fields are values and other tasks, so that a task is the whole graph that makes it."""
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from experiments.graph.value import digest, encode_fields, name_of
+
+if TYPE_CHECKING:
+    from experiments.graph.store import Store
+
+
+class Task:
+    """Base of every task, which is also a `value`: `run` fills an empty folder, once.
+
+    version: raised when `run` means something else by the same values. files: what the folder holds when it is done.
+    clocked: those among them that hold what a clock said; what is made of the task does not depend on them.
+    derived: made anew without a question whenever something of it has changed, and of those parents that could be made (a report).
+    """
+
+    version: ClassVar[int] = 1
+    files: ClassVar[tuple[str, ...]] = ()
+    clocked: ClassVar[tuple[str, ...]] = ()
+    derived: ClassVar[bool] = False
+
+    def run(self, folder: Path, store: "Store", device: str) -> None:
+        """Writes `files` into `folder`. Parents are found by `store.open`."""
+        raise NotImplementedError
+
+    @property
+    def kind(self) -> str:
+        """The first part of the address."""
+        return re.sub("[^a-z0-9]+", "-", name_of(self).lower())
+
+    @property
+    def title(self) -> str:
+        """What a progress bar and an error call it."""
+        return self.address
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What the address is made of: the kind, its version, the values that matter and the parents' addresses."""
+        return {"kind": self.kind, "version": self.version, "values": encode_fields(self, whole=False)}
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Every value, a parent as its address."""
+        return encode_fields(self, whole=True)
+
+    @cached_property
+    def address(self) -> str:
+        """`<kind>-<digest>`: equal values and ancestors, equal address."""
+        return f"{self.kind}-{digest(self.identity)}"
+
+    @cached_property
+    def parents(self) -> "tuple[Task, ...]":
+        """The tasks among the values, each once."""
+        found = {task.address: task for f in dataclasses.fields(self) for task in tasks_in(getattr(self, f.name))}
+        return tuple(found.values())
+
+
+def tasks_in(held: Any) -> Iterator[Task]:
+    """The tasks in a value, not those inside tasks."""
+    if isinstance(held, Task):
+        yield held
+    elif isinstance(held, dict):
+        for one in held.values():
+            yield from tasks_in(one)
+    elif isinstance(held, (tuple, list)):
+        for one in held:
+            yield from tasks_in(one)
+    elif dataclasses.is_dataclass(held) and not isinstance(held, type):
+        for field in dataclasses.fields(held):
+            yield from tasks_in(getattr(held, field.name))
+
+
+def classes_in(held: Any) -> Iterator[type]:
+    """The class of a value and of every value in it, not of those inside other tasks; and what a value's `code` adds."""
+    if isinstance(held, dict):
+        for one in held.values():
+            yield from _classes_below(one)
+    elif isinstance(held, (tuple, list)):
+        for one in held:
+            yield from _classes_below(one)
+    elif dataclasses.is_dataclass(held) and not isinstance(held, type):
+        yield type(held)
+        if hasattr(held, "code"):
+            yield from held.code()
+        for field in dataclasses.fields(held):
+            yield from _classes_below(getattr(held, field.name))
+
+
+def _classes_below(held: Any) -> Iterator[type]:
+    return iter(()) if isinstance(held, Task) else classes_in(held)

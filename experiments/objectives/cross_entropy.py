@@ -1,0 +1,43 @@
+"""A classifier of clean images: the judge of a study, or a guide by x-hat."""
+
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from classifiers.augment import random_affine
+from experiments.graph.value import value
+from experiments.networks import require
+from experiments.objectives.batches import batch, clean_figures
+from experiments.worlds.world import Data, Labelled
+from guidance.truth import CrossEntropy as Loss
+
+
+@value
+class CrossEntropy:
+    """augment: trained on images turned, enlarged and shifted a little.
+
+    A judge that knows the training images by heart finds held-out real images stranger than generated ones.
+    """
+
+    name: ClassVar[str] = "cross-entropy"
+    augment: bool = True
+
+    def build(self, network: Any, world: Any) -> nn.Module:
+        return require(network, "clean_classifier")(world)
+
+    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+        x, label = batch(images, size, g)
+        x = random_affine(x, g) if self.augment else x
+        return F.cross_entropy(module(x.to(device)), label.to(device), reduction="none")
+
+    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        return clean_figures(module, data.held_out, device)
+
+    def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
+        """The classifier, and the loss of an image that it is; not called as a module there, or it would be counted twice."""
+        return {role: module, "loss": Loss(lambda x: module.forward(x))}
+
+    def trial(self, world: Any) -> tuple[Tensor, ...]:
+        return (torch.zeros(2, *world.shape),)

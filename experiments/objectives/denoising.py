@@ -1,0 +1,95 @@
+"""The joint conditional and unconditional diffusion model. Ho & Salimans, arXiv 2207.12598, Algorithm 1."""
+
+import dataclasses
+from functools import partial
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from experiments.fields import Count, DensityOf, Positive, WeightingOf
+from experiments.graph.value import value
+from experiments.networks import require
+from experiments.objectives.batches import by_level, noisy_batch, to
+from experiments.worlds.world import Data, Labelled
+from guidance.denoiser import NetworkDenoiser
+from guidance.learned_variance import ImportanceSampler, learned_variance_loss
+from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss
+from guidance.schedules import CosineLogSNR
+from guidance.weightings import Simple
+
+
+@value
+class Denoising:
+    """p_uncond: the share of labels dropped in training (1: all of them). density: of lambda; sampling grids take its ends.
+
+    target: what the network is trained to say. variance: "fixed" (the sampler's v decides), or learned beside the mean over a grid
+    of `levels` (Nichol & Dhariwal, arXiv 2102.09672): "hybrid" adds a little of the bound, which teaches the variance alone; "bound"
+    is the bound, its terms drawn by importance. Both take the place of the weighting. bin_width: of data with grey levels, for the
+    bound's last term. groups: of classes that it knows too (guidance.grouped); a share p_group of its labels is then the group's.
+    """
+
+    name: ClassVar[str] = "denoising"
+    p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.1
+    density: DensityOf = CosineLogSNR()
+    target: Literal["eps", "x", "v"] = "eps"
+    weighting: WeightingOf = Simple()
+    variance: Literal["fixed", "hybrid", "bound"] = "fixed"
+    levels: Annotated[int, Field(ge=2)] = 1000
+    bin_width: Positive | None = None
+    groups: Annotated[int, Field(ge=0)] = 0
+    p_group: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+    @model_validator(mode="after")
+    def shares_add_up(self) -> "Denoising":
+        if self.groups and self.p_group + self.p_uncond > 1:
+            raise ValueError(f"p_group and p_uncond add up to 1 at most, not {self.p_group + self.p_uncond:g}")
+        return self
+
+    def build(self, network: Any, world: Any) -> nn.Module:
+        module = require(network, "denoiser")(world, world.classes + self.groups, self.variance != "fixed")
+        if self.variance == "bound":
+            module.importance = ImportanceSampler(self.levels)  # saved with the network that it belongs to
+        return module
+
+    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+        x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
+        label = self._drop(label, torch.rand(len(x), generator=g), world.classes)
+        if self.variance != "fixed":
+            return self._bound(module, *to(device, x, eps, label), g)
+        weighting = self.weighting
+        if any(field.name == "density" for field in dataclasses.fields(weighting)):
+            weighting = dataclasses.replace(weighting, density=self.density.density)
+        return denoising_loss(module, *to(device, x, eps, logsnr, label), self.target, weighting)
+
+    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+            return eps_loss(module, x, eps, logsnr, torch.full_like(label, world.classes + self.groups), self.target)
+
+        conditional = by_level(data.held_out, device, partial(eps_loss, module, target=self.target))
+        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.held_out, device, null_loss)}
+
+    def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
+        ends = (self.density.min, self.density.max)
+        return {role: NetworkDenoiser(module, world.classes, self.target, rows, ends, self.groups)}
+
+    def trial(self, world: Any) -> tuple[Tensor, ...]:
+        return torch.zeros(2, *world.shape), torch.zeros(2), torch.tensor([0, world.classes])
+
+    def _drop(self, label: Tensor, uniform: Tensor, classes: int) -> Tensor:
+        if self.groups:
+            return drop_two_labels(label, uniform, self.p_group, self.p_uncond, classes, self.groups)
+        return drop_labels(label, uniform, self.p_uncond, classes)
+
+    def _bound(self, module: nn.Module, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator) -> Tensor:
+        """L_hybrid, or L_vlb with its terms drawn by importance, over the grid that the density makes of `levels`."""
+        uniform, levels = torch.rand(len(x), generator=g).to(x), self.density.grid(self.levels)
+        options = {"target": self.target, "bin_width": self.bin_width}
+        if self.variance == "hybrid":
+            index = (uniform * self.levels).long().clamp(max=self.levels - 1)
+            return learned_variance_loss(module, x, eps, label, levels, index, **options)
+        index, weight = module.importance(uniform)
+        terms = learned_variance_loss(module, x, eps, label, levels, index, hybrid=False, **options)
+        module.importance.update(index, terms)
+        return weight * terms

@@ -1,0 +1,85 @@
+"""A classifier of z_lambda, trained over the density of lambda of the diffusion model. Dhariwal & Nichol, arXiv 2105.05233."""
+
+from typing import Annotated, Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from classifiers.adversarial import attack
+from classifiers.assess import assess
+from classifiers.augment import random_affine
+from experiments.fields import Count, DensityOf
+from experiments.graph.value import value
+from experiments.networks import require
+from experiments.objectives.batches import LEVELS, by_level, noisy_batch, to
+from experiments.worlds.world import Data, Labelled
+from guidance.diffusion import add_noise
+from guidance.schedules import CosineLogSNR
+from guidance.seeding import SampleNoise
+
+
+@value
+class NoisyCrossEntropy:
+    """augment: trained on images turned, enlarged and shifted a little. attack_radius, attack_steps: trained on z that was moved
+    against it by so much (classifiers.adversarial; 0: not at all).
+    """
+
+    name: ClassVar[str] = "noisy-cross-entropy"
+    density: DensityOf = CosineLogSNR()
+    augment: bool = False
+    attack_radius: Annotated[float, Field(ge=0)] = 0.0
+    attack_steps: Count = 3
+
+    def build(self, network: Any, world: Any) -> nn.Module:
+        return require(network, "noisy_classifier")(world)
+
+    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+        from classifiers.noise_aware import noisy_cross_entropy  # timm takes seconds to import
+
+        x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
+        x = random_affine(x, g) if self.augment else x
+        if not self.attack_radius:
+            return noisy_cross_entropy(module, *to(device, x, eps, logsnr, label))
+        z, start = add_noise(x, eps, logsnr), torch.randn(x.shape, generator=g)
+        z, logsnr, label, start = to(device, z, logsnr, label, start)
+        module.eval()  # the attack is to leave the statistics of a batch normalisation alone
+        z = attack(module, z, logsnr, label, self.attack_radius, self.attack_steps, start)
+        return F.cross_entropy(module.train()(z, logsnr), label, reduction="none")
+
+    def stops_by(self, module: nn.Module, images: Labelled, state: dict[str, Tensor], device: str) -> float:
+        """The mean negative log likelihood of images held back, over lambda, of a state of the network."""
+
+        def nll(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+            logits = torch.func.functional_call(module, state, (add_noise(x, eps, logsnr), logsnr))
+            return F.cross_entropy(logits, label, reduction="none")
+
+        module.eval()
+        with torch.no_grad():
+            found = by_level(images, device, nll)
+        module.train()
+        return sum(found.values()) / len(found)
+
+    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        found = by_lambda(module, data.held_out, device)
+        return {name: {level: one[name] for level, one in found.items()} for name in next(iter(found.values()))}
+
+    def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
+        return {role: module}
+
+    def trial(self, world: Any) -> tuple[Tensor, ...]:
+        return torch.zeros(2, *world.shape), torch.zeros(2)
+
+
+def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, dict[str, float]]:
+    """accuracy, nll and calibration_error at each of LEVELS, from the same noise every time."""
+    eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:])()
+    x, eps, label = to(device, images.x, eps, images.label)
+    found = {}
+    for level in LEVELS:
+        logsnr = torch.full((len(x),), level, device=device)
+        z = add_noise(x, eps, logsnr)
+        logits = torch.cat([network(*part) for part in zip(z.split(500), logsnr.split(500))])
+        found[f"{level:g}"] = assess(logits, label)
+    return found

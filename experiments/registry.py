@@ -1,0 +1,156 @@
+"""Whatever a user can bring, by name: of this package, of others by entry point, or as "package.module:Name".
+
+guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .features, .studies: see guidance.registry.
+"""
+
+import dataclasses
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+
+from experiments.graph.value import default, hints
+from experiments.problems import Problem
+from guidance.registry import Registry, Unknown
+
+WORLDS = Registry(
+    "worlds",
+    {
+        "digits": "experiments.worlds.digits:Digits",
+        "digits-exact": "experiments.worlds.digits_exact:DigitsExact",
+        "gaussians": "experiments.worlds.gaussians:Gaussians",
+    },
+)
+NETWORKS = Registry(
+    "networks",
+    {
+        "unet": "experiments.networks:UNet",
+        "dit": "experiments.networks:DiT",
+        "timm": "experiments.networks:Timm",
+        "half-unet": "experiments.networks:HalfUNet",
+    },
+)
+OBJECTIVES = Registry(
+    "objectives",
+    {
+        "denoising": "experiments.objectives.denoising:Denoising",
+        "noisy-cross-entropy": "experiments.objectives.noisy_cross_entropy:NoisyCrossEntropy",
+        "cross-entropy": "experiments.objectives.cross_entropy:CrossEntropy",
+        "joint-energy": "experiments.objectives.joint_energy:JointEnergy",
+    },
+)
+CHECKPOINTS = Registry("checkpoints", {})
+FEATURES = Registry("features", {})
+STUDIES = Registry(
+    "studies",
+    {
+        "digits": "experiments.studies.digits:STUDIES",
+        "digits-exact": "experiments.studies.digits_exact:STUDIES",
+        "gaussians": "experiments.studies.gaussians:STUDIES",
+        "controls": "experiments.studies.controls:STUDIES",
+        "controls-exact": "experiments.studies.controls:EXACT_STUDIES",
+        "methods": "experiments.studies.methods:STUDIES",
+        "classifiers": "experiments.studies.classifiers:STUDIES",
+    },
+)
+GUIDANCE = {  # whose registries import torch
+    "methods": "guidance.methods:METHODS",
+    "samplers": "guidance.samplers:SAMPLERS",
+    "densities": "guidance.schedules:DENSITIES",
+    "grids": "guidance.grids:GRIDS",
+    "weightings": "guidance.weightings:WEIGHTINGS",
+}
+OURS = {one.kind: one for one in (WORLDS, NETWORKS, OBJECTIVES, CHECKPOINTS, FEATURES, STUDIES)}
+
+
+def registry(kind: str) -> Any:
+    """The registry of a kind, a mapping from names."""
+    if kind in OURS:
+        return OURS[kind]
+    module, _, name = GUIDANCE[kind].partition(":")
+    return getattr(import_module(module), name)
+
+
+def lookup(kind: str, name: str) -> Any:
+    """What a name, or "package.module:Name", stands for. Problem for what is not there or cannot be loaded, in one line."""
+    if ":" in name:
+        return _elsewhere(kind, name)
+    try:
+        return registry(kind)[name]
+    except Unknown as error:
+        raise Problem(f"{error}, or package.module:Name of your own") from error
+    except (ImportError, ValueError) as error:
+        raise Problem(str(error)) from error
+    except KeyError:
+        raise Problem(f"there is no {kind.removesuffix('s')} {name!r}; known: {', '.join(registry(kind))}") from None
+
+
+def named(kind: str) -> Any:
+    """The type of a field that holds a value of one registry: the value, its name, or {"is": its name, **its options}."""
+
+    def resolve(given: Any) -> Any:
+        if isinstance(given, str):
+            given = {"is": given}
+        if isinstance(given, dict):
+            return build(kind, given)
+        if isinstance(given, type):
+            raise ValueError(f"{given.__name__} is a class: give an instance, as {given.__name__}()")
+        return given
+
+    return Annotated[Any, BeforeValidator(resolve)]
+
+
+def build(kind: str, given: dict[str, Any]) -> Any:
+    """The value that {"is": name, **options} stands for ("name" will do for "is"). ValueError for what does not fit."""
+    options = dict(given)
+    name = options.pop("is", None) or options.pop("name", None)
+    if not isinstance(name, str):
+        raise ValueError(f'say which {kind.removesuffix("s")}: its name, or {{"is": its name, ...}}')
+    try:
+        found = lookup(kind, name)
+    except Problem as problem:
+        raise ValueError(str(problem)) from problem
+    return fill(found, options, name)
+
+
+def fill(kind: type, options: dict[str, Any], name: str | None = None) -> Any:
+    """An instance of a frozen dataclass of these options, each of its declared type. ValueError that names the option."""
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        return kind if not options else _no_options(name)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    name = name or kind.__name__
+    if strange := sorted(set(options) - set(fields)):
+        raise ValueError(f"{name} has no option {strange[0]!r}; it has {', '.join(fields) or 'none'}")
+    if lacking := [key for key, f in fields.items() if key not in options and default(f) is dataclasses.MISSING]:
+        raise ValueError(f"{name} needs {', '.join(lacking)}")
+    if hasattr(kind, "__pydantic_config__"):
+        return kind(**options)
+    return kind(**{key: typed(kind, key, held) for key, held in options.items()})
+
+
+def typed(kind: type, field: str, held: Any) -> Any:
+    """`held` as the declared type of a dataclass's field wants it. ValueError, with the field's name, if it does not fit."""
+    try:
+        return _adapter(hints(kind)[field]).validate_python(held)
+    except ValidationError as error:
+        what = error.errors()[0]
+        raise ValueError(f"{field}: {what['msg']}, not {held!r}") from error
+
+
+def _adapter(hint: Any) -> TypeAdapter:
+    return TypeAdapter(hint, config={"arbitrary_types_allowed": True, "allow_inf_nan": False})
+
+
+def _no_options(name: str | None) -> Any:
+    raise ValueError(f"{name} is a value already, and takes no options")
+
+
+def _elsewhere(kind: str, name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module beside the user, as `python -m` finds it
+    try:
+        return getattr(import_module(module), attribute)
+    except Exception as error:  # somebody's module may fail in any way
+        raise Problem(f"{kind}: {name} cannot be loaded ({type(error).__name__}: {error})") from error

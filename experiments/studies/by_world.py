@@ -1,0 +1,48 @@
+"""One study in several worlds, filed under their names: its cells are theirs, its tables one under the other."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from experiments.graph.store import Store
+from experiments.graph.value import encode
+from experiments.studies.study import Placed, Study
+
+
+class ByWorld(Study):
+    """Base of studies with a field `worlds`, studies by the name of their world."""
+
+    worlds: Mapping[str, Any]
+
+    def cells(self) -> Iterator[Placed]:
+        for one in self.worlds.values():
+            yield from one.cells()
+
+    def results(self, store: Store, device: str = "cpu") -> Any:
+        parts = [one.results(store, device) for one in self.worlds.values()]
+        return dataclasses.replace(joined(parts), name=self.name, title=self.title, values=encode(self, expand=True))
+
+    def announce(self) -> str:
+        return "\n".join(one.announce() for one in self.worlds.values())
+
+    def filed(self) -> None:
+        """ValueError for a study that is filed under another world than its own."""
+        for name, one in self.worlds.items():
+            if one.world.name != name:
+                raise ValueError(f"worlds.{name}: its study is of {one.world.name}")
+
+
+def joined(parts: list[Any]) -> Any:
+    """Results of several worlds as one; name, title and values are the first's."""
+    import pandas as pd
+
+    first, *_ = parts
+    tables = list(dict.fromkeys(name for part in parts for name in part.tables))
+    frames = {name: pd.concat([part.tables[name] for part in parts if name in part.tables]) for name in tables}
+    merged = {
+        name: {key: held for part in parts for key, held in getattr(part, name).items()}
+        for name in ("worlds", "n", "part", "families", "failed", "others")
+    }
+    table = pd.concat([part.table for part in parts])
+    cells = [cell for part in parts for cell in part.cells]
+    return dataclasses.replace(first, table=table, cells=cells, tables=frames, **merged)

@@ -1,0 +1,125 @@
+"""What must fit together in a study of methods: one sentence, before any work, that names the fields."""
+
+from typing import Any
+
+from experiments.tasks.densities import in_the_plane
+from experiments.tasks.train import Train
+from guidance.schedules import CosineLogSNR
+
+TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
+
+
+def check_trade_off(study: Any) -> None:
+    """ValueError for networks of another world, a judge that guides, methods that cannot run, or too few samples to measure."""
+    trainings = {role: one for role in TRAINED if isinstance(one := getattr(study, role), Train)}
+    _one_world(study, trainings)
+    if study.truth is not None and not study.world.exact:
+        raise ValueError(f"truth: that of {study.world.name} is unknown")
+    if study.model is None and study.truth is None:
+        raise ValueError("model: give one, or the truth of an exact world")
+    if (study.evaluator is None) != study.world.exact:
+        raise ValueError("evaluator: a world whose truth is known needs none, and any other needs one")
+    _independent(study)
+    _enough(study)
+    labels = [curve.label for curve in study.methods]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"methods: {next(one for one in labels if labels.count(one) > 1)} stands there twice")
+    samplers = [(sweep.label, sweep.steps) for sweep in study.sweeps]
+    if len(set(samplers)) < len(samplers):
+        raise ValueError("sweeps: two are of one sampler and as many steps; put their ws together")
+    names = {curve.method.name for curve in study.methods}
+    if strange := sorted({name for sweep in study.sweeps for name in sweep.methods or ()} - names):
+        raise ValueError(f"sweeps: {strange[0]!r} is none of the study's methods, {', '.join(sorted(names))}")
+    for sweep in study.sweeps:
+        for w, curve in sweep.cells(study.methods):
+            if why := curve.at(w).refuses(sweep.sampler):
+                raise ValueError(f"sweeps: {why}")
+            _possible(study, curve.method)
+
+
+def _one_world(study: Any, trainings: dict[str, Train]) -> None:
+    for role, one in {**trainings, "truth": study.truth}.items():
+        if one is not None and one.world != study.world:
+            raise ValueError(f"{role}: it is of the world {one.world.name}, and the study of {study.world.name}")
+    for role in ("model", "classifier", "weak", "unconditional"):
+        one = trainings.get(role)
+        if one is not None and (one.seed or one.objective.density not in (CosineLogSNR(), study.density)):
+            raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
+
+
+def _independent(study: Any) -> None:
+    judge, guide = study.evaluator, study.classifier
+    if judge is None or not isinstance(guide, Train):
+        return
+    arches = getattr(judge.network, "arch", None), getattr(guide.network, "arch", None)
+    if arches[0] == arches[1] or judge.seed in study.train_seeds:
+        raise ValueError("evaluator: it must be independent of the guide, of another arch and with a seed of its own")
+
+
+def _enough(study: Any) -> None:
+    """Enough samples for what is measured of them."""
+    if study.part > study.n:
+        raise ValueError(f"part ({study.part}) cannot exceed n ({study.n})")
+    least = study.world.classes * (6 if in_the_plane(study.world) else 2)
+    if (smallest := min(study.n, study.part) if study.evaluator else study.n) < least:
+        field = "part" if study.evaluator else "n"
+        raise ValueError(f"{field} must be at least {least}, {least // study.world.classes} samples of each class, not {smallest}")
+
+
+def _possible(study: Any, method: Any) -> None:
+    """ValueError for a method that the study's networks do not allow."""
+    trained, needs = study.model is not None, set(method.needs)
+    for role in method.roles:
+        needed = "clean" if role == "loss" else role
+        if trained and hasattr(study, needed) and getattr(study, needed) is None:
+            raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
+    knows_groups = trained and getattr(getattr(study.model, "objective", None), "groups", 0)
+    lacking = {
+        "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
+        "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
+        "a network whose insides can be altered, and an exact model has none": study.truth is not None
+        and {"attention", "embedding"} & needs,
+        f"images, and the samples of {study.world.name} are points": "image" in needs and len(study.world.shape) != 3,
+    }
+    if missing := [words for words, applies in lacking.items() if applies]:
+        raise ValueError(f"methods: {method.name} needs {missing[0]}")
+
+
+def check_guides(study: Any) -> None:
+    """ValueError for networks of another world, judges that guide, or guides that are not there."""
+    every = {
+        "model": study.model,
+        "clean": study.clean,
+        **{f"guides.{name}": one for name, one in study.guides.items()},
+        **{f"judges.{name}": one for name, one in study.judges.items()},
+        **({"joint": study.joint} if study.joint is not None else {}),
+    }
+    for where, one in every.items():
+        if one.world != study.world:
+            raise ValueError(f"{where}: it is of the world {one.world.name}, and the study of {study.world.name}")
+    for where in ("model", *(f"guides.{name}" for name in study.guides)):
+        one = every[where]
+        if one.seed or one.objective.density not in (CosineLogSNR(), study.density):
+            raise ValueError(f"{where}: its seed and density are set by train_seeds and density: change those")
+    if not study.world.exact and len(study.judges) < 2:
+        raise ValueError("judges: two at least, where the truth is unknown")
+    if study.world.exact and (study.judges or study.joint is not None):
+        raise ValueError(f"judges, joint: the truth of {study.world.name} is known and judges; leave both out")
+    guiding = {_arch(one) for one in (study.clean, *study.guides.values())}
+    judging = [_arch(one) for one in study.judges.values()]
+    if (both := guiding & set(judging)) or len(set(judging)) < len(judging):
+        raise ValueError(f"judges: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
+    if strange := {one.classifier for one in study.guided.values() if one.classifier} - set(study.guides):
+        raise ValueError(f"guided: {sorted(strange)[0]!r} is none of the guides, {', '.join(study.guides)}")
+    if (least := 2 * study.world.classes) > study.n:
+        raise ValueError(f"n must be at least {least}, two samples of each class, not {study.n}")
+    for name, one in study.guided.items():
+        for w in one.ws:
+            if why := one.method.refuses(study.sampler):
+                raise ValueError(f"guided.{name}: w = {w:g}: {why}")
+        if lacking := {"attention", "embedding", "groups"} & set(one.method.needs):
+            raise ValueError(f"guided.{name}: {one.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
+
+
+def _arch(training: Train) -> str:
+    return getattr(training.network, "arch", training.network.name)

@@ -1,0 +1,35 @@
+"""All methods in several worlds: each world's cells as in any study, then one table and one comparison."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from experiments.fields import Name
+from experiments.graph.value import value
+from experiments.studies.by_world import ByWorld
+from experiments.studies.tradeoff import TradeOff
+
+REFERENCE = "classifier-free"
+
+
+@value
+class Comparison(ByWorld):
+    """Studies by world, whose first sweep is the same sampler with as many levels: that is where methods are compared."""
+
+    report: ClassVar[str] = "comparison"
+    title: ClassVar[str] = "Guidance methods beside plain classifier-free guidance"
+    name: Name
+    worlds: Annotated[dict[str, TradeOff], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def comparable(self) -> "Comparison":
+        """ValueError unless each study is of the world it is filed under, has two sampling seeds, and shares the main sampler."""
+        self.filed()
+        for name, one in self.worlds.items():
+            if len(one.sample_seeds) < 2:
+                raise ValueError(f"worlds.{name}.sample_seeds: two seeds at least, or no difference can be judged")
+            if not any(curve.method.name == REFERENCE and 0.0 in (curve.ws or ()) for curve in one.methods):
+                raise ValueError(f"worlds.{name}.methods: {REFERENCE} with w = 0 among its own ws is what others are compared with")
+        if len({(one.sweeps[0].label, one.sweeps[0].steps) for one in self.worlds.values()}) > 1:
+            raise ValueError("worlds: the first sweep of each must have one sampler and one number of levels")
+        return self

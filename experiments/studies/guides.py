@@ -1,0 +1,251 @@
+"""Classifiers: trained, assessed at every lambda, used as guides, and their samples judged by others, in one world."""
+
+from collections.abc import Iterator
+from dataclasses import field, replace
+from functools import partial
+from itertools import product
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from experiments.fields import Count, DensityOf, MethodOf, Name, Positive, SamplerOf, Seeds, Strengths, WorldOf
+from experiments.graph.store import Store
+from experiments.graph.value import encode, label, value
+from experiments.studies.check import check_guides
+from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
+from experiments.studies.tradeoff import NO_TRAINING, REAL
+from experiments.tasks.assess import LEVELS, Assess
+from experiments.tasks.beside import HeldOut
+from experiments.tasks.jacobians import Jacobians
+from experiments.tasks.joint_samples import JointSamples
+from experiments.tasks.judge import Judge
+from experiments.tasks.measure import Measure, MeasureExact
+from experiments.tasks.sample import Sample
+from experiments.tasks.sources import LEAST, Exact, Guide, Implicit
+from experiments.tasks.train import Train
+from guidance.schedules import CosineLogSNR
+
+EXACT = "exact"  # the truth's name among the judges
+
+
+@value
+class Guided:
+    """One guide at several strengths: a method, the noise-aware classifier it is given by its name among the guides, and how.
+
+    temperature, softplus, normalised: of classifiers.guide. implicit: the classifier inside the denoiser, of `levels` lambdas and
+    `noises` draws, in the place of a named one.
+    """
+
+    method: MethodOf
+    classifier: str | None = None
+    temperature: Positive = 1.0
+    softplus: Positive | None = None
+    normalised: bool = False
+    implicit: bool = False
+    levels: Count = 4
+    noises: Count = 1
+    ws: Strengths
+
+    @model_validator(mode="after")
+    def known(self) -> "Guided":
+        wanted = "classifier" in self.method.roles and not self.implicit
+        if wanted != (self.classifier is not None):
+            raise ValueError(f"classifier: {self.method.name} {'needs the name of a guide' if wanted else 'is given none'}")
+        if strange := set(self.method.roles) - {"model", "classifier", "clean", "levels", "noise"}:
+            raise ValueError(f"method: {self.method.name} needs a network that this study has not, {sorted(strange)[0]}")
+        return self
+
+    def source(self, guides: dict[str, Train], world: Any, density: Any) -> Any:
+        """Who plays the classifier; None where the method asks for none."""
+        if "classifier" not in self.method.roles:
+            return None
+        own = {"temperature": self.temperature, "softplus": self.softplus, "normalised": self.normalised}
+        if self.implicit:
+            ends = {"low": density.min, "high": density.max}
+            return Guide(classifier=Implicit(world=world, levels=self.levels, noises=self.noises, **ends), **own)
+        guide = Guide(classifier=guides[self.classifier], **own)
+        return guides[self.classifier] if guide == Guide(classifier=guides[self.classifier]) else guide
+
+
+@value
+class Guides(Study):
+    """One world: the denoiser, noise-aware guides and clean judges by name, and what is sampled.
+
+    guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
+    guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
+    the Frechet distance. In a world whose truth is known the truth takes the place of denoiser and judges in what is sampled.
+    joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
+    implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
+    Seeds of every network but the judges are those of train_seeds.
+    """
+
+    report: ClassVar[str] = "guides"
+    name: Name
+    world: WorldOf
+    density: DensityOf = CosineLogSNR()
+    model: Train
+    guides: Annotated[dict[str, Train], Field(min_length=1)]
+    clean: Train
+    judges: dict[str, Train] = field(default_factory=dict)
+    joint: Train | None = None
+    guided: Annotated[dict[str, Guided], Field(min_length=1)]
+    sampler: SamplerOf
+    steps: Annotated[int, Field(ge=2)]
+    train_seeds: Seeds = (0,)
+    sample_seeds: Seeds = (0,)
+    n: Count = 300
+    n_levels: Count = 500
+    n_implicit: Count = 100
+    levels_implicit: Count = 8
+    noises: Count = 1
+    probes: Count = 4
+    clip: Positive | None = 1.0
+    batch: Count = 500
+    rows: Count | None = 250
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "Guides":
+        check_guides(self)
+        return self
+
+    def trainings(self, seed: int) -> dict[str, Train]:
+        """Every network of a training seed by name, in the order of the table."""
+        found = {"denoiser": self._seeded(self.model, seed)}
+        for name, one in sorted(self.guides.items(), key=lambda item: -item[1].objective.attack_radius):
+            found[name] = self._seeded(one, seed)
+        if self.joint is not None:
+            found["joint energy"] = replace(self.joint, seed=seed)
+        return found | {"clean": replace(self.clean, seed=self.clean.seed + seed)}
+
+    def cells(self) -> Iterator[Placed]:
+        for seed, sampling in product(self.train_seeds, self.sample_seeds):
+            for name, one in self.guided.items():
+                for w in one.ws:
+                    yield from self._cell(seed, sampling, name, one, w)
+        yield from self._beside()
+        for seed in self.train_seeds:
+            yield from self._looks(seed)
+        for seed in self.train_seeds:
+            for name, one in self.trainings(seed).items():
+                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, one)
+        for name, one in self.judges.items():
+            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, one)
+
+    def results(self, store: Store, device: str = "cpu") -> Any:
+        import pandas as pd
+
+        from analysis.results import Results
+        from experiments.studies.facts import facts_of
+
+        cells, name = list(self.cells()), self.world.name
+        tables = tables_of(cells, store)
+        guides = {
+            key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()
+        }
+        more = {"guides": guides, "judges": list(self.judges) or [EXACT], "classifiers": [*self.guides, "clean"]}
+        others = {
+            (name, place["method"]): task.samples
+            for _, place, task in cells
+            if isinstance(getattr(task, "samples", None), JointSamples) and place["train_seed"] == self.train_seeds[0]
+        }
+        return Results(
+            name=self.name,
+            title="Classifiers that guide",
+            worlds={name: facts_of(self.world, **more, n_levels=self.n_levels, n_implicit=self.n_implicit)},
+            table=tables.pop(TABLE, pd.DataFrame()),
+            cells=samples_of(cells, store),
+            sampler=label(self.sampler),
+            steps=self.steps,
+            n={name: self.n},
+            tables=tables,
+            values=encode(self, expand=True),
+            provenance=provenance_of(cells, store),
+            failed=failures_of(cells, store),
+            others={key: partial(samples.images, store) for key, samples in others.items() if store.path(samples).is_dir()},
+            device=device,
+        )
+
+    def announce(self) -> str:
+        trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.judges)
+        cells = sum(len(one.ws) for one in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
+        return (
+            f"study {self.name} of {self.world.name}: {trainings} trainings, {cells} cells of {self.n} samples, "
+            f"{len(self.guides) + 2} classifiers by lambda"
+        )
+
+    def _seeded(self, one: Train, seed: int) -> Train:
+        return replace(one, seed=seed, objective=replace(one.objective, density=self.density))
+
+    def _cell(self, seed: int, sampling: int, name: str, one: Guided, w: float) -> Iterator[Placed]:
+        trained = self.trainings(seed)
+        guides = {key: trained[key] for key in self.guides}
+        source = one.source(guides, self.world, self.density)
+        others = {"classifier": source, "clean": trained["clean"] if "clean" in one.method.roles else None}
+        samples = Sample(
+            world=self.world,
+            model=Exact(world=self.world) if self.world.exact else trained["denoiser"],
+            others={role: held for role, held in others.items() if held is not None},
+            method=replace(one.method, w=w),
+            sampler=self.sampler,
+            steps=self.steps,
+            density=self.density,
+            seed=sampling,
+            n=self.n,
+            clip=self.clip,
+            batch=self.batch,
+            rows=self.rows,
+        )
+        key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
+        place = {"world": self.world.name, **key, "sampler": label(self.sampler), "steps": self.steps}
+        if seed == self.train_seeds[0] or owes_to_training(samples):
+            yield Placed(TABLE, place, self._measured(samples, self.n, w))
+        judges = {**guides, "clean": trained["clean"]}
+        judges |= {EXACT: Exact(world=self.world)} if self.world.exact else self.judges
+        yield Placed(TABLE, place, Judge(samples=samples, judges=judges))
+
+    def _measured(self, samples: Any, n: int, w: float | None = None) -> Measure | MeasureExact:
+        if self.world.exact:
+            return MeasureExact(samples=samples, world=self.world, w=w)
+        return Measure(samples=samples, judge=next(iter(self.judges.values())), sizes=(n,))
+
+    def _beside(self) -> Iterator[Placed]:
+        """What no guide made: real images, and the joint energy model's."""
+        if self.world.exact:
+            return
+        real = {"world": self.world.name, **REAL}
+        yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), self.n))
+        for seed in self.train_seeds if self.joint is not None else ():
+            for name, labelled in (("joint energy", False), ("joint energy, of a class", True)):
+                samples = JointSamples(model=self.trainings(seed)["joint energy"], labelled=labelled, n=self.n)
+                yield Placed(TABLE, {**real, "train_seed": seed, "method": name}, self._measured(samples, self.n))
+
+    def _looks(self, seed: int) -> Iterator[Placed]:
+        """Every assessment by lambda, and the Jacobians, for one training seed."""
+        trained, density = self.trainings(seed), self.density
+        levels = tuple(level for level in LEVELS if density.min <= level <= density.max)
+        own = {"world": self.world, "low": max(density.min, LEAST), "clip": self.clip, "levels": levels}
+        implicit = {"what": "implicit", "n": self.n_implicit, "levels_implicit": self.levels_implicit, "noises": self.noises}
+
+        def assessed(name: str, **changes: Any) -> Placed:
+            place = {"world": self.world.name, "train_seed": seed, "classifier": name}
+            return Placed("by_level", place, Assess(**{**own, "n": self.n_levels, **changes}))
+
+        def fields(name: str, **changes: Any) -> Placed:
+            place = {"world": self.world.name, "train_seed": seed, "of": name}
+            return Placed("jacobian", place, Jacobians(probes=self.probes, **changes))
+
+        yield assessed("implicit", denoiser=trained["denoiser"], **implicit)
+        for name in self.guides:
+            yield assessed(name, what="noise-aware", classifier=trained[name])
+        yield assessed("clean, of x", what="estimate", classifier=trained["clean"], denoiser=trained["denoiser"])
+        yield fields("networks", model=trained["denoiser"], classifier=trained[next(iter(self.guides))])
+        if self.world.exact and seed == self.train_seeds[0]:
+            yield assessed("exact", what="exact")
+            yield assessed("implicit, exact denoiser", **implicit)
+            yield fields("exact", model=Exact(world=self.world))
+
+
+def owes_to_training(samples: Sample) -> bool:
+    """Whether samples owe anything to a training: what does not is measured once, or it would count as that of every training."""
+    guided = samples.method.w not in (0, samples.method.unguided)
+    return not isinstance(samples.model, Exact) or (guided and bool(samples.others))

@@ -1,0 +1,30 @@
+"""Every network that is to be trained is built and shown two samples first, so that what cannot be stops before any work."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from experiments.graph.task import Task
+from experiments.graph.value import digest, encode
+from experiments.problems import Problem
+from experiments.tasks.sample import Sample
+from experiments.tasks.sources import Guide
+from experiments.tasks.train import Train
+
+
+def rehearse(tasks: Iterable[Task]) -> None:
+    """Problem, naming the training, for a network that cannot be built or cannot take the world's samples."""
+    done: set[str] = set()
+    for task in tasks:
+        if isinstance(task, Train):
+            alike = digest(encode([task.world, task.network, task.objective]))
+            trial = task.rehearse
+        elif isinstance(task, Sample) and isinstance(guide := task.others.get("classifier"), Guide) and guide.softplus:
+            alike, trial = digest(encode(replace(guide, classifier=None)) | encode(guide.classifier.network)), guide.rehearse
+        else:
+            continue
+        if alike not in done:
+            done.add(alike)
+            try:
+                trial()
+            except ValueError as error:
+                raise Problem(f"{task.title}: {error}") from error

@@ -1,0 +1,103 @@
+"""From a study to its table, figures and page: planned, asked about what is stale, made, and told."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from experiments.device import resolve
+from experiments.graph.executors import cores, executor
+from experiments.graph.run import Outcome, Plan, plan, run
+from experiments.graph.store import MISSING, Store
+from experiments.graph.task import Task
+from experiments.problems import Problem
+from experiments.progress import bar
+from experiments.studies.rehearse import rehearse
+from experiments.studies.study import Report, Study
+
+Stale = Literal["ask", "remake", "accept"]
+
+
+def run_study(
+    study: Study,
+    runs: str | Path = "runs",
+    workers: int | None = None,
+    device: str = "auto",
+    stale: Stale = "ask",
+    retry: bool = False,
+    tell: Callable[[str], None] = print,
+) -> Any:
+    """Makes what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
+
+    workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another code or
+    other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what cannot be done;
+    cells that fail are told, and named in `results.failed`.
+    """
+    study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell)
+    return study.results(study_run.store, study_run.device)
+
+
+class StudyRun:
+    """What came of a run of a study: its folder, and what failed."""
+
+    def __init__(self, store: Store, report: Report, device: str, outcome: Outcome):
+        self.store, self.report, self.device, self.outcome = store, report, device, outcome
+
+    @property
+    def folder(self) -> Path:
+        """Where table, figures and page are."""
+        return self.store.path(self.report)
+
+    def summary(self) -> str:
+        """The main numbers, for the terminal."""
+        return (self.store.open(self.report) / "summary.txt").read_text()
+
+
+def make(
+    study: Study,
+    store: Store,
+    workers: int | None = None,
+    device: str = "auto",
+    stale: Stale = "ask",
+    retry: bool = False,
+    tell: Callable[[str], None] = print,
+) -> StudyRun:
+    """As `run_study`, in a store."""
+    device = resolve(device)
+    workers = workers or (1 if device.startswith("cuda") else cores())
+    report = Report(study=study)
+    planned = plan([report], store, retry)
+    if planned.stale and stale == "accept":
+        for address in planned.stale:
+            store.accept(planned.tasks[address])
+        planned = plan([report], store, retry)
+    if planned.stale and stale == "ask":
+        raise Problem(planned.question())
+    wanted = [task for task in planned.wanted.values() if not task.derived]
+    if wanted:
+        rehearse(task for task in wanted if store.state(task) == (MISSING,))
+        tell(f"{study.announce()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
+    outcome = _run(planned, store, workers, device, stale == "remake", tell)
+    _told(outcome, planned, report, store, tell)
+    return StudyRun(store, report, device, outcome)
+
+
+def _run(planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None]) -> Outcome:
+    with executor(workers if len(planned.wanted) > 1 else 1) as pool, bar("tasks", len(planned.wanted), "task") as shown:
+
+        def ended(task: Task, what: str) -> None:
+            shown.set_postfix_str(task.title, refresh=False)
+            shown.update()
+
+        return run(planned, store, pool, workers, device, remake, ended)
+
+
+def _told(outcome: Outcome, planned: Plan, report: Report, store: Store, tell: Callable[[str], None]) -> None:
+    reasons = [*outcome.failed.values(), *outcome.unmade.values()]
+    for reason in outcome.failed.values():
+        tell(f"failed: {reason}")
+    if outcome.failed:
+        again = "; --retry tries them again" if planned.failed else ""
+        tell(f"{len(outcome.failed)} failed, {len(outcome.unmade)} could not be made of them{again}")
+    if store.state(report) == (MISSING,):
+        raise Problem(f"nothing of {report.study.name} could be made: {reasons[0] if reasons else 'no cell is there'}")
+

@@ -1,0 +1,130 @@
+"""What every study is: a value whose `cells` say what is to be made and where it stands in which table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pandas as pd
+
+from experiments.graph.files import read_json
+from experiments.graph.store import Store
+from experiments.graph.task import Task
+from experiments.graph.value import digest, encode, value
+from experiments.tasks.sample import Sample
+
+TABLE = "table"  # the tidy one
+
+
+class Placed(NamedTuple):
+    """A task, the table that its rows belong to, and what every one of them begins with."""
+
+    table: str
+    place: dict[str, Any]
+    task: Any
+
+
+class Study:
+    """Base of every study, which is also a `value`. A package brings its own by the entry point guidance_bench.studies.
+
+    name: the first part of its folder's. report: which of analysis.reports.REPORTS draws it.
+    """
+
+    name: str
+    report: ClassVar[str]
+
+    def cells(self) -> Iterator[Placed]:
+        """Everything that is made, in the order of the tables."""
+        raise NotImplementedError
+
+    def results(self, store: Store, device: str = "cpu") -> Any:
+        """analysis.results.Results of the runs that are there."""
+        raise NotImplementedError
+
+    def announce(self) -> str:
+        """What is about to happen, in a line or a few."""
+        raise NotImplementedError
+
+
+@value
+class Report(Task):
+    """Table, figures and page of a study: made anew whenever a cell is another, of the cells that could be made."""
+
+    derived: ClassVar[bool] = True
+    files: ClassVar[tuple[str, ...]] = ("table.csv", "summary.csv", "report.html", "summary.txt")
+    study: Any
+
+    @property
+    def kind(self) -> str:
+        return self.study.name
+
+    @property
+    def title(self) -> str:
+        return f"report of {self.study.name}"
+
+    @cached_property
+    def identity(self) -> dict[str, Any]:
+        own = encode(self.study, whole=False, expand=True)
+        return {"kind": self.kind, "version": self.version, "values": {"study": own}}
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        return {"study": encode(self.study, expand=True)}
+
+    @cached_property
+    def address(self) -> str:
+        return f"{self.kind}-{digest(self.identity)}"
+
+    @cached_property
+    def parents(self) -> tuple[Task, ...]:
+        return tuple({placed.task.address: placed.task for placed in self.study.cells()}.values())
+
+    def run(self, folder: Path, store: Store, device: str) -> None:
+        from analysis.files import write_atomically
+        from analysis.reports import REPORTS
+
+        report = REPORTS[self.study.report](self.study.results(store, device))
+        report.write(folder)
+        write_atomically(folder / "summary.txt", report.summary_text.encode())
+
+
+def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, pd.DataFrame]:
+    """Every table of the cells that are there, a row a number."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for table, place, task in cells:
+        if store.path(task).is_dir():
+            rows.setdefault(table, []).extend({**place, **row} for row in task.rows(store))
+    return {table: pd.DataFrame(found) for table, found in rows.items()}
+
+
+def samples_of(cells: Sequence[Placed], store: Store) -> list[Any]:
+    """analysis.results.Cell of every set of samples in the tidy table that a method made."""
+    from analysis.results import Cell
+
+    found: dict[tuple, Cell] = {}
+    for table, place, task in cells:
+        samples = getattr(task, "samples", None)
+        if table == TABLE and isinstance(samples, Sample) and store.path(samples).is_dir():
+            key = tuple(place[name] for name in ("world", "train_seed", "method", "w", "sampler", "steps", "seed"))
+            if key not in found:
+                path = store.open(samples)
+                sha, made = read_json(path / "cost.json")["float32_sha256"], read_json(path / "provenance.json")
+                found[key] = Cell(*key, draw=partial(samples.images, store), sha256=sha, device=made["device"])
+    return list(found.values())
+
+
+def failures_of(cells: Sequence[Placed], store: Store) -> dict[str, str]:
+    """By the title of a task that is not there, why."""
+    from experiments.graph.run import everything
+
+    tasks = everything([placed.task for placed in cells])
+    return {task.title: why for task in tasks if not store.path(task).is_dir() and (why := store.failure(task))}
+
+
+def provenance_of(cells: Sequence[Placed], store: Store) -> Mapping[str, Any]:
+    """The circumstances of the first set of samples that is there."""
+    for placed in cells:
+        samples = getattr(placed.task, "samples", None)
+        if isinstance(samples, Task) and store.path(samples).is_dir():
+            return read_json(store.path(samples) / "provenance.json")
+    return {}

@@ -1,0 +1,64 @@
+"""What is swept: methods over their own strengths, and one sampler over a grid of them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from experiments.fields import GridOf, MethodOf, SamplerOf, Strengths
+from experiments.graph.value import label, value
+from guidance.grids import EvenInU
+
+
+@value
+class Curve:
+    """A method, whatever its w, and its own strengths (None: those of the sweep)."""
+
+    method: MethodOf
+    ws: Strengths | None = None
+
+    def at(self, w: float) -> Any:
+        """The method at strength w."""
+        from dataclasses import replace
+
+        return replace(self.method, w=w)
+
+    @property
+    def label(self) -> str:
+        """Its name in a table: the method's, and the options that are not the defaults."""
+        return label(self.method, "w")
+
+
+def as_curve(given: Any) -> Any:
+    """A curve of a method, of its name, or of {"is": its name, "ws": ..., **its options}."""
+    if isinstance(given, Curve) or (isinstance(given, dict) and "method" in given):
+        return given
+    if isinstance(given, dict):
+        given = {key: held for key, held in given.items() if not (key == "is" and held == "Curve")}
+        return Curve(method={key: held for key, held in given.items() if key != "ws"}, ws=given.get("ws"))
+    return Curve(method=given)
+
+
+Curves = Annotated[tuple[Annotated[Curve, BeforeValidator(as_curve)], ...], Field(min_length=1)]
+
+
+@value
+class Sweep:
+    """One sampler over a grid of w, for the methods of these names (None: for all of the study's)."""
+
+    sampler: SamplerOf
+    steps: Annotated[int, Field(ge=2)]
+    ws: Strengths
+    grid: GridOf = EvenInU()
+    methods: tuple[str, ...] | None = None
+
+    def cells(self, curves: Sequence[Curve]) -> list[tuple[float, Curve]]:
+        """(w, curve) of every cell: each method over its own w, if it has some, or else over the sweep's."""
+        mine = [curve for curve in curves if self.methods is None or curve.method.name in self.methods]
+        ws = sorted({w for curve in mine for w in curve.ws or self.ws})
+        return [(w, curve) for w in ws for curve in mine if w in (curve.ws or self.ws)]
+
+    @property
+    def label(self) -> str:
+        """The sampler's name in a table: its options and grid too, where they are not the defaults."""
+        return label(self.sampler) + ("" if self.grid == EvenInU() else f" on {label(self.grid)}")

@@ -1,0 +1,205 @@
+"""Methods over w on shared networks, or on the truth in their place, or both beside each other: the paper's trade-off."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from experiments.fields import Count, DensityOf, Name, Positive, Seeds, Size, WorldOf
+from experiments.graph.store import Store
+from experiments.graph.value import encode, value
+from experiments.studies.check import check_trade_off
+from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
+from experiments.studies.sweep import Curve, Curves, Sweep
+from experiments.tasks.beside import Draws, HeldOut
+from experiments.tasks.densities import in_the_plane
+from experiments.tasks.measure import Measure, MeasureExact
+from experiments.tasks.network_error import NetworkError
+from experiments.tasks.sample import Sample
+from experiments.tasks.sources import Exact, Source
+from experiments.tasks.train import Train
+from guidance.schedules import CosineLogSNR
+
+NO_TRAINING = -1  # in the place of a training seed
+REAL = {"train_seed": NO_TRAINING, "method": "real", "w": None, "sampler": "", "steps": 0, "seed": NO_TRAINING}
+ROLES = ("model", "classifier", "clean", "weak", "unconditional")
+
+
+@value
+class TradeOff(Study):
+    """A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured together,
+    and once more in parts of the size of the held-out set.
+
+    model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
+    another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it is
+    the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
+    clip, batch and rows are those of Sample.
+    """
+
+    name: Name
+    world: WorldOf
+    truth: Exact | None = None
+    model: Source | None = None
+    classifier: Source | None = None
+    evaluator: Train | None = None
+    clean: Source | None = None
+    weak: Source | None = None
+    unconditional: Source | None = None
+    density: DensityOf = CosineLogSNR()
+    methods: Curves
+    sweeps: Annotated[tuple[Sweep, ...], Field(min_length=1)]
+    train_seeds: Seeds = (0,)
+    sample_seeds: Seeds = (0,)
+    n: Size = 1000
+    part: Count = 500
+    clip: Positive | None = 1.0
+    batch: Count = 500
+    rows: Count | None = 250
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "TradeOff":
+        check_trade_off(self)
+        return self
+
+    @property
+    def report(self) -> str:
+        """Which report draws it."""
+        return "exact" if self.world.exact else "trade-off"
+
+    def network(self, role: str, seed: int) -> Any:
+        """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no method."""
+        one = getattr(self, role)
+        if one is None or (role not in ("model", "classifier") and role not in self.roles):
+            return None
+        if not isinstance(one, Train):
+            return one
+        objective = replace(one.objective, density=self.density) if hasattr(one.objective, "density") else one.objective
+        return replace(one, seed=one.seed + seed, objective=objective)
+
+    @property
+    def models(self) -> list[tuple[int, bool]]:
+        """(training seed, whether it is the truth) of every model; what is no training of ours has no seed."""
+        truth = [(NO_TRAINING, True)] if self.truth is not None else []
+        seeds = self.train_seeds if isinstance(self.model, Train) else (NO_TRAINING,)
+        return truth + ([(seed, False) for seed in seeds] if self.model is not None else [])
+
+    @property
+    def roles(self) -> set[str]:
+        """The roles that methods ask for; the loss of an image is a clean classifier's."""
+        roles = {role for curve in self.methods for role in curve.method.roles}
+        return roles | ({"clean"} if "loss" in roles else set())
+
+    def cells(self) -> Iterator[Placed]:
+        yield from self._beside()
+        for (seed, truth), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
+            for w, curve in sweep.cells(self.methods):
+                samples = self._samples(seed, truth, sampling, sweep, curve, w)
+                name = curve.label + (" (exact)" if truth and self.model is not None else "")
+                key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
+                place = {"world": self.world.name, **key, "sampler": sweep.label, "steps": sweep.steps}
+                yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
+        yield from self._networks()
+
+    def results(self, store: Store, device: str = "cpu") -> Any:
+        import pandas as pd
+
+        from analysis.results import Results
+        from experiments.studies.facts import facts_of
+
+        cells, main = list(self.cells()), self.sweeps[0]
+        tables = tables_of(cells, store)
+        return Results(
+            name=self.name,
+            title=f"Guidance on {self.world.name}",
+            worlds={self.world.name: facts_of(self.world)},
+            table=tables.pop(TABLE, pd.DataFrame()),
+            cells=samples_of(cells, store),
+            sampler=main.label,
+            steps=main.steps,
+            n={self.world.name: self.n},
+            part={self.world.name: self.part},
+            tables=tables,
+            families={curve.label: curve.method.family for curve in self.methods},
+            values=encode(self, expand=True),
+            provenance=provenance_of(cells, store),
+            failed=failures_of(cells, store),
+            device=device,
+        )
+
+    def announce(self) -> str:
+        """Trainings, cells, samples and evaluations, and the world."""
+        cells = [(sweep, curve) for sweep in self.sweeps for _, curve in sweep.cells(self.methods)]
+        times = len(self.sample_seeds) * len(self.models)
+        calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.price).values()) for sweep, curve in cells)
+        trained = [one for role in ROLES if isinstance(one := self.network(role, 0), Train)]
+        trained = [one for one in trained for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
+        steps = sum(one.fit.steps for one in trained)
+        training = f"{len(trained)} trainings of {steps:,} steps in all, " if trained else ""
+        return (
+            f"study {self.name} of {self.world.name}: {training}{times * len(cells)} cells of {self.n:,} samples, about "
+            f"{times * calls * self.n:,.0f} network evaluations"
+        )
+
+    def _samples(self, seed: int, truth: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
+        roles = {"clean" if role == "loss" else role for role in curve.method.roles}
+        if truth:
+            model = replace(self.truth, groups="groups" in curve.method.needs)
+            others = {}
+        else:
+            model = self.network("model", seed)
+            others = {role: self.network(role, seed) for role in ROLES[1:] if role in roles}
+        return Sample(
+            world=self.world,
+            model=model,
+            others={role: one for role, one in others.items() if one is not None},
+            method=curve.at(w),
+            sampler=sweep.sampler,
+            steps=sweep.steps,
+            grid=sweep.grid,
+            density=self.density,
+            seed=sampling,
+            n=self.n,
+            clip=self.clip,
+            batch=self.batch,
+            rows=self.rows,
+        )
+
+    def _measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
+        if self.evaluator is None:
+            return MeasureExact(samples=samples, world=self.world, w=w)
+        guide = self.network("classifier", seed) if self.classifier is not None else None
+        return Measure(samples=samples, judge=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide)
+
+    def _beside(self) -> Iterator[Placed]:
+        """What no method made: held-out images; or, of an exact world, draws of the truth itself.
+
+        In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
+        """
+        real = {"world": self.world.name, **REAL}
+        if self.evaluator is not None:
+            yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), (self.part,), self.train_seeds[0]))
+            return
+        planar = in_the_plane(self.world)
+        ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]
+        for w, seed in product(ws, self.sample_seeds):
+            place = {**real, "w": w, "seed": seed, "method": "tilted draws" if planar else "real"}
+            yield Placed(TABLE, place, self._measured(Draws(world=self.world, n=self.n, w=w, seed=seed), (self.n,), seed, w))
+
+    def _networks(self) -> Iterator[Placed]:
+        """What the networks reach on held-out data, and where the truth is known what they get wrong."""
+        names = {"model": "denoiser"}
+        for seed in self.train_seeds if isinstance(self.model, Train) else ():
+            for role in ROLES:
+                if isinstance(one := self.network(role, seed), Train):
+                    place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
+                    yield Placed("networks", place, one)
+            if self.truth is not None and self.classifier is not None:
+                own = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
+                place = {"world": self.world.name, "train_seed": seed}
+                yield Placed("network_error", place, NetworkError(**own))
+        if self.evaluator is not None:
+            place = {"world": self.world.name, "train_seed": NO_TRAINING, "network": "evaluator"}
+            yield Placed("networks", place, self.evaluator)
+

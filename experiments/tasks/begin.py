@@ -1,0 +1,97 @@
+"""The weights that a training begins with: a file of timm's, those that timm fetches, or those of another training."""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from experiments.graph.files import sha256
+from experiments.graph.manifest import check_config, check_files, read_manifest
+from experiments.graph.value import encode, value
+from experiments.problems import Problem
+
+TIMM = "timm"
+ALIKE = ("world", "network")  # what another training must have in common
+
+
+@value
+class Weights:
+    """A file of weights by its sha256, or "timm". Where it lies is no part of what it is.
+
+    path: a file, or the folder of a run of the same kind of training, whose weights are then meant.
+    """
+
+    incidental: ClassVar[tuple[str, ...]] = ("path",)
+    path: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+def weights_of(text: str) -> Weights:
+    """The weights that a path names. Problem if there is nothing there, or a folder that is no run."""
+    path = Path(text)
+    if text == TIMM:
+        return Weights(path=TIMM)
+    if not path.exists():
+        raise Problem(f"begin: there is no file or run {path}")
+    if path.is_dir():
+        if not (path / "manifest.json").is_file():
+            raise Problem(f"begin: {path} is no run of a training: name a file of weights, or the folder of a run")
+        return Weights(path=text, sha256=read_manifest(path).files.get("model.safetensors"))
+    return Weights(path=text)
+
+
+def begin_with(module: nn.Module, weights: Weights, training: Any) -> None:
+    """Puts the weights into a module. Problem where they are not there, or another's."""
+    path = Path(weights.path)
+    if weights.path == TIMM:
+        _of_timm(module, TIMM)
+        return
+    if path.is_dir():
+        _of_a_run(module, path, training)
+        return
+    if not hasattr(module, "begin_with"):
+        raise Problem("begin: timm has no weights of this network; name the folder of a run")
+    found = sha256(path)
+    if weights.sha256 is None:
+        raise Problem(f"begin: say what file it is: set begin.sha256 (this one's is {found})")
+    if found != weights.sha256:
+        raise Problem(f"begin: {path} has the sha256 {found[:12]}..., not {weights.sha256[:12]}...")
+    _of_timm(module, str(path))
+
+
+def _of_timm(module: Any, weights: str) -> None:
+    try:
+        module.begin_with(weights)
+    except ValueError as error:
+        raise Problem(f"begin: {error}") from error
+
+
+def _of_a_run(module: nn.Module, path: Path, training: Any) -> None:
+    try:
+        manifest, config = read_manifest(path), check_config(path)
+        check_files(path, manifest, ("model.safetensors",))
+    except Problem as problem:
+        raise Problem(f"begin: {problem}") from problem
+    if config["identity"]["kind"] != training.kind:
+        raise Problem(f"begin: {path} is no run of a {training.kind}")
+    for name in ALIKE:
+        theirs, ours = config["values"].get(name), encode(getattr(training, name))
+        if theirs != ours:
+            raise Problem(f"begin: {path} has {name} {_brief(theirs)}, not {_brief(ours)}")
+    load_state(module, path / "model.safetensors")
+
+
+def load_state(module: nn.Module, file: Path) -> None:
+    """The weights of a file into a module. Problem in one line for a file that is none, or of another network."""
+    try:
+        module.load_state_dict(load_file(file))
+    except (SafetensorError, RuntimeError, ValueError, OverflowError) as error:
+        raise Problem(f"{file} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
+
+
+def _brief(held: Any) -> Any:
+    return held.get("is") if isinstance(held, dict) and set(held) == {"is"} else held
+

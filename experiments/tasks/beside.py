@@ -1,0 +1,52 @@
+"""Sets of data that no method made, to be measured beside those that one did: held-out images, and draws of the truth."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from experiments.fields import Seed, Size, WorldOf
+from experiments.graph.store import Store
+from experiments.graph.value import value
+from experiments.tasks.densities import tilted
+from experiments.tasks.images import to_uint8
+from experiments.worlds.world import data
+from guidance.seeding import INDICES, SEEDS, generator
+
+
+@value
+class HeldOut:
+    """The held-out images of a world."""
+
+    name: ClassVar[str] = "held-out"
+    world: WorldOf
+
+    def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
+        found = data(self.world).held_out
+        return to_uint8(found.x), found.label.numpy()
+
+
+@value
+class Draws:
+    """n draws of the truth, labels balanced; in the plane, where w is given, of its density tilted with w."""
+
+    name: ClassVar[str] = "draws"
+    world: WorldOf
+    n: Size
+    seed: Seed
+    w: float | None = None
+
+    def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
+        return draws(self.world, self.n, self.w, self.seed)
+
+
+def draws(world: Any, n: int, w: float | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """x (n, *shape) and label (n,), balanced."""
+    label = np.arange(n) % world.classes
+    if w is None:
+        g = generator(seed, INDICES - 1)  # no sample of a study has this index
+        return data(world).oracle.sample(torch.from_numpy(label), g).float().numpy().reshape(n, *world.shape), label
+    x = np.empty((n, 2), dtype=np.float32)
+    for c in range(world.classes):
+        x[label == c] = tilted(world, c, w).sample(int((label == c).sum()), np.random.default_rng([SEEDS + seed, c]))
+    return x, label

@@ -1,0 +1,170 @@
+"""The training loop: every step seeded by (seed, step), so a killed run goes on to the same weights, bit for bit."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from analysis.files import write_atomically
+from experiments.graph.files import sha256
+from experiments.graph.value import value
+from experiments.problems import Failed, Problem
+from experiments.progress import bar
+from experiments.tasks.early_stopping import EarlyStopping
+from guidance.seeding import INDICES, generator
+
+KEEP = 2  # checkpoints
+
+
+@value
+class Fit:
+    """How a network is fitted: AdamW, linear warm-up, cosine decay to zero, gradient norm at most 1, EMA of weights.
+
+    patience: of a noise-aware classifier: a tenth of the training images is held back, their likelihood looked at every
+    `look_every` steps, and training ends when it has not risen at so many looks; the best weights are kept (0: all steps and
+    images, the last weights).
+    """
+
+    steps: Annotated[int, Field(ge=1, le=INDICES)]
+    batch: Annotated[int, Field(ge=2)] = 128
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    warmup: Annotated[int, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    patience: Annotated[int, Field(ge=0)] = 0
+    look_every: Annotated[int, Field(ge=1)] = 100
+
+
+def fit(
+    network: nn.Module,
+    loss: Callable[[torch.Generator], Tensor],
+    config: Fit,
+    seed: int,
+    partial: Path,
+    title: str,
+    stopping: EarlyStopping | None = None,
+) -> tuple[dict[str, Tensor], list[float]]:
+    """The EMA of the weights of `network` after `config.steps` steps, or `stopping`'s best, and the loss of every step.
+
+    loss: the losses (b,) of a batch, all its randomness from the given CPU generator. Checkpoints go to `partial`, and
+    the newest one there is where it starts. Failed at the first non-finite loss or gradient, before it does harm.
+    """
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    other = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": other, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99))
+    ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    first, losses = resume(partial, network, optimiser, ema, stopping)
+    network.train()
+    gpus = [p.device for p in network.parameters() if p.is_cuda][:1]
+    with torch.random.fork_rng(gpus), bar(title, config.steps, "step", first) as shown:
+        for step in range(first, config.steps):
+            if stopping is not None and stopping.over:
+                break
+            for group in optimiser.param_groups:
+                group["lr"] = config.lr * learning_rate_factor(step, config)
+            with_dropout = generator(seed, step).initial_seed()  # layers that drop at random know no generator
+            torch.default_generator.manual_seed(with_dropout)
+            if gpus:
+                torch.cuda.manual_seed(with_dropout)
+            mean = loss(generator(seed, step)).mean()
+            optimiser.zero_grad()
+            mean.backward()
+            norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            if not (math.isfinite(mean.item()) and math.isfinite(norm.item())):
+                kept = max(partial.glob("step-*"), default=None)
+                raise Failed(
+                    f"{title}: the loss is {mean.item()} and the gradient's norm {norm.item()} at step {step}: lower "
+                    f"the learning rate ({config.lr}); the last good checkpoint is {kept or 'none yet'}"
+                )
+            optimiser.step()
+            update_ema(ema, network, min(config.ema, (1 + step) / (10 + step)))
+            losses.append(mean.item())
+            shown.update()
+            shown.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
+            if stopping is not None:
+                stopping.look(step + 1, ema)
+            if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
+                checkpoint(partial, step + 1, network, optimiser, ema, losses, stopping)
+    ema = stopping.best if stopping is not None and stopping.best else ema
+    if not all(value.isfinite().all() for value in ema.values()):
+        raise Failed(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
+    return ema, losses
+
+
+def learning_rate_factor(step: int, config: Fit) -> float:
+    """Linear from 0 to 1 over the warm-up, then half a cosine to 0 at the last step."""
+    if step < config.warmup:
+        return (step + 1) / config.warmup
+    return 0.5 + 0.5 * math.cos(math.pi * (step - config.warmup) / max(1, config.steps - config.warmup))
+
+
+@torch.no_grad()
+def update_ema(ema: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    """ema <- decay ema + (1 - decay) network, in place; what is not a float (counters) is copied."""
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            ema[name].lerp_(value, 1 - decay)
+        else:
+            ema[name].copy_(value)
+
+
+def checkpoint(
+    partial: Path, step: int, network: nn.Module, optimiser, ema: dict, losses: list[float], stopping: EarlyStopping | None
+) -> None:
+    """Writes all that the next step needs to one file, its name holding its sha256, and drops older ones."""
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    state |= {f"ema.{name}": value for name, value in ema.items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        state |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    if not all(value.isfinite().all() for value in state.values()):
+        return
+    logs = {"losses": json.dumps(losses), "step": json.dumps(step)}
+    if stopping is not None:
+        state |= {f"best.{name}": value for name, value in stopping.best.items()}
+        logs |= {"looks": json.dumps(stopping.looks)}
+    content = save({name: value.contiguous() for name, value in state.items()}, logs)
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    write_atomically(partial / f"step-{step:07d}-{digest}.safetensors", content)
+    for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
+        old.unlink()
+
+
+def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: EarlyStopping | None) -> tuple[int, list[float]]:
+    """Puts back the newest checkpoint of `partial`; the step to go on with, and the losses so far."""
+    newest = max(partial.glob("step-*.safetensors"), default=None)
+    if newest is None:
+        return 0, []
+    _, step, digest = newest.stem.split("-")
+    advice = "delete it to go on from the one before, or from the start"
+    if sha256(newest)[:16] != digest:
+        raise Problem(f"checkpoint {newest} is truncated or altered: {advice}")
+    try:
+        with safe_open(newest, "pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dictionary)
+            logs = {name: json.loads(text) for name, text in file.metadata().items()}
+    except (SafetensorError, ValueError, AttributeError, OverflowError) as error:
+        raise Problem(f"checkpoint {newest} cannot be read ({error}): {advice}") from error
+    if logs.get("step") != int(step) or len(logs.get("losses", ())) != int(step):
+        raise Problem(f"checkpoint {newest} is named after another step than the one it holds, {logs.get('step')}: {advice}")
+    part = lambda prefix: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}  # noqa: E731
+    network.load_state_dict(part("network."))
+    for name, value in part("ema.").items():
+        ema[name].copy_(value)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in part("optimiser.").items():
+        index, key = name.split(".")
+        moments.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    if stopping is not None:
+        stopping.best, stopping.looks = part("best."), logs["looks"]
+    return int(step), logs["losses"]

@@ -1,0 +1,145 @@
+"""Samples measured: by an evaluator beside the training images, or by the truth where it is known."""
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.exact import Drawn, Truth, against_data, measure_points
+from analysis.grid import GridDensity
+from analysis.measures import Reference, Samples, measure_in_parts
+from experiments.fields import Count, WorldOf
+from experiments.graph.files import read_json, write_json
+from experiments.graph.store import Store
+from experiments.graph.task import Task
+from experiments.graph.value import value
+from experiments.problems import Failed
+from experiments.tasks.densities import in_the_plane, logits, tilted
+from experiments.tasks.images import from_uint8, to_uint8
+from experiments.tasks.sample import Sample
+from experiments.tasks.train import Train
+from experiments.worlds.world import Data, data
+
+NEIGHBOURS = 5  # of the estimate of KL: a point with so many copies has no density
+
+
+class Measured(Task):
+    """What both kinds of measures share: the rows that they give a table."""
+
+    files: ClassVar[tuple[str, ...]] = ("metrics.json",)
+    samples: Any
+
+    @property
+    def title(self) -> str:
+        return f"measures of {getattr(self.samples, 'title', self.samples.name)}"
+
+    def rows(self, store: Store) -> Iterator[dict[str, Any]]:
+        """n, metric, value: what the samples cost, where a method made them, and every measure."""
+        if isinstance(self.samples, Sample):
+            yield from ({"n": self.samples.n, "metric": k, "value": v} for k, v in self.samples.prices(store).items())
+        for n, values in read_json(store.open(self) / "metrics.json").items():
+            yield from ({"n": int(n), "metric": name, "value": found} for name, found in values.items())
+
+    def _write(self, folder: Path, values: dict[str, dict[str, float]]) -> None:
+        for metric, found in ((name, one) for by_name in values.values() for name, one in by_name.items()):
+            if not math.isfinite(found):
+                raise Failed(f"{self.title}: {metric} is {found}: the samples or the judge's features are not sound")
+        write_json(folder / "metrics.json", values)
+
+
+@value
+class Measure(Measured):
+    """metrics.json, {"<size>": {metric: value}}, on the features of a judge that never guided.
+
+    sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall move with the
+    number: values of one size compare with each other alone. guide: the noise-aware classifier that is asked too, if any.
+    """
+
+    name: ClassVar[str] = "measure"
+    samples: Any
+    judge: Train
+    sizes: tuple[Count, ...]
+    guide: Train | None = None
+
+    def run(self, folder: Path, store: Store, device: str) -> None:
+        images, label = self.samples.images(store)
+        x = from_uint8(images)
+        features, found = evaluate(judge(self.judge, store.root, store.seal(self.judge), device), x, device)
+        guide = guide_logits(self.guide, store, x, device) if self.guide else None
+        samples = Samples(images=x.numpy(), label=label, features=features, logits=found, guide_logits=guide)
+        real = reference(self.judge, store.root, store.seal(self.judge), device)
+        name = self.judge.world.name
+        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) for size in self.sizes})
+
+
+@value
+class MeasureExact(Measured):
+    """metrics.json as of `Measure`, of samples of a world whose truth is known and judges.
+
+    In the plane, for a w, also the distances from the density tilted with w: p(x|c) p(c|x)^w. Samples that share points, collapsed
+    or cut off at a bound, have no density, and no distances from one.
+    """
+
+    name: ClassVar[str] = "measure-exact"
+    samples: Any
+    world: WorldOf
+    w: float | None = None
+
+    def run(self, folder: Path, store: Store, device: str) -> None:
+        found, label = self.samples.images(store)
+        x = found.reshape(len(found), -1).astype(np.float64)
+        log_density, by_class = logits(self.world, x, label)
+        planar = in_the_plane(self.world) and self.w is not None
+        densities = [tilted(self.world, c, self.w) for c in range(self.world.classes)] if planar else None
+        drawn = Drawn(x=x, label=label, logits=by_class, log_density=log_density)
+        truth = truth_of(data(self.world), self.world.classes, densities)
+        collapsed = np.unique(x, axis=0, return_counts=True)[1].max() >= NEIGHBOURS
+        values = against_data(drawn, truth) if collapsed else measure_points(drawn, truth)
+        self._write(folder, {f"{len(x)}": values})
+
+
+def truth_of(found: Data, classes: int, densities: list[GridDensity] | None) -> Truth:
+    """The exact moments of a world and of each class, and the densities that samples are compared with."""
+    moments = [found.oracle.moments(c) for c in (None, *range(classes))]
+    means, covariances = (np.stack([part.double().numpy() for part in parts]) for parts in zip(*moments))
+    return Truth(
+        mean=means[0],
+        covariance=covariances[0],
+        class_means=means[1:],
+        class_covariances=covariances[1:],
+        tilted=densities,
+    )
+
+
+@lru_cache(maxsize=1)
+def judge(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
+    """The evaluator of a run, loaded once for many cells; another seal, another network."""
+    return training.load(Store(root), device)
+
+
+@lru_cache(maxsize=1)
+def reference(training: Train, root: Path, seal: str, device: str) -> Reference:
+    """The training images, which go through bytes as the samples do, and the evaluator's features of them."""
+    x = from_uint8(to_uint8(data(training.world).train.x))
+    return Reference(images=x.numpy(), features=evaluate(judge(training, root, seal, device), x, device)[0])
+
+
+@torch.inference_mode()
+def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.ndarray, np.ndarray]:
+    """Features and logits of images in [-1, 1], in float64."""
+    parts = [evaluator.features(part.to(device)) for part in x.split(500)]
+    features = torch.cat(parts)
+    return features.cpu().double().numpy(), evaluator.head(features).cpu().double().numpy()
+
+
+@torch.inference_mode()
+def guide_logits(training: Train, store: Store, x: Tensor, device: str) -> np.ndarray:
+    """The guiding classifier's logits of clean images: at the highest lambda it was trained on."""
+    network, clean = training.load(store, device), training.objective.density.max
+    found = [network(p.to(device), torch.full((len(p),), clean, device=device)) for p in x.split(500)]
+    return torch.cat(found).cpu().double().numpy()

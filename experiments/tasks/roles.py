@@ -1,0 +1,40 @@
+"""The roles that a method declares, played by a sample's sources, and the modules that network evaluations are counted at."""
+
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from experiments.graph.store import Store
+from experiments.problems import Problem
+from experiments.tasks.sources import Guide, network_of
+from guidance.denoiser import Denoiser
+
+
+class Roles(NamedTuple):
+    """The roles by name, and the modules at which calls are counted."""
+
+    of: dict[str, Any]
+    denoiser: nn.Module
+    classifiers: nn.ModuleList
+    weak: nn.Module | None
+
+
+def load_roles(
+    model: Any, others: dict[str, Any], wanted: tuple[str, ...], store: Store, device: str, rows: int | None
+) -> Roles:
+    """What the sources play. Problem where the model is no Denoiser."""
+    roles = dict(model.play("model", {}, store, device, rows))
+    if not callable(roles.get("model")) or (isinstance(roles["model"], nn.Module) and not isinstance(roles["model"], Denoiser)):
+        raise Problem(f"{type(model).__name__} plays no Denoiser: it must give (z, logsnr, label) -> Prediction as 'model'")
+    second = []
+    for role, source in others.items():
+        roles |= source.play(role, roles, store, device, rows)
+        if role in ("weak", "unconditional"):
+            second.append(network_of(roles[role]))
+    if not second and "weak" in roles:  # the exact world plays both
+        second = [roles["unconditional" if "unconditional" in wanted else "weak"]]
+    counted = [roles[role] for role in ("clean", "discriminator", "loss") if role in roles]
+    guide = others.get("classifier")
+    if "classifier" in roles and not (isinstance(guide, Guide) and guide.implicit):  # that one is counted at the denoiser
+        counted.append(roles["classifier"])
+    return Roles(roles, network_of(roles["model"]), nn.ModuleList(counted), second[0] if second else None)

@@ -1,0 +1,142 @@
+"""Samples: one method at one w, one sampler, one seed, priced at the networks."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import model_validator
+
+from experiments.fields import Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
+from experiments.graph.files import read_json, write_json
+from experiments.graph.store import Store
+from experiments.graph.task import Task
+from experiments.graph.value import label, value
+from experiments.problems import Failed
+from experiments.tasks.images import to_uint8
+from experiments.tasks.meter import meter
+from experiments.tasks.roles import load_roles
+from experiments.tasks.sources import Source
+from guidance.cost import NFE
+from guidance.denoiser import Clipped, Denoiser
+from guidance.effective import Effective
+from guidance.grids import EvenInU
+from guidance.sampling import own_noise
+from guidance.sampling import sample as draw
+
+WATCHED = 64  # samples of which is kept how hard they were pushed
+
+
+@value
+class Sample(Task):
+    """n samples with balanced, interleaved labels. model: who plays it (Train, Exact, ...); others: further roles by name.
+
+    density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at every
+    step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
+
+    samples.npz holds label, index and `images` (bytes), or `x` (float32) where the world's truth is known exactly. cost.json: rows
+    through each network; timing.json: seconds and memory; effective.json: by call, how hard the method pushed the first samples,
+    told as classifier-free guidance (guidance.effective).
+    """
+
+    name: ClassVar[str] = "sample"
+    files: ClassVar[tuple[str, ...]] = ("samples.npz", "cost.json", "timing.json", "effective.json")
+    clocked: ClassVar[tuple[str, ...]] = ("timing.json",)
+    world: WorldOf
+    model: Source
+    others: dict[str, Source] = field(default_factory=dict)
+    method: MethodOf
+    sampler: SamplerOf
+    steps: Count
+    grid: GridOf = EvenInU()
+    density: DensityOf
+    seed: Seed
+    n: Size
+    clip: Positive | None = 1.0
+    batch: Count = 500
+    rows: Count | None = 250
+
+    @model_validator(mode="after")
+    def defined(self) -> "Sample":
+        """ValueError for a sampler that the method is not defined for."""
+        if why := self.method.refuses(self.sampler):
+            raise ValueError(why)
+        return self
+
+    @property
+    def title(self) -> str:
+        return f"{label(self.method, 'w')} w={self.method.w:g} {self.sampler_label} T={self.steps}"
+
+    @property
+    def sampler_label(self) -> str:
+        """The sampler's label, and the grid's where it is not the usual one: `heun on karras`."""
+        return label(self.sampler) + ("" if self.grid == EvenInU() else f" on {label(self.grid)}")
+
+    def run(self, folder: Path, store: Store, device: str) -> None:
+        roles = load_roles(self.model, self.others, self.method.roles, store, device, self.rows)
+        if "ratios" in self.method.roles:  # measured beforehand, outside the meter
+            from guidance.methods.recfg import measure_ratios
+
+            levels = self.grid(self.density, self.steps).tolist()
+            shape, classes = self.world.shape, self.world.classes
+            roles.of["ratios"] = measure_ratios(roles.of["model"], levels, classes, shape, device=device)
+        self._part(roles.of, device, 0, min(32, self.n), steps=2)  # warms the libraries up, outside the meter
+        with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
+            ends = [min(first + self.batch, self.n) for first in range(0, self.n, self.batch)]
+            x = torch.cat([self._part(roles.of, device, *both, self.steps) for both in pairwise([0, *ends])]).cpu()
+        watched: list[Effective] = []
+        watch = lambda *parts: watched.append(Effective(*parts)) or watched[0]  # noqa: E731
+        self._part(roles.of, device, 0, min(WATCHED, self.n), self.steps, watch)
+        if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
+            raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
+        self._write(folder, x, price, watched[0])
+
+    def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
+        """images uint8 (n, h, w, c), or x float32 (n, *shape) of an exact world; and label (n,). Problem if the run is not whole."""
+        return load_samples(store.open(self))
+
+    def prices(self, store: Store) -> dict[str, float]:
+        """What a sample cost, by the metric's name, and how hard it was pushed."""
+        path = store.open(self)
+        cost, timing = read_json(path / "cost.json"), read_json(path / "timing.json")
+        found = {"seconds_per_sample": timing["seconds"] / self.n, "peak_memory_mib": timing["peak_memory_mib"]}
+        found |= {f"nfe_{name}": cost[name] / self.n for name in vars(NFE())}
+        pushed = read_json(path / "effective.json")["overall"]
+        if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
+            found |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
+        return found
+
+    def _part(
+        self, of: dict, device: str, first: int, end: int, steps: int, watch: Callable[..., Denoiser] | None = None
+    ) -> torch.Tensor:
+        indices, levels = range(first, end), self.grid(self.density, steps)
+        own = {"levels": tuple(levels.tolist()), "noise": own_noise(self.seed, indices, self.world.shape, device)}
+        guided = self.method(**{role: (of | own)[role] for role in self.method.roles})
+        guided = watch(guided, of["model"], levels.tolist()) if watch else guided
+        guided = Clipped(guided, -self.clip, self.clip) if self.clip else guided
+        labels = torch.tensor(indices, device=device) % self.world.classes
+        return draw(guided, self.sampler, levels, labels, self.world.shape, self.seed, indices)
+
+    def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: Effective) -> None:
+        index = np.arange(self.n)
+        content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x)}
+        np.savez(folder / "samples.npz", **content, label=index % self.world.classes, index=index)
+        timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib")}
+        write_json(folder / "timing.json", timing)
+        write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
+        scale, orthogonal = pushed.overall()
+        overall = {"scale": scale, "orthogonal": orthogonal, "samples": min(WATCHED, self.n)}
+        write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
+
+
+def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """What a run of samples holds: images or x, and label. Failed for a file that is no set of samples."""
+    try:
+        with np.load(path / "samples.npz", allow_pickle=False) as file:
+            return file["x" if "x" in file else "images"], file["label"]
+    except (ValueError, KeyError, OSError, EOFError) as error:
+        raise Failed(f"{path / 'samples.npz'} is no set of samples ({error})") from error

@@ -1,0 +1,141 @@
+"""Who plays the roles that methods declare: a training, the exact truth of a world, a classifier made into a guide.
+
+A source is a value with  play(role, given, store, device, rows) -> {role: what plays it};  `given` are the roles so far.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, model_validator
+from torch import nn
+
+from experiments.fields import Count, Positive, WorldOf
+from experiments.graph.files import sha256
+from experiments.graph.store import Store
+from experiments.graph.value import value
+from experiments.problems import Problem
+from experiments.registry import lookup
+from experiments.tasks.train import Train
+from experiments.worlds.world import data
+from guidance.grouped import Grouped
+from guidance.truth import exact_roles
+
+LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
+
+
+@value
+class Exact:
+    """The truth of a world in the place of every network, in float32, as noise is. groups: a model that knows two of them."""
+
+    name: ClassVar[str] = "exact"
+    world: WorldOf
+    groups: bool = False
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        found = data(self.world)
+        exact, weak, other = (one.float().to(device) for one in (found.oracle, found.weak, found.oracle))
+        roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
+        roles["model"] = Grouped(exact) if self.groups else exact
+        return roles if role == "model" else {role: roles[role]}
+
+
+@value
+class Implicit:
+    """The classifier inside the denoiser that is the model (classifiers.generative): of `levels` lambdas and `noises` draws."""
+
+    name: ClassVar[str] = "implicit"
+    world: WorldOf
+    low: float
+    high: float
+    levels: Count = 4
+    noises: Count = 1
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        from classifiers.generative import Implicit as Module
+
+        ends = max(self.low, LEAST), min(self.high, -LEAST)
+        return {role: Module(given["model"], self.world.classes, self.world.shape, self.levels, self.noises, *ends)}
+
+
+@value
+class Guide:
+    """A classifier as it is made a guide (classifiers.guide); `classifier` None: the one that the roles hold already."""
+
+    name: ClassVar[str] = "guide"
+    classifier: Train | Implicit | None = None
+    temperature: Positive = 1.0
+    softplus: Positive | None = None
+    normalised: bool = False
+
+    @model_validator(mode="after")
+    def changes_something(self) -> "Guide":
+        if self.softplus is not None and isinstance(self.classifier, Implicit):
+            raise ValueError("softplus: an implicit classifier has no ReLU of its own; leave it out")
+        return self
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        from classifiers.guide import Guide as Module
+
+        classifier = given[role] if self.classifier is None else self.classifier.play(role, given, store, device, rows)[role]
+        return {role: Module(classifier, self.temperature, self.softplus, self.normalised)}
+
+    @property
+    def implicit(self) -> bool:
+        return isinstance(self.classifier, Implicit)
+
+    def rehearse(self) -> None:
+        """ValueError for a classifier that cannot be made smooth."""
+        from classifiers.guide import softened
+
+        softened(self.classifier.module(), self.softplus)
+
+
+@value
+class Checkpoint:
+    """Somebody's weights: a file, its sha256, and who makes a Denoiser of it.
+
+    adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays the
+    role. The file is opened by the adapter, which must never unpickle it.
+    """
+
+    name: ClassVar[str] = "checkpoint"
+    incidental: ClassVar[tuple[str, ...]] = ("file",)
+    world: WorldOf
+    file: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    adapter: str
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        path = Path(self.file)
+        if (found := sha256(path)) != self.sha256:
+            raise Problem(f"{path} has the sha256 {found[:12]}..., not {self.sha256[:12]}...: it is another file")
+        made = lookup("checkpoints", self.adapter)(path, device, self.world)
+        if not callable(made) or (isinstance(made, type)):
+            raise Problem(f"the adapter {self.adapter} made {made!r}: it must return a Denoiser, (z, logsnr, label) -> Prediction")
+        return {role: made}
+
+    def code(self) -> list[type]:
+        """The adapter is part of the code that makes samples."""
+        return [lookup("checkpoints", self.adapter)]
+
+
+SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
+
+
+def as_source(given: Any) -> Any:
+    """A source, or the one that {"is": its name, **its fields} stands for. ValueError for what plays nothing."""
+    if isinstance(given, dict):
+        if given.get("is") not in SOURCES:
+            raise ValueError(f'say which source: {{"is": one of {", ".join(SOURCES)}, ...}}')
+        return SOURCES[given["is"]](**{key: held for key, held in given.items() if key != "is"})
+    if not hasattr(given, "play"):
+        raise ValueError(f"{given!r} plays no role: give a Train, Exact, Checkpoint, Guide, or a value with `play`")
+    return given
+
+
+Source = Annotated[Any, BeforeValidator(as_source)]
+
+
+def network_of(model: Any) -> nn.Module:
+    """The module that a denoiser's evaluations are counted at."""
+    return model if isinstance(model, nn.Module) else model.network

@@ -1,0 +1,139 @@
+"""A network fitted to a world by an objective: every training is this one task."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import torch
+from pydantic import BeforeValidator, model_validator
+from safetensors.torch import save
+from torch import nn
+
+from analysis.files import write_atomically
+from experiments.fields import NetworkOf, ObjectiveOf, Seed, WorldOf
+from experiments.graph.files import read_json, write_json
+from experiments.graph.store import Store
+from experiments.graph.task import Task
+from experiments.graph.value import value
+from experiments.networks import seeded
+from experiments.problems import Problem
+from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
+from experiments.tasks.early_stopping import EarlyStopping
+from experiments.tasks.fit import Fit, fit
+from experiments.worlds.world import Data, Labelled, data
+
+HELD_BACK, AT_MOST = 10, 1000  # one image of a class in so many, about so many in all, for a training to stop by
+
+
+@value
+class Train(Task):
+    """What is trained, on what, towards what, and from which seed..
+
+    begin: the weights that it begins with (experiments.tasks.begin); None: random ones of the seed.
+    """
+
+    name: ClassVar[str] = "train"
+    files: ClassVar[tuple[str, ...]] = ("model.safetensors", "metrics.json", "log.json")
+    world: WorldOf
+    network: NetworkOf
+    objective: ObjectiveOf
+    fit: Fit
+    seed: Seed = 0
+    begin: Annotated[Weights | None, BeforeValidator(lambda held: weights_of(held) if isinstance(held, str) else held)] = None
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "Train":
+        if self.fit.patience and not hasattr(self.objective, "stops_by"):
+            raise ValueError("fit.patience: only a noise-aware classifier stops early; leave it out")
+        if not self.world.trains:
+            raise ValueError(f"world: {self.world.name} has nothing to train networks on")
+        return self
+
+    @property
+    def kind(self) -> str:
+        return KINDS.get(self.objective.name, self.objective.name)
+
+    @property
+    def title(self) -> str:
+        return f"{self.kind} {self.seed}"
+
+    def run(self, folder: Path, store: Store, device: str) -> None:
+        found = data(self.world)
+        images, back = held_back(found.train, self.fit.patience)
+        module = self.module()
+        if self.begin is not None:
+            begin_with(module, self.begin, self)
+        module.to(device)
+        stopping = self._stopping(module, back, device) if self.fit.patience else None
+
+        def losses(g: torch.Generator) -> torch.Tensor:
+            return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
+
+        ema, log = fit(module, losses, self.fit, self.seed, store.partial(self), self.title, stopping)
+        module.load_state_dict(ema)
+        with torch.no_grad():
+            write_json(folder / "metrics.json", self.objective.held_out(module.eval(), found, self.world, device))
+        write_atomically(folder / "model.safetensors", save({name: held.contiguous() for name, held in ema.items()}))
+        looks = {"held_back_nll": stopping.looks} if stopping else {}
+        write_json(folder / "log.json", {"loss": log} | looks)
+
+    def rows(self, store: Store) -> Iterator[dict[str, Any]]:
+        """metric, logsnr (NaN of a classifier of clean images), value on held-out data."""
+        for metric, found in read_json(store.open(self) / "metrics.json").items():
+            for level, one in found.items() if isinstance(found, dict) else [("nan", found)]:
+                yield {"metric": metric, "logsnr": float(level), "value": one}
+
+    def module(self) -> nn.Module:
+        """The network, untrained, its random weights those of the seed."""
+        with seeded(self.seed):
+            return self.objective.build(self.network, self.world)
+
+    def load(self, store: Store, device: str) -> nn.Module:
+        """The trained network, in evaluation mode and frozen. Problem if the run is not whole."""
+        module = self.module()
+        load_state(module, store.open(self) / "model.safetensors")
+        return module.to(device).eval().requires_grad_(False)
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        """The roles of methods that it plays as `role`."""
+        return self.objective.play(role, self.load(store, device), self.world, rows)
+
+    def rehearse(self) -> None:
+        """Builds the network and shows it two samples. ValueError in one line where it cannot take them."""
+        try:
+            self.module()(*self.objective.trial(self.world)).sum().backward()
+        except Problem:
+            raise
+        except Exception as error:  # timm's models fail in as many ways as there are authors
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            arch, size = getattr(self.network, "arch", None), getattr(self.network, "size", None)
+            raise ValueError(
+                reason if arch is None or arch in reason else f"{arch} cannot take images of {size} x {size}: {reason}"
+            ) from error
+
+    def _stopping(self, module: nn.Module, back: Labelled, device: str) -> EarlyStopping:
+        def loss(state: dict[str, torch.Tensor]) -> float:
+            return self.objective.stops_by(module, back, state, device)
+
+        return EarlyStopping(loss, self.fit.look_every, self.fit.patience)
+
+
+KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}
+
+
+def held_back(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
+    """The images to train on, and those to stop by, of every class alike."""
+    if not patience:
+        return train, None
+    order, counts = train.label.argsort(stable=True), train.label.bincount()
+    rank = torch.empty_like(order)  # of every image within its class
+    rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
+    apart = max(HELD_BACK, len(train.x) // AT_MOST)
+    back = rank % apart == apart - 1
+    return Labelled(train.x[~back], train.label[~back]), Labelled(train.x[back], train.label[back])
+
+
+def held_out(world: Any, n: int) -> Labelled:
+    """The first n held-out images of a world."""
+    found: Data = data(world)
+    return Labelled(found.held_out.x[:n], found.held_out.label[:n])

@@ -1,0 +1,106 @@
+"""Names and what they stand for: entries of this package, and of others by entry point, loaded when they are first asked for.
+
+A package adds its own with, in its pyproject.toml,  [project.entry-points."guidance_bench.<kind>"]  name = "module:object".
+"""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+
+class Unknown(KeyError, ValueError):
+    """A name that stands for nothing, with the nearest ones that do."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+class Registry(Mapping[str, Any]):
+    """`registry[name]`: an entry of this package, or the object that an entry point of the group `guidance_bench.<kind>` names.
+
+    own: entries by name, an object or "module:object". check: raises ValueError, saying what is wrong, for an object that cannot
+    be of this registry. Unknown is raised for a name that is not there, ImportError for an entry point that cannot be loaded,
+    ValueError for one whose name is taken. Iteration skips those that cannot be loaded: `broken` says why, by name.
+    """
+
+    def __init__(self, kind: str, own: Mapping[str, Any], check: Callable[[Any], None] = lambda found: None):
+        self.kind, self.own, self.check = kind, dict(own), check
+        self._loaded: dict[str, Any] = {}
+
+    @property
+    def group(self) -> str:
+        """The entry points' group."""
+        return f"guidance_bench.{self.kind}"
+
+    @cached_property
+    def others(self) -> dict[str, list[EntryPoint]]:
+        """The entry points of other packages by name."""
+        found: dict[str, list[EntryPoint]] = {}
+        for entry in entry_points(group=self.group):
+            found.setdefault(entry.name, []).append(entry)
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.others
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.names if name not in self.broken)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @property
+    def names(self) -> list[str]:
+        """Every name, those that cannot be loaded too; nothing is loaded for it."""
+        return [*self.own, *(name for name in sorted(self.others) if name not in self.own)]
+
+    @cached_property
+    def broken(self) -> dict[str, str]:
+        """Why an entry point cannot be used, by its name. Loads those of other packages."""
+        why = {}
+        for name in self.others:
+            try:
+                self[name]
+            except (ImportError, ValueError) as error:
+                why[name] = str(error)
+        return why
+
+    def _load(self, name: str) -> Any:
+        entries = self.others.get(name, [])
+        if name not in self.own and not entries:
+            near = difflib.get_close_matches(name, self.names, n=1)
+            known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.names)}"
+            raise Unknown(f"there is no {self.kind.removesuffix('s')} {name!r}; {known}")
+        if len(entries) + (name in self.own) > 1:
+            places = [*(["this package"] if name in self.own else []), *(entry.value for entry in entries)]
+            raise ValueError(f"{self.group} has {name!r} {len(places)} times, from {' and '.join(places)}: uninstall one")
+        found = _object(self.own[name]) if name in self.own else self._of_others(entries[0])
+        return found
+
+    def _of_others(self, entry: EntryPoint) -> Any:
+        where = f"the entry point {entry.name} = {entry.value} of {self.group}"
+        try:
+            found = entry.load()
+        except Exception as error:  # somebody's module may fail in any way
+            raise ImportError(f"{where} cannot be loaded ({type(error).__name__}: {error}): mend or uninstall it") from error
+        try:
+            self.check(found)
+        except ValueError as error:
+            raise ValueError(f"{where} {error}") from error
+        return found
+
+
+def _object(entry: Any) -> Any:
+    """An entry of this package; "module:object" is imported."""
+    if not isinstance(entry, str):
+        return entry
+    module, _, name = entry.partition(":")
+    return getattr(import_module(module), name)
