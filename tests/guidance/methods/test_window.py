@@ -1,0 +1,60 @@
+"""The window of lambda in which a method guides: its lower end is inside and its upper end is not, in what it does and costs."""
+
+import math
+
+import pytest
+import torch
+from four_classes import LABEL, WORLD, eps, said
+
+from guidance import METHODS
+from guidance.cost import NFE
+from guidance.scale import logsnr_of_sigma
+
+LOW, HIGH = -1.0, 2.0  # a float32 has both exactly
+BELOW, ABOVE = (lambda end: math.nextafter(end, -math.inf)), (lambda end: math.nextafter(end, math.inf))
+INSIDE = [
+    (BELOW(LOW), False), (LOW, True), (ABOVE(LOW), True), (0.5, True), (BELOW(HIGH), True), (HIGH, False), (ABOVE(HIGH), False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_acts_from_the_lower_end_of_its_window_to_just_below_the_upper(name):
+    method = METHODS[name](w=1.0, logsnr_min=LOW, logsnr_max=HIGH)
+    assert [method.acts(value) for value, _ in INSIDE] == [inside for _, inside in INSIDE]
+    assert not any(METHODS[name](w=0.0, logsnr_min=LOW, logsnr_max=HIGH).acts(value) for value, _ in INSIDE)
+    open_ended = METHODS[name](w=1.0, logsnr_min=LOW, logsnr_max=None), METHODS[name](w=1.0, logsnr_min=None, logsnr_max=HIGH)
+    assert [[method.acts(value) for value in (-1e3, LOW, HIGH, 1e3)] for method in open_ended] == [
+        [False, True, True, True],
+        [True, True, False, False],
+    ]
+
+
+@pytest.mark.parametrize(("logsnr", "inside"), [(LOW, True), (HIGH, False)])
+def test_what_is_said_at_the_ends_is_guided_at_the_lower_and_not_at_the_upper(logsnr, inside):
+    found = said("classifier-free", logsnr, w=1.5, logsnr_min=LOW, logsnr_max=HIGH)
+    expected = said("classifier-free", logsnr, w=1.5) if inside else eps(LABEL, logsnr)
+    torch.testing.assert_close(found, expected)
+    assert not torch.allclose(said("classifier-free", logsnr, w=1.5), eps(LABEL, logsnr), atol=1e-3)
+
+
+def test_windows_that_touch_guide_every_lambda_once_and_share_the_price_of_the_whole():
+    levels = [LOW, 0.0, 0.5, 1.0, HIGH]
+    windows = (LOW, HIGH), (LOW, 0.5), (0.5, HIGH)
+    whole, early, late = (METHODS["classifier-free"](w=1.0, logsnr_min=low, logsnr_max=high) for low, high in windows)
+    assert [early.acts(value) + late.acts(value) for value in levels] == [1, 1, 1, 1, 0]
+    assert [method.nfe(levels) for method in (whole, early, late)] == [NFE(9), NFE(7), NFE(7)]
+    assert [whole.nfe([value]) for value in (LOW, HIGH)] == [NFE(2), NFE(1)]
+
+
+def test_the_papers_interval_is_open_at_its_lower_sigma_and_closed_at_its_upper():
+    """sigma_lo < sigma <= sigma_hi (arXiv 2404.07724, eq. 5): lambda falls as sigma rises, so the ends change places."""
+    method = METHODS["limited-interval"](w=1.0)
+    assert method.acts(logsnr_of_sigma(2.90)) and not method.acts(logsnr_of_sigma(0.28))
+
+
+def test_a_batch_that_reaches_over_an_end_of_the_window_is_refused():
+    z, label = torch.zeros(2, 2, dtype=torch.float64), torch.zeros(2, dtype=torch.long)
+    guided = METHODS["classifier-free"](w=1.0, logsnr_min=LOW, logsnr_max=HIGH)(WORLD)
+    with pytest.raises(ValueError, match="all be inside its window"):
+        guided(z, torch.tensor([LOW, HIGH], dtype=torch.float64), label)
+    guided(z, torch.tensor([LOW, 0.0], dtype=torch.float64), label)
