@@ -12,19 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from analysis import metrics as described
 from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
 
-WORDS = {
-    "accuracy": "accuracy",
-    "nll": "−log p(label | z), nats",
-    "calibration_error": "calibration error",
-    "robust_accuracy": "accuracy after an attack on z",
-    "kl_exact": "KL from the exact p(c | z), nats",
-    "gradient_cosine": "cosine with the exact gradient",
-    "gradient_ratio": "length of the gradient over the exact one's",
-}
-SHARES = ("accuracy", "robust_accuracy")
-DISTANCES = ("nll", "calibration_error", "kl_exact")
 _PALETTE = [
     shade for i, shade in enumerate(seaborn.color_palette("colorblind").as_hex()) if i not in (7, 8)
 ]  # no grey, no yellow
@@ -55,7 +45,9 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     colours, styles = shades(names), strokes(names)
     figure, grid = panels(1, len(metrics), (1.2 + 4.6 * len(metrics), 4.2))
     for axes, metric in zip(grid, metrics):
-        own, ends = levels[(levels["metric"] == metric) & ((metric not in DISTANCES) | (levels["value"] > FAINTEST))], []
+        kind, own, ends = described.metric(metric), levels[levels["metric"] == metric], []
+        if kind.log and kind.higher_is_better is False:
+            own = own[own["value"] > FAINTEST]
         for name in names:
             line = own[own["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
             if len(line):
@@ -63,8 +55,11 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
                 ends.append((line["mean"].iloc[-1], name, colours[name]))
         axes.set_xlabel("lambda (log SNR)")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_title(WORDS.get(metric, metric), loc="left", fontsize=11)
-        scale_shares(axes) if metric in SHARES else scale_log(axes, 30.0) if metric != "gradient_cosine" else None
+        axes.set_title(kind.axis, loc="left", fontsize=11)
+        if kind.share:
+            scale_shares(axes)
+        elif kind.log:
+            scale_log(axes, 30.0)
         name_ends(axes, ends)
     return figure
 
@@ -83,7 +78,8 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
     for axes, (label, guide) in zip(grid, guides.items()):
         ends = []
         for name in [*judges, *([guide] if guide else [])]:
-            line = summary[(summary["method"] == label) & (summary["metric"] == f"accuracy_by_{name}")].sort_values("w")
+            column = described.column("accuracy_by", name)
+            line = summary[(summary["method"] == label) & (summary["metric"] == column)].sort_values("w")
             if line.empty:
                 raise ValueError(f"no sample of {label} was judged by {name}")
             missed = 1 - line["value"]
@@ -111,7 +107,7 @@ def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str])
     for label in labels:
         own = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
         for name in names:
-            shown.loc[label, name] = own.loc[own["metric"] == f"accuracy_by_{name}", "value"].mean()
+            shown.loc[label, name] = own.loc[own["metric"] == described.column("accuracy_by", name), "value"].mean()
     largest = {label: summary.loc[summary["method"] == label, "w"].max() for label in labels}
     figure, (axes,) = panels(1, 1, (2.6 + 0.85 * len(names), 1.4 + 0.42 * len(labels)))
     axes.grid(False)
@@ -144,8 +140,8 @@ def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Fig
         axes.plot(line["x"], line["y"], linestyle=styles[label], color=colours[label], marker="o", markersize=4, linewidth=1.5)
         points.append((line["x"].iloc[-1], line["y"].iloc[-1], f"{line.index[-1]:g}", colours[label]))
         ends.append((line["y"].iloc[-1], label, colours[label]))
-    axes.set_xlabel(x.replace("_", " "))
-    axes.set_ylabel(y.replace("_", " "))
+    axes.set_xlabel(described.metric(x).axis)
+    axes.set_ylabel(described.metric(y).axis)
     for along in "xy":
         scale_log(axes, 3.0, along)
     label_points(axes, points)
@@ -154,7 +150,9 @@ def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Fig
 
 
 def asymmetry(fields: pd.DataFrame) -> Figure:
-    """The relative size of the antisymmetric part of each field's Jacobian against lambda, on a logarithmic axis."""
+    """The relative size of the antisymmetric part of each field's Jacobian against lambda; ValueError if there is none."""
+    if fields.empty:
+        raise ValueError("no Jacobian was measured")
     figure, (axes,) = panels(1, 1, (7.4, 4.2))
     names = list(dict.fromkeys(zip(fields["of"], fields["field"])))
     colours = shades(list(dict.fromkeys(field for _, field in names)))

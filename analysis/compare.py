@@ -25,11 +25,6 @@ VERDICTS = {
     "beyond": "different, beyond the reference's diversity",
 }
 GRID = 400  # strengths of the reference that are tried
-MEASURES = {  # world: quality (lower is better), diversity, and what must agree for two sets of samples to count as alike
-    "gaussians": ("kl_tilted", "spread", ("spread", "nll_exact", "confidence_exact", "frechet_exact")),
-    "digits-exact": ("frechet_exact", "spread", ("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
-    "digits": ("fid_digits", "diversity_digits", ("fid_digits", "diversity_digits", "recall_digits", "is_digits", "fid_pixels")),
-}
 
 
 def wide(summary: pd.DataFrame, *, world: str, sampler: str, steps: int | None = None) -> pd.DataFrame:
@@ -137,7 +132,7 @@ def overview(compared: pd.DataFrame) -> pd.DataFrame:
     short = {VERDICTS[word]: word for word in VERDICTS}
     cells = compared.assign(cell=[f"{short[v]} ({d:.1f})" for v, d in zip(compared["verdict"], compared["distance"])])
     order = compared[["family", "method"]].drop_duplicates()
-    wide = cells.pivot(index="method", columns="world", values="cell")[[w for w in MEASURES if w in set(cells["world"])]]
+    wide = cells.pivot(index="method", columns="world", values="cell")[list(dict.fromkeys(cells["world"]))]
     return (
         order.merge(wide.reset_index(), on="method")
         .fillna("")

@@ -14,28 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from analysis.plane_figures import drawn_and_claimed as drawn_and_claimed
-from analysis.plane_figures import figure2 as figure2
+from analysis import metrics as described
 from analysis.style import GREY, colour, head, name_ends, panels, scale_log, scale_w
 from analysis.table import REAL, cells_at, cells_of, what_is_held
 
 FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 FAINTEST = 1e-8  # of the largest error: smaller ones leave the picture
-WORDS = {
-    "kl_tilted": "KL(sampled || tilted), nats",
-    "mmd_tilted": "squared MMD to the tilted density",
-    "wasserstein_tilted": "sliced Wasserstein distance to the tilted density",
-    "mean_error_tilted": "error of the class means",
-    "outside_tilted": "share of samples outside the grid",
-    "frechet_exact": "Fréchet distance to the exact moments",
-    "frechet_class_exact": "Fréchet distance within a class",
-    "accuracy_exact": "accuracy, exact classifier",
-    "confidence_exact": "mean p(label | x), exact classifier",
-    "is_exact": "Inception score, exact classifier",
-    "nll_exact": "exact −log p(x|c), nats per dimension",
-    "spread": "spread within a class",
-}
 _DASHED = (0, (3, 2))
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 
@@ -59,7 +44,7 @@ def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "cla
     for axes in grid[len(kinds) :]:
         axes.set_visible(False)
     for axes in grid[: len(kinds) : columns]:
-        axes.set_ylabel(fill(WORDS.get(metric, metric), 32), fontsize=10)
+        axes.set_ylabel(fill(described.metric(metric).axis, 32), fontsize=10)
     _scale(grid[0], floor)
     for axes, names in zip(grid, ends):  # after every line: the panels share their y axis
         name_ends(axes, names)
@@ -84,7 +69,7 @@ def distance_against_steps(summary: pd.DataFrame, metric: str, *, w: float, meth
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda steps, _: f"{steps:g}"))
     axes.set_xlabel("number of levels T")
-    head(axes, WORDS.get(metric, metric), f"{method}, w = {w:g}, n = {int(cells['n'].iloc[0]):,}")
+    head(axes, described.metric(metric).axis, f"{method}, w = {w:g}, n = {int(cells['n'].iloc[0]):,}")
     _scale(axes, floor)
     name_ends(axes, ends)
     return figure
@@ -105,7 +90,7 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
             ends.append((height, method.replace(EXACT, ",\nexact"), shade))
         ends += _draw_floor(axes, "w", floor)
         scale_w(axes, cells["w"])
-        head(axes, WORDS.get(metric, metric), f"{sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}")
+        head(axes, described.metric(metric).axis, f"{sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}")
         _scale(axes, floor)
         name_ends(axes, ends)
     return figure
@@ -135,7 +120,7 @@ def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler
     ]
     scale_w(axes, w)
     axes.set_ylim(bottom=min(0.0, float(low.min()), float(high.min())))
-    head(axes, WORDS.get(metric, metric), f"{method}, {sampler}, T = {steps}; dark: the networks' part")
+    head(axes, described.metric(metric).axis, f"{method}, {sampler}, T = {steps}; dark: the networks' part")
     name_ends(axes, ends)
     return figure
 

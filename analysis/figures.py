@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis import metrics as described
 from analysis.style import (
     DASHED,
     GREY,
@@ -27,17 +28,6 @@ from analysis.style import (
 )
 from analysis.table import REAL, cells_at, cells_of
 
-TITLES = {
-    "fid_pixels": ("Fréchet distance of pixels", "lower is better"),
-    "fid": ("Fréchet distance", "lower is better"),
-    "is": ("Inception score", "higher is better"),
-    "precision": ("precision (k = 3)", "higher is better"),
-    "recall": ("recall (k = 3)", "higher is better"),
-    "accuracy_evaluator": ("accuracy, independent evaluator", "higher is better"),
-    "accuracy_guide": ("accuracy, noise-aware classifier", "higher is better"),
-    "diversity": ("cosine distance within a class", "higher is more diverse"),
-    "diversity_pixels": ("RMS pixel distance within a class", "higher is more diverse"),
-}
 EVALUATOR, GUIDE = "#000000", "#8e44ad"  # neither is the colour of a method
 
 
@@ -72,10 +62,10 @@ def metric_against_w(
             value = float(real.loc[real["n"] == n_real, "value"].iloc[0])
             axes.axhline(value, label=REAL, **REAL_LINE)
             ends.append((value, f"held-out real\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
-        axes.set_ylabel(label(metric))
+        axes.set_ylabel(described.metric(metric).label)
         scale_w(axes, cells["w"])
         sizes = f"solid: n = {n:,}, dashed: n = {n_real:,}" if dashed else f"n = {n:,}"
-        head(axes, title(metric), f"{sampler} sampler, T = {steps}; {sizes}")
+        head(axes, described.metric(metric).heading, f"{sampler} sampler, T = {steps}; {sizes}")
         if log:
             scale_log(axes)
             label_points(axes, _plain_and_least(largest, methods))
@@ -150,10 +140,10 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
     if log:
         scale_log(grid[0])
     for axes in grid[: len(kinds) : columns]:
-        axes.set_ylabel(label(metric))
+        axes.set_ylabel(described.metric(metric).label)
     names = {name: line for axes in grid for line, name in zip(*axes.get_legend_handles_labels())}
     legend = figure.legend(names.values(), names.keys(), loc="outside upper left", ncols=len(methods), frameon=False)
-    legend.set_title(f"{title(metric)}; n = {int(cells['n'].max()):,}; rings: minima", prop={"size": 11})
+    legend.set_title(f"{described.metric(metric).heading}; n = {int(cells['n'].max()):,}; rings: minima", prop={"size": 11})
     legend.set_alignment("left")
     return figure
 
@@ -175,30 +165,14 @@ def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
             color=shade, marker="o", ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,
         )  # fmt: skip
     scale_log(axes)
-    axes.set_xlabel(label(score))
-    axes.set_ylabel(label(fid))
+    axes.set_xlabel(described.metric(score).label)
+    axes.set_ylabel(described.metric(fid).label)
     about = f"{sampler} sampler, T = {steps}; n = {int(both['n'].max()):,}; numbers are w"
     head(axes, "FID against Inception score", about)
     points = [(x, y, f"{w:g}", colour(m, methods)) for m, w, x, y in both[["method", "w", "value_is", "value_fid"]].to_numpy()]
     label_points(axes, _shared_once(points))
     axes.legend(frameon=False)
     return figure
-
-
-def title(metric: str) -> str:
-    """What the metric is, in words, and which direction is better; an unknown metric is its own title."""
-    words = _words(metric)
-    return f"{words[0]} ({words[1]})".replace(") (", ", ") if words else metric
-
-
-def label(metric: str) -> str:
-    """The metric's name in the table, and which direction is better."""
-    words = _words(metric)
-    return f"{metric} ({words[1]})" if words else metric
-
-
-def _words(metric: str) -> tuple[str, str] | None:
-    return TITLES.get(metric) or TITLES.get(metric.rsplit("_", 1)[0])
 
 
 def _curve(axes: Axes, own: pd.DataFrame, shade: str, label: str | None = None) -> float:

@@ -2,32 +2,37 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 STUDY_VARIABLE = "GUIDANCE_BENCH_STUDY"
+COMMITTED = Path(__file__).parents[1] / "docs" / "results"  # of the checkout that this package lies in; a wheel has none
 
 
-def find_study(name: str, start: str | Path = ".") -> Path:
+def find_study(name: str, start: str | Path = ".", known: Sequence[str] = ()) -> Path:
     """The folder of a finished study called `name` (digits, gaussians, ...), which holds `table.csv`. In this order:
 
     1. the folder that the environment variable GUIDANCE_BENCH_STUDY names, whatever it is called;
-    2. the newest `runs/<name>-<address>` with a table, by the table's time, in `start` or the nearest folder above it;
-    3. the first `results/<name>-<device>` or `results/<name>-full-<device>` that is committed with this package.
+    2. the newest `runs/<name>-<12 hex digits>` with a table, by the table's time, in `start` or the nearest folder above it;
+    3. the first `docs/results/<name>-<device>` or `docs/results/<name>-full-<device>` of this checkout (a device is letters
+       and digits, so that digits-exact-cpu is no study called digits).
 
+    known: the studies that `guidance-bench study` can run; a message advises that command for these alone.
     ValueError if the variable names a folder without a table, or if nothing is found.
     """
     if named := os.environ.get(STUDY_VARIABLE):
         if not (Path(named) / "table.csv").is_file():
             raise ValueError(f"{STUDY_VARIABLE} is {named}, which holds no table.csv: name the folder of a finished study")
         return Path(named)
-    its_own = re.compile(rf"{re.escape(name)}-(full-)?[0-9a-z]+")  # digits-exact-... is no study called digits
+    run, committed = (re.compile(re.escape(name) + rest) for rest in ("-[0-9a-f]{12}", "-(full-)?[0-9a-z]+"))
     start = Path(start).resolve()
     for folder in (start, *start.parents):
-        if found := [path for path in folder.glob("runs/*/table.csv") if its_own.fullmatch(path.parent.name)]:
+        if found := [path for path in folder.glob("runs/*/table.csv") if run.fullmatch(path.parent.name)]:
             return max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
-    committed = sorted(Path(__file__).parent.glob("results/*/table.csv"))
-    if found := [path.parent for path in committed if its_own.fullmatch(path.parent.name)]:
-        return found[0]
-    raise ValueError(
-        f"no study {name!r} is found in or above {start}: run `guidance-bench study {name}`, or name a folder in {STUDY_VARIABLE}"
-    )
+    for path in sorted(COMMITTED.glob("*/table.csv")):
+        if committed.fullmatch(path.parent.name):
+            return path.parent
+    if known and name not in known:
+        raise ValueError(f"there is no study {name}; known: {', '.join(known)}")
+    advice = f"run `guidance-bench study {name}`, or name" if known else "name"
+    raise ValueError(f"no finished study {name} in or above {start}: {advice} a study's folder in {STUDY_VARIABLE}")

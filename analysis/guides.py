@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-PRICES = ("denoiser_forward", "denoiser_backward", "classifier_forward", "classifier_backward")
+from analysis.metrics import column
+from analysis.prices import COSTS
+
+PRICES = tuple(name for name in COSTS if name.startswith("nfe_"))
 
 
 def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> pd.DataFrame:
@@ -19,9 +22,9 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
         if guide is None:
             continue
         own = table[table["method"] == label]
-        said = own.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
-        found = pd.DataFrame({"guide": said[f"accuracy_by_{guide}"]})
-        found["judges"] = said[[f"accuracy_by_{name}" for name in judges]].mean(axis=1)
+        found_by = own.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
+        found = pd.DataFrame({"guide": found_by[column("accuracy_by", guide)]})
+        found["judges"] = found_by[[column("accuracy_by", name) for name in judges]].mean(axis=1)
         found["gap"] = found["guide"] - found["judges"]
         for w, group in found.groupby(level="w"):
             row = {"world": own["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
@@ -42,7 +45,7 @@ def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str])
         own = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
         row = (wide := own.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
         dear = wide.loc[wide.index.max()]
-        nfe = {name.replace("_", " "): dear.get(f"nfe_{name}", "") for name in PRICES}
+        nfe = {name.removeprefix("nfe_").replace("_", " "): dear.get(name, "") for name in PRICES}
         milliseconds = round(1e3 * dear["seconds_per_sample"], 2) if "seconds_per_sample" in dear else ""
         best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
         rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from analysis.checks import classes, matrix
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
 from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.metrics import column
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,13 +75,13 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
     """
     precision, recall = precision_recall(generated=samples.features, reference=reference.features)
     values = {
-        f"fid_{suffix}": frechet_distance(samples.features, reference.features),
+        column("fid", suffix): frechet_distance(samples.features, reference.features),
         "fid_pixels": frechet_distance(_flat(samples.images), _flat(reference.images)),
-        f"is_{suffix}": inception_score(samples.logits),
-        f"precision_{suffix}": precision,
-        f"recall_{suffix}": recall,
+        column("is", suffix): inception_score(samples.logits),
+        column("precision", suffix): precision,
+        column("recall", suffix): recall,
         "accuracy_evaluator": _accuracy("logits", samples.logits, samples.label),
-        f"diversity_{suffix}": intra_class_diversity(samples.features, samples.label),
+        column("diversity", suffix): intra_class_diversity(samples.features, samples.label),
         "diversity_pixels": intra_class_pixel_distance(samples.images, samples.label),
     }
     if samples.guide_logits is not None:

@@ -11,19 +11,9 @@ from matplotlib.figure import Figure
 
 from analysis.compare import REFERENCE, reference
 from analysis.grid import GridDensity
+from analysis.metrics import metric
 from analysis.plane_figures import CLASSES, contour, frame
 from analysis.style import GREY, head, label_points, name_ends, panels, plain_numbers, scale_log
-
-WORDS = {
-    "kl_tilted": "KL(sampled || tilted), nats",
-    "frechet_exact": "Fréchet distance to the exact moments",
-    "fid_digits": "Fréchet distance on digit features",
-    "spread": "spread within a class",
-    "diversity_digits": "distance within a class",
-    "effective_w": "effective w",
-    "nfe": "network evaluations a sample",
-    "seconds_per_sample": "seconds a sample",
-}
 
 
 def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) -> Figure:
@@ -58,7 +48,7 @@ def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) ->
             axes.errorbar(own[x], own[y], **bars, **look, zorder=3)
             ends.append((own[y].iloc[-1], method, shade))
         _bound(axes, cells, x, y)
-        axes.set(xlabel=WORDS.get(x, x), ylabel=WORDS.get(y, y))
+        axes.set(xlabel=metric(x).axis, ylabel=metric(y).axis)
         head(axes, one, "grey: classifier-free; black: w = 0")
         scale_log(axes)
         low, high = axes.get_ylim()
@@ -98,14 +88,14 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis, best[price].min(), best[price].max())
     axes.set_ylim(*_focus(best[quality]))
-    axes.set(xlabel=WORDS.get(price, price), ylabel=WORDS.get(quality, quality))
+    axes.set(xlabel=metric(price).axis, ylabel=metric(quality).axis)
     axes.legend(frameon=False, fontsize=9)
     named = best[best[quality] <= front]
     points = list(zip(named[price], named[quality], named["method"], [shades[family[method]] for method in named["method"]]))
     label_points(axes, points)
     head(
         axes,
-        f"Best {WORDS.get(quality, quality)} of each method",
+        f"Best {metric(quality).axis} of each method",
         "line: the best at this price or less; named where they lie on it",
     )
     return figure

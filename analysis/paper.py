@@ -5,14 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import reference
-from analysis.figures import label, title
+from analysis.metrics import metric
 from analysis.style import colour, head, name_ends, panels, scale_log, scale_w
 from analysis.table import cells_at
-
-PAPER = {
-    "fid": ("FID, Inception-v3", "FID (lower is better)"),
-    "is": ("Inception score, Inception-v3", "IS (higher is better)"),
-}
 
 
 def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
@@ -22,7 +17,7 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     `fid` and `score` name the summary's metrics. ValueError if the summary lacks them, or this sampler and number of steps.
     """
     figure, (ours_fid, paper_fid, ours_is, paper_is) = panels(2, 2, (11.2, 7.0))
-    names = {axes: _ours(axes, summary, metric, sampler, steps) for axes, metric in ((ours_fid, fid), (ours_is, score))}
+    names = {axes: _ours(axes, summary, column, sampler, steps) for axes, column in ((ours_fid, fid), (ours_is, score))}
     table = reference.table("cfg_table1_imagenet64")
     for axes, column in ((paper_fid, "fid"), (paper_is, "is")):
         names[axes] = []
@@ -30,8 +25,8 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
             axes.plot(own["w"], own[column], color="black", linestyle=dash, marker="o", ms=3.5, linewidth=1.6)
             names[axes].append((own[column].iloc[-1], f"p_uncond = {p_uncond:g}", "black"))
         scale_w(axes, [0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0])
-        head(axes, PAPER[column][0], "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
-        axes.set_ylabel(PAPER[column][1])
+        head(axes, f"{metric(column).title}, Inception-v3", "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
+        axes.set_ylabel(metric(column).label)
     for axes in (ours_fid, paper_fid):
         scale_log(axes, least=1.0)  # both, or their shapes could not be compared
     for axes, ends in names.items():
@@ -39,12 +34,12 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     return figure
 
 
-def _ours(axes: Axes, summary: pd.DataFrame, metric: str, sampler: str, steps: int) -> list[tuple[float, str, str]]:
-    cells = cells_at(summary, metric, sampler, steps)
+def _ours(axes: Axes, summary: pd.DataFrame, column: str, sampler: str, steps: int) -> list[tuple[float, str, str]]:
+    cells = cells_at(summary, column, sampler, steps)
     cells = cells[(cells["n"] == cells["n"].max()) & (cells["w"] >= 0)]
     if cells.empty:
-        raise ValueError(f"{metric} has no w >= 0 with sampler {sampler!r} and {steps} steps: the paper has no other")
-    methods, ends = list(dict.fromkeys(cells["method"])), []
+        raise ValueError(f"{column} has no w >= 0 with sampler {sampler!r} and {steps} steps: the paper has no other")
+    methods, ends, described = list(dict.fromkeys(cells["method"])), [], metric(column)
     for method in methods:
         own, shade = cells[cells["method"] == method], colour(method, methods)
         axes.errorbar(
@@ -53,6 +48,6 @@ def _ours(axes: Axes, summary: pd.DataFrame, metric: str, sampler: str, steps: i
         ends.append((float(own["value"].iloc[-1]), method, shade))
     scale_w(axes, cells["w"])
     about = f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}"
-    head(axes, title(metric).split(" (")[0], about)
-    axes.set_ylabel(label(metric))
+    head(axes, described.title, about)
+    axes.set_ylabel(described.label)
     return ends

@@ -42,3 +42,17 @@ def _column(images: np.ndarray) -> np.ndarray:
     gap = max(1, images.shape[1] // 8)
     padded = np.pad(images, [(0, 0), (0, gap)] + [(0, 0)] * (images.ndim - 2), constant_values=255)
     return padded.reshape(-1, *images.shape[2:])[:-gap]
+
+
+def as_bytes(x: np.ndarray) -> UInt8[np.ndarray, "k ..."]:
+    """Samples as they are shown: bytes (k, h, w, c) as they are, floats (k, c, h, w) clipped to [-1, 1] and rounded.
+
+    Grey images lose their last axis. ValueError for what is no image of one or three channels.
+    """
+    if x.dtype != np.uint8:
+        if x.ndim != 4:
+            raise ValueError(f"samples of shape {x.shape[1:]} are no images")
+        x = np.round((np.clip(x.astype(np.float32), -1, 1) + 1) * np.float32(127.5)).astype(np.uint8).transpose(0, 2, 3, 1)
+    if x.ndim != 4 or x.shape[-1] not in (1, 3):
+        raise ValueError(f"samples of shape {x.shape[1:]} are no images of one or three channels")
+    return x[..., 0] if x.shape[-1] == 1 else x

@@ -5,18 +5,14 @@ from textwrap import fill
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.metrics import metric
 from analysis.style import GREY, colour, panels
 from analysis.table import what_is_held
 
-MEMORY = "peak resident memory of the process (MiB)"
-COSTS = {
-    "nfe_denoiser_forward": "denoiser forwards per sample",
-    "nfe_denoiser_backward": "denoiser backwards per sample",
-    "nfe_classifier_forward": "classifier forwards per sample",
-    "nfe_classifier_backward": "classifier backwards per sample",
-    "seconds_per_sample": "milliseconds per sample",
-    "peak_memory_mib": MEMORY,
-}
+MEMORY, ALLOCATED = "peak resident memory of the process (MiB)", "peak allocated memory (MiB)"
+CALLS = ("nfe_denoiser_forward", "nfe_denoiser_backward", "nfe_classifier_forward", "nfe_classifier_backward")
+COSTS = {name: metric(name).title for name in CALLS}
+COSTS |= {"seconds_per_sample": "milliseconds per sample", "peak_memory_mib": MEMORY}
 UNGUIDED = "unguided (w = 0)"
 
 
@@ -24,7 +20,7 @@ def cost_table(summary: pd.DataFrame, *, sampler: str, steps: int, memory: str =
     """Rows "unguided (w = 0)" and "<method>, guided"; one column per cost that was measured, under its words in `COSTS`.
 
     w = 0 is the same computation for every method, so its row is the mean over methods; a guided row is the mean over the w's
-    other than 0. Time is in milliseconds. `memory` names the column of peak memory: on a GPU, "peak allocated memory (MiB)".
+    other than 0. Time is in milliseconds. `memory` names the column of peak memory: on a GPU, `ALLOCATED`.
     ValueError if no cost was measured with this sampler and these steps.
     """
     cells = _cells(summary, sampler, steps)

@@ -4,6 +4,7 @@ A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, met
 w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
 """
 
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +21,11 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     return write_atomically(path, _checked(table, "the table")[list(COLUMNS)].to_csv(index=False).encode())
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
-    """The table in a CSV file. ValueError naming the file, and the columns it lacks or the numbers that are none."""
+def read_table(path: str | Path | StringIO) -> pd.DataFrame:
+    """The table in a CSV file, or in the text of one.
+
+    ValueError naming the file, and the columns it lacks or the numbers that are none.
+    """
     try:  # only numbers may be missing: the sampler of real data is the empty string
         table = pd.read_csv(path, keep_default_na=False, na_values={"w": ["", "nan"], "value": ["", "nan"]})
     except FileNotFoundError:

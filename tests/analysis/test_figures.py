@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex, to_rgb
 from read_off import CELL, TRADE, drawn, mean
 from synthetic import METHODS, W, study
 
-from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, label, metric_against_w, title
+from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.metrics import metric
 from analysis.paper import beside_paper
 from analysis.style import COLOURS, REAL_LINE, panels, scale_log, scale_shares
 from analysis.table import summarise
@@ -77,9 +78,12 @@ def test_a_saved_picture_says_what_it_shows(summary):
     (axes,) = metric_against_w(summary, "fid_digits", **CELL).axes
     assert axes.get_ylabel() == "fid_digits (lower is better)"
     assert axes.get_title(loc="left") == "Fréchet distance (lower is better)"
-    assert title("is_moons") == "Inception score (higher is better)" and label("is_moons") == "is_moons (higher is better)"
-    assert title("precision_x").startswith("precision (k = 3") and title("recall_x").startswith("recall (k = 3")
-    assert title("fid_pixels") != title("fid_digits") and title("novel") == label("novel") == "novel"
+    assert metric("is_moons").heading == "Inception score (higher is better)"
+    assert metric("is_moons").label == "is_moons (higher is better)"
+    assert metric("precision_x").heading.startswith("precision (k = 3")
+    assert metric("recall_x").heading.startswith("recall (k = 3")
+    assert metric("fid_pixels").heading != metric("fid_digits").heading
+    assert metric("novel").heading == metric("novel").label == "novel"
     figures = [accuracy_against_w(summary, **CELL), fid_by_sampler(summary, "fid_digits"), beside_paper(summary, **TRADE)]
     assert all(figure.axes[0].get_ylabel() for figure in figures) and all(axes.get_ylabel() for axes in figures[2].axes)
 

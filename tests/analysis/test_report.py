@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis import figures, report
-from analysis.report import Picture, Section
+from analysis import figures
+from analysis.reports import html as report
+from analysis.reports.html import Picture, Section
 from analysis.style import png
 from analysis.table import summarise
 
@@ -70,6 +71,13 @@ def test_figures_and_tables_are_numbered_through_the_report(text):
 def test_details_are_folded_and_escaped(text):
     folded = "<details><summary>configuration</summary><pre>{&quot;a&quot;: &quot;&lt;b&gt;&quot;}</pre></details>"
     assert folded in text and text.count("<details>") == 1  # a section without details has no empty fold
+
+
+def test_notes_stand_below_the_tables(pictures):
+    frame = pd.DataFrame({"x": ["the value"]})
+    text = report.html("t", "", [Section("s", "above", tables=[("", frame)], notes="<one> run.\n\nMore.", details="folded")])
+    notes = text.index("<p>&lt;one&gt; run.</p><p>More.</p>")
+    assert text.index("above") < text.index("the value") < notes < text.index("folded")
 
 
 def test_long_cells_are_whole_and_wrap_and_short_ones_do_not():

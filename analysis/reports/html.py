@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape, unescape
 from itertools import count
 from pathlib import Path
@@ -29,6 +30,11 @@ class Picture:
     alt: str
     caption: str = ""
 
+    @cached_property
+    def image(self) -> bytes:
+        """The figure as PNG, drawn once for the file and for the report."""
+        return png(self.figure)
+
 
 @dataclass(frozen=True)
 class Section:
@@ -37,6 +43,7 @@ class Section:
     text     paragraphs, parted by blank lines
     figures  pictures, side by side where there is room
     tables   (caption, frame) each; the index is shown; the number, "Table 1. ", is counted by `html`
+    notes    paragraphs below them
     details  long text such as JSON, shown as it is, folded away under the word "configuration"
     """
 
@@ -45,6 +52,7 @@ class Section:
     figures: Sequence[Picture] = ()
     tables: Sequence[tuple[str, pd.DataFrame]] = ()
     details: str = ""
+    notes: str = ""
 
 
 def html(title: str, intro: str, sections: Sequence[Section]) -> str:
@@ -77,13 +85,13 @@ def _section(anchor: str, section: Section, figure: Iterator[int], table: Iterat
         f"<details><summary>configuration</summary><pre>{escape(section.details)}</pre></details>" if section.details else ""
     )
     heading = f"<h2>{escape(section.heading)}</h2>{_paragraphs(section.text)}"
-    return f'<section id="{anchor}">{heading}{figures}{tables}{details}</section>\n'
+    return f'<section id="{anchor}">{heading}{figures}{tables}{_paragraphs(section.notes)}{details}</section>\n'
 
 
 def _figure(picture: Picture, number: int) -> str:
     if not picture.alt.strip():
         raise ValueError("a picture has no alt text: say in words what it shows")
-    data = base64.b64encode(png(picture.figure)).decode()
+    data = base64.b64encode(picture.image).decode()
     inches = picture.figure.get_figwidth()  # in proportion, so that letters in every figure have one size; never below legible
     size = f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"'
     image = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'

@@ -1,0 +1,184 @@
+"""The one table in which a metric is described: its words, its unit, which direction is better, what it needs.
+
+A *column* is the name that a metric has in a study's table: `Metric.name`, and for those that depend on what is behind them a
+suffix: `fid_<features>`, features being the data that the evaluator was trained on; `accuracy_by_<classifier>`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    name              its column, without the suffix
+    title             in words; unit: "" where there is none, or where it is that of the data
+    higher_is_better  None where neither direction is; `reading` then says what a higher value means
+    needs             of what it can be measured: "evaluator" and "pixels" of images; "truth" of an exact world and "plane" of one
+                      in two dimensions; "classifier" where the samples or images are classified by a network
+    log, share        whether a logarithmic axis suits it, or one of shares from 0 to 1
+    suffix            what its suffix names, "features" or "classifier"; of: the suffix, once it is known
+    shown             2: in the main table; 1: in the report's table only; 0: in neither
+    diversity, alike  of a measure of quality: the metric (names) at equal values of which methods are compared by it, and those
+                      that must agree for two sets of samples to count as alike
+    """
+
+    name: str
+    title: str
+    unit: str = ""
+    higher_is_better: bool | None = None
+    needs: tuple[str, ...] = ()
+    log: bool = False
+    share: bool = False
+    reading: str = ""
+    suffix: str = ""
+    of: str = ""
+    shown: int = 0
+    diversity: str = ""
+    alike: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The name in the table."""
+        return f"{self.name}_{self.of}" if self.of else self.name
+
+    @property
+    def direction(self) -> str:
+        """ "lower is better", "higher is better", what a higher value means, or nothing."""
+        return {True: "higher is better", False: "lower is better", None: self.reading}[self.higher_is_better]
+
+    @property
+    def heading(self) -> str:
+        """The title of a figure: in words, with the direction."""
+        if not self.direction:
+            return self.title
+        bracketed = self.title.endswith(")") and " (" in self.title  # one pair of brackets is enough
+        return f"{self.title[:-1]}, {self.direction})" if bracketed else f"{self.title} ({self.direction})"
+
+    @property
+    def label(self) -> str:
+        """The column with the direction, for an axis that a table stands beside."""
+        return f"{self.column} ({self.direction})" if self.direction else self.column
+
+    @property
+    def axis(self) -> str:
+        """In words, with the features or classifier behind it and the unit."""
+        behind = {"features": f" on {self.of} features", "classifier": f" by {self.of}"}.get(self.suffix, "") if self.of else ""
+        unit = f", {self.unit}" if self.unit and self.unit not in self.title else ""
+        return f"{self.title}{behind}{unit}"
+
+
+class Comparison(NamedTuple):
+    """The columns by which methods are compared in a world: a quality, a diversity, and what must agree to count as alike."""
+
+    quality: str
+    diversity: str
+    alike: tuple[str, ...]
+
+
+_TILTED, _TRUTH, _EVALUATOR = ("truth", "plane"), ("truth",), ("evaluator",)
+METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
+    # samples of an exact world
+    Metric("kl_tilted", "KL(sampled || tilted)", "nats", False, _TILTED, True, shown=2,
+           diversity="spread", alike=("spread", "nll_exact", "confidence_exact", "frechet_exact")),
+    Metric("wasserstein_tilted", "sliced Wasserstein distance to the tilted density", "", False, _TILTED, True, shown=2),
+    Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _TRUTH, True, shown=2,
+           diversity="spread", alike=("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
+    Metric("is_exact", "Inception score, exact classifier", "", True, _TRUTH, shown=2),
+    Metric("accuracy_exact", "accuracy, exact classifier", "", True, _TRUTH, share=True, shown=2),
+    Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _TRUTH, shown=2,
+           reading="lower is sharper"),
+    Metric("mmd_tilted", "squared MMD to the tilted density", "", False, _TILTED, True, shown=1),
+    Metric("spread", "spread within a class", "", None, _TRUTH, shown=1, reading="higher is more diverse"),
+    Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _TRUTH, True),
+    Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _TRUTH, share=True),
+    Metric("mean_error_tilted", "error of the class means", "", False, _TILTED, True),
+    Metric("outside_tilted", "share of samples outside the grid", "", False, _TILTED, share=True),
+    # samples of images
+    Metric("fid", "Fréchet distance", "", False, _EVALUATOR, True, suffix="features", shown=2,
+           diversity="diversity", alike=("fid", "diversity", "recall", "is", "fid_pixels")),
+    Metric("fid_pixels", "Fréchet distance of pixels", "", False, ("pixels",), True, shown=1,
+           diversity="diversity_pixels", alike=("fid_pixels", "diversity_pixels")),
+    Metric("is", "Inception score", "", True, _EVALUATOR, suffix="features", shown=2),
+    Metric("precision", "precision (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("recall", "recall (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("accuracy_evaluator", "accuracy, independent evaluator", "", True, _EVALUATOR, share=True, shown=2),
+    Metric("accuracy_guide", "accuracy, noise-aware classifier", "", True, ("classifier",), share=True, shown=1),
+    Metric("diversity", "cosine distance within a class", "", None, _EVALUATOR, suffix="features", shown=2,
+           reading="higher is more diverse"),
+    Metric("diversity_pixels", "RMS pixel distance within a class", "", None, ("pixels",), shown=1,
+           reading="higher is more diverse"),
+    Metric("accuracy_by", "share given the label asked for", "", None, ("classifier",), share=True, suffix="classifier"),
+    # what a sample costs, and how hard it was guided
+    Metric("nfe", "network evaluations a sample", "evaluations", False),
+    Metric("nfe_denoiser_forward", "denoiser forwards per sample", "forwards", False),
+    Metric("nfe_denoiser_backward", "denoiser backwards per sample", "backwards", False),
+    Metric("nfe_classifier_forward", "classifier forwards per sample", "forwards", False),
+    Metric("nfe_classifier_backward", "classifier backwards per sample", "backwards", False),
+    Metric("nfe_weak_forward", "weak model's forwards per sample", "forwards", False),
+    Metric("seconds_per_sample", "seconds a sample", "seconds", False),
+    Metric("peak_memory_mib", "peak memory", "MiB", False),
+    Metric("effective_w", "effective w"),
+    Metric("orthogonal", "part of the update orthogonal to that of classifier-free guidance"),
+    # networks, by lambda or on clean images
+    Metric("eps_loss_conditional", "MSE of eps, conditional", "", False, log=True),
+    Metric("eps_loss_null", "MSE of eps, unconditional", "", False, log=True),
+    Metric("accuracy", "accuracy", "", True, ("classifier",), share=True),
+    Metric("nll", "−log p(label | z)", "nats", False, ("classifier",), True),
+    Metric("calibration_error", "calibration error", "", False, ("classifier",), True),
+    Metric("robust_accuracy", "accuracy after an attack on z", "", True, ("classifier",), share=True),
+    Metric("kl_exact", "KL from the exact p(c | z)", "nats", False, ("classifier", "truth"), True),
+    Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "truth")),
+    Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "truth"), True),
+)  # fmt: skip
+_BY_NAME = {one.name: one for one in METRICS}
+
+
+def metric(column: str) -> Metric:
+    """The metric of a column, its suffix resolved; an unknown column is a metric whose title is the column."""
+    if (known := _BY_NAME.get(column)) and not known.suffix:
+        return known
+    for one in METRICS:
+        if one.suffix and column.startswith(f"{one.name}_"):
+            return replace(one, of=column.removeprefix(f"{one.name}_"))
+    return known or Metric(column, column)
+
+
+def column(name: str, features: str = "") -> str:
+    """The column of the metric called `name`, on these features (or by this classifier) if it depends on any.
+
+    ValueError for a metric that needs a suffix and is given none.
+    """
+    one = _BY_NAME.get(name) or Metric(name, name)
+    if one.suffix and not features:
+        raise ValueError(f"{name} depends on the {one.suffix} behind it: say which")
+    return replace(one, of=features).column if one.suffix else name
+
+
+def columns_of(name: str, columns: Iterable[str]) -> list[str]:
+    """Those of `columns` that hold the metric called `name`: several where it was measured on several features."""
+    return [one for one in dict.fromkeys(columns) if metric(one).name == name]
+
+
+def main_columns(columns: Iterable[str], *, report: bool = False) -> list[str]:
+    """Those of `columns` that a main table shows, in its order; `report`: with those that only a report has room for."""
+    held = list(dict.fromkeys(columns))
+    return [one for kind in METRICS if kind.shown >= (1 if report else 2) for one in columns_of(kind.name, held)]
+
+
+def comparison(columns: Iterable[str]) -> Comparison:
+    """How methods are compared where these columns were measured: by the first quality in METRICS that is there.
+
+    ValueError if there is no quality together with its diversity.
+    """
+    held = list(dict.fromkeys(columns))
+    for kind in METRICS:
+        for quality in columns_of(kind.name, held) if kind.diversity else ():
+            features = metric(quality).of
+            diversity, *alike = (column(name, features) for name in (kind.diversity, *kind.alike))
+            if diversity in held:
+                return Comparison(quality, diversity, tuple(one for one in alike if one in held))
+    wanted = ", ".join(f"{kind.name} and {kind.diversity}" for kind in METRICS if kind.diversity)
+    raise ValueError(f"the table has no quality with its diversity ({wanted}): it has {', '.join(held) or 'nothing'}")

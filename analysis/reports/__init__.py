@@ -1,0 +1,16 @@
+"""Reports: pure functions of `analysis.results.Results`."""
+
+from collections.abc import Callable, Mapping
+
+from analysis.reports import comparison, exact, guides, tradeoff
+from analysis.reports.report import Report
+from analysis.results import Results
+
+REPORTS: Mapping[str, Callable[[Results], Report]] = {
+    "trade-off": tradeoff.report,
+    "exact": exact.report,
+    "comparison": comparison.report,
+    "guides": guides.report,
+}
+
+__all__ = ["REPORTS", "Report"]

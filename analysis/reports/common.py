@@ -1,0 +1,143 @@
+"""The sections that several reports have: samples as pictures, w = 0, networks, cost, what failed, data and provenance."""
+
+import json
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import pictures, prices
+from analysis.headline import headline
+from analysis.metrics import main_columns, metric
+from analysis.reports.html import Section
+from analysis.reports.parts import Missing, Table, picture, section, table
+from analysis.results import Results
+
+SHOWN_CLASS, SHOWN_ROWS = 3, 6
+COST = """\
+Network evaluations are counted at the networks. Seconds on a CPU are wall seconds of one thread, beside the other processes of
+the study and of the machine: compare the counts first. Noise is drawn on the CPU, per sample."""
+
+
+def main_table(results: Results, *, report: bool = True) -> Table | Missing:
+    """The main table with the caption that says of which sampler; of a single run it holds no deviations."""
+    n = results.n[results.world.name]
+    caption = f"{results.sampler} sampler, T = {results.steps}, n = {n}."
+    columns = main_columns(results.columns, report=report)
+    return table(caption, headline, results.summary, sampler=results.sampler, steps=results.steps, n=n, metrics=columns)
+
+
+def summary_text(results: Results) -> str:
+    """The main table of every world, for the terminal."""
+    texts = []
+    for own in (results.of(world) for world in results.worlds):
+        found = main_table(own, report=False)
+        if isinstance(found, Table):
+            texts.append(f"{found.caption.rstrip('.')}\n{found.frame.to_string()}\n")
+        else:
+            texts.append(f"no main table of {own.world.name}: {found.why}\n")
+        texts[-1] = f"{own.world.name}: {texts[-1]}" if len(results.worlds) > 1 else texts[-1]
+    return "\n".join(texts) + failed_text(results)
+
+
+def failed_text(results: Results) -> str:
+    """One line about the cells that failed, or nothing."""
+    if not results.failed:
+        return ""
+    return f"\n{len(results.failed)} cell{'s' if len(results.failed) > 1 else ''} failed: {'; '.join(results.failed)}"
+
+
+def failed(results: Results) -> list[Section]:
+    """The cells that failed, each with its reason."""
+    if not results.failed:
+        return []
+    frame = pd.DataFrame({"reason": pd.Series(dict(results.failed), dtype=str)}).rename_axis(index="cell")
+    text = "The tables and figures below are those of the other cells."
+    return [section("Failed cells", text, Table("Cells that were not sampled or not measured.", frame))]
+
+
+def samples(results: Results) -> Section:
+    """One class, w growing from left to right, the same noise in every row (Figures 1 and 3 of the paper)."""
+    main = [cell for cell in results.cells if (cell.sampler, cell.steps) == (results.sampler, results.steps)]
+    shown = min(SHOWN_CLASS, results.world.classes - 1)
+    parts = []
+    for method in dict.fromkeys(cell.method for cell in main):
+        text = f"Class {shown} by {method} guidance, w growing from left to right"
+        caption = f"{text}; {results.sampler} sampler, T = {results.steps}."
+        name = f"samples_{method.replace(' (exact)', '_exact')}"
+        parts.append(picture(name, text, caption, _rows, [cell for cell in main if cell.method == method], shown))
+    parts = parts or [Missing("samples", "no cell of the main sampler was sampled")]
+    return section("Samples as w grows", "Each row starts from the same noise in every column and in every picture.", *parts)
+
+
+def _rows(cells: list, shown: int) -> Figure:
+    """The images of one class at every w, of the first run."""
+    images = {}
+    for cell in cells:
+        if (cell.train_seed, cell.seed) == (cells[0].train_seed, cells[0].seed):
+            found, label = cell.draw()
+            images[float(cell.w)] = pictures.as_bytes(found[label == shown][:SHOWN_ROWS])
+    return pictures.samples_against_w(images, f"{cells[0].method} guidance, class {shown}")
+
+
+def conditional_model(results: Results) -> Section:
+    """Whether w = 0 is the same samples for every method: the sha256 of their float32 values."""
+    plain: dict[tuple, list[str]] = {}
+    for cell in results.cells:
+        if cell.w == 0:
+            plain.setdefault((cell.train_seed, cell.seed, cell.sampler, cell.steps), []).append(cell.sha256)
+    groups = [hashes for hashes in plain.values() if len(hashes) > 1]
+    same = sum(len(set(hashes)) == 1 for hashes in groups)
+    text = f"In {same} of {len(groups)} groups of cells at w = 0 the samples of all methods are equal bit for bit in float32."
+    return section("w = 0 is the conditional model", text if groups else "No two methods were sampled at w = 0.")
+
+
+def networks(results: Results) -> list[Section]:
+    """What the networks reach on held-out images, by lambda or on clean ones; no section where none was trained."""
+    found = results.tables.get("networks")
+    if found is None or found.empty:
+        return []
+    clean, noisy = found[found["logsnr"].isna()], found[found["logsnr"].notna()]
+    means = clean.groupby(["network", "metric"], sort=False)["value"].mean()
+    words = [
+        f"{name}: " + ", ".join(f"{metric(one).axis} {value:.3f}" for (_, one), value in own.items())
+        for name, own in means.groupby(level="network", sort=False)
+    ]
+    text = f"On clean held-out images, {'; '.join(words)}." if words else ""
+    text += " By the noise level lambda, chance is one over the classes." if len(noisy) else ""
+    parts = [table("By lambda = log SNR, on held-out images.", _by_lambda, noisy)] if len(noisy) else []
+    return [section("The networks", text.strip(), *parts)]
+
+
+def _by_lambda(noisy: pd.DataFrame) -> pd.DataFrame:
+    words = [f"{network}: {metric(one).axis}" for network, one in zip(noisy["network"], noisy["metric"])]
+    rows = noisy.assign(words=words, level=[f"lambda {level:g}" for level in noisy["logsnr"]])
+    wide = rows.pivot(index=["words", "train_seed"], columns="level", values="value")
+    order = rows.sort_values("logsnr")["level"].unique()
+    return wide[order].rename_axis(index=["network", "training seed"], columns=None).map("{:.3f}".format).sort_index()
+
+
+def cost(results: Results) -> Section:
+    """Calls, time and memory of a sample, by method."""
+    at = {"sampler": results.sampler, "steps": results.steps}
+    devices = ", ".join(sorted({cell.device for cell in results.cells if cell.device}))
+    at |= {"memory": prices.ALLOCATED} if results.device.startswith("cuda") else {}
+    alt = "Network evaluations, time and memory per sample by method"
+    caption = f"Cost per sample, {results.sampler} sampler, T = {results.steps}; whiskers: fastest and slowest cell. {devices}."
+    figure = picture("cost", alt, caption, prices.cost, results.summary, **at, device=devices)
+    return section("Cost", COST, figure, table(caption, lambda: prices.cost_table(results.summary, **at).round(3)))
+
+
+def provenance(results: Results) -> Section:
+    """The data card, the environment of the first cell, and the whole configuration."""
+    facts = {f"data: {name}": value for name, value in results.world.card.items()}
+    facts |= {name: value for name, value in results.provenance.items() if name != "parents"}
+    facts = {name: value if isinstance(value, str) else json.dumps(value, default=str) for name, value in facts.items()}
+    text = "Provenance is that of the first cell; every run has its own."
+    frame = pd.DataFrame({"value": pd.Series(facts, dtype=object)})
+    parts = [Table("Data set and environment.", frame)] if facts else []
+    return section("Data and provenance", text, *parts)
+
+
+def configuration(results: Results) -> Section:
+    """Every value of the study."""
+    return section("Configuration", details=json.dumps(results.values, indent=1, default=str, ensure_ascii=False))

@@ -1,0 +1,150 @@
+"""Methods beside plain classifier-free guidance, world by world: at equal diversity, at equal strength, at equal cost."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import methods_figures as figures
+from analysis.compare import REFERENCE, equal_cost, verdicts, wide
+from analysis.metrics import comparison, metric
+from analysis.pictures import as_bytes
+from analysis.reports import common
+from analysis.reports.html import Picture, Section
+from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, table
+from analysis.reports.report import Report
+from analysis.results import Results
+
+SHOWN = 10  # samples of a method in the gallery
+PRINTED = ["world", "family", "method", "distance", "better", "worse", "verdict"]
+
+
+def report(results: Results) -> Report:
+    """The report of a comparison of methods: table, summary and compared.csv, a row a method in each world."""
+    parts = [results.of(world) for world in results.worlds]
+    verdicts_of = [table(f"Every method beside {REFERENCE} guidance. {_drawn(own)}.", _verdicts, own) for own in parts]
+    found = [one.frame for one in verdicts_of if isinstance(one, Table)]
+    sections = [*common.failed(results), *(_world(own, verdict) for own, verdict in zip(parts, verdicts_of))]
+    sections += by_world(results, lambda own: [*common.networks(own), common.provenance(own)])
+    tables, text = {"table": results.table, "summary": results.summary}, "no method could be compared"
+    if found:
+        tables["compared"] = pd.concat(found)
+        with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
+            text = tables["compared"][PRINTED].round(2).to_string(index=False)
+    text += common.failed_text(results)
+    return Report(results.title, _intro(results), [*sections, common.configuration(results)], tables, text)
+
+
+def _intro(results: Results) -> str:
+    sizes = ", ".join(f"{world}: {n} samples a cell, {seeds(results.of(world))}" for world, n in results.n.items())
+    return (
+        f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
+        f"{results.steps}; at other T where a method costs more or less than two evaluations a step). {sizes}. Values are means "
+        "over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is judged by the "
+        "nearest point of its curve; whether it is better, at equal diversity."
+    )
+
+
+def _drawn(own: Results) -> str:
+    return f"{own.world.name}, {own.sampler}, T = {own.steps}, n = {own.n[own.world.name]}, {seeds(own)}"
+
+
+def family(results: Results, method: str) -> str:
+    """The family of a method's label: its own entry, or that of its name without options."""
+    return results.families.get(method) or results.families.get(method.split("(")[0]) or "other"
+
+
+def _verdicts(own: Results) -> pd.DataFrame:
+    """A row a method. ValueError if there is nothing to compare with, or no second run."""
+    quality, diversity, alike = comparison(own.columns)
+    cells = wide(own.summary, world=own.world.name, sampler=own.sampler, steps=own.steps)
+    found = verdicts(cells, alike, quality, diversity)
+    if found.empty:
+        raise ValueError(f"no method but {REFERENCE} was sampled")
+    found.insert(0, "world", own.world.name)
+    found.insert(2, "family", [family(own, label) for label in found["method"]])
+    return found
+
+
+def _world(own: Results, verdict: Table | Missing) -> Section:
+    """The figures of one world and its verdicts."""
+    world, heading = own.world.name, f"World {own.world.name}"
+    try:
+        quality, diversity, _ = comparison(own.columns)
+        cells = wide(own.summary, world=world, sampler=own.sampler, steps=own.steps)
+        every = wide(own.summary, world=world, sampler=own.sampler)
+    except ValueError as error:
+        return section(heading, "", _gallery(own), Missing("figures and verdicts", str(error)))
+    if isinstance(verdict, Table):
+        verdict = Table(verdict.caption, verdict.frame.drop(columns="world").set_index("method").round(2))
+    shown, high, wide_words = _drawn(own), metric(quality).axis, metric(diversity).axis
+    families = {label: family(own, label) for label in cells["method"].unique() if label != REFERENCE}
+    known = {label: family(own, label) for label in every["method"].unique() if label != REFERENCE}
+
+    def equal(price: str) -> Figure:
+        return figures.by_family(equal_cost(every, price, own.steps), diversity, quality, families)
+
+    parts = [
+        picture(
+            f"{world}_quality_diversity",
+            f"{high} against {wide_words}, by family of methods, {REFERENCE} guidance in grey",
+            f"Whole curves, w growing along each; grey: {REFERENCE} guidance. {shown}.",
+            figures.by_family, cells, diversity, quality, families,
+        ),
+        picture(
+            f"{world}_matched_scale",
+            f"{high} against the effective w, by family of methods",
+            f"At matched effective strength: the part of the update along that of {REFERENCE} guidance. {shown}.",
+            figures.by_family, cells, "effective_w", quality, families,
+        ),
+        *(
+            picture(
+                f"{world}_curves_at_equal_{name}",
+                f"{high} against {wide_words} at equal {words}, by family of methods",
+                f"Whole curves at equal {words}: each method at the number of levels at which it costs what {REFERENCE} guidance "
+                f"costs at T = {own.steps}, or nearest to that. {shown}.",
+                equal, price,
+            )
+            for price, name, words in (("nfe", "nfe", "network evaluations"), ("seconds_per_sample", "seconds", "seconds"))
+        ),
+        picture(
+            f"{world}_equal_nfe",
+            f"{high} against network evaluations a sample",
+            f"The best w of each method against its evaluations, at T = {own.steps} and at equal cost. {shown}.",
+            figures.cost, every, "nfe", quality, known,
+        ),
+        picture(
+            f"{world}_equal_seconds",
+            f"{high} against seconds a sample",
+            f"The same against wall seconds of one thread, beside other processes. {shown}.",
+            figures.cost, every, "seconds_per_sample", quality, known,
+        ),
+        _gallery(own),
+    ]  # fmt: skip
+    return section(heading, "", *parts, verdict)
+
+
+def _gallery(own: Results) -> Picture | Missing:
+    """The first samples of every method at the middle strength of its own range, from the same noise."""
+    plane = own.world.in_the_plane
+    words = "Contours: the density tilted with w = 1" if plane else "A row a method, a column a class, from the same noise"
+    caption = f"{words}; the middle strength of each. {own.sampler}, T = {own.steps}."
+    alt = "Samples of every method at the middle strength of each"
+    return picture(f"{own.world.name}_gallery", alt, caption, _gallery_figure, own)
+
+
+def _gallery_figure(own: Results) -> Figure:
+    cells = [cell for cell in own.cells if (cell.sampler, cell.steps) == (own.sampler, own.steps)]
+    if not cells:
+        raise ValueError("no cell of the main sampler was sampled")
+    cells = [cell for cell in cells if cell.seed == cells[0].seed]
+    chosen = {f"conditional, w = {cell.w:g}": cell for cell in cells[::-1] if cell.w == 0}
+    for name in dict.fromkeys(cell.method for cell in cells):
+        guided = [cell for cell in cells if cell.method == name and cell.w]
+        guided = sorted((cell for cell in guided if cell.train_seed == guided[0].train_seed), key=lambda cell: cell.w)
+        if guided:
+            one = guided[(len(guided) - 1) // 2]
+            chosen[f"{name}, w = {one.w:g}"] = one
+    samples = {name: cell.draw() for name, cell in chosen.items()}
+    if own.world.in_the_plane:
+        densities = own.world.densities(1.0) if own.world.densities else []
+        return figures.plane_gallery(densities, samples)
+    return figures.image_gallery({name: as_bytes(x[:SHOWN]) for name, (x, _) in samples.items()})

@@ -1,0 +1,125 @@
+"""The trade-off of fidelity and diversity against w, of images judged by an evaluator's features."""
+
+import pandas as pd
+
+from analysis import figures
+from analysis.best import best, best_against_plain
+from analysis.headline import headline
+from analysis.metrics import columns_of, main_columns, metric
+from analysis.reports import common
+from analysis.reports.html import Section
+from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, table
+from analysis.reports.report import Report
+from analysis.results import Results
+
+PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
+FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
+ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0 can be judged."
+
+
+def report(results: Results) -> Report:
+    """The report of a study of images: table and summary, fidelity, diversity, accuracy, samplers, minima, samples, cost."""
+    sections = [*common.failed(results), *by_world(results, _sections), common.configuration(results)]
+    tables = {"table": results.table, "summary": results.summary}
+    return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
+
+
+def _intro(results: Results) -> str:
+    worlds, sizes = listed(list(results.worlds)), " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
+    spread = " Values are means over runs, bars and ± one standard deviation over runs." if results.runs > 1 else ""
+    features = listed(sorted({metric(column).of for column in columns_of("fid", results.columns)} or {"the evaluator"}))
+    return (
+        f"{listed(results.methods)} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
+        f"counted cost: the trade-off of {PAPER}. A cell is one method at one w, one sampler, one number of steps T, one "
+        f"training seed and one sampling seed: {sizes} samples. {seeds(results)}.{spread}\n\nFréchet distance, Inception score, "
+        f"precision and recall rest on the features of a small evaluator, which the end of their names says: {features}. They "
+        "compare with each other and with nothing else. fid_pixels needs no network."
+    )
+
+
+def _sections(results: Results) -> list[Section]:
+    found = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
+    found += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
+    return found
+
+
+def _against_w(results: Results) -> list[Section]:
+    summary, held, world = results.summary, results.columns, results.world
+    at = {"sampler": results.sampler, "steps": results.steps}
+    n = results.n[world.name]
+    part = results.part.get(world.name, n)
+    drawn = f"{results.sampler} sampler, T = {results.steps}, {n} samples a cell; {seeds(results)}."
+
+    def pictures(names: tuple[str, ...]) -> list:
+        parts = []
+        for one in (metric(column) for name in names for column in columns_of(name, held)):
+            text, file = f"{capital(one.axis)} against w", f"{one.name}_against_w"
+            options = {**at, "log": one.log}
+            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, one.column, **options))
+        return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
+
+    def main(size: int, caption: str):
+        return table(caption, headline, summary, **at, n=size, metrics=main_columns(held, report=True))
+
+    images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
+    curves = []
+    for fid in columns_of("fid", held):
+        alt, caption = "FID against Inception score", f"One point per w, as in the paper's Figure 4; {drawn}"
+        score = fid.replace("fid", "is", 1)
+        curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
+    tables = [main(n, f"At n = {n}.")]
+    tables += [main(part, f"At n = {part}, beside held-out real images.")] if part != n else []
+    accuracy = "Accuracy of two classifiers against w"
+    return [
+        section(
+            "Fidelity against w",
+            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the held-out real "
+            f"images, {part} of them, are compared with the same samples cut into parts of {part} (dashed curves, second table).",
+            *pictures(FIDELITY),
+            *curves,
+            *tables,
+            notes=ONE_RUN if results.runs == 1 else "",
+        ),
+        section(
+            "Diversity against w",
+            "Diversity is the mean distance between two samples of one class: cosine distance of the evaluator's features, or "
+            "root mean square difference of pixels. Recall is the share of training images with a sample near them.",
+            *pictures(DIVERSITY),
+        ),
+        section(
+            "Classification accuracy of the samples",
+            "The share of samples recognised as the class asked for, by the evaluator (which never guides) and by the "
+            f"noise-aware classifier (which guides in classifier guidance alone). One image is {1 / n:g}.",
+            picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
+        ),
+    ]
+
+
+def _samplers(results: Results) -> list[Section]:
+    if len(results.sampled[["sampler", "steps"]].drop_duplicates()) < 2:
+        return []
+    parts = []
+    for column in (column for name in ("fid", "fid_pixels") for column in columns_of(name, results.columns)):
+        text = f"{column} against w for every sampler and number of steps; rings mark the minima"
+        caption = f"{text}; n = {results.n[results.world.name]}, {seeds(results)}."
+        parts.append(picture(f"{metric(column).name}_by_sampler", text, caption, figures.fid_by_sampler, results.summary, column))
+    return [section("Samplers and numbers of steps", "", *parts)]
+
+
+def _minimum(results: Results) -> Section:
+    """The best w of every method; beside w = 0 where there are several runs."""
+    at_n = results.read[results.read["n"] == results.n[results.world.name]]
+    tables, lone = [], False
+    for column in (column for name in ("fid", "fid_pixels") for column in columns_of(name, results.columns)):
+        paired = best_against_plain(at_n, column)
+        lone |= paired.empty
+        words = f"The w with the smallest mean {column}" + ("." if paired.empty else ", and its difference from w = 0.")
+        tables.append(table(words, _tidy, paired if len(paired) else best(results.summary, column), results))
+    text = "Runs are paired: same networks, same noise." if tables and not lone else ""
+    notes = "One run: no difference from w = 0 can be judged." if lone else ""
+    return section("Where FID is smallest", text, *tables, notes=notes)
+
+
+def _tidy(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
+    own = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
+    return own.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in own else ["world", "n"]).round(4)

@@ -1,0 +1,127 @@
+"""Reports of whole studies: every table, figure and section is there, and each file holds what was computed."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
+
+from analysis.compare import verdicts, wide
+from analysis.guides import attack_gap
+from analysis.metrics import comparison
+from analysis.reports import REPORTS
+from analysis.table import read_table, summarise
+
+STUDIES = {
+    "images": ("trade-off", of_images),
+    "plane": ("exact", in_the_plane),
+    "exact": ("exact", of_exact_images),
+    "methods": ("comparison", of_methods),
+    "guides": ("guides", of_guides),
+}
+FIGURES = {
+    "images": """accuracy_against_w cost diversity_against_w diversity_pixels_against_w fid_against_w fid_by_sampler fid_is_curve
+        fid_pixels_against_w fid_pixels_by_sampler is_against_w precision_against_w recall_against_w samples_classifier
+        samples_classifier-free""",
+    "plane": """cost drawn_and_claimed figure2 kl_tilted_against_steps_w0 kl_tilted_against_steps_w4 kl_tilted_against_w methods
+        wasserstein_tilted_against_w""",
+    "exact": """accuracy accuracy_nll_spread agreement classifier_error cost denoiser_error difference_error
+        frechet_class_exact_classifier-free frechet_exact_classifier-free samples_classifier-free
+        samples_classifier-free_exact""",
+    "methods": " ".join(
+        f"{world}_{name}" for world in ("moons", "plane")
+        for name in ("curves_at_equal_nfe", "curves_at_equal_seconds", "equal_nfe", "equal_seconds", "gallery", "matched_scale",
+                     "quality_diversity")
+    ),
+    "guides": """digits_asymmetry digits_attack digits_by_lambda digits_gallery digits_quality digits_robust digits_transfer""",
+}  # fmt: skip
+TABLES = {
+    "images": "summary table",
+    "plane": "summary table",
+    "exact": "network_error summary table",
+    "methods": "compared summary table",
+    "guides": "attack by_level jacobian networks summary table",
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Of each study its results, its report and the folder that it fills, made once."""
+    made = {}
+
+    def of(name):
+        if name not in made:
+            kind, build = STUDIES[name]
+            results = build()
+            report, folder = REPORTS[kind](results), tmp_path_factory.mktemp(name)
+            assert report.write(folder) == folder / "report.html"
+            made[name] = results, report, folder
+        return made[name]
+
+    return of
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_table_and_figure_is_written_and_nothing_is_left_out(written, name):
+    _, report, folder = written(name)
+    assert sorted(path.stem for path in folder.glob("*.csv")) == TABLES[name].split()
+    assert sorted(path.stem for path in (folder / "figures").iterdir()) == FIGURES[name].split()
+    html = (folder / "report.html").read_text(encoding="utf-8")
+    assert html.count("<img ") == len(FIGURES[name].split()) and "Left out" not in html and "Failed cells" not in html
+    assert not any(section.notes for section in report.sections)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_table_and_summary_are_the_studys(written, name):
+    results, _, folder = written(name)
+    pd.testing.assert_frame_equal(read_table(folder / "table.csv"), results.read)
+    assert (folder / "summary.csv").read_text() == summarise(read_table(folder / "table.csv")).to_csv(index=False)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_terminal_sees_the_main_numbers(written, name):
+    results, report, _ = written(name)
+    others = {"methods": ["moons", "apg", "verdict"], "guides": ["baseline", "plain"]}
+    for text in others.get(name, [f"{results.sampler} sampler, T = {results.steps}, n = ", "classifier-free", "±"]):
+        assert text in report.summary_text, text
+
+
+def test_each_world_is_compared_by_its_own_metrics(written):
+    results, _, folder = written("methods")
+    found = pd.read_csv(folder / "compared.csv")
+    assert list(found.columns[:3]) == ["world", "method", "family"] and list(dict.fromkeys(found["world"])) == ["plane", "moons"]
+    assert dict(zip(found["method"], found["family"])) == {"apg": "correction", "pag(scale=2)": "weak branch"}
+    for world, own in found.groupby("world"):
+        quality, diversity, alike = comparison(results.of(world).columns)
+        cells = wide(summarise(read_table(folder / "table.csv")), world=world, sampler="ddim", steps=8)
+        again = verdicts(cells, alike, quality, diversity)
+        assert own["verdict"].tolist() == again["verdict"].tolist()
+        assert own["distance"].to_numpy() == pytest.approx(again["distance"])
+
+
+def test_the_gap_of_guides_and_their_networks_are_written(written):
+    results, _, folder = written("guides")
+    gaps = attack_gap(results.read, {"plain": "plain", "free": None}, ["one", "two"])
+    assert (folder / "attack.csv").read_text() == gaps.to_csv(index=False)
+    networks = pd.read_csv(folder / "networks.csv")
+    assert networks.to_numpy().tolist() == [
+        ["digits", 0, "plain", "accuracy", 0.9], ["digits", 0, "plain", "nll", 0.9], ["digits", 0, "clean", "accuracy", 0.95],
+    ]  # fmt: skip
+    assert list(pd.read_csv(folder / "jacobian.csv")) == ["world", "train_seed", "of", "field", "logsnr", "value", "sd"]
+
+
+def test_the_errors_of_networks_have_the_columns_they_had(written):
+    _, _, folder = written("exact")
+    assert list(pd.read_csv(folder / "network_error.csv")) == ["quantity", "logsnr", "value", "train_seed"]
+
+
+def test_the_report_says_what_was_done_with_what(written):
+    html = {name: re.sub(r"\s+", " ", (written(name)[2] / "report.html").read_text(encoding="utf-8")) for name in STUDIES}
+    assert "2 training seeds, 2 sampling seeds" in html["images"] and "the 1,297 training images" in html["images"]
+    assert "classifier: accuracy" in html["images"] and "evaluator: accuracy 0.980" in html["images"]
+    assert "every cell is there twice" in html["exact"].lower() and "every cell is there twice" not in html["plane"].lower()
+    assert "In 8 of 8 groups of cells at w = 0" in html["images"] and "points made by hand" in html["plane"]
+    configuration = json.dumps({"name": "made", "note": "</pre><b>"}, indent=1)
+    assert all("&lt;/pre&gt;&lt;b&gt;" in text and "<b>" not in text for text in html.values()) and "note" in configuration
+    assert all("2.11" in text and "Data and provenance" in text for text in html.values())
