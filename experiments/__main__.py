@@ -1,6 +1,5 @@
 """The command line: `guidance-bench study digits`. What takes seconds to import is imported when a command needs it."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,15 +19,20 @@ app = typer.Typer(
 )
 
 Name = Annotated[
-    str, typer.Argument(help="The study: digits, gaussians, digits-exact, methods, classifiers, controls or controls-exact.")
+    str, typer.Argument(help="A study: digits, gaussians, digits-exact, methods, classifiers, ..., or package.module:Name.")
 ]
-World = Annotated[str, typer.Argument(help="The world, e.g. digits.")]
+Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
+]
+Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
 
 
 @contextmanager
-def going_on() -> Iterator[None]:
+def resumable() -> Iterator[None]:
     """Ctrl-C is one line and exit code 130."""
     try:
         yield
@@ -40,42 +44,91 @@ def going_on() -> Iterator[None]:
 @app.command()
 def study(
     name: Name,
-    full: Annotated[
-        bool, typer.Option("--full", help="Three trainings and three sampling seeds, more samplers: hours on a CPU.")
-    ] = False,
-    redraw: Annotated[bool, typer.Option("--redraw", help="Make table, figures and report anew from finished runs.")] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value, as in --set denoiser.fit.steps=500. Repeatable.")
-    ] = None,
+    full: Full = False,
+    settings: Settings = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
-    ] = None,
-    show: Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")] = False,
+    workers: Workers = None,
+    remake: Annotated[bool, typer.Option("--remake", help="Make again whatever another code or other parents made.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Keep it as it is, and say so in its manifest.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try cells again that failed before.")] = False,
+    show: Show = False,
 ) -> None:
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
-    from experiments.configs import STUDIES
-    from experiments.device import resolve
-    from experiments.pool import cores
-    from experiments.runs import Store
-    from experiments.studies import doing
+    from experiments.graph.store import Store
+    from experiments.studies.chosen import chosen, shown
 
-    if name not in STUDIES:
-        raise Problem(f"there is no study {name!r}; known: {', '.join(STUDIES)}")
-    config = STUDIES[name]["full" if full else "quick"].override(settings or [])
+    one = chosen(name, full, settings or [])
     if show:
-        typer.echo(json.dumps(config.whole(), indent=1))
+        typer.echo(shown(one))
         return
-    device = resolve(device)
-    workers = workers or cores(device)
-    announced, run, glance = doing(config)
-    for one in announced:
-        typer.echo(one(device, workers, runs))
-    with going_on():
-        folder = run(Store(runs, device), config, workers, redraw)
-    typer.echo(glance(folder))
-    typer.echo(f"table   {folder / 'table.csv'}\nfigures {folder / 'figures'}\nreport  {folder / 'report.html'}")
+    if remake and accept:
+        raise Problem("--remake and --accept answer the same question: give one of them")
+    from experiments.studies.running import make
+
+    with resumable():
+        answer = "remake" if remake else "accept" if accept else "ask"
+        done = make(one, Store(runs), workers, device, answer, retry, typer.echo)
+    typer.echo(done.summary())
+    typer.echo(f"table   {done.folder / 'table.csv'}\nfigures {done.folder / 'figures'}\nreport  {done.folder / 'report.html'}")
+    raise typer.Exit(1 if done.outcome.failed else 0)
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(help="The folder of a run, or a study as of the command study.")],
+    full: Full = False,
+    settings: Settings = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Say what a run is made of and by, and what has changed since; or what a study would make, and why. Nothing is made."""
+    from experiments.graph.verify import describe
+    from experiments.studies.chosen import chosen, explained
+
+    folder = next((path for path in (Path(what), runs / what) if (path / "manifest.json").is_file()), None)
+    for line in describe(folder) if folder is not None else explained(chosen(what, full, settings or []), runs):
+        typer.echo(line)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(help="A folder of runs, the run of a study, or a committed result.")],
+    remake: Annotated[bool, typer.Option("--remake", help="Run the study again and compare row by row.")] = False,
+    runs: Runs = Path("runs"),
+    device: Device = "auto",
+    workers: Workers = None,
+) -> None:
+    """Look at every file, address and parent again."""
+    from experiments.graph.store import Store
+    from experiments.graph.verify import verify_store
+    from experiments.studies import publish
+
+    if not folder.is_dir():
+        raise Problem(f"there is no folder {folder}")
+    if (folder / "table.csv").is_file():
+        publish.check_published(folder)
+        typer.echo(f"whole   {folder}")
+        with resumable():
+            for line in publish.remake(folder, Store(runs), workers, device) if remake else ():
+                typer.echo(line)
+        return
+    found = dict(verify_store(folder))
+    for why in (why for why in found.values() if why is not None):
+        typer.echo(f"broken  {why}")
+    broken = sum(why is not None for why in found.values())
+    typer.echo(f"{len(found) - broken} of {len(found)} runs are whole")
+    raise typer.Exit(min(broken, 1))
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="The run of a study.")],
+    place: Annotated[Path, typer.Argument(help="The folder to be committed, as docs/results/digits-full-cpu.")],
+) -> None:
+    """Copy the results of a study to be committed; refused where uncommitted code made any of it."""
+    from experiments.studies.publish import publish as copied
+
+    typer.echo(f"{copied(run, place)}")
 
 
 @app.command()
@@ -83,103 +136,76 @@ def train(
     kind: Annotated[str, typer.Argument(help="classifier (noise-aware), evaluator (of clean images) or joint-energy.")],
     world: Annotated[str, typer.Option(help="The world to train on, e.g. digits.")] = "digits",
     arch: Annotated[str | None, typer.Option(help="Any timm classification model, or half-unet.")] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a value, as in --set fit.steps=2000. Repeatable.")
-    ] = None,
+    settings: Settings = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
-    show: Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")] = False,
+    show: Show = False,
 ) -> None:
     """Train one classifier, and print what it reaches on held-out images, by lambda. What is trained already is found again."""
     from experiments.train_command import train as run_train
 
-    with going_on():
+    with resumable():
         run_train(kind, world, arch, settings or [], runs, device, show)
+
+
+@app.command()
+def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only runs of this kind.")] = "") -> None:
+    """List the runs of a folder: address, what it is, when it was made."""
+    from experiments.graph.files import read_json
+    from experiments.graph.verify import runs_in
+
+    for path in runs_in(runs) if runs.is_dir() else []:
+        if path.name.startswith(kind) and (path / "config.json").is_file():
+            made = read_json(path / "provenance.json").get("finished", "")
+            typer.echo(f"{path.name:32} {made:26} {read_json(path / 'config.json').get('title', '')}")
+
+
+@app.command()
+def worlds(name: Annotated[str | None, typer.Argument(help="Print the card of this world's data.")] = None) -> None:
+    """List the worlds, or print the card of one."""
+    from experiments.listings import list_worlds, world_card
+
+    for line in list_worlds() if name is None else world_card(name):
+        typer.echo(line)
 
 
 @app.command()
 def methods() -> None:
     """List the guidance methods by family: cost of a guided step, roles, space, needs; citation, formula, and what they do."""
-    from guidance.methods import FAMILIES, METHODS
+    from experiments.listings import list_methods
 
-    typer.echo("F, B: forward and backward pass of the denoiser; f, b: of a classifier; W: forward of a second denoiser")
-    for family in FAMILIES:
-        typer.echo(f"\n{family}")
-        for name, method in METHODS.items():
-            if method.family == family:
-                about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__).splitlines()
-                needs = f", needs {', '.join(method.needs)}" if method.needs else ""
-                asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
-                typer.echo(f"\n  {name:24} {about.price.brief():17} {', '.join(method.roles)}; space {about.space}{needs}{asks}")
-                formula = [head[2]] if len(head) > 2 else []
-                for line in (head[0], *formula, method.__doc__.splitlines()[0]):
-                    typer.echo(f"{'':27}{line}")
+    for line in list_methods():
+        typer.echo(line)
+
+
+@app.command()
+def samplers() -> None:
+    """List the samplers: name, order of convergence, whether they draw noise, and what the first line of their file says."""
+    from experiments.listings import list_samplers
+
+    for line in list_samplers():
+        typer.echo(line)
 
 
 @app.command()
 def laws(method: Annotated[str, typer.Argument(help="A method of the registry, yours too: see guidance-bench methods.")]) -> None:
     """Hold one method to the laws that all are held to."""
-    from guidance import METHODS
-    from guidance.laws import LAWS
+    from experiments.listings import hold_to_laws
 
-    if method not in METHODS:
-        raise Problem(f"there is no method {method!r}; known: {', '.join(METHODS)}")
     broken = 0
-    for law in LAWS:
-        try:
-            law(METHODS[method])
-        except Exception as error:  # a method may fail in as many ways as there are authors
-            broken += 1
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            typer.echo(f"broken  {law.__name__}: {said[0]}")
-        else:
-            typer.echo(f"holds   {law.__name__}")
+    for line in hold_to_laws(method):
+        broken += line.startswith("broken")
+        typer.echo(line)
     raise typer.Exit(min(broken, 1))
 
 
 @app.command()
 def speed(device: Device = "auto") -> None:
     """Time sampler and method beside a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
-    import torch
+    from experiments.speed import report
 
-    from experiments.device import resolve
-    from experiments.memory import keep_memory
-    from experiments.provenance import device_name
-    from experiments.speed import BATCH, SHAPE, overhead, policies
-
-    device = resolve(device)
-    torch.set_num_threads(1)
-    keep_memory()  # as the studies do
-    typer.echo(f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds a step")
-    for name, row in overhead(device).items():
-        typer.echo(f"  {name:17}" + "   ".join(f"{key} {value:.3g}" for key, value in row.items()))
-    typer.echo(f"\nconditional and null branch of a U-Net, {BATCH} images, so many rows at a time (--set rows=...); milliseconds")
-    measured = policies(device)
-    for rows, milliseconds in measured.items():
-        mark = "  fastest" if milliseconds == min(measured.values()) else ""
-        typer.echo(f"  {rows:>4}  {milliseconds:8.1f}{mark}")
-
-
-@app.command()
-def samplers() -> None:
-    """List the samplers: name, order of convergence, whether they draw noise, and what the first line of their file says."""
-    from guidance import SAMPLERS
-
-    for name, sampler in SAMPLERS.items():
-        noisy = "draws noise" if sampler().stochastic else "no noise"
-        head = sys.modules[sampler.__module__].__doc__.splitlines()[0]
-        typer.echo(f"{name:20}order {sampler.order}   {noisy:14}{head}")
-
-
-@app.command()
-def data(world: World) -> None:
-    """Print the card of a world's data."""
-    from experiments.worlds import WORLDS
-
-    if world not in WORLDS:
-        raise Problem(f"there is no world {world!r}; known: {', '.join(WORLDS)}")
-    for name, value in WORLDS[world]().card.items():
-        typer.echo(f"{name:10}{value}")
+    for line in report(device):
+        typer.echo(line)
 
 
 def main() -> None:
@@ -188,7 +214,7 @@ def main() -> None:
         require_own_guidance()
         app()
     except Problem as problem:
-        print(f"guidance-bench: {problem}", file=sys.stderr)
+        print(f"guidance-bench: {' '.join(str(problem).split())}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -44,7 +44,9 @@ def _changed(held: Any, tree: dict[str, Any], path: str) -> Any:
     if isinstance(held, dict):
         new = dict(held)
         for name, below in tree.items():
-            new[name] = below.value if isinstance(below, _Leaf) else _changed(_child(held, name, path, below), below, f"{path}{name}.")
+            new[name] = (
+                below.value if isinstance(below, _Leaf) else _changed(_child(held, name, path, below), below, f"{path}{name}.")
+            )
         return new
     if isinstance(held, (tuple, list)):
         items = list(held)

@@ -6,7 +6,7 @@ The network of the first costs nothing (one multiplication); a hand-written loop
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -103,3 +103,21 @@ def policies(device: str, network: nn.Module | None = None, rounds: int = 5) -> 
         rounds,
     )
     return {rows: 1e3 * statistics.median(values) for rows, values in seconds.items()}
+
+
+def report(device: str) -> Iterator[str]:
+    """What `guidance-bench speed` prints."""
+    from experiments.device import resolve
+    from experiments.graph.executors import one_thread
+    from experiments.graph.provenance import device_name
+
+    device = resolve(device)
+    one_thread()  # as the studies do
+    yield f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds a step"
+    for name, row in overhead(device).items():
+        yield f"  {name:17}" + "   ".join(f"{key} {value:.3g}" for key, value in row.items())
+    yield f"\nconditional and null branch of a U-Net, {BATCH} images, so many rows at a time (--set rows=...); milliseconds"
+    measured = policies(device)
+    for rows, milliseconds in measured.items():
+        mark = "  fastest" if milliseconds == min(measured.values()) else ""
+        yield f"  {rows:>4}  {milliseconds:8.1f}{mark}"

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from experiments.memory import keep_memory
 
 MOST = 8  # processes: each holds about 1 GB of libraries
-PRELOADED = ("experiments.tasks", "experiments.studies")  # by the server that workers are forked from: seconds of imports, once
+PRELOADED = ("experiments.preloaded",)  # by the server that workers are forked from: seconds of imports, once
 
 
 class Here(Executor):

@@ -52,7 +52,9 @@ def read_manifest(path: Path) -> Manifest:
                 f"{path} was made by an earlier version of guidance-bench (run schema {schema}, this one makes {SCHEMA}): "
                 "choose another folder with --runs, or delete the old one"
             )
-        case {"schema": int(), "files": dict(files), "clocked": list(clocked), "parents": dict(parents), "code": dict(code)} if files:
+        case {"schema": int(), "files": dict(files), "clocked": list(clocked), "parents": dict(parents), "code": dict(code)} if (
+            files
+        ):
             pass
         case _:
             raise Problem(f"{path / 'manifest.json'} is no manifest")
@@ -73,11 +75,13 @@ def check_files(path: Path, manifest: Manifest, wanted: Iterable[str] = ()) -> N
             raise Problem(f"{file} is truncated or altered (its sha256 is not the one recorded)")
 
 
-def check_config(path: Path) -> dict[str, Any]:
-    """The configuration of a run, which must be the one that its folder is named after. Problem where it is not."""
+def check_config(path: Path, renamed: bool = False) -> dict[str, Any]:
+    """The configuration of a run, which must be the one that its folder is named after (unless `renamed`). Problem if it is
+    not.
+    """
     match config := read_json(path / "config.json"):
         case {"identity": {"kind": str(kind)} as identity, "values": dict()}:
-            if f"{kind}-{digest(identity)}" == path.name:
+            if renamed or f"{kind}-{digest(identity)}" == path.name:
                 return config
             raise Problem(f"{path} holds the run of other values, {kind}-{digest(identity)}")
     raise Problem(f"{path / 'config.json'} is no configuration of a run")

@@ -71,8 +71,8 @@ class Store:
     def make(self, task: Task, device: str, wait: bool = True, remake: bool = False) -> str:
         """MADE, FOUND where it is there already, or BUSY if another process is making it and `wait` is false.
 
-        Problem on a full disk, and StaleRun for a run that is stale unless `remake`; nothing half-written stays. Failed for a task
-        that cannot be made of these values; why is kept, and known by `failure`.
+        Problem on a full disk, and StaleRun for a run that is stale unless `remake`; nothing half-written stays. Failed for a
+        task that cannot be made of these values; why is kept, and known by `failure`.
         """
         path = self.path(task)
         with disk_problems(self.root), self._lock(path) as lock:
@@ -139,7 +139,9 @@ class Store:
             if out_of_memory(error):
                 raise Problem(f"{task.title}: memory is exhausted: set fewer --workers, or a smaller batch or n") from error
             words = (str(error).strip().splitlines() or [""])[0]
-            reason = f"{task.title}: " + (words if isinstance(error, ValueError) and words else f"{type(error).__name__}: {words}")
+            reason = f"{task.title}: " + (
+                words if isinstance(error, ValueError) and words else f"{type(error).__name__}: {words}"
+            )
             self._keep(task, reason, error)
             raise Failed(reason) from error
 
@@ -161,9 +163,7 @@ class Store:
         if lacking := set(task.files) - set(hashes):
             raise RuntimeError(f"{task.title} did not write {', '.join(sorted(lacking))}")
         parents = {parent.address: self.seal(parent) for parent in task.parents if self.path(parent).is_dir()}
-        write_json(
-            folder / "manifest.json", Manifest(hashes, task.clocked, parents, fingerprint(classes_in(task))).as_json()
-        )
+        write_json(folder / "manifest.json", Manifest(hashes, task.clocked, parents, fingerprint(classes_in(task))).as_json())
         for path in [*files, *{file.parent for file in files}]:
             sync(path)
 
@@ -219,7 +219,9 @@ def differences(then: dict[str, Any], now: dict[str, Any], path: str = "") -> It
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, in Python or in torch."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in str(error) and "alloc" in str(error))
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "memory" in str(error) and "alloc" in str(error)
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,8 @@ class Task:
 
     version: raised when `run` means something else by the same values. files: what the folder holds when it is done.
     clocked: those among them that hold what a clock said; what is made of the task does not depend on them.
-    derived: made anew without a question whenever something of it has changed, and of those parents that could be made (a report).
+    derived: made anew without a question whenever something of it has changed, and of those parents that could be made (a
+    report).
     """
 
     version: ClassVar[int] = 1

@@ -17,8 +17,8 @@ from experiments.worlds.world import Data, Labelled
 
 @value
 class JointEnergy:
-    """langevin_steps, step, noise: of its chains at every training step; chains, restart: of the replay buffer; blur: the noise on
-    the data; bound: how much the squares of the energies count.
+    """langevin_steps, step, noise: of its chains at every training step; chains, restart: of the replay buffer; blur: the noise
+    on the data; bound: how much the squares of the energies count.
 
     The paper's step of 1 threw the chains of 8x8 digits out of every bound, one below 0.1 never brought them to the data in a
     thousand steps.

@@ -63,7 +63,9 @@ def _enough(study: Any) -> None:
     least = study.world.classes * (6 if in_the_plane(study.world) else 2)
     if (smallest := min(study.n, study.part) if study.evaluator else study.n) < least:
         field = "part" if study.evaluator else "n"
-        raise ValueError(f"{field} must be at least {least}, {least // study.world.classes} samples of each class, not {smallest}")
+        raise ValueError(
+            f"{field} must be at least {least}, {least // study.world.classes} samples of each class, not {smallest}"
+        )
 
 
 def _possible(study: Any, method: Any) -> None:

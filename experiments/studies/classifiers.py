@@ -44,7 +44,7 @@ class Classifiers(ByWorld):
 def guides(world: Any, fit: Fit) -> dict[str, Train]:
     """Noise-aware classifiers: told lambda three ways, two more architectures, one stopped early, one trained under attack."""
 
-    def training(network: Any = Timm(), objective: Any = NoisyCrossEntropy(), fit: Fit = fit) -> Train:
+    def training(network: Any = "timm", objective: Any = "noisy-cross-entropy", fit: Fit = fit) -> Train:
         return Train(world=world, network=network, objective=objective, fit=fit)
 
     return {

@@ -29,7 +29,9 @@ class Comparison(ByWorld):
             if len(one.sample_seeds) < 2:
                 raise ValueError(f"worlds.{name}.sample_seeds: two seeds at least, or no difference can be judged")
             if not any(curve.method.name == REFERENCE and 0.0 in (curve.ws or ()) for curve in one.methods):
-                raise ValueError(f"worlds.{name}.methods: {REFERENCE} with w = 0 among its own ws is what others are compared with")
+                raise ValueError(
+                    f"worlds.{name}.methods: {REFERENCE} with w = 0 among its own ws is what others are compared with"
+                )
         if len({(one.sweeps[0].label, one.sweeps[0].steps) for one in self.worlds.values()}) > 1:
             raise ValueError("worlds: the first sweep of each must have one sampler and one number of levels")
         return self

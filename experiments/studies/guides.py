@@ -139,9 +139,7 @@ class Guides(Study):
 
         cells, name = list(self.cells()), self.world.name
         tables = tables_of(cells, store)
-        guides = {
-            key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()
-        }
+        guides = {key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()}
         more = {"guides": guides, "judges": list(self.judges) or [EXACT], "classifiers": [*self.guides, "clean"]}
         others = {
             (name, place["method"]): task.samples

@@ -28,9 +28,9 @@ def run_study(
 ) -> Any:
     """Makes what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
 
-    workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another code or
-    other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what cannot be done;
-    cells that fail are told, and named in `results.failed`.
+    workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another
+    code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what
+    cannot be done; cells that fail are told, and named in `results.failed`.
     """
     study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell)
     return study.results(study_run.store, study_run.device)
@@ -100,4 +100,3 @@ def _told(outcome: Outcome, planned: Plan, report: Report, store: Store, tell: C
         tell(f"{len(outcome.failed)} failed, {len(outcome.unmade)} could not be made of them{again}")
     if store.state(report) == (MISSING,):
         raise Problem(f"nothing of {report.study.name} could be made: {reasons[0] if reasons else 'no cell is there'}")
-

@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from experiments.graph.files import read_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import digest, encode, value
 from experiments.tasks.sample import Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE = "table"  # the tidy one
 
@@ -88,8 +89,10 @@ class Report(Task):
         write_atomically(folder / "summary.txt", report.summary_text.encode())
 
 
-def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, pd.DataFrame]:
+def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, "pd.DataFrame"]:
     """Every table of the cells that are there, a row a number."""
+    import pandas as pd
+
     rows: dict[str, list[dict[str, Any]]] = {}
     for table, place, task in cells:
         if store.path(task).is_dir():

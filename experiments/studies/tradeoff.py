@@ -29,12 +29,12 @@ ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 
 @value
 class TradeOff(Study):
-    """A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured together,
-    and once more in parts of the size of the held-out set.
+    """A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured
+    together, and once more in parts of the size of the held-out set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it is
-    the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
+    another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it
+    is the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
     clip, batch and rows are those of Sample.
     """
 
@@ -69,7 +69,9 @@ class TradeOff(Study):
         return "exact" if self.world.exact else "trade-off"
 
     def network(self, role: str, seed: int) -> Any:
-        """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no method."""
+        """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no
+        method.
+        """
         one = getattr(self, role)
         if one is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
@@ -202,4 +204,3 @@ class TradeOff(Study):
         if self.evaluator is not None:
             place = {"world": self.world.name, "train_seed": NO_TRAINING, "network": "evaluator"}
             yield Placed("networks", place, self.evaluator)
-

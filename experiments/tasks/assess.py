@@ -38,16 +38,16 @@ ROUNDS = 4  # of the pruned classifier to each of `levels_implicit`
 class Assess(Task):
     """Which classifier is assessed, on how many held-out images, at which lambdas.
 
-    what: "noise-aware" (the training `classifier`), "implicit" (the one inside the training `denoiser`, or inside the exact denoiser
-    where none is given), "estimate" (the clean `classifier` on the denoiser's unconditional x, bounded by `clip`), "exact" (the
-    truth). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z (noise-aware and
-    exact).
+    what: "noise-aware" (the training `classifier`), "implicit" (the one inside the training `denoiser`, or inside the exact
+    denoiser where none is given), "estimate" (the clean `classifier` on the denoiser's unconditional x, bounded by `clip`),
+    "exact" (the truth). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z
+    (noise-aware and exact).
 
     by_level.csv has the columns metric, logsnr, value: accuracy, nll, calibration_error; robust_accuracy (after an attack on z);
-    where the truth is known also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient is felt, gradient_cosine and
-    gradient_ratio (over all samples at once; of an "estimate" the ascent of the method clean-classifier at w = 1, which guides at
-    the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and evaluations, _pruned and
-    _unpruned: with classes dropped early and without, in ROUNDS `levels_implicit` rounds at most, of the same noise.
+    where the truth is known also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient is felt, gradient_cosine
+    and gradient_ratio (over all samples at once; of an "estimate" the ascent of the method clean-classifier at w = 1, which
+    guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and evaluations,
+    _pruned and _unpruned: with classes dropped early and without, in ROUNDS `levels_implicit` rounds at most, of the same noise.
     """
 
     name: ClassVar[str] = "assess"

@@ -94,4 +94,3 @@ def load_state(module: nn.Module, file: Path) -> None:
 
 def _brief(held: Any) -> Any:
     return held.get("is") if isinstance(held, dict) and set(held) == {"is"} else held
-

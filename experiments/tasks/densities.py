@@ -1,14 +1,15 @@
 """The truth of a world, asked on samples and on a grid: log densities, class logits, and densities tilted with w."""
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from analysis.grid import GridDensity
-from analysis.grid import tilted as tilt
 from experiments.worlds.world import data
+
+if TYPE_CHECKING:
+    from analysis.grid import GridDensity
 
 CLEAN = 60.0  # the lambda at which z is x
 EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
@@ -30,8 +31,11 @@ def logits(world: Any, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
 
 
 @lru_cache(maxsize=64)
-def tilted(world: Any, label: int, w: float) -> GridDensity:
+def tilted(world: Any, label: int, w: float) -> "GridDensity":
     """p(x|c) p(c|x)^w, normalised on the grid."""
+    from analysis.grid import GridDensity
+    from analysis.grid import tilted as tilt
+
     middles, points = mesh()
     log_density, found = logits(world, points, np.full(len(points), label))
     log_class = found[:, label] - np.logaddexp.reduce(found, axis=1)
@@ -39,8 +43,10 @@ def tilted(world: Any, label: int, w: float) -> GridDensity:
 
 
 @lru_cache(maxsize=2)
-def marginal(world: Any) -> GridDensity:
+def marginal(world: Any) -> "GridDensity":
     """p(x), on the grid."""
+    from analysis.grid import GridDensity
+
     middles, points = mesh()
     found = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]
     return GridDensity(middles, middles, np.logaddexp.reduce(found, axis=1).reshape(CELLS, CELLS))

@@ -111,11 +111,11 @@ def learning_rate_factor(step: int, config: Fit) -> float:
 @torch.no_grad()
 def update_ema(ema: dict[str, Tensor], network: nn.Module, decay: float) -> None:
     """ema <- decay ema + (1 - decay) network, in place; what is not a float (counters) is copied."""
-    for name, value in network.state_dict().items():
-        if value.is_floating_point():
-            ema[name].lerp_(value, 1 - decay)
+    for name, own in network.state_dict().items():
+        if own.is_floating_point():
+            ema[name].lerp_(own, 1 - decay)
         else:
-            ema[name].copy_(value)
+            ema[name].copy_(own)
 
 
 def checkpoint(
@@ -158,12 +158,12 @@ def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: Ea
         raise Problem(f"checkpoint {newest} is named after another step than the one it holds, {logs.get('step')}: {advice}")
     part = lambda prefix: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}  # noqa: E731
     network.load_state_dict(part("network."))
-    for name, value in part("ema.").items():
-        ema[name].copy_(value)
+    for name, own in part("ema.").items():
+        ema[name].copy_(own)
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in part("optimiser.").items():
+    for name, held in part("optimiser.").items():
         index, key = name.split(".")
-        moments.setdefault(int(index), {})[key] = value
+        moments.setdefault(int(index), {})[key] = held
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     if stopping is not None:
         stopping.best, stopping.looks = part("best."), logs["looks"]

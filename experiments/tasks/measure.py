@@ -10,9 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.exact import Drawn, Truth, against_data, measure_points
-from analysis.grid import GridDensity
-from analysis.measures import Reference, Samples, measure_in_parts
 from experiments.fields import Count, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
@@ -67,6 +64,8 @@ class Measure(Measured):
     guide: Train | None = None
 
     def run(self, folder: Path, store: Store, device: str) -> None:
+        from analysis.measures import Samples, measure_in_parts  # torch-fidelity takes seconds to import
+
         images, label = self.samples.images(store)
         x = from_uint8(images)
         features, found = evaluate(judge(self.judge, store.root, store.seal(self.judge), device), x, device)
@@ -81,8 +80,8 @@ class Measure(Measured):
 class MeasureExact(Measured):
     """metrics.json as of `Measure`, of samples of a world whose truth is known and judges.
 
-    In the plane, for a w, also the distances from the density tilted with w: p(x|c) p(c|x)^w. Samples that share points, collapsed
-    or cut off at a bound, have no density, and no distances from one.
+    In the plane, for a w, also the distances from the density tilted with w: p(x|c) p(c|x)^w. Samples that share points,
+    collapsed or cut off at a bound, have no density, and no distances from one.
     """
 
     name: ClassVar[str] = "measure-exact"
@@ -91,6 +90,8 @@ class MeasureExact(Measured):
     w: float | None = None
 
     def run(self, folder: Path, store: Store, device: str) -> None:
+        from analysis.exact import Drawn, against_data, measure_points
+
         found, label = self.samples.images(store)
         x = found.reshape(len(found), -1).astype(np.float64)
         log_density, by_class = logits(self.world, x, label)
@@ -103,8 +104,10 @@ class MeasureExact(Measured):
         self._write(folder, {f"{len(x)}": values})
 
 
-def truth_of(found: Data, classes: int, densities: list[GridDensity] | None) -> Truth:
+def truth_of(found: Data, classes: int, densities: list | None) -> Any:
     """The exact moments of a world and of each class, and the densities that samples are compared with."""
+    from analysis.exact import Truth
+
     moments = [found.oracle.moments(c) for c in (None, *range(classes))]
     means, covariances = (np.stack([part.double().numpy() for part in parts]) for parts in zip(*moments))
     return Truth(
@@ -123,8 +126,10 @@ def judge(training: Train, root: Path, seal: str, device: str) -> torch.nn.Modul
 
 
 @lru_cache(maxsize=1)
-def reference(training: Train, root: Path, seal: str, device: str) -> Reference:
+def reference(training: Train, root: Path, seal: str, device: str) -> Any:
     """The training images, which go through bytes as the samples do, and the evaluator's features of them."""
+    from analysis.measures import Reference
+
     x = from_uint8(to_uint8(data(training.world).train.x))
     return Reference(images=x.numpy(), features=evaluate(judge(training, root, seal, device), x, device)[0])
 

@@ -19,9 +19,7 @@ class Roles(NamedTuple):
     weak: nn.Module | None
 
 
-def load_roles(
-    model: Any, others: dict[str, Any], wanted: tuple[str, ...], store: Store, device: str, rows: int | None
-) -> Roles:
+def load_roles(model: Any, others: dict[str, Any], wanted: tuple[str, ...], store: Store, device: str, rows: int | None) -> Roles:
     """What the sources play. Problem where the model is no Denoiser."""
     roles = dict(model.play("model", {}, store, device, rows))
     if not callable(roles.get("model")) or (isinstance(roles["model"], nn.Module) and not isinstance(roles["model"], Denoiser)):

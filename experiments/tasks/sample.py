@@ -35,12 +35,12 @@ WATCHED = 64  # samples of which is kept how hard they were pushed
 class Sample(Task):
     """n samples with balanced, interleaved labels. model: who plays it (Train, Exact, ...); others: further roles by name.
 
-    density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at every
-    step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
+    density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
+    every step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
 
-    samples.npz holds label, index and `images` (bytes), or `x` (float32) where the world's truth is known exactly. cost.json: rows
-    through each network; timing.json: seconds and memory; effective.json: by call, how hard the method pushed the first samples,
-    told as classifier-free guidance (guidance.effective).
+    samples.npz holds label, index and `images` (bytes), or `x` (float32) where the world's truth is known exactly. cost.json:
+    rows through each network; timing.json: seconds and memory; effective.json: by call, how hard the method pushed the first
+    samples, told as classifier-free guidance (guidance.effective).
     """
 
     name: ClassVar[str] = "sample"
@@ -96,7 +96,9 @@ class Sample(Task):
         self._write(folder, x, price, watched[0])
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
-        """images uint8 (n, h, w, c), or x float32 (n, *shape) of an exact world; and label (n,). Problem if the run is not whole."""
+        """images uint8 (n, h, w, c), or x float32 (n, *shape) of an exact world; and label (n,). Problem if the run is not
+        whole.
+        """
         return load_samples(store.open(self))
 
     def prices(self, store: Store) -> dict[str, float]:

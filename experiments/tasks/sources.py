@@ -94,8 +94,8 @@ class Guide:
 class Checkpoint:
     """Somebody's weights: a file, its sha256, and who makes a Denoiser of it.
 
-    adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays the
-    role. The file is opened by the adapter, which must never unpickle it.
+    adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
+    the role. The file is opened by the adapter, which must never unpickle it.
     """
 
     name: ClassVar[str] = "checkpoint"
@@ -111,7 +111,9 @@ class Checkpoint:
             raise Problem(f"{path} has the sha256 {found[:12]}..., not {self.sha256[:12]}...: it is another file")
         made = lookup("checkpoints", self.adapter)(path, device, self.world)
         if not callable(made) or (isinstance(made, type)):
-            raise Problem(f"the adapter {self.adapter} made {made!r}: it must return a Denoiser, (z, logsnr, label) -> Prediction")
+            raise Problem(
+                f"the adapter {self.adapter} made {made!r}: it must return a Denoiser, (z, logsnr, label) -> Prediction"
+            )
         return {role: made}
 
     def code(self) -> list[type]:

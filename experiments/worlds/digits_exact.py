@@ -31,7 +31,9 @@ class DigitsExact(World):
         """The mixture and its draws. Problem if the file is not the one of this version."""
         found = hashlib.sha256(FILE.read_bytes()).hexdigest()
         if found != SHA256:
-            raise Problem(f"{FILE} is not that of this version (sha256 {found[:12]}, expected {SHA256[:12]}): restore it from git")
+            raise Problem(
+                f"{FILE} is not that of this version (sha256 {found[:12]}, expected {SHA256[:12]}): restore it from git"
+            )
         values = load_file(FILE)
         labels = values.pop("labels")
         exact = Mixture.low_rank(**{name: value.double() for name, value in values.items()}, labels=labels)

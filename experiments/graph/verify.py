@@ -1,0 +1,69 @@
+"""A whole store, or one run of it, looked at again: every file, every address, every parent."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.graph.files import read_json
+from experiments.graph.fingerprint import read, source
+from experiments.graph.manifest import ABOUT, Manifest, check_config, check_files, read_manifest
+from experiments.problems import Problem
+
+
+def runs_in(root: Path) -> list[Path]:
+    """The folders of a store that hold a run, by name."""
+    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def verify_store(root: Path) -> Iterator[tuple[Path, str | None]]:
+    """(run, what is wrong with it or None) of every run of a store."""
+    for path in runs_in(root):
+        try:
+            verify_run(path)
+            yield path, None
+        except Problem as problem:
+            yield path, str(problem)
+
+
+def verify_run(path: Path, renamed: bool = False) -> Manifest:
+    """The manifest of a run that is whole, holds what it is named after, and whose parents are those that it was made of.
+
+    Problem otherwise. renamed: a committed copy, without its parents.
+    """
+    manifest = read_manifest(path)
+    check_config(path, renamed)
+    check_files(path, manifest, ABOUT)
+    if strange := sorted(_files(path) - set(manifest.files) - {"manifest.json"}):
+        raise Problem(f"{path / strange[0]} is no file of the run")
+    for name, seal in () if renamed else manifest.parents.items():
+        parent = path.parent / name
+        if not parent.is_dir():
+            raise Problem(f"{path} was made of {name}, which is not there any more")
+        if read_manifest(parent).seal != seal and not manifest.accepted:
+            raise Problem(f"{path} was made of another {name}")
+    return manifest
+
+
+def code_changes(manifest: Manifest) -> list[str]:
+    """The modules that made a run and are not what they were."""
+    return [name for name, then in manifest.code.items() if (file := source(name)) is None or read(file)[0] != then]
+
+
+def describe(path: Path) -> Iterator[str]:
+    """What a run is, of what and by what it was made, and what has changed since, line by line. Problem where it is no run."""
+    manifest, config, made = read_manifest(path), check_config(path), read_json(path / "provenance.json")
+    yield f"{path.name}   {config.get('title', '')}"
+    yield f"  made     {made['finished']} on {made['device']}, torch {made['machine']['torch']}, revision {made['revision']}"
+    for name, held in config["values"].items():
+        yield f"  {name:8} {held}"
+    for name, seal in manifest.parents.items():
+        parent = path.parent / name
+        state = "not there any more" if not parent.is_dir() else "" if read_manifest(parent).seal == seal else "another by now"
+        yield f"  of       {name}   {state}".rstrip()
+    changed = code_changes(manifest)
+    yield f"  code     {len(manifest.code)} modules, " + (f"another by now: {', '.join(changed)}" if changed else "unchanged")
+    for one in manifest.accepted:
+        yield f"  accepted {one['when']} although it was {'; '.join(one['although'])}"
+
+
+def _files(path: Path) -> set[str]:
+    return {file.relative_to(path).as_posix() for file in path.rglob("*") if not file.is_dir()}

@@ -1,0 +1,76 @@
+"""What there is, as the command line lists it; and one method held to the laws."""
+
+import sys
+from collections.abc import Iterator
+
+from experiments.registry import WORLDS, lookup, registry
+
+
+def list_methods() -> Iterator[str]:
+    """Every method by family."""
+    from guidance.methods import FAMILIES, METHODS
+
+    yield "F, B: forward and backward pass of the denoiser; f, b: of a classifier; W: forward of a second denoiser"
+    for family in dict.fromkeys([*FAMILIES, *(method.family for method in METHODS.values())]):
+        yield f"\n{family}"
+        for name, method in METHODS.items():
+            if method.family == family:
+                about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__ or name).splitlines()
+                needs = f", needs {', '.join(method.needs)}" if method.needs else ""
+                asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
+                yield f"\n  {name:24} {about.price.brief():17} {', '.join(method.roles)}; space {about.space}{needs}{asks}"
+                formula = [head[2]] if len(head) > 2 else []
+                for line in (head[0], *formula, (method.__doc__ or "").partition("\n")[0]):
+                    yield f"{'':27}{line}"
+    yield from broken("methods")
+
+
+def list_samplers() -> Iterator[str]:
+    """Every sampler."""
+    from guidance.samplers import SAMPLERS
+
+    for name, sampler in SAMPLERS.items():
+        noisy = "draws noise" if sampler().stochastic else "no noise"
+        head = (sys.modules[sampler.__module__].__doc__ or name).splitlines()[0]
+        yield f"{name:20}order {sampler.order}   {noisy:14}{head}"
+    yield from broken("samplers")
+
+
+def list_worlds() -> Iterator[str]:
+    """Every world, without loading its data."""
+    for name, world in WORLDS.items():
+        shape = " x ".join(map(str, getattr(world, "shape", ()))) if isinstance(getattr(world, "shape", None), tuple) else ""
+        classes = world.classes if isinstance(getattr(world, "classes", None), int) else ""
+        truth = "truth known" if world.exact else ""
+        yield f"{name:16}{classes:>4} classes  {shape:12}{truth:14}{(world.__doc__ or '').strip().splitlines()[0]}"
+    yield from broken("worlds")
+
+
+def world_card(name: str) -> Iterator[str]:
+    """The card of one world's data."""
+    from experiments.worlds import data
+
+    found = lookup("worlds", name)
+    for key, held in data(found() if isinstance(found, type) else found).card.items():
+        yield f"{key:10}{held}"
+
+
+def broken(kind: str) -> Iterator[str]:
+    """The entry points of other packages that cannot be used, and why."""
+    for why in registry(kind).broken.values():
+        yield f"not loaded: {why}"
+
+
+def hold_to_laws(name: str) -> Iterator[str]:
+    """Each law that a method holds or breaks, and how."""
+    method = lookup("methods", name)
+    from guidance.laws import LAWS
+
+    for law in LAWS:
+        try:
+            law(method)
+        except Exception as error:  # a method may fail in as many ways as there are authors
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            yield f"broken  {law.__name__}: {said[0]}"
+        else:
+            yield f"holds   {law.__name__}"

@@ -1,0 +1,87 @@
+"""A study from what its run says of it, and its networks ready to be sampled from."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from torch import nn
+
+from experiments.graph.manifest import check_config, read_manifest
+from experiments.graph.store import Store
+from experiments.problems import Problem
+from experiments.settings import explain
+from experiments.studies.by_world import ByWorld
+from experiments.studies.classifiers import Classifiers
+from experiments.studies.comparison import Comparison
+from experiments.studies.guides import Guides
+from experiments.studies.study import Study
+from experiments.studies.tradeoff import TradeOff
+from experiments.tasks.train import Train
+from guidance.denoiser import Denoiser
+
+KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers)}
+
+
+class Trained(NamedTuple):
+    """What a study trained with one seed: roles of the methods, and what samples look like.
+
+    schedule: the density of lambda it was trained on; `schedule.grid(32)` is the paper's grid.
+    """
+
+    model: Denoiser
+    classifier: nn.Module
+    schedule: Any
+    shape: tuple[int, ...]
+    classes: int
+
+
+def read_study(folder: Path, renamed: bool = False) -> Study:
+    """The study that a folder is the run of. Problem where it is none; renamed: a committed copy, under another name."""
+    folder = Path(folder)
+    if not (folder / "manifest.json").is_file():
+        raise Problem(f"{folder} is no run of a study: it has no manifest.json")
+    try:
+        read_manifest(folder)
+        given = check_config(folder, renamed)["values"].get("study")
+    except Problem as problem:
+        raise Problem(f"{folder} is no run of a study of this version: {problem}") from problem
+    kind = KINDS.get((given or {}).get("is"))
+    if kind is None:
+        raise Problem(f"{folder} is the run of {(given or {}).get('is', 'no study')!r}, which is none of {', '.join(KINDS)}")
+    try:
+        return kind(**{key: held for key, held in given.items() if key != "is"})
+    except ValidationError as error:
+        raise Problem(f"{folder}: its study is none of this version: {explain(error)}") from error
+
+
+def load_trained(folder: str | Path, seed: int | None = None, device: str = "cpu", world: str | None = None) -> Trained:
+    """The denoiser and the classifier of a finished study, of its first training seed or of `seed`.
+
+    world: of a study of several. Problem if there is no such study, seed or world, if the study trained nothing, or if its
+    networks are not there or were altered: a committed result has none.
+    """
+    folder = Path(folder)
+    study = read_study(folder, renamed=True)
+    if isinstance(study, ByWorld):
+        if world not in study.worlds:
+            raise Problem(
+                f"{folder} has the worlds {', '.join(study.worlds)}: say which, as in world={next(iter(study.worlds))!r}"
+            )
+        study = study.worlds[world]
+    if not isinstance(getattr(study, "model", None), Train):
+        raise Problem(f"{folder} trained no network")
+    seed = study.train_seeds[0] if seed is None else seed
+    if seed not in study.train_seeds:
+        raise Problem(f"{folder} has no training seed {seed}: it has {', '.join(map(str, study.train_seeds))}")
+    if isinstance(study, Guides):
+        trained = study.trainings(seed)
+        model, guide = trained["denoiser"], trained[next(iter(study.guides))]
+    else:
+        model, guide = study.network("model", seed), study.network("classifier", seed)
+    store = Store(folder.parent)
+    if not store.path(model).is_dir():
+        command = f"guidance-bench study {study.name}"
+        raise Problem(f"{folder} is there without its networks, as a committed result is: run `{command}`, and load that")
+    denoiser = model.play("model", {}, store, device, rows=250)["model"]
+    classifier = guide.play("classifier", {}, store, device)["classifier"]
+    return Trained(denoiser, classifier, study.density, tuple(study.world.shape), study.world.classes)

@@ -1,0 +1,78 @@
+"""One training from the command line, and the record that it leaves, by lambda."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from experiments.device import resolve
+from experiments.graph.executors import one_thread
+from experiments.graph.files import read_json
+from experiments.graph.store import Store
+from experiments.graph.value import encode
+from experiments.networks import HalfUNet, Timm
+from experiments.objectives.cross_entropy import CrossEntropy
+from experiments.objectives.joint_energy import JointEnergy
+from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
+from experiments.problems import Problem
+from experiments.registry import WORLDS, lookup
+from experiments.settings import explain, override
+from experiments.tasks.fit import Fit
+from experiments.tasks.train import Train
+
+HALF = "half-unet"
+KINDS: dict[str, dict[str, Any]] = {
+    "classifier": {"objective": NoisyCrossEntropy(), "fit": Fit(steps=1200, weight_decay=0.05)},
+    "evaluator": {"objective": CrossEntropy(), "fit": Fit(steps=1200, weight_decay=0.05), "seed": 900},
+    "joint-energy": {"objective": JointEnergy(), "fit": Fit(steps=1000, batch=64, lr=5e-4), "network": HalfUNet(attention=())},
+}
+ARCH = {"classifier": "test_resnet", "evaluator": "test_byobnet"}
+
+
+def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Path, device: str, show: bool) -> None:
+    """Trains one classifier, or finds it again, and prints what it reaches. Problem for whatever cannot be."""
+    if kind not in KINDS:
+        raise Problem(f"there is no {kind!r} to train; known: {', '.join(KINDS)}")
+    known = lookup("worlds", world)()
+    if not known.trains:
+        raise Problem(f"{world} has no images to train on; of the others: {', '.join(n for n, w in WORLDS.items() if w.trains)}")
+    if arch is not None and "network" in KINDS[kind]:
+        raise Problem(f"{kind} has no --arch; --show-config prints what can be set")
+    network = HalfUNet() if arch == HALF else Timm(arch=arch or ARCH.get(kind, "test_resnet"))
+    try:
+        task = override(Train(**{"world": known, "network": network, **KINDS[kind]}), settings)
+    except ValidationError as error:
+        raise Problem(explain(error)) from error
+    if task.world != known:
+        raise Problem(f"--world says {world} and --set world={task.world.name}: say one")
+    if show:
+        print(json.dumps(encode(task, expand=True), indent=1))
+        return
+    device, store = resolve(device), Store(runs)
+    try:
+        task.rehearse()
+    except ValueError as error:
+        raise Problem(f"{error}") from error
+    one_thread()
+    store.make(task, device)
+    print(record(task, store.open(task)))
+    print(f"run     {store.path(task)}")
+
+
+def record(task: Train, path: Path) -> str:
+    """What a training reached on held-out images, a line a lambda where it was told one."""
+    found = read_json(path / "metrics.json")
+    if not isinstance(next(iter(found.values())), dict):
+        return "   ".join(f"{name} {value:.3f}" for name, value in found.items())
+    levels = list(next(iter(found.values())))
+    lines = [" ".join(f"{word:>18}" for word in ("lambda", *found))]
+    lines += [" ".join(f"{word:>18}" for word in (level, *(f"{one[level]:.3f}" for one in found.values()))) for level in levels]
+    log = read_json(path / "log.json")
+    last = f"{len(log['loss'])} steps"
+    if looks := log.get("held_back_nll"):
+        best = min(looks)
+        at = task.fit.look_every * (1 + looks.index(best))
+        last += f"; the weights are those after {at}, held-back nll {best:.3f} then" if math.isfinite(best) else ""
+    return "\n".join([*lines, last])
