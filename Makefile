@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study full test lab
+.PHONY: study full test test-slow lab
 study: .venv/installed
 	$(BIN)/guidance-bench study digits
 
@@ -11,6 +11,11 @@ full: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+
+# before a release: what takes minutes too, and every shape that is written in a signature is checked
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m 'slow or not slow' -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder \
+		--timeout=1200 --jaxtyping-packages=guidance,classifiers,analysis,beartype.beartype
 
 lab: .venv/installed
 	$(BIN)/jupyter lab analysis/notebooks

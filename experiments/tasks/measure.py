@@ -90,18 +90,22 @@ class MeasureExact(Measured):
     w: float | None = None
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.exact import Drawn, against_data, measure_points
-
         found, label = self.samples.images(store)
-        x = found.reshape(len(found), -1).astype(np.float64)
-        log_density, by_class = logits(self.world, x, label)
-        planar = in_the_plane(self.world) and self.w is not None
-        densities = [tilted(self.world, c, self.w) for c in range(self.world.classes)] if planar else None
-        drawn = Drawn(x=x, label=label, logits=by_class, log_density=log_density)
-        truth = truth_of(data(self.world), self.world.classes, densities)
-        collapsed = np.unique(x, axis=0, return_counts=True)[1].max() >= NEIGHBOURS
-        values = against_data(drawn, truth) if collapsed else measure_points(drawn, truth)
-        self._write(folder, {f"{len(x)}": values})
+        self._write(folder, {f"{len(found)}": measured(self.world, found, label, self.w)})
+
+
+def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
+    """Every measure of samples (n, *shape) of a world whose truth is known, by name; in the plane against the tilted density too."""
+    from analysis.exact import Drawn, against_data, measure_points
+
+    x = found.reshape(len(found), -1).astype(np.float64)
+    log_density, by_class = logits(world, x, label)
+    planar = in_the_plane(world) and w is not None
+    densities = [tilted(world, c, w) for c in range(world.classes)] if planar else None
+    drawn = Drawn(x=x, label=label, logits=by_class, log_density=log_density)
+    truth = truth_of(data(world), world.classes, densities)
+    collapsed = np.unique(x, axis=0, return_counts=True)[1].max() >= NEIGHBOURS
+    return against_data(drawn, truth) if collapsed else measure_points(drawn, truth)
 
 
 def truth_of(found: Data, classes: int, densities: list | None) -> Any:

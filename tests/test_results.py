@@ -1,0 +1,185 @@
+"""What the pages of docs/results say is what the committed tables hold."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PLACE = ROOT / "docs" / "results"
+RESULTS = PLACE / "digits-full-cpu"
+README = "".join(path.read_text() for path in [ROOT / "README.md", *sorted(PLACE.glob("*.md"))])
+
+
+def test_the_table_of_the_readme_is_that_of_the_committed_results():
+    from analysis.headline import headline, markdown
+    from analysis.table import read_table, summarise
+
+    shown = [
+        "fid_digits",
+        "is_digits",
+        "precision_digits",
+        "recall_digits",
+        "accuracy_evaluator",
+        "accuracy_guide",
+        "diversity_digits",
+    ]
+    summary = summarise(read_table(RESULTS / "table.csv"))
+    assert markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown)) in README
+
+
+def test_the_short_table_of_the_readme_is_that_of_the_committed_results():
+    from analysis.headline import headline, markdown
+    from analysis.table import read_table, summarise
+
+    summary = summarise(read_table(RESULTS / "table.csv"))
+    summary = summary[summary["w"].isin([0, 0.1, 0.3, 1, 4]) | summary["w"].isna()]
+    shown = ["fid_digits", "is_digits", "precision_digits", "recall_digits"]
+    table = markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown))
+    assert table in (ROOT / "README.md").read_text()
+
+
+def cells(study: str, words: str, ws: tuple[float, ...], **where: object) -> str:
+    """One line of a table of the README, from the committed results of a study."""
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(RESULTS.parent / study / "table.csv"))
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    rows = rows.set_index("w").loc[list(ws)]
+    return f"| {words} | " + " | ".join(f"{v:.3f} ± {sd:.3f}" for v, sd in zip(rows["value"], rows["sd"])) + " |"
+
+
+def test_the_distances_of_the_gaussians_are_those_of_the_committed_results():
+    at = partial(cells, "gaussians-cpu", ws=(0.0, 1.0, 2.0, 4.0), metric="kl_tilted")
+    samplers = [("ancestral", 16), ("ancestral", 128), ("ddim", 16), ("ddim", 128), ("dpm-solver++", 64)]
+    for sampler, steps in [*samplers, ("langevin-pc(corrections=4)", 64)]:
+        assert at(words=f"{sampler}, T = {steps}", method="classifier-free", sampler=sampler, steps=steps) in README
+    assert at(words="exact draws", method="tilted draws") in README
+
+
+def test_the_shares_of_the_network_are_those_of_the_committed_results():
+    at = partial(cells, "digits-exact-cpu", ws=(0.0, 0.1, 0.3, 1.0, 2.0, 4.0), metric="frechet_exact")
+    assert at(words="classifier-free, exact denoiser", method="classifier-free (exact)") in README
+    for method in ("classifier-free", "classifier"):
+        assert at(words=f"{method}, networks", method=method) in README
+
+
+def test_the_verdicts_of_the_readme_are_those_of_the_committed_study():
+    import pandas as pd
+
+    from analysis.compare import VERDICTS, overview, verdicts, wide
+    from analysis.headline import markdown
+    from analysis.metrics import comparison
+    from analysis.table import read_table, summarise
+
+    folder = RESULTS.parent / "methods-full-cpu"
+    compared = pd.read_csv(folder / "compared.csv")
+    assert markdown(overview(compared)) in README
+    summary = summarise(read_table(folder / "table.csv"))
+    for world, held in summary[summary["steps"] > 0].groupby("world"):
+        quality, diversity, alike = comparison(held["metric"])
+        cells = wide(summary, world=world, sampler="ddim(eta=1.0)", steps=16)
+        again = verdicts(cells, alike, quality, diversity)
+        own = compared[compared["world"] == world]
+        assert dict(zip(again["method"], again["verdict"])) == dict(zip(own["method"], own["verdict"])), world
+        count = (own["verdict"] == VERDICTS["another w"]).sum()
+        assert f"{count} of {len(own)} on `{world}`" in README
+
+
+@pytest.mark.parametrize(
+    ("world", "method", "w", "metric", "digits"),
+    [
+        ("digits", "classifier-free", 0.0, "fid_digits", 2),
+        ("digits", "particle-guidance", 2.0, "fid_digits", 2),
+        ("digits", "higs", 1.0, "fid_digits", 2),
+        ("gaussians", "classifier-free", 1.0, "kl_tilted", 3),
+        ("gaussians", "characteristic", 1.0, "kl_tilted", 3),
+        ("gaussians", "pcg", 1.0, "kl_tilted", 3),
+        ("gaussians", "tilted draws", 1.0, "kl_tilted", 3),
+        ("digits-exact", "gibbs", 4.0, "frechet_exact", 3),
+        ("digits-exact", "pcg", 0.5, "frechet_exact", 3),
+        ("digits-exact", "classifier-free", 0.25, "frechet_exact", 3),
+        ("digits-exact", "real", None, "frechet_exact", 3),
+    ],
+)
+def test_a_number_of_the_methods_is_that_of_the_committed_study(world, method, w, metric, digits):
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(RESULTS.parent / "methods-full-cpu" / "table.csv"))
+    rows = rows[(rows["world"] == world) & (rows["method"] == method) & (rows["metric"] == metric) & rows["steps"].isin([0, 16])]
+    (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
+    assert f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in re.sub(r"\s+", " ", README)
+
+
+CLASSIFIERS = RESULTS.parent / "classifiers-full-cpu"
+
+
+def spread(values, digits: int) -> str:
+    """Mean and standard deviation as the README writes them, which of one run has no spread."""
+    return f"{values.mean():.{digits}f}" + (f" ± {values.std():.{digits}f}" if len(values) > 1 else "")
+
+
+@pytest.mark.parametrize(
+    ("world", "metric", "levels", "digits"),
+    [("digits", "accuracy", (-6, -1, 0, 1, 3), 3), ("digits-exact", "gradient_cosine", (-6, -4, -2, -1, 0, 1), 2)],
+)
+def test_what_classifiers_know_is_that_of_the_committed_study(world, metric, levels, digits):
+    import pandas as pd
+
+    found = pd.read_csv(CLASSIFIERS / "by_level.csv")
+    found = found[(found["world"] == world) & (found["metric"] == metric)]
+    names = [name for name in found["classifier"].unique() if name != "exact"]
+    for name in names:
+        own = found[found["classifier"] == name]
+        row = [spread(own.loc[own["logsnr"] == level, "value"], digits) for level in levels]
+        assert f"| {name} | {' | '.join(row)} |" in README, name
+    assert len(names) == {"digits": 9, "digits-exact": 6}[world]
+
+
+def test_the_gaps_of_the_guides_are_those_of_the_committed_study():
+    import pandas as pd
+
+    gaps = pd.read_csv(CLASSIFIERS / "attack.csv").set_index(["world", "guided", "w"])
+    rows = re.findall(r"\| `([a-z-]+)`, (.+?) \| (\d+) \| (.*) \|\n", README)
+    assert len(rows) == 12
+    for world, guided, w, shown in rows:
+        own = gaps.loc[(world, guided, float(w))]
+        numbers = [f"{own[name]:.3f} ± {own[name + '_sd']:.3f}" for name in ("guide", "judges", "gap")]
+        assert " | ".join([*numbers, f"{own['baseline']:.3f}"]) == shown, (guided, w)
+    on_the_conditional = gaps[~gaps.index.get_level_values("guided").str.contains("unconditional")]
+    assert on_the_conditional["gap"].max() < 0.002 and on_the_conditional["judges"].min() > 0.998
+
+
+def test_the_asymmetry_of_the_fields_is_that_of_the_committed_study():
+    import pandas as pd
+
+    fields = pd.read_csv(CLASSIFIERS / "jacobian.csv")
+    networks = fields[fields["of"] == "networks"].groupby("field")["value"].agg(["min", "max"])
+    flat = re.sub(r"\s+", " ", README)
+    for name, words in (("difference", "0.39 to 0.53"), ("guided", "0.019 to 0.12"), ("conditional", "0.014 to 0.08")):
+        low, high = (float(word) for word in words.split(" to "))
+        assert words in flat and networks.loc[name, "min"] == pytest.approx(low, rel=0.05)
+        assert networks.loc[name, "max"] == pytest.approx(high, rel=0.05)
+    assert networks.loc["classifier", "max"] < 5.5e-5 and fields.loc[fields["of"] == "exact", "value"].max() < 2e-11
+
+
+@pytest.mark.parametrize(
+    ("method", "w", "said"),
+    [
+        ("clean, of x", 1.0, "10.9 ± 0.5 (w = 1)"),
+        ("plain", 16.0, "8.5 ± 0.5 (w = 16)"),
+        ("plain", 0.0, "w = 0 has 5.5 ± 0.3"),
+        ("clean, through the denoiser", 16.0, "up to w = 16 (5.4 ± 0.3)"),
+        ("joint energy", None, "63 ± 14"),
+    ],
+)
+def test_a_distance_of_the_guides_is_that_of_the_committed_study(method, w, said):
+    from analysis.table import read_table, summarise
+
+    rows = summarise(read_table(CLASSIFIERS / "table.csv"))
+    rows = rows[(rows["world"] == "digits") & (rows["method"] == method) & (rows["metric"] == "fid_digits")]
+    (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
+    digits = 0 if w is None else 1
+    assert said in re.sub(r"\s+", " ", README) and f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in said
