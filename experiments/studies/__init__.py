@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.studies.comparison import Comparison
     from experiments.studies.decode import load_trained
-    from experiments.studies.guides import Guided, Guides
+    from experiments.studies.guided import Guided
+    from experiments.studies.guides import Guides
     from experiments.studies.running import run_study
     from experiments.studies.sweep import Curve, Sweep
     from experiments.studies.tradeoff import TradeOff
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 WHERE = {
     "Comparison": "comparison",
     "Curve": "sweep",
-    "Guided": "guides",
+    "Guided": "guided",
     "Guides": "guides",
     "Sweep": "sweep",
     "TradeOff": "tradeoff",

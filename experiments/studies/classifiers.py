@@ -13,7 +13,8 @@ from experiments.objectives.denoising import Denoising
 from experiments.objectives.joint_energy import JointEnergy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.studies.by_world import ByWorld
-from experiments.studies.guides import Guided, Guides
+from experiments.studies.guided import Guided
+from experiments.studies.guides import Guides
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits

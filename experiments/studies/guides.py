@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from experiments.fields import Count, DensityOf, MethodOf, Name, Positive, SamplerOf, Seeds, Strengths, WorldOf
+from experiments.fields import Count, DensityOf, Name, Positive, SamplerOf, Seeds, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.studies.check import check_guides
+from experiments.studies.guided import Guided
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.tradeoff import NO_TRAINING, REAL
 from experiments.tasks.assess import LEVELS, Assess
@@ -21,50 +22,11 @@ from experiments.tasks.joint_samples import JointSamples
 from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sample import Sample
-from experiments.tasks.sources import LEAST, Exact, Guide, Implicit
+from experiments.tasks.sources import LEAST, Exact
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
 EXACT = "exact"  # the truth's name among the judges
-
-
-@value
-class Guided:
-    """One guide at several strengths: a method, the noise-aware classifier it is given by its name among the guides, and how.
-
-    temperature, softplus, normalised: of classifiers.guide. implicit: the classifier inside the denoiser, of `levels` lambdas and
-    `noises` draws, in the place of a named one.
-    """
-
-    method: MethodOf
-    classifier: str | None = None
-    temperature: Positive = 1.0
-    softplus: Positive | None = None
-    normalised: bool = False
-    implicit: bool = False
-    levels: Count = 4
-    noises: Count = 1
-    ws: Strengths
-
-    @model_validator(mode="after")
-    def known(self) -> "Guided":
-        wanted = "classifier" in self.method.roles and not self.implicit
-        if wanted != (self.classifier is not None):
-            raise ValueError(f"classifier: {self.method.name} {'needs the name of a guide' if wanted else 'is given none'}")
-        if strange := set(self.method.roles) - {"model", "classifier", "clean", "levels", "noise"}:
-            raise ValueError(f"method: {self.method.name} needs a network that this study has not, {sorted(strange)[0]}")
-        return self
-
-    def source(self, guides: dict[str, Train], world: Any, density: Any) -> Any:
-        """Who plays the classifier; None where the method asks for none."""
-        if "classifier" not in self.method.roles:
-            return None
-        own = {"temperature": self.temperature, "softplus": self.softplus, "normalised": self.normalised}
-        if self.implicit:
-            ends = {"low": density.min, "high": density.max}
-            return Guide(classifier=Implicit(world=world, levels=self.levels, noises=self.noises, **ends), **own)
-        guide = Guide(classifier=guides[self.classifier], **own)
-        return guides[self.classifier] if guide == Guide(classifier=guides[self.classifier]) else guide
 
 
 @value
