@@ -1,6 +1,6 @@
-"""p(c | z_lambda) and p(c | x): networks that guide, networks that judge, and the classifiers inside generative models.
+"""p(c | z_lambda) and p(c | x): networks that guide, networks that evaluate, and the classifiers inside generative models.
 
-Names are imported when they are first asked for: timm takes seconds, and only some of them need it.
+Names are imported at their first use: timm takes seconds, and only some of them need it.
 """
 
 from importlib import import_module

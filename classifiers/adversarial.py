@@ -26,15 +26,15 @@ def attack(
     steps: int,
     start: Float[Tensor, "b *shape"],
 ) -> Float[Tensor, "b *shape"]:
-    """z moved by at most alpha `radius` (l2, per sample) to where the classifier believes `label` least.
+    """z moved by at most alpha `radius` (l2, per sample) to where the classifier gives `label` the least probability.
 
     start: standard normal noise, in whose direction, at half the way, the steps begin, each 2.5 radius / steps long.
     """
     reach = alpha_sigma(logsnr, z)[0] * radius
     delta = start * (reach / 2 / norm(start).clamp(min=1e-12))
     for _ in range(steps):
-        slope = log_prob_gradient(classifier, z + delta, logsnr, label).to(z)
-        delta = delta - slope * (2.5 * reach / steps / norm(slope).clamp(min=1e-12))
+        grad = log_prob_gradient(classifier, z + delta, logsnr, label).to(z)
+        delta = delta - grad * (2.5 * reach / steps / norm(grad).clamp(min=1e-12))
         delta = delta * (reach / norm(delta).clamp(min=1e-12)).clamp(max=1)
     return z + delta
 

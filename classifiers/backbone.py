@@ -3,6 +3,7 @@
 import difflib
 import re
 from pathlib import Path
+from pickle import UnpicklingError
 
 import timm
 from timm.models import load_state_dict
@@ -38,8 +39,8 @@ def create(arch: str, channels: int, num_classes: int, size: int, weights: Path 
                 f"timm's weights of {arch} are not on this machine and could not be fetched ({reason}): name a file of them, "
                 "or leave weights out and train from random ones"
             ) from error
-        of = f" from {weights}" if weights else ""
-        raise ValueError(f"timm's {arch} cannot be built for {channels} x {size} x {size} images{of}: {reason}") from error
+        source = f" from {weights}" if weights else ""
+        raise ValueError(f"timm's {arch} cannot be built for {channels} x {size} x {size} images{source}: {reason}") from error
 
 
 def require_weights(arch: str, file: Path | str) -> Path | str:
@@ -48,21 +49,24 @@ def require_weights(arch: str, file: Path | str) -> Path | str:
     Of other shapes may be what timm fits: the first layer (channels), positions (size) and the head (classes).
     """
     try:
-        held = load_state_dict(str(file))  # of a pickle only tensors are opened: weights_only
+        weights = load_state_dict(str(file))  # of a pickle only tensors are opened: weights_only
     except Exception as error:
-        raise ValueError(f"{file} cannot be read as weights: {str(error).strip().splitlines()[0]}") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if isinstance(error, UnpicklingError) or "weights_only" in str(error):
+            raise ValueError(f"{file} is a pickle of more than weights, which could run code: it is not opened") from error
+        raise ValueError(f"{file} cannot be read as weights: {reason}") from error
     network = timm.create_model(arch)
-    head = {name for name, one in network.named_modules() if one is network.get_classifier()}
-    needed = {name: one.shape for name, one in network.named_parameters() if name.rpartition(".")[0] not in head}
-    if missing := [name for name in needed if name not in held]:
+    head = {name for name, module in network.named_modules() if module is network.get_classifier()}
+    needed = {name: module.shape for name, module in network.named_parameters() if name.rpartition(".")[0] not in head}
+    if missing := [name for name in needed if name not in weights]:
         raise ValueError(f"{file} holds no weights of {arch}: it lacks {missing[0]}, and {len(missing) - 1} more")
     first = network.pretrained_cfg.get("first_conv") or ()
     fitted = tuple(f"{name}." for name in ([first] if isinstance(first, str) else first))
     for name, shape in needed.items():
-        if held[name].shape != shape and not name.startswith(fitted) and "pos" not in name:
-            raise ValueError(f"{file} holds no weights of {arch}: its {name} is {tuple(held[name].shape)}, not {tuple(shape)}")
+        if weights[name].shape != shape and not name.startswith(fitted) and "pos" not in name:
+            raise ValueError(f"{file} holds no weights of {arch}: its {name} is {tuple(weights[name].shape)}, not {tuple(shape)}")
     layers = {_numberless(name) for name in needed}
-    if more := [name for name in held if name not in network.state_dict() and _numberless(name) in layers]:
+    if more := [name for name in weights if name not in network.state_dict() and _numberless(name) in layers]:
         raise ValueError(f"{file} holds weights of something larger than {arch}: {more[0]}, and {len(more) - 1} more")
     return file
 

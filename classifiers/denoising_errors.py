@@ -1,4 +1,4 @@
-"""What a denoiser's errors say of z_lambda: more noise is added to it, and how well that noise is told from it, class by class.
+"""The likelihood of z_lambda from a denoiser's errors: how well it predicts noise that is added to z_lambda, class by class.
 
 z' = r z_lambda + s e at lambda' < lambda;   gamma = log r^2 / s^2, the log SNR at which z_lambda itself is known from z'
 """
@@ -31,11 +31,11 @@ def renoise(
     Both noises add up in units of x: exp(-lambda') = exp(-lambda) + exp(-gamma) / alpha^2.
     """
     alpha, _ = alpha_sigma(logsnr, z)
-    to = -torch.logaddexp(-logsnr, -gamma - 2 * alpha.flatten().log())
-    alpha_to, sigma_to = alpha_sigma(to, z)
-    r = alpha_to / alpha
-    s = r * (-gamma / 2).exp().view_as(r)  # the root of sigma_to^2 - (r sigma)^2, without the cancellation
-    return Renoised(r * z + s * e, to, s / sigma_to)
+    next_logsnr = -torch.logaddexp(-logsnr, -gamma - 2 * alpha.flatten().log())
+    next_alpha, next_sigma = alpha_sigma(next_logsnr, z)
+    r = next_alpha / alpha
+    s = r * (-gamma / 2).exp().view_as(r)  # the root of sigma'^2 - (r sigma)^2, without the cancellation
+    return Renoised(r * z + s * e, next_logsnr, s / next_sigma)
 
 
 def errors(
@@ -47,16 +47,16 @@ def errors(
     classes: Sequence[int],
     low: float,
 ) -> Float[Tensor, "b classes"]:
-    """|| e - e^(z', c) ||^2 of each class; the model is told no lambda below `low`, where z' is noise alone."""
-    at = renoise(z, logsnr, gamma, e)
-    asked = [torch.full_like(logsnr, c, dtype=torch.long) for c in classes]
-    found = branches(model, at.z, at.logsnr.clamp(min=low), asked)
-    return torch.stack([(e - at.share * belief.eps).flatten(1).square().sum(1) for belief in found], dim=1)
+    """|| e - e^(z', c) ||^2 of each class; the model is evaluated at no lambda below `low`, where z' is noise alone."""
+    renoised = renoise(z, logsnr, gamma, e)
+    labels = [torch.full_like(logsnr, c, dtype=torch.long) for c in classes]
+    preds = branches(model, renoised.z, renoised.logsnr.clamp(min=low), labels)
+    return torch.stack([(e - renoised.share * pred.eps).flatten(1).square().sum(1) for pred in preds], dim=1)
 
 
 def span(logsnr: Float[Tensor, " b"], low: float, high: float) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
     """The gammas from which and to which errors are summed: lambda' from `low` to where it is lambda, or gamma to `high`."""
     log_alpha2 = torch.nn.functional.logsigmoid(logsnr)
-    left = (torch.exp(-low + torch.zeros_like(logsnr)) - (-logsnr).exp()).clamp(min=0.5 * math.exp(-low))
-    start = -left.log() - log_alpha2
+    noise_left = (torch.exp(-low + torch.zeros_like(logsnr)) - (-logsnr).exp()).clamp(min=0.5 * math.exp(-low))
+    start = -noise_left.log() - log_alpha2
     return start, torch.minimum(torch.full_like(start, high), logsnr - log_alpha2 + 6).maximum(start + 1)  # e^-6 is left out

@@ -1,4 +1,4 @@
-"""p(c | x) on clean images: the judge whose features carry the metrics. It never guides."""
+"""p(c | x) on clean images: the evaluator whose features carry the metrics. It never guides."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

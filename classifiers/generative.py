@@ -2,7 +2,7 @@
 
 log p(z_lambda | c) = const - 1/2 integral over gamma of E || e - e^(z', c) ||^2,   z' = r z_lambda + s e,   gamma = log r^2 / s^2
 
-z' is z_lambda with more noise, at lambda' < lambda, and e^ is what the denoiser makes of the noise that was added. For the ideal
+z' is z_lambda with more noise, at lambda' < lambda, and e^ is the denoiser's estimate of the noise that was added. For the ideal
 denoiser this is no bound but an identity (Kong et al., arXiv 2302.03792), so that the logits are those of p(c | z_lambda) for
 classes of equal weight: the implicit classifier p(z | c) / p(z) of Ho & Salimans, arXiv 2207.12598, section 3.2. At lambda = +inf
 z is x, and it is the diffusion classifier of images. All classes meet the same noise.
@@ -20,11 +20,11 @@ from guidance.seeding import generator
 class Implicit(nn.Module):
     """(z, logsnr) -> logits (b, classes) of p(c | z_lambda), by denoising errors at `levels` gammas.
 
-    It classifies and guides as any other classifier does; a call costs levels * noises * classes evaluations a sample.
+    It classifies and guides as any other classifier does; a call costs levels * noises * classes evaluations per sample.
 
     model: any Denoiser that knows labels 0..classes-1; shape: of a sample; noises: draws at each gamma, the same ones for every
-    sample and every class, of `seed`; low: the smallest lambda' asked of the model, high: the largest gamma. The gammas are the
-    middles of equal parts of `span`.
+    sample and every class, of `seed`; low: the smallest lambda' that the model is evaluated at, high: the largest gamma. The
+    gammas are the middles of equal parts of `span`.
     """
 
     def __init__(

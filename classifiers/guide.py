@@ -1,8 +1,9 @@
-"""A classifier made into a guide: tempered, its ReLUs smoothed, its gradients of one length. Whatever climbs it need not know.
+"""A classifier made into a guide: tempered, its ReLUs smoothed, its gradients of one length.
 
-Temperature: log p(c | z) of the logits / T, as score_sde's author advises where classifier guidance disappoints. Softplus for
-ReLU: Ma et al., arXiv 2310.11311 (EluCD), whose beta is 3. Normalised: the gradient, per sample, is scaled so that sigma times it
-has a root mean square of 1: w is how far eps moves, whatever the classifier believes.
+Methods use it as any other classifier. Temperature: log p(c | z) of the logits / T, as score_sde's author advises where
+classifier guidance disappoints. Softplus for ReLU: Ma et al., arXiv 2310.11311 (EluCD), whose beta is 3. Normalised: the
+gradient, per sample, is scaled so that sigma times it has a root mean square of 1: w is how far eps moves, however confident
+the classifier is.
 """
 
 from copy import deepcopy
@@ -18,7 +19,7 @@ from guidance.spaces import norm
 class Guide(nn.Module):
     """(z, logsnr) -> logits (b, classes) of `classifier`, for guidance.
 
-    temperature: the logits are divided by it; softplus: the beta of the Softplus that takes the place of every ReLU (None: they
+    temperature: the logits are divided by it; softplus: the beta of the Softplus that replaces every ReLU (None: they
     stay); normalised: see above. ValueError for a temperature or beta that is not positive, or a network that has no ReLU.
     """
 
@@ -53,15 +54,15 @@ def softened(classifier: nn.Module, beta: float) -> nn.Module:
     """A copy with Softplus(beta) for every ReLU, so that its gradient is continuous. ValueError if it has none."""
     if not beta > 0:
         raise ValueError(f"softplus must be positive, not {beta}")
-    smooth, found = deepcopy(classifier), 0
+    smooth, replaced = deepcopy(classifier), 0
     for module in list(smooth.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU):
                 softplus = nn.Softplus(beta=beta)
-                for hook in child._forward_hooks.values():  # lambda is told there, where a stage ends in a ReLU
+                for hook in child._forward_hooks.values():  # of FiLM, where a stage ends in a ReLU
                     softplus.register_forward_hook(hook)
                 setattr(module, name, softplus)
-                found += 1
-    if not found:
-        raise ValueError("this classifier has no ReLU that Softplus could take the place of: leave softplus out")
+                replaced += 1
+    if not replaced:
+        raise ValueError("this classifier has no ReLU that Softplus could replace: leave softplus out")
     return smooth

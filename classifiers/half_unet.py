@@ -1,7 +1,7 @@
 """The classifier of Dhariwal & Nichol: the down half of a U-Net with attention pooling. arXiv 2105.05233, section 4, App. H.
 
-The blocks are those of guidance.backbones.unet, told lambda in the same way; the head is CLIP's attention pooling (Radford et
-al., arXiv 2103.00020): one token, the mean of all, asks every pixel of the last level.
+The blocks are those of guidance.backbones.unet, conditioned on lambda in the same way; the head is CLIP's attention pooling
+(Radford et al., arXiv 2103.00020): one token, the mean of all, attends to every pixel of the last level.
 """
 
 import math
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from classifiers.enlarge import enlarge
 from guidance.backbones.unet import Attention, Condition, ResidualBlock, apply, groups, heads
 
-HALF_UNET = "half-unet"  # its name, beside timm's
+HALF_UNET = "half-unet"  # its name, in addition to timm's
 
 
 class AttentionPool(nn.Module):
@@ -82,6 +82,6 @@ class HalfUNet(nn.Module):
         h = self.enter(z)
         for level, stages in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if level else h
-            for one in stages:
-                h = apply(one, h, condition, None)
+            for layers in stages:
+                h = apply(layers, h, condition, None)
         return self.leave(h)

@@ -36,10 +36,10 @@ class JointEnergy(nn.Module):
     def take(self, n: int, g: torch.Generator) -> tuple[Int[Tensor, " n"], Float[Tensor, "n *shape"]]:
         """Which chains, and where they are."""
         index = torch.randint(len(self.replay), (n,), generator=g)
-        fresh = (torch.rand(n, generator=g) < self.restart).view(-1, *(1,) * (self.replay.ndim - 1))
+        restarted = (torch.rand(n, generator=g) < self.restart).view(-1, *(1,) * (self.replay.ndim - 1))
         start = 2 * torch.rand(n, *self.replay.shape[1:], generator=g) - 1
         return index, torch.where(
-            fresh.to(self.replay.device), start.to(self.replay.device), self.replay[index].float() / FIXED_POINT
+            restarted.to(self.replay.device), start.to(self.replay.device), self.replay[index].float() / FIXED_POINT
         )
 
     def keep(self, index: Int[Tensor, " n"], x: Float[Tensor, "n *shape"]) -> None:
@@ -66,8 +66,8 @@ def langevin(
     """
     for _ in range(steps):
         with with_gradients(x, label) as (leaf, at):
-            slope = torch.autograd.grad(energy.log_density(leaf, at).sum(), leaf)[0]
-        x = x + step * slope + noise * torch.randn(x.shape, generator=g).to(x)
+            grad = torch.autograd.grad(energy.log_density(leaf, at).sum(), leaf)[0]
+        x = x + step * grad + noise * torch.randn(x.shape, generator=g).to(x)
     return x
 
 
@@ -89,7 +89,12 @@ def joint_loss(
     """
     x = x + blur * torch.randn(x.shape, generator=g).to(x)
     index, start = energy.take(len(x), g)
-    made = langevin(energy, start, steps, g, step=step, noise=noise)
-    energy.keep(index, made)
-    real, false = energy.log_density(x), energy.log_density(made)
-    return F.cross_entropy(energy(x), label, reduction="none") - real + false + bound * (real.square() + false.square())
+    generated = langevin(energy, start, steps, g, step=step, noise=noise)
+    energy.keep(index, generated)
+    data_density, generated_density = energy.log_density(x), energy.log_density(generated)
+    return (
+        F.cross_entropy(energy(x), label, reduction="none")
+        - data_density
+        + generated_density
+        + bound * (data_density.square() + generated_density.square())
+    )

@@ -1,8 +1,11 @@
 """How to diffuse and how to steer: lambda is the only noise coordinate, a method maps a denoiser to a denoiser."""
 
+from typing import Any
+
 from guidance.chains import CHAINS, Chain
+from guidance.control import StepControl
 from guidance.cost import NFE, count
-from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser, branches
+from guidance.denoiser import Branch, Clipped, Denoiser, NetworkDenoiser, branches, weighted_sum
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.grids import GRIDS
 from guidance.methods import METHODS, Method
@@ -19,6 +22,7 @@ __all__ = [
     "METHODS",
     "NFE",
     "SAMPLERS",
+    "Branch",
     "Chain",
     "Clipped",
     "CosineLogSNR",
@@ -28,9 +32,19 @@ __all__ = [
     "NetworkDenoiser",
     "Prediction",
     "SampleNoise",
+    "StepControl",
     "add_noise",
     "alpha_sigma",
     "branches",
     "count",
     "sample",
+    "weighted_sum",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # read at its first use: importlib.metadata takes longer than the rest
+        from importlib.metadata import version
+
+        return version("guidance-bench")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

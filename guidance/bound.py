@@ -47,7 +47,7 @@ def variational_bound(
 ) -> Bound:
     """The bound of each x, with one draw of z a level: unbiased, and the mean over many x is what is reported.
 
-    logsnrs: increasing; noise: fresh N(0, I) shaped as x, once a level; v: as the ancestral sampler's, None for the variance
+    logsnrs: increasing; noise: fresh N(0, I) shaped as x, once per level; v: as the ancestral sampler's, None for the variance
     that the network has learned. bin_width: None for continuous data; else the spacing of data that take values on a grid
     in [-1, 1], and the bound is one on their probabilities. ValueError for a grid that does not increase, a v outside
     [0, 1] or a bin_width that is not positive.
@@ -58,15 +58,15 @@ def variational_bound(
     steps = torch.zeros_like(prior)
     for value, next_value in pairwise(values):
         logsnr = at(value, x)
-        belief = denoiser(add_noise(x, noise(), logsnr), logsnr, label)
-        steps = steps + step_kl(belief, x, logsnr, at(next_value, x), v)
+        pred = denoiser(add_noise(x, noise(), logsnr), logsnr, label)
+        steps = steps + step_kl(pred, x, logsnr, at(next_value, x), v)
     logsnr = at(values[-1], x)
-    belief = denoiser(add_noise(x, noise(), logsnr), logsnr, label)
-    return Bound(prior, steps, reconstruction_nll(belief.x, x, logsnr, bin_width))
+    pred = denoiser(add_noise(x, noise(), logsnr), logsnr, label)
+    return Bound(prior, steps, reconstruction_nll(pred.x, x, logsnr, bin_width))
 
 
 def step_kl(
-    belief: Prediction,
+    pred: Prediction,
     x: Float[Tensor, "b *shape"],
     logsnr: Float[Tensor, " b"],
     next_logsnr: Float[Tensor, " b"],
@@ -74,25 +74,26 @@ def step_kl(
 ) -> Float[Tensor, " b"]:
     """KL(q(z'|z, x) || p(z'|z)) from lambda to lambda', summed over dimensions, in nats.
 
-    Both are Gaussian with means that differ by (1 - e^(l - l')) alpha' (x - x_belief); q has the ancestral sampler's smaller
-    variance, p what v or the belief's variance_fraction makes of the two. With v = 0 it is (e^l' - e^l) |x - x_belief|^2 / 2.
+    Both are Gaussian with means that differ by (1 - e^(l - l')) alpha' (x - x_pred); q has the ancestral sampler's smaller
+    variance, p's follows from the two by v or by the prediction's variance_fraction. With v = 0 it is
+    (e^l' - e^l) |x - x_pred|^2 / 2.
     """
     shape = (-1, *(1,) * (x.ndim - 1))
     if v is not None and not 0 <= v <= 1:
         raise ValueError(f"v must lie in [0, 1], not {v}")
-    fraction = belief.variance_fraction if v is None else v
+    fraction = pred.variance_fraction if v is None else v
     if fraction is None:
         raise ValueError("v is None, but the network has learned no variance: give a v in [0, 1]")
-    wider = (F.logsigmoid(-logsnr) - F.logsigmoid(-next_logsnr)).reshape(shape) * fraction  # log of p's over q's variance
+    log_var_ratio = (F.logsigmoid(-logsnr) - F.logsigmoid(-next_logsnr)).reshape(shape) * fraction  # log of p's over q's variance
     precision = (-torch.expm1(logsnr - next_logsnr) * torch.exp(next_logsnr)).reshape(shape)  # gain^2 over q's variance
-    distance = precision * (x - belief.x).square() * torch.exp(-wider)
-    return ((wider + torch.expm1(-wider) + distance) / 2).flatten(1).sum(1)
+    distance = precision * (x - pred.x).square() * torch.exp(-log_var_ratio)
+    return ((log_var_ratio + torch.expm1(-log_var_ratio) + distance) / 2).flatten(1).sum(1)
 
 
 def reconstruction_nll(
-    x_belief: Float[Tensor, "b *shape"], x: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], bin_width: float | None
+    x_pred: Float[Tensor, "b *shape"], x: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], bin_width: float | None
 ) -> Float[Tensor, " b"]:
-    """-log p(x | z) of N(x_belief, e^-lambda I), summed over dimensions: its density, or its mass in the bin around x.
+    """-log p(x | z) of N(x_pred, e^-lambda I), summed over dimensions: its density, or its mass in the bin around x.
 
     Of the bins the outermost ones are open (Ho, Jain & Abbeel, arXiv 2006.11239, eq. 13).
     """
@@ -100,10 +101,10 @@ def reconstruction_nll(
         raise ValueError(f"bin_width must be positive, or None for continuous data, not {bin_width}")
     logsnr = logsnr.reshape(-1, *(1,) * (x.ndim - 1))
     if bin_width is None:
-        offset, scale = x - x_belief, torch.exp(logsnr / 2)
+        offset, scale = x - x_pred, torch.exp(logsnr / 2)
         return (((offset * scale).square() - logsnr + math.log(2 * math.pi)) / 2).flatten(1).sum(1)
-    # in a narrow bin the mass is a difference of two near numbers: float32 would make it 0, and its price infinite
-    offset, scale, half = (x - x_belief).double(), torch.exp(logsnr.double() / 2), bin_width / 2
+    # in a narrow bin the mass is a difference of two near numbers: float32 would make it 0, and its negative logarithm infinite
+    offset, scale, half = (x - x_pred).double(), torch.exp(logsnr.double() / 2), bin_width / 2
     above = torch.where(x > 1 - half, math.inf, (offset + half) * scale)
     below = torch.where(x < -1 + half, -math.inf, (offset - half) * scale)
     flip = below > 0  # both ends in the upper tail: look at it from the other side, where nothing cancels

@@ -1,7 +1,7 @@
 """Discrete chains of T noise levels, t = 0 (clean) to T - 1 (noise), and their exact lambda(t), both ways.
 
-alpha_t^2 = prod_{s <= t} (1 - beta_s),   lambda(t) = log(alpha_t^2 / (1 - alpha_t^2)). What checkpoints of others are told
-is t; everything here is told lambda.
+alpha_t^2 = prod_{s <= t} (1 - beta_s),   lambda(t) = log(alpha_t^2 / (1 - alpha_t^2)). Checkpoints of others
+are conditioned on t; everything here on lambda.
 """
 
 import math
@@ -37,8 +37,8 @@ class Chain:
         if not ((t >= 0) & (t <= last)).all():
             raise ValueError(f"t must lie between 0 and {last}, the ends of the chain")
         levels, t = self.logsnrs.to(t.device), t.double()
-        before = t.floor().long().clamp(max=last - 1)
-        return torch.lerp(levels[before], levels[before + 1], t - before)
+        index = t.floor().long().clamp(max=last - 1)
+        return torch.lerp(levels[index], levels[index + 1], t - index)
 
     def t(self, logsnr: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
         """The time in [0, T - 1], float64 and in general not whole, at which the chain has this lambda.

@@ -1,4 +1,4 @@
-"""Cost is counted at the network, in rows: what a guided wrapper says of itself is checked against this."""
+"""Cost is counted at the network, in rows: what a method declares is checked against this."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torch import nn
 
 @dataclass
 class NFE:
-    """Network function evaluations, each kind apart. A method's formula gives them per sample; `count` sums rows."""
+    """Network function evaluations by kind. A method's formula gives them per sample; `count` sums rows."""
 
     denoiser_forward: int | float = 0
     denoiser_backward: int | float = 0
@@ -18,7 +18,7 @@ class NFE:
     weak_forward: int | float = 0  # of a second, usually smaller, denoiser
 
     def __add__(self, other: "NFE") -> "NFE":
-        return NFE(*(one + two for one, two in zip(vars(self).values(), vars(other).values())))
+        return NFE(*(a + b for a, b in zip(vars(self).values(), vars(other).values())))
 
     def __mul__(self, times: int | float) -> "NFE":
         return NFE(*(value * times for value in vars(self).values()))

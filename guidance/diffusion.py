@@ -2,45 +2,44 @@
 
 z = alpha x + sigma eps,   alpha^2 = sigmoid(lambda),   sigma^2 = sigmoid(-lambda)
 
-The same belief can be told as x, as eps, as v = alpha eps - sigma x (Salimans & Ho, arXiv 2202.00512) or as the score
--eps / sigma (Song et al., arXiv 2011.13456): one is made of another with z and lambda alone.
+The same prediction can be expressed as x, as eps, as v = alpha eps - sigma x (Salimans & Ho, arXiv 2202.00512) or as the score
+-eps / sigma (Song et al., arXiv 2011.13456): each follows from any other with z and lambda alone.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor
 
+from guidance.control import StepControl
+
 
 class Prediction(NamedTuple):
-    """What is believed of z = alpha x + sigma eps: the clean data and the noise, shapes as z.
+    """What is predicted of z = alpha x + sigma eps: the clean data and the noise, shapes as z.
 
-    Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x. A method
-    changes them with `_replace`, so that what it says nothing of stays the model's. The rest concerns the noise that
-    a stochastic sampler adds:
+    Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x. A method changes
+    a prediction with `_replace` and `with_control`, which leave the rest as the model gave it.
 
     variance_fraction: of a network that learned its variance, shapes as z: where between the logarithms of the smaller
         (0) and the larger (1) variance of the reverse step it lies (Nichol & Dhariwal, arXiv 2102.09672, eq. 15).
-    noise_scale: the standard deviation of that noise is multiplied by it.
-
-    What a method may ask of a sampler:
-
-    asks: the words of guidance.samplers.grid.TAKES that its guidance asks for; a sampler that does not take one refuses.
-        Among them "apart": x and eps belong to different scores, so that alpha x + sigma eps is not z (CFG++).
-    shift: the mean of the next step moves by the variance of the step's noise times it (Dhariwal & Nichol, Algorithm 1).
-    z: the sampler goes on from this z, at the same lambda, and not from the one that it asked about; x and eps are of it.
-    drawn: called before the next state is drawn, with the mean (before shift) and variance (before noise_scale) of its Gaussian.
+    control: what the method orders of the sampler's next step; that of a model orders nothing.
     """
 
     x: Float[Tensor, "b *shape"]
     eps: Float[Tensor, "b *shape"]
     variance_fraction: Float[Tensor, "b *shape"] | None = None
-    noise_scale: float = 1.0
-    asks: tuple[str, ...] = ()
-    shift: Float[Tensor, "b *shape"] | None = None
-    z: Float[Tensor, "b *shape"] | None = None
-    drawn: Callable[[Tensor, Tensor | float], None] | None = None
+    control: StepControl = StepControl()
+
+    def with_control(self, **orders: Any) -> "Prediction":
+        """This prediction with some fields of its StepControl changed."""
+        return self._replace(control=replace(self.control, **orders))
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Prediction":
+        """This prediction with every tensor, its control's too, put through `function`."""
+        tensors = {name: function(value) for name, value in self._asdict().items() if isinstance(value, Tensor)}
+        return self._replace(**tensors, control=self.control.map(function))
 
 
 def alpha_sigma(logsnr: Float[Tensor, " b"], like: Float[Tensor, "b *shape"]) -> tuple[Tensor, Tensor]:
@@ -75,7 +74,7 @@ def from_v(z: Float[Tensor, "b *shape"], v: Float[Tensor, "b *shape"], logsnr: F
     return Prediction(alpha * z - sigma * v, sigma * z + alpha * v)
 
 
-TARGETS = {"eps": from_eps, "x": from_x, "v": from_v}  # what a network may be trained to say
+TARGETS = {"eps": from_eps, "x": from_x, "v": from_v}  # what a network may be trained to predict
 
 
 def v_of(x: Float[Tensor, "b *shape"], eps: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b *shape"]:

@@ -1,7 +1,7 @@
 """How hard a method really pushes: its update projected on that of classifier-free guidance, at every call.
 
 a = <D_m - D_u, D_c - D_u> / ||D_c - D_u||^2     1 is the conditional model, 1 + w classifier-free guidance
-and ||(D_m - D_u) - a (D_c - D_u)|| / ||D_c - D_u||, what no w of it explains. D is the believed x; D_m, D_c and D_u are taken at
+and ||(D_m - D_u) - a (D_c - D_u)|| / ||D_c - D_u||, what no w of it explains. D is the predicted x; D_m, D_c and D_u are taken at
 one z, the one that the method goes on from; what it does to z in steps of its own, Langevin or back and forth, is not seen.
 (Guidance Matters, arXiv 2602.22570, compares methods at matched a.)
 """
@@ -17,43 +17,43 @@ from guidance.denoiser import Denoiser, Label, branches
 from guidance.diffusion import Prediction, alpha_sigma
 
 
-class Effective:
-    """A guided denoiser that also keeps, for every call, lambda, a and the residual; what it asks the model costs extra.
+class EffectiveWeight:
+    """A guided denoiser that also keeps, for every call, lambda, a and the residual; its own evaluations of the model cost extra.
 
-    levels: the lambdas of the grid. A belief whose x and eps stand apart (CFG++) is told as the x that would make the same
+    levels: the lambdas of the grid. A prediction with a decoupled eps (CFG++) counts as the x that would make the same
     deterministic step to the next level; one that shifts the next mean, as the x that does so in the limit of small steps.
     """
 
     def __init__(self, guided: Denoiser, model: Denoiser, levels: Sequence[float]):
         self.guided, self.model = guided, model
-        self.next = dict(pairwise(torch.tensor(levels).tolist()))  # as a denoiser is told them, in float32
+        self.next = dict(pairwise(torch.tensor(levels).tolist()))  # as a denoiser is given them, in float32
         self.logsnrs: list[float] = []
         self.dots: list[tuple[float, float, float]] = []  # of all samples, in units of z
 
     def __call__(self, z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
-        belief = self.guided(z, logsnr, label)
-        here = z if belief.z is None else belief.z
-        cond, null = branches(self.model, here, logsnr, [label, None])
+        pred = self.guided(z, logsnr, label)
+        z_of_pred = z if pred.control.z is None else pred.control.z
+        cond, null = branches(self.model, z_of_pred, logsnr, [label, None])
         alpha, _ = alpha_sigma(logsnr, z)
-        update, difference = ((alpha * (x - null.x)).double() for x in (self._x(belief, here, logsnr), cond.x))
+        update, difference = ((alpha * (x - null.x)).double() for x in (self._x(pred, z_of_pred, logsnr), cond.x))
         self.logsnrs.append(logsnr[0].item())
         pairs = ((update, difference), (difference, difference), (update, update))
         self.dots.append(tuple((a * b).sum().item() for a, b in pairs))
-        return belief
+        return pred
 
-    def _x(self, belief: Prediction, z: Tensor, logsnr: Tensor) -> Tensor:
+    def _x(self, pred: Prediction, z: Tensor, logsnr: Tensor) -> Tensor:
         alpha, sigma = alpha_sigma(logsnr, z)
-        x, after = belief.x, self.next.get(logsnr[0].item())
-        if "apart" in belief.asks and after is not None:
-            next_alpha, next_sigma = alpha_sigma(torch.full_like(logsnr, after), z)
-            x = (sigma * (next_alpha * x + next_sigma * belief.eps) - next_sigma * z) / (sigma * next_alpha - next_sigma * alpha)
-        return x if belief.shift is None else x + sigma**2 / alpha * belief.shift
+        x, next_logsnr = pred.x, self.next.get(logsnr[0].item())
+        if "decoupled_eps" in pred.control.requires and next_logsnr is not None:
+            next_alpha, next_sigma = alpha_sigma(torch.full_like(logsnr, next_logsnr), z)
+            x = (sigma * (next_alpha * x + next_sigma * pred.eps) - next_sigma * z) / (sigma * next_alpha - next_sigma * alpha)
+        return x if pred.control.mean_shift is None else x + sigma**2 / alpha * pred.control.mean_shift
 
     def by_call(self) -> dict[str, list[float | None]]:
         """logsnr, scale (a) and orthogonal of each call, of all samples together; None where D_c and D_u hardly differ."""
-        most = max((size for _, size, _ in self.dots), default=0.0)
-        rows = [_ratios(*dots, least=1e-12 * most) for dots in self.dots]
-        return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [rest for _, rest in rows]}
+        largest = max((size for _, size, _ in self.dots), default=0.0)
+        rows = [_ratios(*dots, threshold=1e-12 * largest) for dots in self.dots]
+        return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [residual for _, residual in rows]}
 
     def overall(self) -> tuple[float | None, float | None]:
         """a and the residual over the whole trajectory: dot products summed over the calls, each in units of z there.
@@ -63,7 +63,7 @@ class Effective:
         return _ratios(*(sum(part) for part in zip(*self.dots)))
 
 
-def _ratios(dot: float, size: float, update: float, least: float = 0.0) -> tuple[float | None, float | None]:
-    if size <= least:
+def _ratios(dot: float, size: float, update: float, threshold: float = 0.0) -> tuple[float | None, float | None]:
+    if size <= threshold:
         return None, None
     return dot / size, math.sqrt(max(0.0, update / size - (dot / size) ** 2))

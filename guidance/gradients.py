@@ -1,4 +1,4 @@
-"""Gradients of what a network says, per sample, and what they change in a prediction.
+"""Gradients of a network's output, per sample, and what they change in a prediction.
 
 Rows of a batch do not meet, so the gradient of the SUM over rows is each row's own; that of the mean would shrink with the
 batch. `sample` runs without gradients, perhaps in inference mode: they are turned on here, on copies, and nothing comes out
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
-from guidance.spaces import believing
+from guidance.spaces import from_space
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
 Clean = Callable[[Tensor], Tensor]  # x -> logits (b, classes)
@@ -64,30 +64,30 @@ def gradient(loss: Loss, x: Float[Tensor, "b *shape"], label: Tensor | None) -> 
 def gradient_through(
     model: Denoiser, loss: Loss, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Tensor | None
 ) -> tuple[Prediction, Float[Tensor, " b"], Float[Tensor, "b *shape"]]:
-    """What the model believes, the loss of its x, and grad_z of that loss: one graph, so one forward and one backward."""
+    """The model's prediction, the loss of its x, and grad_z of that loss: one graph, so one forward and one backward."""
     with with_gradients(z, logsnr, label) as (z, logsnr, label):
-        belief = model(z, logsnr, label)
-        value = loss(belief.x, label)
-        slope = torch.autograd.grad(value.sum(), z)[0]
-    return Prediction(*(each.detach() if isinstance(each, Tensor) else each for each in belief)), value.detach(), slope
+        pred = model(z, logsnr, label)
+        value = loss(pred.x, label)
+        grad = torch.autograd.grad(value.sum(), z)[0]
+    return pred.map(Tensor.detach), value.detach(), grad
 
 
 def smoothed(loss: Loss, offsets: Sequence[Tensor]) -> Loss:
     """-log of the mean of exp(-loss) over x + offset: the likelihood of a blurred x, all offsets in one batch."""
 
-    def blurred(x: Tensor, label: Tensor | None) -> Tensor:
+    def smoothed_loss(x: Tensor, label: Tensor | None) -> Tensor:
         n = len(offsets)
         values = loss(torch.cat([x + offset for offset in offsets]), None if label is None else label.repeat(n))
         return math.log(n) - (-values).view(n, len(x)).logsumexp(0)
 
-    return blurred
+    return smoothed_loss
 
 
-def climbing(belief: Prediction, ascent: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
-    """`belief` with `ascent` added to its score: eps - sigma ascent, x following at the same z."""
-    return believing(belief, belief.eps - alpha_sigma(logsnr, z)[1] * ascent, "eps", z, logsnr)
+def add_score(pred: Prediction, grad_log_p: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
+    """`pred` with `grad_log_p` added to its score: eps - sigma grad_log_p, x following at the same z."""
+    return from_space(pred, pred.eps - alpha_sigma(logsnr, z)[1] * grad_log_p, "eps", z, logsnr)
 
 
-def displaced(belief: Prediction, step: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
-    """`belief` with x moved by `step` and eps as it was, so that z moves by alpha times it; ask of the sampler "z"."""
-    return belief._replace(x=belief.x + step, z=z + alpha_sigma(logsnr, z)[0] * step)
+def shift_x(pred: Prediction, step: Tensor, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
+    """`pred` with x moved by `step` and eps as it was, so that z moves by alpha times it; requires "moved_z" of the sampler."""
+    return pred._replace(x=pred.x + step).with_control(z=z + alpha_sigma(logsnr, z)[0] * step)

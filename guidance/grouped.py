@@ -1,7 +1,7 @@
 """Two conditions in one label: the ids 0..classes-1 are classes, those after them groups; class c is of group c mod groups.
 
-A group's id says "of this group, whichever class": the coarse condition alone. The null label comes after both. A model that
-knows groups says how many in `groups`, beside `num_classes`.
+A group's id means "of this group, whichever class": the coarse condition alone. The null label comes after both. A model that
+knows groups has their number in `groups`, next to `num_classes`.
 """
 
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ class Grouped(nn.Module):
             return self.mixture.forward(z, logsnr, None)
         require_labels(label, self.num_classes + self.groups)
         log_joint, x, eps = self.mixture._components(z, logsnr)
-        own = self.mixture.labels.to(label.device)
-        meant = (own == label[:, None]) | (own % self.groups == label[:, None] - self.num_classes)
-        share = log_joint.masked_fill(~meant, -float("inf")).softmax(-1)[..., None]
+        classes = self.mixture.labels.to(label.device)
+        matching = (classes == label[:, None]) | (classes % self.groups == label[:, None] - self.num_classes)
+        share = log_joint.masked_fill(~matching, -float("inf")).softmax(-1)[..., None]
         return Prediction((share * x).sum(1).view_as(z), (share * eps).sum(1).view_as(z))
 
-    def branches(self, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> list[Prediction]:
-        """One prediction per entry of `asked`, labels all."""
-        return [self(z, logsnr, plain_label(entry)) for entry in asked]
+    def branches(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
+        """One prediction per entry of `labels`, which must be plain labels."""
+        return [self(z, logsnr, plain_label(entry)) for entry in labels]

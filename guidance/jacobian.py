@@ -21,19 +21,19 @@ def asymmetry(field: Field, z: Float[Tensor, "b *shape"], probes: Iterable[Tenso
     probes: tensors shaped as z of independent entries +-1; the relative error falls with the root of their number times the
     effective rank of J, so that a field of few directions wants more of them. A row whose Jacobian is zero has NaN.
     """
-    apart = whole = z.new_zeros(len(z))
+    antisymmetric = total = z.new_zeros(len(z))
     with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # the other kernels have no forward mode
         z = z.detach().clone()
         for v in probes:
             with warnings.catch_warnings():  # torch's own forward mode uses what torch has deprecated
                 warnings.simplefilter("ignore", FutureWarning)
-                along = torch.func.jvp(field, (z,), (v,))[1].detach()
-            back = torch.func.vjp(field, z)[1](v)[0].detach()
-            apart = apart + (along - back).flatten(1).square().sum(1)
-            whole = whole + along.flatten(1).square().sum(1)
-    return (apart / whole).sqrt() / 2
+                jv = torch.func.jvp(field, (z,), (v,))[1].detach()
+            vj = torch.func.vjp(field, z)[1](v)[0].detach()
+            antisymmetric = antisymmetric + (jv - vj).flatten(1).square().sum(1)
+            total = total + jv.flatten(1).square().sum(1)
+    return (antisymmetric / total).sqrt() / 2
 
 
-def signs(z: Float[Tensor, "b *shape"], number: int, g: torch.Generator) -> list[Tensor]:
+def rademacher(z: Float[Tensor, "b *shape"], number: int, g: torch.Generator) -> list[Tensor]:
     """`number` probes for `asymmetry`, shaped as z."""
     return [(2 * torch.randint(2, z.shape, generator=g) - 1).to(z) for _ in range(number)]

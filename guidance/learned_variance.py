@@ -29,7 +29,7 @@ def learned_variance_loss(
     """The loss of terms `index` (0 the noisiest): an unbiased estimate over uniform indices, per dimension, in nats.
 
     hybrid: the simple loss plus BOUND_SHARE times the bound, in which the mean is held fixed (eq. 16), so that it teaches
-    the variance alone; else the bound itself, which teaches both. The network says 2 c channels; see NetworkDenoiser.
+    the variance alone; else the bound itself, which teaches both. The network gives 2 c channels; see NetworkDenoiser.
     ValueError for an index outside 0..T-1.
     """
     if not ((index >= 0) & (index < len(levels))).all():
@@ -37,16 +37,16 @@ def learned_variance_loss(
     levels = levels.to(x)
     logsnr, next_logsnr = levels[index], levels[(index + 1).clamp(max=len(levels) - 1)]
     z = add_noise(x, eps, logsnr)
-    said = network(z, logsnr, label)
-    mean, variance = said.split(x.shape[1], dim=1)
-    held = mean.detach() if hybrid else mean
-    belief = TARGETS[target](z, held, logsnr)._replace(variance_fraction=(variance + 1) / 2)
+    output = network(z, logsnr, label)
+    mean, variance = output.split(x.shape[1], dim=1)
+    mean_of_bound = mean.detach() if hybrid else mean
+    pred = TARGETS[target](z, mean_of_bound, logsnr)._replace(variance_fraction=(variance + 1) / 2)
     is_last = index == len(levels) - 1
-    kl = step_kl(belief, x, logsnr, torch.where(is_last, logsnr + 1, next_logsnr), v=None)
-    # x itself where another term is asked for: an infinite price that nobody asked for would still make the gradient NaN
-    guess = torch.where(is_last.reshape(-1, *(1,) * (x.ndim - 1)), belief.x, x)
-    last = reconstruction_nll(guess, x, torch.where(is_last, logsnr, levels[-1]), bin_width)
-    bound = len(levels) * torch.where(is_last, last, kl) / x[0].numel()
+    kl = step_kl(pred, x, logsnr, torch.where(is_last, logsnr + 1, next_logsnr), v=None)
+    # x itself where another term is wanted: an infinite loss would make the gradient NaN even where it is not selected
+    x_pred = torch.where(is_last.reshape(-1, *(1,) * (x.ndim - 1)), pred.x, x)
+    reconstruction = reconstruction_nll(x_pred, x, torch.where(is_last, logsnr, levels[-1]), bin_width)
+    bound = len(levels) * torch.where(is_last, reconstruction, kl) / x[0].numel()
     if not hybrid:
         return bound
     return (mean - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1) + BOUND_SHARE * bound

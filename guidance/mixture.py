@@ -19,7 +19,7 @@ class Mixture(nn.Module):
     """A Denoiser (by being called) and a classifier (`class_logits`, or `classifier` as a module).
 
     means (k, d), covariances (k, d, d), weights (k,) positive (normalised here), labels (k,) class of each component,
-    0..classes-1, each with a component. z is (b, *shape) with d numbers a row, logsnr (b,), label (b,) or None. Arithmetic
+    0..classes-1, each with a component. z is (b, *shape) with d numbers per row, logsnr (b,), label (b,) or None. Arithmetic
     in the dtype of `means`. Raises ValueError naming the argument that cannot be.
     """
 
@@ -35,7 +35,7 @@ class Mixture(nn.Module):
         variances, bases = torch.linalg.eigh(covariances.double())  # (k, d), (k, d, d)
         if not (variances > 0).all():
             raise ValueError("covariances must be positive definite")
-        self._hold(means, bases, variances, torch.zeros(len(means)), weights, labels)
+        self._register(means, bases, variances, torch.zeros(len(means)), weights, labels)
 
     @classmethod
     def low_rank(
@@ -53,10 +53,12 @@ class Mixture(nn.Module):
             raise ValueError("factors must be finite, (k, d, r) with r < d")
         bases, roots, _ = torch.linalg.svd(factors.double(), full_matrices=False)
         mixture = cls.__new__(cls)
-        mixture._hold(means, bases, roots**2 + residuals.double()[:, None], residuals, weights, labels)
+        mixture._register(means, bases, roots**2 + residuals.double()[:, None], residuals, weights, labels)
         return mixture
 
-    def _hold(self, means: Tensor, bases: Tensor, variances: Tensor, residuals: Tensor, weights: Tensor, labels: Tensor) -> None:
+    def _register(
+        self, means: Tensor, bases: Tensor, variances: Tensor, residuals: Tensor, weights: Tensor, labels: Tensor
+    ) -> None:
         super().__init__()
         if not means.isfinite().all():
             raise ValueError("means must be finite")
@@ -66,8 +68,8 @@ class Mixture(nn.Module):
             raise ValueError(f"labels must name the classes 0..{int(labels.max())}, each at least once")
         self.classes = int(labels.max()) + 1
         log_weights = (weights.double() / weights.double().sum()).log()
-        held = {"means": means, "bases": bases, "variances": variances, "residuals": residuals, "log_weights": log_weights}
-        for name, value in held.items():
+        buffers = {"means": means, "bases": bases, "variances": variances, "residuals": residuals, "log_weights": log_weights}
+        for name, value in buffers.items():
             self.register_buffer(name, value.to(means.dtype))
         self.register_buffer("labels", labels)
 
@@ -77,14 +79,14 @@ class Mixture(nn.Module):
         posterior = self._within(log_joint, label).softmax(-1)[..., None]
         return Prediction((posterior * x).sum(1).view_as(z), (posterior * eps).sum(1).view_as(z))
 
-    def branches(self, z: Tensor, logsnr: Tensor, asked: Sequence[Label | Branch]) -> list[Prediction]:
-        """One prediction per entry of `asked`. One that is told another lambda keeps the eps of there, as a network does."""
-        return [self._branch(z, logsnr, entry) for entry in asked]
+    def branches(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
+        """One prediction per entry of `labels`. One with a `logsnr_cond` keeps the eps predicted there, as a network does."""
+        return [self._branch(z, logsnr, entry) for entry in labels]
 
     def _branch(self, z: Tensor, logsnr: Tensor, entry: Label | Branch) -> Prediction:
-        if not isinstance(entry, Branch) or entry.told is None:
+        if not isinstance(entry, Branch) or entry.logsnr_cond is None:
             return self(z, logsnr, plain_label(entry))
-        return from_eps(z, self(z, entry.told, plain_label(entry._replace(told=None))).eps, logsnr)
+        return from_eps(z, self(z, entry.logsnr_cond, plain_label(entry._replace(logsnr_cond=None))).eps, logsnr)
 
     def log_prob(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label = None) -> Float[Tensor, " b"]:
         """log p(z_lambda | label); log p(z_lambda) if label is None."""
@@ -107,8 +109,8 @@ class Mixture(nn.Module):
         """The mixture that z_lambda itself is distributed as, at one lambda."""
         alpha2, sigma2 = 1 / (1 + math.exp(-logsnr)), 1 / (1 + math.exp(logsnr))
         noised = type(self).__new__(type(self))
-        parts = (alpha2 * self.variances + sigma2, alpha2 * self.residuals + sigma2, self.log_weights.exp(), self.labels)
-        noised._hold(math.sqrt(alpha2) * self.means, self.bases, *parts)
+        parameters = (alpha2 * self.variances + sigma2, alpha2 * self.residuals + sigma2, self.log_weights.exp(), self.labels)
+        noised._register(math.sqrt(alpha2) * self.means, self.bases, *parameters)
         return noised
 
     def widened(self, variance: float) -> "Mixture":
@@ -118,8 +120,8 @@ class Mixture(nn.Module):
         if not variance > 0:
             raise ValueError(f"variance must be positive, not {variance}")
         wider = type(self).__new__(type(self))
-        parts = (self.variances + variance, self.residuals + variance, self.log_weights.exp(), self.labels)
-        wider._hold(self.means, self.bases, *parts)
+        parameters = (self.variances + variance, self.residuals + variance, self.log_weights.exp(), self.labels)
+        wider._register(self.means, self.bases, *parameters)
         return wider
 
     def moments(self, label: int | None = None) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
@@ -141,7 +143,9 @@ class Mixture(nn.Module):
         chosen = weights.multinomial(1, generator=generator)[:, 0]
         x = torch.randn((len(label), self.means.shape[1]), generator=generator, dtype=self.means.dtype)
         for k in chosen.unique().tolist():  # not gathered: a basis for each row would be large
-            mean, basis, variance, residual = (part[k].cpu() for part in (self.means, self.bases, self.variances, self.residuals))
+            mean, basis, variance, residual = (
+                values[k].cpu() for values in (self.means, self.bases, self.variances, self.residuals)
+            )
             noise, root = x[chosen == k], residual.sqrt()
             x[chosen == k] = mean + root * noise + (noise @ basis) * (variance.sqrt() - root) @ basis.T
         return x.to(self.means.device)
@@ -150,20 +154,20 @@ class Mixture(nn.Module):
         """log of weight x density (b, k), and each component's E[x | z] and E[eps | z] (b, k, d)."""
         z = z.flatten(1)
         if z.shape[1] != self.means.shape[1]:
-            raise ValueError(f"z has {z.shape[1]} numbers a row, the mixture {self.means.shape[1]} dimensions")
+            raise ValueError(f"z has {z.shape[1]} numbers per row, the mixture {self.means.shape[1]} dimensions")
         alpha, sigma = (value[:, None] for value in alpha_sigma(logsnr, z))  # (b, 1, 1)
         offset = z[:, None] - alpha * self.means  # (b, k, d)
         along = torch.einsum("bkd,kdr->bkr", offset, self.bases)
-        spread = alpha**2 * self.variances + sigma**2  # (b, k, r)
-        quadratic = (along**2 / spread + spread.log()).sum(-1)
-        x = torch.einsum("bkr,kdr->bkd", alpha * self.variances / spread * along, self.bases)
-        eps = torch.einsum("bkr,kdr->bkd", sigma / spread * along, self.bases)
+        total_variance = alpha**2 * self.variances + sigma**2  # (b, k, r)
+        quadratic = (along**2 / total_variance + total_variance.log()).sum(-1)
+        x = torch.einsum("bkr,kdr->bkd", alpha * self.variances / total_variance * along, self.bases)
+        eps = torch.einsum("bkr,kdr->bkd", sigma / total_variance * along, self.bases)
         left = z.shape[1] - self.bases.shape[2]  # dimensions off the basis, where the variance is the residual
         if left:
-            off = offset - torch.einsum("bkr,kdr->bkd", along, self.bases)
+            off_basis = offset - torch.einsum("bkr,kdr->bkd", along, self.bases)
             rest = alpha**2 * self.residuals[:, None] + sigma**2  # (b, k, 1)
-            quadratic = quadratic + ((off**2).sum(-1, keepdim=True) / rest + left * rest.log()).squeeze(-1)
-            x, eps = x + alpha * self.residuals[:, None] / rest * off, eps + sigma / rest * off
+            quadratic = quadratic + ((off_basis**2).sum(-1, keepdim=True) / rest + left * rest.log()).squeeze(-1)
+            x, eps = x + alpha * self.residuals[:, None] / rest * off_basis, eps + sigma / rest * off_basis
         constant = z.shape[1] * math.log(2 * math.pi)
         return self.log_weights - (quadratic + constant) / 2, self.means + x, eps
 

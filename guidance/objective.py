@@ -23,18 +23,18 @@ def drop_two_labels(
     """Labels, with probability p_fine their group's id (`guidance.grouped`) instead, with p_both the null id.
 
     InstructPix2Pix (Brooks et al., arXiv 2211.09800, section 3.2.1) drops 5 % of the one condition, of the other and of both;
-    here the fine condition says the coarse one, which cannot be dropped alone. ValueError for probabilities that are none.
+    here the fine condition implies the coarse one, which cannot be dropped alone. ValueError for probabilities that are none.
     """
     if min(p_fine, p_both) < 0 or p_fine + p_both > 1:
         raise ValueError(f"p_fine and p_both are probabilities that add up to 1 at most, not {p_fine} and {p_both}")
-    fewer = torch.where(uniform < p_both + p_fine, classes + label % groups, label)
-    return torch.where(uniform < p_both, classes + groups, fewer)
+    coarse = torch.where(uniform < p_both + p_fine, classes + label % groups, label)
+    return torch.where(uniform < p_both, classes + groups, coarse)
 
 
 def target_of(
     target: str, x: Float[Tensor, "b *shape"], eps: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]
 ) -> Float[Tensor, "b *shape"]:
-    """What a network with this target should say of z = alpha x + sigma eps. ValueError for a target that is none."""
+    """What a network with this target should predict of z = alpha x + sigma eps. ValueError for a target that is none."""
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {target!r}")
     return {"eps": eps, "x": x}[target] if target != "v" else v_of(x, eps, logsnr)
@@ -61,11 +61,11 @@ def denoising_loss(
     target: str = "eps",
     weighting: "Callable[[Tensor, str], Tensor] | None" = None,
 ) -> Float[Tensor, " b"]:
-    """The weighted squared error of what the network says, per sample, averaged over its dimensions.
+    """The weighted squared error of the network's output, per sample, averaged over its dimensions.
 
-    weighting: one of WEIGHTINGS, OnEps() if None. Of a network that says its variance too, only the first half of the
+    weighting: one of WEIGHTINGS, OnEps() if None. Of a network that learned its variance too, only the first half of the
     channels counts.
     """
-    said = network(add_noise(x, eps, logsnr), logsnr, label)[:, : x.shape[1]]
-    error = (said - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1)
+    output = network(add_noise(x, eps, logsnr), logsnr, label)[:, : x.shape[1]]
+    error = (output - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1)
     return (OnEps() if weighting is None else weighting)(logsnr, target) * error

@@ -2,8 +2,8 @@
 
 ESS = (sum W)^2 / sum W^2;   a set whose ESS falls below a share of its size is resampled, and its weights start again from 1
 
-Systematic resampling: one uniform number u a set, particle i goes to the places j with (j + u) / n inside its share of the summed
-weights, so the number of its copies differs from n W by less than one. The ESS of every set is logged at level DEBUG.
+Systematic resampling: one uniform number u per set, particle i goes to the places j with (j + u) / n inside its share of the
+summed weights, so the number of its copies differs from n W by less than one. The ESS of every set is logged at level DEBUG.
 """
 
 import logging
@@ -18,14 +18,14 @@ from guidance.diffusion import Prediction
 log = logging.getLogger(__name__)
 
 
-def groups(label: Int[Tensor, " b"] | None, z: Float[Tensor, "b *shape"]) -> list[Tensor]:
-    """The rows of each label in their order, one set a label; all rows of z in one if there are no labels."""
+def rows_by_label(label: Int[Tensor, " b"] | None, z: Float[Tensor, "b *shape"]) -> list[Tensor]:
+    """The rows of each label in their order, one set per label; all rows of z in one set if there are no labels."""
     if label is None:
         return [torch.arange(len(z), device=z.device)]
     return [(label == value).nonzero()[:, 0] for value in label.unique()]
 
 
-def effective_size(log_weights: Float[Tensor, " n"]) -> float:
+def effective_sample_size(log_weights: Float[Tensor, " n"]) -> float:
     """Between 1 (one particle has all the weight) and n (all weigh the same)."""
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp().item()
 
@@ -51,8 +51,8 @@ def resampled(
     if log_weights.isnan().any() or (log_weights == math.inf).any():
         raise ValueError("the weights of particles must be numbers: some are NaN or infinite")
     index, weights = torch.arange(len(log_weights), device=log_weights.device), log_weights.clone()
-    for rows in groups(label, log_weights):
-        size = effective_size(log_weights[rows])
+    for rows in rows_by_label(label, log_weights):
+        size = effective_sample_size(log_weights[rows])
         log.debug("%d particles: effective sample size %.2f", len(rows), size)
         if size < threshold * len(rows):
             uniform = torch.special.ndtr(noise[rows[0]].flatten()[0].double()).clamp(max=1 - 1e-12).item()
@@ -61,10 +61,9 @@ def resampled(
     return index, weights
 
 
-def taking(belief: Prediction, z: Tensor, index: Int[Tensor, " b"]) -> Prediction:
-    """The belief of the rows `index` of z, moved to them."""
-    rows = {name: value[index] for name, value in belief._asdict().items() if isinstance(value, Tensor)}
-    return belief._replace(**(rows | {"z": z[index]}))
+def select_particles(pred: Prediction, z: Tensor, index: Int[Tensor, " b"]) -> Prediction:
+    """The prediction of the rows `index` of z, with the sampler's z moved to them; requires "moved_z" of the sampler."""
+    return pred.map(lambda rows: rows[index]).with_control(z=z[index])
 
 
 def require_threshold(threshold: float) -> None:

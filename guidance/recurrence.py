@@ -3,12 +3,12 @@
 z' = alpha' x + sigma' eps,   z <- (alpha / alpha') z' + sigma sqrt(1 - e^(l - l')) noise,   l < l'
 
 The second is the forward process from l' back to l, so a perfect denoiser's z stays distributed as it was. The step is DDIM
-whatever the sampler is; only the last visit's belief reaches it, with the z that was arrived at as `Prediction.z`.
+whatever the sampler is; only the last visit's prediction reaches it, with the z that was arrived at as `StepControl.z`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,52 +24,57 @@ ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
 
 def next_level(logsnr: Float[Tensor, " b"], levels: Sequence[float]) -> float | None:
     """The first of `levels` above lambda, which all rows share; None at the last. ValueError if they do not share it."""
-    least, most = logsnr.min().item(), logsnr.max().item()
-    if most - least > ROUNDING:
-        raise ValueError(f"recurrence takes a batch at one lambda, not from {least:g} to {most:g}")
-    return min((level for level in levels if level > most + ROUNDING), default=None)
+    smallest, largest = logsnr.min().item(), logsnr.max().item()
+    if largest - smallest > ROUNDING:
+        raise ValueError(f"recurrence takes a batch at one lambda, not from {smallest:g} to {largest:g}")
+    return min((level for level in levels if level > largest + ROUNDING), default=None)
 
 
-def ddim_step(belief: Prediction, next_logsnr: float) -> Tensor:
-    """z at `next_logsnr` by one deterministic step from what is believed."""
-    alpha, sigma = alpha_sigma(belief.x.new_full((len(belief.x),), next_logsnr), belief.x)
-    return alpha * belief.x + sigma * belief.eps
+def ddim_step(pred: Prediction, next_logsnr: float) -> Tensor:
+    """z at `next_logsnr` by one deterministic step from the prediction."""
+    alpha, sigma = alpha_sigma(pred.x.new_full((len(pred.x),), next_logsnr), pred.x)
+    return alpha * pred.x + sigma * pred.eps
 
 
 def noised_back(
     z: Float[Tensor, "b *shape"], next_logsnr: float, logsnr: Float[Tensor, " b"], noise: Float[Tensor, "b *shape"]
 ) -> Float[Tensor, "b *shape"]:
-    """z of `next_logsnr` diffused to the lower `logsnr`; its variance sigma^2 is made of e^(l - l') old and the rest new."""
+    """z of `next_logsnr` diffused to the lower `logsnr`; a share e^(l - l') of its variance sigma^2 is kept, the rest is new."""
     next_logsnr = torch.full_like(logsnr, next_logsnr)
     alpha, sigma = alpha_sigma(logsnr, z)
-    fresh = -torch.expm1(logsnr - next_logsnr).reshape(alpha.shape)
-    return alpha / alpha_sigma(next_logsnr, z)[0] * z + sigma * fresh.sqrt() * noise
+    renewed = -torch.expm1(logsnr - next_logsnr).reshape(alpha.shape)
+    return alpha / alpha_sigma(next_logsnr, z)[0] * z + sigma * renewed.sqrt() * noise
 
 
 def recurring(guided: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor], times: int) -> Denoiser:
-    """`guided` asked `times` times at every level but the last, stepping onwards and back in between; ask of the sampler "z"."""
+    """`guided` called `times` times at every level but the last, a step onwards and back in between; requires "moved_z"."""
 
     def visiting(z, logsnr, label):
-        following = next_level(logsnr, levels)
-        again = 0 if following is None else times - 1
+        next_logsnr = next_level(logsnr, levels)
+        repeats = 0 if next_logsnr is None else times - 1
         start = z
-        for _ in range(again):
-            z = noised_back(ddim_step(guided(z, logsnr, label), following), following, logsnr, noise().to(z))
-        belief = guided(z, logsnr, label)
-        return belief if z is start or belief.z is not None else belief._replace(z=z)
+        for _ in range(repeats):
+            z = noised_back(ddim_step(guided(z, logsnr, label), next_logsnr), next_logsnr, logsnr, noise().to(z))
+        pred = guided(z, logsnr, label)
+        return pred if z is start or pred.control.z is not None else pred.with_control(z=z)
 
     return visiting
 
 
 @dataclass(frozen=True)
-class Recurrent(Method):
+class Recurrent(Method, requires_sampler=("moved_z",)):
     """Base of the methods that may visit a level several times: they write `once`, and get the rest.
 
-    recurrences: visits to each level, 1 or more; 1 is no recurrence. The roles and asks of a class do not depend on it.
+    recurrences: visits to each level, 1 or more; 1 is no recurrence. What a class requires does not depend on it.
     """
 
     recurrences: int = 1
-    asks: ClassVar[tuple[str, ...]] = ("z",)
+
+    def __init_subclass__(cls, nfe_per_visit: NFE | None = None, **declared: Any):
+        """As of every method; nfe_per_visit: what one visit costs, or a property of that name."""
+        super().__init_subclass__(**declared)
+        if nfe_per_visit is not None:
+            cls.nfe_per_visit = nfe_per_visit
 
     def __post_init__(self):
         super().__post_init__()
@@ -81,14 +86,14 @@ class Recurrent(Method):
         raise NotImplementedError
 
     @property
-    def visit(self) -> NFE:
+    def nfe_per_visit(self) -> NFE:
         """What one visit costs."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.name} declares no nfe_per_visit")
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """What a guided call costs at every level but the last."""
-        return self.visit * self.recurrences
+        return self.nfe_per_visit * self.recurrences
 
     def guided(self, *roles: Any) -> Denoiser:
         """`once`, recurring."""
@@ -97,4 +102,4 @@ class Recurrent(Method):
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
         """As of every method; the last level, where there is nowhere to step to, is visited once."""
         last = sum(self.acts(logsnr) for logsnr in logsnrs if logsnr > max(logsnrs) - ROUNDING)
-        return super().nfe(logsnrs) + self.visit * (last * (1 - self.recurrences))
+        return super().nfe(logsnrs) + self.nfe_per_visit * (last * (1 - self.recurrences))

@@ -89,12 +89,16 @@ class Registry(Mapping[str, Any]):
         where = f"the entry point {entry.name} = {entry.value} of {self.group}"
         try:
             found = entry.load()
-        except Exception as error:  # somebody's module may fail in any way
-            raise ImportError(f"{where} cannot be loaded ({type(error).__name__}: {error}): mend or uninstall it") from error
+        except (Exception, SystemExit) as error:  # somebody's module may fail in any way
+            said = " ".join(str(error).split())[:300]
+            raise ImportError(f"{where} cannot be loaded ({type(error).__name__}: {said}): mend or uninstall it") from error
         try:
             self.check(found)
         except ValueError as error:
             raise ValueError(f"{where} {error}") from error
+        own = getattr(found, "name", None) if isinstance(found, type) else None
+        if isinstance(own, str) and own != entry.name:
+            raise ValueError(f"{where} is a class of another name, {own!r}: a run would not find it again")
         return found
 
 

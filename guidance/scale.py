@@ -27,7 +27,7 @@ def logsnr_of_sigma(sigma: float) -> float:
 
 
 def like(values: Float[Tensor, " b"], z: Float[Tensor, "b *shape"]) -> Tensor:
-    """One number a sample, shaped (b, 1, ...) to broadcast against z."""
+    """One number per sample, shaped (b, 1, ...) to broadcast against z."""
     return values.reshape(-1, *(1,) * (z.ndim - 1))
 
 

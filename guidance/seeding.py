@@ -10,7 +10,7 @@ from torch import Tensor
 INDICES = 2**22  # torch's CPU generator keeps only 32 bits of its seed: 22 for the index, 10 for the seed
 SAMPLES = 2**21  # the indices that samples may have; the other half are the same samples' streams for a method of their own
 SEEDS = 2**10
-NUMBERS = 256  # that a generator is asked for at a time, or one draw if it is larger
+BLOCK = 256  # numbers drawn from a generator at a time, or one draw if it is larger
 
 
 def generator(seed: int, index: int) -> torch.Generator:
@@ -23,8 +23,8 @@ def generator(seed: int, index: int) -> torch.Generator:
 class SampleNoise:
     """Standard normal noise for one trajectory of a batch, drawn per sample.
 
-    Drawn on the CPU and moved, so that a GPU starts from the same noise as a CPU. After the first draw each generator is asked
-    for several at a time: for points in the plane the asking took longer than the drawing.
+    Drawn on the CPU and moved, so that a GPU starts from the same noise as a CPU. After the first draw each generator
+    draws several at a time: for points in the plane the calls took longer than the numbers.
     """
 
     def __init__(self, seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu"):
@@ -35,10 +35,10 @@ class SampleNoise:
 
     def __call__(self) -> Float[Tensor, "b *shape"]:
         """The next draw, (len(indices), *shape) float32."""
-        drawn = next(self.ready, None)
-        if drawn is None:
+        draw = next(self.ready, None)
+        if draw is None:
             shape = (self.at_a_time, *self.shape)
             self.ready = iter(torch.stack([torch.randn(shape, generator=g) for g in self.generators], 1))
-            self.at_a_time = max(1, NUMBERS // max(1, math.prod(self.shape)))
-            drawn = next(self.ready)
-        return drawn.to(self.device)
+            self.at_a_time = max(1, BLOCK // max(1, math.prod(self.shape)))
+            draw = next(self.ready)
+        return draw.to(self.device)

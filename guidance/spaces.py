@@ -1,4 +1,4 @@
-"""Non-linear arithmetic on two beliefs depends on the space it is done in: x, eps or v. The rules that all methods share.
+"""Non-linear arithmetic on two predictions depends on the space it is done in: x, eps or v. The rules that all methods share.
 
 Norms, dot products and quantiles are per sample, over everything but the first dimension.
 """
@@ -20,25 +20,25 @@ def require_space(space: str) -> None:
         raise ValueError(f"space must be one of {', '.join(SPACES)}, not {space!r}")
 
 
-def told(belief: Prediction, space: str, logsnr: Float[Tensor, " b"]) -> Tensor:
-    """What is believed, as x, eps or v."""
-    return v_of(belief.x, belief.eps, logsnr) if space == "v" else getattr(belief, space)
+def to_space(pred: Prediction, space: str, logsnr: Float[Tensor, " b"]) -> Tensor:
+    """The prediction expressed as x, eps or v."""
+    return v_of(pred.x, pred.eps, logsnr) if space == "v" else getattr(pred, space)
 
 
-def believing(belief: Prediction, value: Tensor, space: str, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
-    """`belief` with x and eps made of `value`, which is told in `space`."""
-    made = TARGETS[space](z, value, logsnr)
-    return belief._replace(x=made.x, eps=made.eps)
+def from_space(pred: Prediction, value: Tensor, space: str, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
+    """`pred` with the x and eps that follow from `value`, which is expressed in `space`."""
+    changed = TARGETS[space](z, value, logsnr)
+    return pred._replace(x=changed.x, eps=changed.eps)
 
 
-def within(space: str, combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Prediction]:
-    """combine(cond, null) done in `space`, as a function of the two beliefs, z and lambda."""
+def in_space(space: str, combine: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Prediction]:
+    """combine(cond, null) done in `space`, as a function of the two predictions, z and lambda."""
 
-    def combining(cond: Prediction, null: Prediction, z: Tensor, logsnr: Tensor) -> Prediction:
-        value = combine(told(cond, space, logsnr), told(null, space, logsnr))
-        return believing(cond, value, space, z, logsnr)
+    def combined(cond: Prediction, null: Prediction, z: Tensor, logsnr: Tensor) -> Prediction:
+        value = combine(to_space(cond, space, logsnr), to_space(null, space, logsnr))
+        return from_space(cond, value, space, z, logsnr)
 
-    return combining
+    return combined
 
 
 def dot(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"]) -> Tensor:

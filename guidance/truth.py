@@ -1,4 +1,4 @@
-"""The roles of a method played by exact truth: what networks are trained to be, in closed form."""
+"""Oracles: exact counterparts, in closed form, of the networks that a method's roles are usually filled with."""
 
 from collections.abc import Callable
 
@@ -20,14 +20,14 @@ class Clean(nn.Module):
 
 
 class LogOdds(nn.Module):
-    """log p(z | c) / q(z | c): the ideal discriminator between draws of `real` and of `made`."""
+    """log p(z | c) / q(z | c): the ideal discriminator between draws of `real` and of `generated`."""
 
-    def __init__(self, real: Mixture, made: Mixture):
+    def __init__(self, real: Mixture, generated: Mixture):
         super().__init__()
-        self.real, self.made = real, made
+        self.real, self.generated = real, generated
 
     def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-        return self.real.log_prob(z, logsnr, label) - self.made.log_prob(z, logsnr, label)
+        return self.real.log_prob(z, logsnr, label) - self.generated.log_prob(z, logsnr, label)
 
 
 class CrossEntropy(nn.Module):

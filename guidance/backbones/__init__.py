@@ -1,1 +1,1 @@
-"""Networks `network(z, logsnr, label) -> (b, *shape)`, told lambda and a label whose last id is the null label."""
+"""Networks `network(z, logsnr, label) -> (b, *shape)`, conditioned on lambda and on a label whose last id is the null label."""

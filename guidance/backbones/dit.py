@@ -1,4 +1,4 @@
-"""A small diffusion transformer (DiT), told lambda and the label by adaLN-Zero (Peebles & Xie, arXiv 2212.09748)."""
+"""A small diffusion transformer (DiT), conditioned on lambda and the label by adaLN-Zero (Peebles & Xie, arXiv 2212.09748)."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 from timm.layers import Attention, Mlp, PatchEmbed
 from torch import Tensor, nn
 
-from guidance.backbones.insides import Insides
-from guidance.backbones.perturb import Alteration
+from guidance.backbones.layers import PerturbedLayers
+from guidance.backbones.perturb import Perturbation
 from guidance.backbones.unet import Condition, zeroed
 
 
@@ -32,18 +32,18 @@ class Block(nn.Module):
         self.mlp = Mlp(width, 4 * width, act_layer=lambda: nn.GELU(approximate="tanh"))
         self.adapt = zeroed(nn.Linear(width, 6 * width))
 
-    def forward(self, h: Tensor, condition: Tensor, grid: tuple[int, int], inside: Insides | None = None) -> Tensor:
+    def forward(self, h: Tensor, condition: Tensor, grid: tuple[int, int], perturbed: PerturbedLayers | None = None) -> Tensor:
         scale1, shift1, gate1, scale2, shift2, gate2 = self.adapt(condition)[:, None].chunk(6, -1)
-        entered = h
-        h = h + gate1 * self._attend(self.norms[0](h) * (1 + scale1) + shift1, grid, inside)
+        block_input = h
+        h = h + gate1 * self._attend(self.norms[0](h) * (1 + scale1) + shift1, grid, perturbed)
         h = h + gate2 * self.mlp(self.norms[1](h) * (1 + scale2) + shift2)
-        return inside.leave(h, lambda: entered) if inside else h
+        return perturbed.leave(h, lambda: block_input) if perturbed else h
 
-    def _attend(self, h: Tensor, grid: tuple[int, int], inside: Insides | None) -> Tensor:
-        if inside is None:
+    def _attend(self, h: Tensor, grid: tuple[int, int], perturbed: PerturbedLayers | None) -> Tensor:
+        if perturbed is None:
             return self.attention(h)
         q, k, v = rearrange(self.attention.qkv(h), "b t (n m d) -> n b m t d", n=3, m=self.attention.num_heads)
-        return self.attention.proj(rearrange(inside.attend(q, k, v, grid), "b m t d -> b t (m d)"))
+        return self.attention.proj(rearrange(perturbed.attend(q, k, v, grid), "b m t d -> b t (m d)"))
 
 
 class DiT(nn.Module):
@@ -51,7 +51,7 @@ class DiT(nn.Module):
 
     size: height and width, divisible by patch; width: of the tokens, divisible by 4 and by heads; depth: blocks, each with one
     attention layer; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
-    It starts as the network that says 0. guidance.backbones.perturb may alter all that it may in a UNet.
+    Its output starts at 0. guidance.backbones.perturb may change all that it may in a UNet.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class DiT(nn.Module):
         z: Float[Tensor, "b c h w"],
         logsnr: Float[Tensor, " b"],
         label: Int[Tensor, " b"],
-        altered: Sequence[tuple[slice, Alteration]] = (),
+        perturbations: Sequence[tuple[slice, Perturbation]] = (),
     ) -> Float[Tensor, "b out h w"]:
-        inside = Insides(altered, self.attentions, self.blocks) if altered else None
-        condition = self.condition(logsnr, label, inside)
+        perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
+        condition = self.condition(logsnr, label, perturbed)
         h = self.enter(z) + self.positions
         for block in self.trunk:
-            h = block(h, condition, self.grid, inside)
+            h = block(h, condition, self.grid, perturbed)
         scale, shift = self.adapt(condition)[:, None].chunk(2, -1)
-        said = self.leave(self.norm(h) * (1 + scale) + shift)
-        return rearrange(said, "b (y x) (p q c) -> b c (y p) (x q)", y=self.grid[0], p=self.patch, q=self.patch)
+        output = self.leave(self.norm(h) * (1 + scale) + shift)
+        return rearrange(output, "b (y x) (p q c) -> b c (y p) (x q)", y=self.grid[0], p=self.patch, q=self.patch)

@@ -1,8 +1,8 @@
-"""What can be altered inside a network, for some rows of a batch and not the others: the weak branches of guidance.
+"""Perturbations of a network's layers, for some rows of a batch and not the others: the weak branches of guidance.
 
-A network that can be altered takes `altered`, pairs of (rows, Alteration), and asks them where it attends, ends a block or
-embeds (`guidance.backbones.insides`). Attention layers and blocks are numbered from 0 in the order they are executed in. It
-says what it has: `attentions`, `blocks` and `embedding_width`.
+A network that can be perturbed takes `perturbations`, pairs of (rows, Perturbation), and applies them where it attends, ends a
+block or embeds (`guidance.backbones.layers`). Attention layers and blocks are numbered from 0 in the order of execution. It
+declares how many it has: `attentions`, `blocks` and `embedding_width`.
 """
 
 import math
@@ -17,8 +17,8 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
-class Alteration:
-    """Alters nothing. One tensor field's row is one row's: `of_rows` cuts them as the batch is cut.
+class Perturbation:
+    """The identity. The first dimension of a tensor field is the batch: `of_rows` cuts it as the batch is cut.
 
     layers: the attention layers whose `attend` is this one; skipped: the blocks whose inner part is left out.
     """
@@ -27,12 +27,12 @@ class Alteration:
     skipped: Sequence[int] = ()
 
     def of_rows(self, rows: slice) -> "Alteration":
-        """This alteration for some rows of those that it was made for."""
-        cut = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **cut) if cut else self
+        """This perturbation for some of the rows that it was made for."""
+        rows_of = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **rows_of) if rows_of else self
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
-        """What the heads (b, m, n, d) of a layer give; n tokens of a grid (height, width), row by row."""
+        """The output of a layer's heads (b, m, n, d); n tokens of a grid (height, width), row by row."""
         return F.scaled_dot_product_attention(q, k, v)
 
     def skips(self, block: int) -> bool | Bool[Tensor, " b"]:
@@ -49,7 +49,7 @@ class Alteration:
 
 
 @dataclass(frozen=True, eq=False)
-class IdentityAttention(Alteration):
+class IdentityAttention(Perturbation):
     """The attention map of `layers` is the identity: every token keeps its own value (PAG)."""
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -57,7 +57,7 @@ class IdentityAttention(Alteration):
 
 
 @dataclass(frozen=True, eq=False)
-class BlurredQueries(Alteration):
+class BlurredQueries(Perturbation):
     """The queries of `layers` are blurred over the grid by a Gaussian of `sigma` tokens; infinity is their mean (SEG)."""
 
     sigma: float = math.inf
@@ -70,22 +70,22 @@ class BlurredQueries(Alteration):
 
 
 @dataclass(frozen=True, eq=False)
-class Watched(Alteration):
-    """Alters nothing and writes down how much each token of `layers` is attended to (SAG): mean over heads, summed over queries.
+class RecordedAttention(Perturbation):
+    """Changes nothing and records how much each token of `layers` is attended to (SAG): mean over heads, summed over queries.
 
-    seen: a (b, height, width) for every layer and every part of the batch, in their order; 1 is a token's fair share.
+    attention: a (b, height, width) for every layer and every part of the batch, in their order; 1 is a token's fair share.
     """
 
-    seen: list[Tensor] = field(default_factory=list)
+    attention: list[Tensor] = field(default_factory=list)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
         weights = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1)
-        self.seen.append(rearrange(weights.mean(1).sum(1), "b (y x) -> b y x", y=grid[0]))
+        self.attention.append(rearrange(weights.mean(1).sum(1), "b (y x) -> b y x", y=grid[0]))
         return super().attend(q, k, v, grid)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class KeptBlocks(Alteration):
+class KeptBlocks(Perturbation):
     """Each row keeps its own blocks: `keep` (b, blocks)."""
 
     keep: Bool[Tensor, "b blocks"]
@@ -95,7 +95,7 @@ class KeptBlocks(Alteration):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class GaussianLabel(Alteration):
+class GaussianLabel(Perturbation):
     """The label's embedding is replaced by a Gaussian of the mean and the standard deviation of the classes' (ICG)."""
 
     numbers: Float[Tensor, "b width"]
@@ -106,7 +106,7 @@ class GaussianLabel(Alteration):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class NoisyLabel(Alteration):
+class NoisyLabel(Perturbation):
     """The label's embedding y becomes sqrt(keep) y + scale sqrt(1 - keep) n, rescaled by psi to y's moments (CADS)."""
 
     numbers: Float[Tensor, "b width"]
@@ -117,13 +117,13 @@ class NoisyLabel(Alteration):
     def label(self, embedded: Tensor, table: Tensor) -> Tensor:
         keep = self.keep[:, None].to(embedded)
         noisy = keep.sqrt() * embedded + self.scale * (1 - keep).sqrt() * self.numbers.to(embedded)
-        (mean, spread), (was, width) = ((e.mean(1, keepdim=True), e.std(1, keepdim=True)) for e in (noisy, embedded))
-        rescaled = (noisy - mean) / spread.clamp(min=1e-12) * width + was
+        (mean, std), (label_mean, label_std) = ((e.mean(1, keepdim=True), e.std(1, keepdim=True)) for e in (noisy, embedded))
+        rescaled = (noisy - mean) / std.clamp(min=1e-12) * label_std + label_mean
         return torch.where(keep == 1, embedded, torch.lerp(noisy, rescaled, self.psi))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class NoisyLevel(Alteration):
+class NoisyLevel(Perturbation):
     """`numbers` are added to the embedding of lambda (TSG)."""
 
     numbers: Float[Tensor, "b width"]
@@ -133,11 +133,11 @@ class NoisyLevel(Alteration):
 
 
 def size_of(model, what: str) -> int:
-    """`attentions`, `blocks` or `embedding_width` of a denoiser's network. ValueError if it says none."""
+    """`attentions`, `blocks` or `embedding_width` of a denoiser's network. ValueError if it declares none."""
     size = getattr(getattr(model, "network", None), what, None)
     if size is None:
         raise ValueError(
-            f"this model has no insides to alter: it says no {what}, as a NetworkDenoiser of guidance.backbones does"
+            f"this model's layers cannot be perturbed: it declares no {what}, as a NetworkDenoiser of guidance.backbones does"
         )
     return size
 

@@ -1,4 +1,4 @@
-"""A small U-Net told lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
+"""A small U-Net conditioned on lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.backbones.insides import Insides
-from guidance.backbones.perturb import Alteration
+from guidance.backbones.layers import PerturbedLayers
+from guidance.backbones.perturb import Perturbation
 
 
 def zeroed(module: nn.Module) -> nn.Module:
@@ -31,23 +31,28 @@ def heads(width: int) -> int:
     return max(n for n in range(1, max(1, width // 32) + 1) if width % n == 0)
 
 
+def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
+    """The frequencies of the sines and cosines of lambda that networks are conditioned on."""
+    return torch.logspace(math.log10(0.05), math.log10(4), count)
+
+
 class Condition(nn.Module):
     """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
 
     def __init__(self, width: int, num_classes: int):
         super().__init__()
-        self.register_buffer("frequencies", torch.logspace(math.log10(0.05), math.log10(4), width // 4))
+        self.register_buffer("frequencies", lambda_frequencies(width // 4))
         self.label = nn.Embedding(num_classes + 1, width)
         self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
 
     def forward(
-        self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"], inside: Insides | None = None
+        self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"], perturbed: PerturbedLayers | None = None
     ) -> Float[Tensor, "b width"]:
         angle = logsnr[:, None] * self.frequencies
-        level, told = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
-        if inside is not None:
-            level, told = inside.level(level), inside.label(told, self.label.weight)
-        return F.silu(level + told)
+        level, label_embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
+        if perturbed is not None:
+            level, label_embedding = perturbed.level(level), perturbed.label(label_embedding, self.label.weight)
+        return F.silu(level + label_embedding)
 
 
 class ResidualBlock(nn.Module):
@@ -63,7 +68,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = zeroed(nn.Conv2d(width, width, 3, padding=1))
         self.skip = nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
 
-    def forward(self, h: Tensor, condition: Tensor, inside: Insides | None = None) -> Tensor:
+    def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
         inner = self.norm(self.conv1(self.enter(h))) * (1 + scale) + shift
         return self.skip(h) + self.conv2(self.dropout(F.silu(inner)))
@@ -79,10 +84,10 @@ class Attention(nn.Module):
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = zeroed(nn.Conv2d(width, width, 1))
 
-    def forward(self, h: Tensor, condition: Tensor, inside: Insides | None = None) -> Tensor:
+    def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
         q, k, v = rearrange(self.qkv(self.norm(h)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
-        mixed = inside.attend(q, k, v, h.shape[2:]) if inside else F.scaled_dot_product_attention(q, k, v)
-        return h + self.out(rearrange(mixed, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
+        values = perturbed.attend(q, k, v, h.shape[2:]) if perturbed else F.scaled_dot_product_attention(q, k, v)
+        return h + self.out(rearrange(values, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
 
 
 class UNet(nn.Module):
@@ -92,8 +97,8 @@ class UNet(nn.Module):
     residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, about 32 channels
     a head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
 
-    What guidance.backbones.perturb may alter: `attentions` layers, and `blocks`, each a residual block and the attention
-    after it; without them goes on what the residual block's own skip connection lets through.
+    What guidance.backbones.perturb may change: `attentions` layers, and `blocks`, each a residual block and the attention
+    after it; where a block is skipped, the residual block's own skip connection goes on.
     """
 
     def __init__(
@@ -127,8 +132,8 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(level_down(level) for level in range(len(widths)))
         self.middle = stage(widths[-1], widths[-1], len(widths) - 1)
         self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))
-        stages = [one for part in (self.down, [[self.middle]], self.up) for level in part for one in level]
-        self.blocks, self.attentions = len(stages), sum(len(one) - 1 for one in stages)
+        stages = [stage for half in (self.down, [[self.middle]], self.up) for level in half for stage in level]
+        self.blocks, self.attentions = len(stages), sum(len(stage) - 1 for stage in stages)
         self.embedding_width = 4 * width
         self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
         self.leave = nn.Sequential(
@@ -140,29 +145,29 @@ class UNet(nn.Module):
         z: Float[Tensor, "b c h w"],
         logsnr: Float[Tensor, " b"],
         label: Int[Tensor, " b"],
-        altered: Sequence[tuple[slice, Alteration]] = (),
+        perturbations: Sequence[tuple[slice, Perturbation]] = (),
     ) -> Float[Tensor, "b out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
-        inside = Insides(altered, self.attentions, self.blocks) if altered else None
-        condition = self.condition(logsnr, label, inside)
+        perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
+        condition = self.condition(logsnr, label, perturbed)
         h, skips = self.enter(z), []
         for level, stages in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if level else h
             for stage in stages:
-                h = apply(stage, h, condition, inside)
+                h = apply(stage, h, condition, perturbed)
                 skips.append(h)
-        h = apply(self.middle, h, condition, inside)
+        h = apply(self.middle, h, condition, perturbed)
         for level, stages in reversed(list(enumerate(self.up))):
             for stage in stages:
-                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, inside)
+                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
             h = self.widen[level - 1](F.interpolate(h, scale_factor=2.0)) if level else h
         return self.leave(h)
 
 
-def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, inside: Insides | None) -> Tensor:
+def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None) -> Tensor:
     """h through the layers of a stage."""
-    entered = h
+    block_input = h
     for layer in stage:
-        h = layer(h, condition, inside)
-    return inside.leave(h, lambda: stage[0].skip(entered)) if inside else h
+        h = layer(h, condition, perturbed)
+    return perturbed.leave(h, lambda: stage[0].skip(block_input)) if perturbed else h

@@ -5,17 +5,16 @@ D~ = ||D_c|| (the direction of D_c, turned by min(w theta, limit) away from D_u)
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import norm, parallel, require_space, within
+from guidance.spaces import in_space, norm, parallel
 
 
 @dataclass(frozen=True)
-class AngleLimited(Method):
+class AngleLimited(Method, name="adg", family="correction", requires_model=("null",), nfe_per_call=NFE(denoiser_forward=2)):
     """Turns the conditional prediction away from the unconditional one, and leaves its length as it is.
 
     limit: the largest angle, in radians (pi / 3); space: x. In the plane of D_c and D_u, as a catalogue of methods has it: the
@@ -25,14 +24,9 @@ class AngleLimited(Method):
     w: float = 3.0
     limit: float = math.pi / 3
     space: str = "x"
-    name: ClassVar[str] = "adg"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
-        require_space(self.space)
         if not 0 < self.limit <= math.pi:
             raise ValueError(f"limit must lie in (0, pi], not {self.limit}")
 
@@ -45,4 +39,4 @@ class AngleLimited(Method):
             angle = (self.w * theta).clamp(-self.limit, self.limit).reshape(-1, *(1,) * (cond.ndim - 1))
             return angle.cos() * cond + angle.sin() * norm(cond) * away / norm(away).clamp(min=1e-30)
 
-        return combined(model, within(self.space, turned))
+        return combined(model, in_space(self.space, turned))

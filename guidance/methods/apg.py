@@ -4,17 +4,23 @@ d <- (D_c - D_u) + beta d,   d' = min(1, r / ||d||) d,   D~ = D_c + w (d'_perp +
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import believing, norm, parallel, require_space, told
+from guidance.spaces import from_space, norm, parallel, to_space
 
 
 @dataclass(frozen=True)
-class APG(Method):
+class APG(
+    Method,
+    name="apg",
+    family="correction",
+    requires_model=("null", "state"),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"eta": 1.0, "radius": None, "momentum": 0.0},
+):
     """Drops the part of the update along the prediction, which saturates, bounds the update's norm and gives it momentum.
 
     eta: the share of the parallel part that is kept; radius: r, of one sample's whole update, so a bound for one resolution
@@ -29,15 +35,9 @@ class APG(Method):
     momentum: float = -0.5
     form: str = "paper"
     space: str = "x"
-    name: ClassVar[str] = "apg"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null", "state")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"eta": 1.0, "radius": None, "momentum": 0.0}
 
     def __post_init__(self):
         super().__post_init__()
-        require_space(self.space)
         if self.form not in ("paper", "diffusers", "comfyui"):
             raise ValueError(f"form must be paper, diffusers or comfyui, not {self.form!r}")
         if self.radius is not None and not self.radius > 0:
@@ -48,12 +48,12 @@ class APG(Method):
 
         def project(cond, null, z, logsnr):
             nonlocal summed
-            c, u = told(cond, self.space, logsnr), told(null, self.space, logsnr)
+            c, u = to_space(cond, self.space, logsnr), to_space(null, self.space, logsnr)
             summed = c - u if summed is None else c - u + self.momentum * summed
             update = summed if self.radius is None else summed * (self.radius / norm(summed)).clamp(max=1)
             along = parallel(update, c)
             update = update - along + self.eta * along
             base, strength = {"paper": (c, self.w), "diffusers": (u, 1 + self.w), "comfyui": (c, 1 + self.w)}[self.form]
-            return believing(cond, base + strength * update, self.space, z, logsnr)
+            return from_space(cond, base + strength * update, self.space, z, logsnr)
 
         return combined(model, project)

@@ -2,12 +2,11 @@
 
 D = D_c + w (D_c - D_k),   D_k = a D_weak,c + (1 - a) D_u
 
-The weak network is a smaller one of the same data, less trained, asked with the same label. The paper tried to worsen the
+The weak network is a smaller one of the same data, less trained, evaluated with the same label. The paper tried to worsen the
 network itself, by dropout or noise on what it is given, and found that it did not work.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
@@ -18,7 +17,7 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class Autoguidance(Method):
+class Autoguidance(Method, name="autoguidance", family="weak branch", roles=("model", "weak"), reduces_to_cfg={"share": 0.0}):
     """Extrapolates from a bad version of the model to the model: away from the errors that both make, in all classes alike.
 
     w: the paper's is 1.1 for EDM2-S on ImageNet 512. share: a, the weak network's share of the guidance; 0 is classifier-free.
@@ -26,13 +25,9 @@ class Autoguidance(Method):
 
     w: float = 1.1
     share: float = 1.0
-    name: ClassVar[str] = "autoguidance"
-    family: ClassVar[str] = "weak branch"
-    roles: ClassVar[tuple[str, ...]] = ("model", "weak")
-    reduces: ClassVar[dict] = {"share": 0.0}
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """A forward of either network, and one with the null label unless the share is 1."""
         return NFE(denoiser_forward=1 + (self.share != 1), weak_forward=1)
 

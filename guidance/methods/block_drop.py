@@ -4,25 +4,21 @@ D = D_c + w (D_c - D_k) + w null (D_c - D_u),   D_k: blocks drawn at random, ane
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.backbones.perturb import KeptBlocks, size_of
 from guidance.denoiser import Branch, Denoiser
-from guidance.weak import WeakBranch, numbers
+from guidance.weak import WeakBranch, gaussian_vector
 
 
 @dataclass(frozen=True)
-class BlockDrop(WeakBranch):
+class BlockDrop(WeakBranch, name="block-drop", roles=("model", "noise"), requires_model=("attention",)):
     """Extrapolates from sub-networks of the model, one drawn for each sample and step.
 
-    share: of the blocks that are left out, rounded, at least one; the paper's is a tenth, beside classifier-free guidance.
+    share: of the blocks that are left out, rounded, at least one; the paper's is a tenth, together with classifier-free guidance.
     """
 
     w: float = 0.25
     share: float = 0.1
-    name: ClassVar[str] = "block-drop"
-    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("attention",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -33,8 +29,8 @@ class BlockDrop(WeakBranch):
         blocks = size_of(model, "blocks")
         dropped = max(1, round(self.share * blocks))
 
-        def thinned(z, logsnr, label):
-            rank = numbers(noise, blocks).argsort(1).argsort(1)
-            return Branch(label, altered=KeptBlocks(keep=rank >= dropped))
+        def without_blocks(z, logsnr, label):
+            rank = gaussian_vector(noise, blocks).argsort(1).argsort(1)
+            return Branch(label, perturbation=KeptBlocks(keep=rank >= dropped))
 
-        return self.beside(model, thinned)
+        return self.with_cfg(model, without_blocks)

@@ -7,18 +7,25 @@ back the mean and the standard deviation that y_c has, of each sample alone, by 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.backbones.perturb import NoisyLabel, size_of
 from guidance.cost import NFE
-from guidance.denoiser import Branch, Denoiser, mixed
+from guidance.denoiser import Branch, Denoiser, weighted_sum
 from guidance.methods.method import Method
 from guidance.scale import progress
-from guidance.weak import numbers
+from guidance.weak import gaussian_vector
 
 
 @dataclass(frozen=True)
-class ConditionAnnealed(Method):
+class ConditionAnnealed(
+    Method,
+    name="cads",
+    family="classifier-free",
+    roles=("model", "noise"),
+    requires_model=("null", "embedding"),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"tau1": 1.0, "tau2": 1.0},
+):
     """Classifier-free guidance with a condition that is noise at first: more diversity at the same w.
 
     tau1, tau2: where the condition is whole and where it is all noise, in t; scale: s; psi: the share of the rescaled condition.
@@ -30,12 +37,6 @@ class ConditionAnnealed(Method):
     tau2: float = 0.9
     scale: float = 0.25
     psi: float = 1.0
-    name: ClassVar[str] = "cads"
-    family: ClassVar[str] = "classifier-free"
-    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null", "embedding")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"tau1": 1.0, "tau2": 1.0}
 
     def __post_init__(self):
         super().__post_init__()
@@ -46,11 +47,11 @@ class ConditionAnnealed(Method):
 
     def guided(self, model: Denoiser, noise) -> Denoiser:
         def guided(z, logsnr, label):
-            drawn, t = numbers(noise, size_of(model, "embedding_width")), 1 - progress(logsnr)
+            normal, t = gaussian_vector(noise, size_of(model, "embedding_width")), 1 - progress(logsnr)
             keep = (t <= self.tau1).to(t)
             if self.tau1 < self.tau2:
                 keep = ((self.tau2 - t) / (self.tau2 - self.tau1)).clamp(0, 1)
-            annealed = NoisyLabel(numbers=drawn, keep=keep, scale=self.scale, psi=self.psi)
-            return mixed(model, z, logsnr, [Branch(label, altered=annealed), None], [1 + self.w, -self.w])
+            annealed = NoisyLabel(numbers=normal, keep=keep, scale=self.scale, psi=self.psi)
+            return weighted_sum(model, z, logsnr, [Branch(label, perturbation=annealed), None], [1 + self.w, -self.w])
 
         return guided

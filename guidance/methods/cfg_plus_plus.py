@@ -10,7 +10,6 @@ paper's 0.6 is that.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
@@ -19,18 +18,20 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class CFGPlusPlus(Method):
+class CFGPlusPlus(
+    Method,
+    name="cfg++",
+    family="with the sampler",
+    requires_model=("null",),
+    requires_sampler=("decoupled_eps",),
+    nfe_per_call=NFE(denoiser_forward=2),
+):
     """Guides x and renoises with the eps that is not guided.
 
     w: of x; compare it with classifier-free guidance only at one grid.
     """
 
     w: float = 0.6
-    name: ClassVar[str] = "cfg++"
-    family: ClassVar[str] = "with the sampler"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    asks: ClassVar[tuple[str, ...]] = ("apart",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def guided(self, model: Denoiser) -> Denoiser:
         return combined(model, lambda cond, null, z, logsnr: cond._replace(x=cond.x + self.w * (cond.x - null.x)))

@@ -4,17 +4,18 @@ d~ = s d_u + (1 + w) (d_c - s d_u),   s = <d_c, d_u> / ||d_u||^2
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import parallel, require_space, within
+from guidance.spaces import in_space, parallel
 
 
 @dataclass(frozen=True)
-class CFGZeroStar(Method):
+class CFGZeroStar(
+    Method, name="cfg-zero-star", family="correction", requires_model=("null",), nfe_per_call=NFE(denoiser_forward=2)
+):
     """Scales the unconditional prediction to its best fit of the conditional one before extrapolating from it.
 
     space: v, whose like in the paper is the velocity of a flow. The paper's other half, a velocity of zero in the first steps of
@@ -23,14 +24,6 @@ class CFGZeroStar(Method):
 
     w: float = 3.0
     space: str = "v"
-    name: ClassVar[str] = "cfg-zero-star"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_space(self.space)
 
     def guided(self, model: Denoiser) -> Denoiser:
-        return combined(model, within(self.space, lambda cond, null: cond + self.w * (cond - parallel(cond, null))))
+        return combined(model, in_space(self.space, lambda cond, null: cond + self.w * (cond - parallel(cond, null))))

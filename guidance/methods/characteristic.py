@@ -6,13 +6,12 @@ d = 0 is classifier-free guidance, whose eps is no diffused density's: the corre
 Fokker-Planck equation. For two isotropic Gaussians it is exact: eps~ is that of the diffused p(x | c)^(1 + w) p(x)^(-w). d is
 the fixed point of an iteration from 0, with the Anderson acceleration (of depth 1) of the authors' code, which with one
 direction solves a linear equation of one eigenvalue in two iterations. A sample whose d does not converge keeps d = 0. Each
-iterate is judged by the evaluation that the next one needs, so that n iterations cost n + 1 of classifier-free guidance, and
-the number is fixed: no sample waits for another. The authors' projection of d (a regularised fit to one direction a channel)
+iterate's residual is that of the evaluation that the next one needs, so that n iterations cost n + 1 of classifier-free guidance,
+and the number is fixed: no sample waits for another. The authors' projection of d (a regularised fit to one direction a channel)
 belongs to latent models and is left out.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,12 +20,19 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
 from guidance.diffusion import Prediction, alpha_sigma
 from guidance.methods.method import Method
-from guidance.spaces import believing, dot, norm
+from guidance.spaces import dot, from_space, norm
 
 
 @dataclass(frozen=True)
-class Characteristic(Method):
-    """Asks the two models at displaced states that make the guided score that of a diffusion.
+class Characteristic(
+    Method,
+    name="characteristic",
+    family="with the sampler",
+    requires_model=("null",),
+    space="eps",
+    reduces_to_cfg={"iterations": 0},
+):
+    """Evaluates the two models at displaced states that make the guided score that of a diffusion.
 
     iterations: 0 is classifier-free guidance; tolerance: of the root mean square of the equation's residual, in units of z.
     """
@@ -34,11 +40,6 @@ class Characteristic(Method):
     w: float = 3.0
     iterations: int = 10
     tolerance: float = 1e-3
-    name: ClassVar[str] = "characteristic"
-    family: ClassVar[str] = "with the sampler"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    space: ClassVar[str] = "eps"
-    reduces: ClassVar[dict] = {"iterations": 0}
 
     def __post_init__(self):
         super().__post_init__()
@@ -48,35 +49,35 @@ class Characteristic(Method):
             raise ValueError(f"tolerance must be positive, not {self.tolerance}")
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """Two forwards for each iterate, the first included."""
         return NFE(denoiser_forward=2 * (self.iterations + 1))
 
     def guided(self, model: Denoiser) -> Denoiser:
-        def asked(cond: Prediction, null: Prediction, d: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            """The guided eps, what is left of the equation, and its root mean square."""
-            left = sigma * (null.eps - cond.eps) - d
-            return (1 + self.w) * cond.eps - self.w * null.eps, left, norm(left) / d[0].numel() ** 0.5
+        def evaluate(cond: Prediction, null: Prediction, d: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            """The guided eps, the residual of the equation, and its root mean square."""
+            residual = sigma * (null.eps - cond.eps) - d
+            return (1 + self.w) * cond.eps - self.w * null.eps, residual, norm(residual) / d[0].numel() ** 0.5
 
         def corrected(z, logsnr, label):
-            sigma, d, before = alpha_sigma(logsnr, z)[1], torch.zeros_like(z), None
-            belief, null = branches(model, z, logsnr, [label, None])
-            best, left, rms = asked(belief, null, d, sigma)
-            least = torch.full_like(rms, self.tolerance)
+            sigma, d, previous = alpha_sigma(logsnr, z)[1], torch.zeros_like(z), None
+            pred, null = branches(model, z, logsnr, [label, None])
+            best_eps, residual, rms = evaluate(pred, null, d, sigma)
+            best_rms = torch.full_like(rms, self.tolerance)
             for _ in range(self.iterations):
-                d, before = accelerated(d, left, before), (d, left)
+                d, previous = accelerated(d, residual, previous), (d, residual)
                 cond, null = model(z + self.w * d, logsnr, label), model(z + (1 + self.w) * d, logsnr, None)
-                eps, left, rms = asked(cond, null, d, sigma)
-                best, least = torch.where(rms < least, eps, best), torch.where(rms < least, rms, least)
-            return believing(belief, best, "eps", z, logsnr)
+                eps, residual, rms = evaluate(cond, null, d, sigma)
+                best_eps, best_rms = torch.where(rms < best_rms, eps, best_eps), torch.where(rms < best_rms, rms, best_rms)
+            return from_space(pred, best_eps, "eps", z, logsnr)
 
         return corrected
 
 
-def accelerated(d: Tensor, left: Tensor, before: tuple[Tensor, Tensor] | None) -> Tensor:
-    """The next iterate of d <- d + left: at first that, then with the last two mixed to make the least of what is left."""
-    if before is None:
-        return d + left
-    change = left - before[1]
-    share = dot(left, change) / dot(change, change).clamp(min=1e-30)
-    return d + left - share * (d - before[0] + change)
+def accelerated(d: Tensor, residual: Tensor, previous: tuple[Tensor, Tensor] | None) -> Tensor:
+    """The next iterate of d <- d + residual: at first that, then the mixture of the last two that minimises the residual."""
+    if previous is None:
+        return d + residual
+    change = residual - previous[1]
+    mixing = dot(residual, change) / dot(change, change).clamp(min=1e-30)
+    return d + residual - mixing * (d - previous[0] + change)

@@ -7,49 +7,47 @@ scale; the authors' code multiplies the gradient by one, which is w on the condi
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.gradients import Classifier, climbing, log_prob_gradient, require_label
+from guidance.gradients import Classifier, add_score, log_prob_gradient, require_label
 from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class ClassifierGuidance(Method):
+class ClassifierGuidance(
+    Method,
+    name="classifier",
+    family="gradient",
+    roles=("model", "classifier"),
+    requires_model=("gradient",),
+    nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+):
     """Climbs the gradient of a noise-aware classifier, on top of the conditional model.
 
     w: on an unconditional model the same target needs w + 1.
     """
 
-    name: ClassVar[str] = "classifier"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "classifier")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1)
-
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:
-        return self._climbing(model, classifier, self.w, conditional=True)
+        return self._guided_by(model, classifier, self.w, conditional=True)
 
-    def _climbing(self, model: Denoiser, classifier: Classifier, strength: float, conditional: bool) -> Denoiser:
+    def _guided_by(self, model: Denoiser, classifier: Classifier, scale: float, conditional: bool) -> Denoiser:
         def guided(z, logsnr, label):
-            ascent = strength * log_prob_gradient(classifier, z, logsnr, require_label(label, self.name))
-            return climbing(model(z, logsnr, label if conditional else None), ascent, z, logsnr)
+            grad_log_p = scale * log_prob_gradient(classifier, z, logsnr, require_label(label, self.name))
+            return add_score(model(z, logsnr, label if conditional else None), grad_log_p, z, logsnr)
 
         return guided
 
 
 @dataclass(frozen=True)
-class ClassifierUnconditional(ClassifierGuidance):
+class ClassifierUnconditional(
+    ClassifierGuidance, name="classifier-unconditional", requires_model=("gradient", "null"), null_w=-1.0
+):
     """The same on the unconditional model: eps(z) - (w + 1) sigma grad_z log p(c | z), the class from the classifier alone.
 
     w: equal to the above for the ideal classifier. For another one w -> 0 does not tend to the conditional model, which w = 0
     is all the same; w = -1 is the unconditional model.
     """
 
-    name: ClassVar[str] = "classifier-unconditional"
-    needs: ClassVar[tuple[str, ...]] = ("gradient", "null")
-    unguided: ClassVar[float] = -1.0
-
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:
-        return self._climbing(model, classifier, 1 + self.w, conditional=False)
+        return self._guided_by(model, classifier, 1 + self.w, conditional=False)

@@ -5,13 +5,12 @@ eps~ = (1 + w) eps(z, c) - w eps(z)
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, branches, mixed
+from guidance.denoiser import Denoiser, branches, weighted_sum
 from guidance.diffusion import Prediction
 from guidance.methods.method import Method
 
@@ -24,7 +23,7 @@ def extrapolate(cond: Prediction, null: Prediction, w: float | Tensor) -> Predic
 
 
 def combined(model: Denoiser, combine: Callable[..., Prediction]) -> Denoiser:
-    """The denoiser that says combine(cond, null, z, logsnr) of the model's conditional and null beliefs, asked together."""
+    """The denoiser combine(cond, null, z, logsnr) of the model's conditional and null predictions, evaluated together."""
 
     def guided(z, logsnr, label):
         cond, null = branches(model, z, logsnr, [label, None])
@@ -34,18 +33,20 @@ def combined(model: Denoiser, combine: Callable[..., Prediction]) -> Denoiser:
 
 
 @dataclass(frozen=True)
-class ClassifierFree(Method):
+class ClassifierFree(
+    Method,
+    name="classifier-free",
+    family="classifier-free",
+    requires_model=("null",),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={},
+):
     """Extrapolates from the unconditional to the conditional prediction of one jointly trained model.
 
     w: -1 is the unconditional model.
     """
 
     w: float = 0.3
-    name: ClassVar[str] = "classifier-free"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {}
 
     def guided(self, model: Denoiser) -> Denoiser:
-        return lambda z, logsnr, label: mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+        return lambda z, logsnr, label: weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])

@@ -10,7 +10,6 @@ scales differ accordingly: 1.0 (250 steps, Algorithm 1), 2.5 (25 steps, Algorith
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
@@ -19,22 +18,23 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class ClassifierMean(Method):
+class ClassifierMean(
+    Method,
+    name="classifier-mean",
+    family="gradient",
+    roles=("model", "classifier"),
+    requires_model=("gradient",),
+    requires_sampler=("mean_shift",),
+    nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+):
     """Leaves the prediction as it is and shifts where the next state is drawn, by the step's variance times the gradient.
 
     w: on the conditional model; the last call's x is the sample, and is not shifted.
     """
 
-    name: ClassVar[str] = "classifier-mean"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "classifier")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    asks: ClassVar[tuple[str, ...]] = ("shift",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1)
-
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:
         def guided(z, logsnr, label):
-            ascent = log_prob_gradient(classifier, z, logsnr, require_label(label, self.name))
-            return model(z, logsnr, label)._replace(shift=self.w * ascent)
+            grad_log_p = log_prob_gradient(classifier, z, logsnr, require_label(label, self.name))
+            return model(z, logsnr, label).with_control(mean_shift=self.w * grad_log_p)
 
         return guided

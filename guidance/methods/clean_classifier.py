@@ -4,24 +4,30 @@ eps~ = eps(z, c) - w (1 + gamma sin(pi p)) sigma g,   g = grad_x log[ exp(t1 f_c
 
 p is the progress from noise to data. The gradient with respect to x stands for that with respect to z, the denoiser's Jacobian
 being left out. With t1 and t2 apart this is no log-softmax: t2 = 0 climbs the logit alone, t2 = t1 the log-probability.
-The authors' code for DDPM shifts the step's mean by (Sigma + gamma sin(pi t / T) max Sigma) g. A prediction knows no Sigma: here
+The authors' code for DDPM shifts the step's mean by (Sigma + gamma sin(pi t / T) max Sigma) g. A prediction has no Sigma: here
 Sigma becomes sigma, as in Algorithm 2 of classifier guidance, and the added part is relative to it, which is ours. Their code for
 EDM differs (gradient at the scaled z, rms-normalised) and is not this. Of ReLU networks they replace ReLU by Softplus, beta = 3.
 """
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.gradients import Clean, climbing, gradient, require_label
+from guidance.gradients import Clean, add_score, gradient, require_label
 from guidance.methods.method import Method
 from guidance.scale import like, progress
 
 
 @dataclass(frozen=True)
-class CleanClassifier(Method):
+class CleanClassifier(
+    Method,
+    name="clean-classifier",
+    family="gradient",
+    roles=("model", "clean"),
+    requires_model=("gradient",),
+    nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+):
     """Climbs the logits of a classifier that was never shown noise, at the model's own x.
 
     joint: t1, marginal: t2, temperatures of the class's logit and of the sum over classes, not negative; gamma: how much stronger
@@ -31,11 +37,6 @@ class CleanClassifier(Method):
     joint: float = 1.0
     marginal: float = 0.5
     gamma: float = 0.3
-    name: ClassVar[str] = "clean-classifier"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "clean")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1)
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,8 +50,8 @@ class CleanClassifier(Method):
             return (self.marginal * logits).logsumexp(-1) - self.joint * logits.gather(-1, label[:, None])[:, 0]
 
         def guided(z, logsnr, label):
-            belief = model(z, logsnr, require_label(label, self.name))
+            pred = model(z, logsnr, require_label(label, self.name))
             strength = self.w * (1 + self.gamma * (math.pi * progress(logsnr)).sin())
-            return climbing(belief, -like(strength, z) * gradient(energy, belief.x, label), z, logsnr)
+            return add_score(pred, -like(strength, z) * gradient(energy, pred.x, label), z, logsnr)
 
         return guided

@@ -4,17 +4,23 @@ eps~ = eps_c + w (eps_c - eps_u) + w v (eps_k - eps_u),   k another class
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.methods.method import Method
 from guidance.methods.negative import other_class
 
 
 @dataclass(frozen=True)
-class Composed(Method):
-    """Guides towards the class asked for and towards another one: classes that can hold together, or a compromise.
+class Composed(
+    Method,
+    name="composed",
+    family="classifier-free",
+    requires_model=("null",),
+    nfe_per_call=NFE(denoiser_forward=3),
+    reduces_to_cfg={"weight": 0.0},
+):
+    """Guides towards the sample's class and towards another one: classes that can hold together, or a compromise.
 
     other: the class k is (label + other) modulo the number of classes; weight: v, below 0: away from it.
     """
@@ -22,16 +28,11 @@ class Composed(Method):
     w: float = 1.0
     other: int = 1
     weight: float = 0.5
-    name: ClassVar[str] = "composed"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=3)
-    reduces: ClassVar[dict] = {"weight": 0.0}
 
     def guided(self, model: Denoiser) -> Denoiser:
         weights = [1 + self.w, self.w * self.weight, -self.w * (1 + self.weight)]
 
         def composed(z, logsnr, label):
-            return mixed(model, z, logsnr, [label, other_class(model, label, self.other), None], weights)
+            return weighted_sum(model, z, logsnr, [label, other_class(model, label, self.other), None], weights)
 
         return composed

@@ -4,16 +4,24 @@ eps~ = eps_c + w (eps_c - eps_u)   at some levels of lambda,   eps_c + w d at th
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
 from guidance.methods.method import Method
-from guidance.spaces import believing
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class Cached(Method):
+class Cached(
+    Method,
+    name="cached",
+    family="classifier-free",
+    requires_model=("null", "state"),
+    space="eps",
+    nfe_per_call=NFE(denoiser_forward=2),
+    nfe_is_upper_bound=True,
+    reduces_to_cfg={"every": 0.0},
+):
     """Asks for the null branch only when lambda has gone on by `every`, and uses the last difference in between.
 
     every: in units of lambda. reuse: whether the steps between use the last difference (as cached guidance does, arXiv
@@ -23,13 +31,6 @@ class Cached(Method):
     w: float = 1.0
     every: float = 1.0
     reuse: bool = True
-    name: ClassVar[str] = "cached"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null", "state")
-    space: ClassVar[str] = "eps"
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    price_is_a_bound: ClassVar[bool] = True
-    reduces: ClassVar[dict] = {"every": 0.0}
 
     def __post_init__(self):
         super().__post_init__()
@@ -37,18 +38,18 @@ class Cached(Method):
             raise ValueError(f"every must be at least 0, not {self.every}")
 
     def guided(self, model: Denoiser) -> Denoiser:
-        asked, difference = None, None
+        last_logsnr, difference = None, None
 
         def guided(z, logsnr, label):
-            nonlocal asked, difference
-            here = logsnr[0].item()
-            if asked is None or not 0 <= here - asked < self.every:
+            nonlocal last_logsnr, difference
+            current = logsnr[0].item()
+            if last_logsnr is None or not 0 <= current - last_logsnr < self.every:
                 cond, null = branches(model, z, logsnr, [label, None])
-                asked, difference = here, cond.eps - null.eps
+                last_logsnr, difference = current, cond.eps - null.eps
             else:
                 cond = model(z, logsnr, label)
                 if not self.reuse:
                     return cond
-            return believing(cond, cond.eps + self.w * difference, "eps", z, logsnr)
+            return from_space(cond, cond.eps + self.w * difference, "eps", z, logsnr)
 
         return guided

@@ -9,20 +9,26 @@ second; here both, the sampler knowing nothing. They clip d to [1e-5, 1 - 1e-5],
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.gradients import climbing, require_label, with_gradients
+from guidance.gradients import add_score, require_label, with_gradients
 from guidance.methods.method import Method
 from guidance.scale import like
 
 
 @dataclass(frozen=True)
-class Discriminator(Method):
+class Discriminator(
+    Method,
+    name="discriminator",
+    family="gradient",
+    roles=("model", "discriminator"),
+    requires_model=("gradient",),
+    nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+):
     """Climbs the log-odds of a discriminator between noised data and noised samples of the model.
 
     boost: the gradient of samples that look made (log-odds below 0) is multiplied by it; 1 is off, the authors' boosting is 2
@@ -31,11 +37,6 @@ class Discriminator(Method):
 
     logsnr_max: float | None = 6.2
     boost: float = 1.0
-    name: ClassVar[str] = "discriminator"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "discriminator")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1)
 
     def __post_init__(self):
         super().__post_init__()
@@ -44,10 +45,10 @@ class Discriminator(Method):
 
     def guided(self, model: Denoiser, discriminator: Callable[..., Tensor]) -> Denoiser:
         def guided(z, logsnr, label):
-            with with_gradients(z, logsnr, require_label(label, self.name)) as (leaf, *told):
-                odds = discriminator(leaf, *told)
-                ascent = torch.autograd.grad(odds.sum(), leaf)[0]
+            with with_gradients(z, logsnr, require_label(label, self.name)) as (leaf, *condition):
+                odds = discriminator(leaf, *condition)
+                grad_log_p = torch.autograd.grad(odds.sum(), leaf)[0]
             strength = self.w * torch.where(odds.detach() < 0, self.boost, 1.0)
-            return climbing(model(z, logsnr, label), like(strength, z) * ascent, z, logsnr)
+            return add_score(model(z, logsnr, label), like(strength, z) * grad_log_p, z, logsnr)
 
         return guided

@@ -10,35 +10,36 @@ of the norm, half of what they print.) For other losses than a class's see image
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.gradients import Clean, climbing, cross_entropy, gradient_through, require_label
+from guidance.gradients import Clean, add_score, cross_entropy, gradient_through, require_label
 from guidance.methods.method import Method
 from guidance.scale import like
 
 
 @dataclass(frozen=True)
-class DPS(Method):
+class DPS(
+    Method,
+    name="dps",
+    family="gradient",
+    roles=("model", "clean"),
+    requires_model=("gradient",),
+    nfe_per_call=NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1),
+):
     """Climbs a clean classifier's log-probability of the model's x, as a function of z.
 
     normalised: whether each sample's gradient is divided by the square root of its loss.
     """
 
     normalised: bool = False
-    name: ClassVar[str] = "dps"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "clean")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1)
 
     def guided(self, model: Denoiser, clean: Clean) -> Denoiser:
         def guided(z, logsnr, label):
             require_label(label, self.name)
-            belief, value, slope = gradient_through(model, cross_entropy(clean), z, logsnr, label)
+            pred, value, grad = gradient_through(model, cross_entropy(clean), z, logsnr, label)
             if self.normalised:
-                slope = slope / like(value.clamp(min=1e-12).sqrt(), z)
-            return climbing(belief, -self.w * slope, z, logsnr)
+                grad = grad / like(value.clamp(min=1e-12).sqrt(), z)
+            return add_score(pred, -self.w * grad, z, logsnr)
 
         return guided

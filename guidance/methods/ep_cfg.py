@@ -4,7 +4,6 @@ D~ = D sqrt(E(D_c) / E(D)),   D = D_c + w (D_c - D_u),   E the energy ||.||^2 ov
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -13,11 +12,13 @@ from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
 from guidance.scale import like
-from guidance.spaces import require_space, within
+from guidance.spaces import in_space
 
 
 @dataclass(frozen=True)
-class EnergyPreserving(Method):
+class EnergyPreserving(
+    Method, name="ep-cfg", family="correction", requires_model=("null",), nfe_per_call=NFE(denoiser_forward=2)
+):
     """Scales the guided prediction back to the energy of the conditional one.
 
     low, high: percentiles of a sample's numbers between which energy is summed, 0 and 100: over all of them; 45 and 55: the
@@ -28,14 +29,9 @@ class EnergyPreserving(Method):
     low: float = 0.0
     high: float = 100.0
     space: str = "x"
-    name: ClassVar[str] = "ep-cfg"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
-        require_space(self.space)
         if not 0 <= self.low < self.high <= 100:
             raise ValueError(f"low must lie below high, both in [0, 100], not {self.low} and {self.high}")
 
@@ -44,7 +40,7 @@ class EnergyPreserving(Method):
             guided = cond + self.w * (cond - null)
             return guided * (self._energy(cond) / self._energy(guided).clamp(min=1e-30)).sqrt()
 
-        return combined(model, within(self.space, preserved))
+        return combined(model, in_space(self.space, preserved))
 
     def _energy(self, value: Tensor) -> Tensor:
         flat = value.flatten(1)

@@ -4,18 +4,24 @@ D~ = sum over the levels l of a Laplacian pyramid of  D_c[l] + w_l (D_c[l] - D_u
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
 from guidance.pyramid import laplacian, merged
-from guidance.spaces import require_space, within
+from guidance.spaces import in_space
 
 
 @dataclass(frozen=True)
-class FrequencyDecoupled(Method):
+class FrequencyDecoupled(
+    Method,
+    name="fdg",
+    family="correction",
+    requires_model=("null", "image"),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"low": 1.0},
+):
     """Guides fine structure more than coarse: coarse guidance costs diversity, fine guidance buys sharpness.
 
     w: of the finest level; low: that of the coarsest is low w, those between geometrically between; 4 / 9 for the paper's
@@ -26,15 +32,9 @@ class FrequencyDecoupled(Method):
     low: float = 4 / 9
     levels: int = 2
     space: str = "x"
-    name: ClassVar[str] = "fdg"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null", "image")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"low": 1.0}
 
     def __post_init__(self):
         super().__post_init__()
-        require_space(self.space)
         if not self.low > 0:
             raise ValueError(f"low must be positive, not {self.low}")
         if self.levels < 2:
@@ -48,4 +48,4 @@ class FrequencyDecoupled(Method):
             shares = [self.low ** (level / (self.levels - 1)) for level in range(self.levels)]
             return cond + self.w * merged([share * update for share, update in zip(shares, updates)])
 
-        return combined(model, within(self.space, decoupled))
+        return combined(model, in_space(self.space, decoupled))

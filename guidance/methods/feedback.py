@@ -8,7 +8,6 @@ p(z|c). L adds up the log-ratio of the two reverse steps' densities, of equal va
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
@@ -21,47 +20,50 @@ from guidance.scale import like
 
 
 @dataclass(frozen=True)
-class Feedback(Method):
-    """Guides a sample as much as it still needs: less, the surer its own trajectory makes it that it is of its class.
+class Feedback(
+    Method,
+    name="feedback",
+    family="classifier-free",
+    requires_model=("null", "state"),
+    requires_sampler=("single_call",),
+    nfe_per_call=NFE(denoiser_forward=2),
+):
+    """Guides a sample the less, the more probable its own trajectory makes its class.
 
-    w: the paper's guidance is w = 1. pi: how much of what was learned is conditional; most: the largest s; temperature, offset: L
-    grows by temperature times the log-ratio, less offset, each step (in the paper they are set by two times in [0, 1] at which s
-    takes given values; here they are 1 and 0). The steps' variance is the ancestral sampler's with v = 0, whatever the sampler.
+    w: the paper's guidance is w = 1. pi: how much of what was learned is conditional; max_scale: the largest s; temperature,
+    offset: L grows by temperature times the log-ratio, less offset, each step (in the paper they are set by two times in [0, 1]
+    at which s has given values; here they are 1 and 0). The steps' variance is the ancestral sampler's with v = 0, whatever the
+    sampler.
     """
 
     pi: float = 0.95
-    most: float = 10.0
+    max_scale: float = 10.0
     temperature: float = 1.0
     offset: float = 0.0
-    name: ClassVar[str] = "feedback"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null", "state")
-    asks: ClassVar[tuple[str, ...]] = ("single",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.pi < 1:
             raise ValueError(f"pi must lie in (0, 1), not {self.pi}")
-        if not self.most > 1 / self.pi:
-            raise ValueError(f"most must exceed 1 / pi, the scale at the start, not {self.most}")
+        if not self.max_scale > 1 / self.pi:
+            raise ValueError(f"max_scale must exceed 1 / pi, the scale at the start, not {self.max_scale}")
 
     def guided(self, model: Denoiser) -> Denoiser:
-        ratio, before = None, None
-        least = math.log((1 - self.pi) * self.most / (self.most - 1))  # of L: where s is `most`
+        ratio, previous = None, None
+        min_ratio = math.log((1 - self.pi) * self.max_scale / (self.max_scale - 1))  # of L: where s is `max_scale`
 
         def guided(z, logsnr, label):
-            nonlocal ratio, before
-            here = logsnr[0].item()
+            nonlocal ratio, previous
+            current = logsnr[0].item()
             ratio = torch.zeros(len(z), dtype=z.dtype, device=z.device) if ratio is None else ratio
-            if before is not None and here > before[0]:
-                last, old, c, u = before
-                kept, gain, smaller, _ = step_coefficients(last, here)
-                far = [(z - kept * old - gain * x).flatten(1).square().sum(1) for x in (c, u)]
-                grown = ratio + self.temperature * (far[1] - far[0]) / (2 * math.exp(smaller)) - self.offset
-                ratio = grown.clamp(min=least)
+            if previous is not None and current > previous[0]:
+                last_logsnr, last_z, c, u = previous
+                coef_z, coef_x, log_var_min, _ = step_coefficients(last_logsnr, current)
+                distances = [(z - coef_z * last_z - coef_x * x).flatten(1).square().sum(1) for x in (c, u)]
+                ratio_new = ratio + self.temperature * (distances[1] - distances[0]) / (2 * math.exp(log_var_min)) - self.offset
+                ratio = ratio_new.clamp(min=min_ratio)
             cond, null = branches(model, z, logsnr, [label, None])
-            before = here, z, cond.x, null.x
+            previous = current, z, cond.x, null.x
             scale = 1 / (1 - (1 - self.pi) * (-ratio).exp())
             return extrapolate(cond, null, like(self.w * (scale - 1), z))
 

@@ -11,7 +11,6 @@ of one label, resampled systematically where their effective sample size falls, 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,29 +19,31 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.gradients import Loss
 from guidance.methods.method import Method
-from guidance.particles import require_threshold, resampled, taking
+from guidance.particles import require_threshold, resampled, select_particles
 from guidance.recurrence import ROUNDING
 
 
 @dataclass(frozen=True)
-class FKSteering(Method):
-    """Samples the conditional model and multiplies the particles whose x a loss likes.
+class FKSteering(
+    Method,
+    name="fk-steering",
+    family="with the sampler",
+    roles=("model", "loss", "levels", "noise"),
+    requires_model=("state", "particles"),
+    requires_sampler=("moved_z", "single_call", "step_noise"),
+    nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1),  # where the loss is evaluated: see nfe
+):
+    """Samples the conditional model and multiplies the particles whose x has a small loss.
 
     w: the authors' lambda. potential: "diff", "max" or "add". evaluations: at so many of the grid's levels, even in their order
-    and the last among them, the loss is asked (5 of the authors' 100 steps; "max" and "add" grow with their number). threshold:
-    of resampling, a share of the set's size.
+    and the last among them, the loss is evaluated (5 of the authors' 100 steps; "max" and "add" grow with their number).
+    threshold: of resampling, a share of the set's size.
     """
 
     w: float = 1.0
     potential: str = "max"
     evaluations: int = 5
     threshold: float = 0.5
-    name: ClassVar[str] = "fk-steering"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("state", "particles")
-    asks: ClassVar[tuple[str, ...]] = ("z", "single", "noise")
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, classifier_forward=1)  # where the loss is asked: see nfe
 
     def __post_init__(self):
         super().__post_init__()
@@ -52,34 +53,34 @@ class FKSteering(Method):
         if self.evaluations < 1:
             raise ValueError(f"evaluations must be 1 or more, not {self.evaluations}")
 
-    def weighing(self, levels: Sequence[float]) -> list[float]:
-        """The levels at which the loss is asked, the last one always."""
+    def loss_levels(self, levels: Sequence[float]) -> list[float]:
+        """The levels at which the loss is evaluated, the last one always."""
         count = min(self.evaluations, len(levels))
         return sorted(levels)[::-1][:: -(-len(levels) // count)][::-1]
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
-        """One forward a level, and one of the loss where it is asked."""
-        asked = sum(self.acts(level) for level in self.weighing(logsnrs))
-        return NFE(denoiser_forward=len(logsnrs), classifier_forward=asked)
+        """One forward per level, and one of the loss where it is evaluated."""
+        evaluated = sum(self.acts(level) for level in self.loss_levels(logsnrs))
+        return NFE(denoiser_forward=len(logsnrs), classifier_forward=evaluated)
 
     def guided(self, model: Denoiser, loss: Loss, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        where = self.weighing(levels)
-        state = None  # the weights since the last resampling, and of each particle the sum of log G, of which, and the rewards'
+        evaluated_at = self.loss_levels(levels)
+        state = None  # of each particle: the weight since the last resampling, the sum of log G, the maximum or sum of rewards
 
         def steered(z, logsnr, label):
             nonlocal state
-            belief, here = model(z, logsnr, label), logsnr[0].item()
-            if not any(abs(here - level) < ROUNDING for level in where):
-                return belief
-            reward, final = -loss(belief.x, label), here > where[-1] - ROUNDING
-            weights, total, kept = state or (torch.zeros_like(reward), torch.zeros_like(reward), None)
+            pred, current = model(z, logsnr, label), logsnr[0].item()
+            if not any(abs(current - level) < ROUNDING for level in evaluated_at):
+                return pred
+            reward, final = -loss(pred.x, label), current > evaluated_at[-1] - ROUNDING
+            weights, log_g_before, statistic = state or (torch.zeros_like(reward), torch.zeros_like(reward), None)
             if self.potential == "max":
-                kept = reward if kept is None else torch.maximum(kept, reward)
+                statistic = reward if statistic is None else torch.maximum(statistic, reward)
             elif self.potential == "add":
-                kept = reward if kept is None else kept + reward
-            reached = self.w * reward if final or kept is None else total + self.w * kept
-            index, weights = resampled(weights + reached - total, label, noise(), 2.0 if final else self.threshold)
-            state = weights, reached[index], None if kept is None else kept[index]
-            return taking(belief, z, index)
+                statistic = reward if statistic is None else statistic + reward
+            log_g_sum = self.w * reward if final or statistic is None else log_g_before + self.w * statistic
+            index, weights = resampled(weights + log_g_sum - log_g_before, label, noise(), 2.0 if final else self.threshold)
+            state = weights, log_g_sum[index], None if statistic is None else statistic[index]
+            return select_particles(pred, z, index)
 
         return steered

@@ -13,7 +13,6 @@ the two densities.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,12 +21,20 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
-from guidance.particles import require_threshold, resampled, taking
+from guidance.particles import require_threshold, resampled, select_particles
 from guidance.recurrence import next_level
 
 
 @dataclass(frozen=True)
-class FeynmanKac(Method):
+class FeynmanKac(
+    Method,
+    name="fkc",
+    family="with the sampler",
+    roles=("model", "levels", "noise"),
+    requires_model=("null", "state", "particles"),
+    requires_sampler=("moved_z", "single_call", "step_noise"),
+    nfe_per_call=NFE(denoiser_forward=2),
+):
     """Classifier-free guidance whose samples are weighed and resampled until their density is the tilted one.
 
     threshold: a set is resampled where its effective sample size is below this share of it (0: at the last call alone).
@@ -35,28 +42,22 @@ class FeynmanKac(Method):
 
     w: float = 1.0
     threshold: float = 0.5
-    name: ClassVar[str] = "fkc"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null", "state", "particles")
-    asks: ClassVar[tuple[str, ...]] = ("z", "single", "noise")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
         require_threshold(self.threshold)
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        weights = last = None  # of each particle; lambda and the rate there at the call before
+        weights = previous = None  # of each particle; lambda and the rate there at the call before
 
         def weighed(z, logsnr, label):
-            nonlocal weights, last
+            nonlocal weights, previous
             cond, null = branches(model, z, logsnr, [label, None])
             rate = self.w * (1 + self.w) / 2 * ((cond.eps - null.eps) ** 2).flatten(1).sum(1)
-            weights = torch.zeros_like(rate) if last is None else weights + (rate + last[1]) / 2 * (logsnr - last[0])
+            weights = torch.zeros_like(rate) if previous is None else weights + (rate + previous[1]) / 2 * (logsnr - previous[0])
             threshold = 2.0 if next_level(logsnr, levels) is None else self.threshold
             index, weights = resampled(weights, label, noise(), threshold)
-            last = logsnr, rate[index]
-            return taking(extrapolate(cond, null, self.w), z, index)
+            previous = logsnr, rate[index]
+            return select_particles(extrapolate(cond, null, self.w), z, index)
 
         return weighed

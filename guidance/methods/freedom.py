@@ -10,7 +10,6 @@ authors draw them.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,29 +17,31 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
-from guidance.gradients import Loss, displaced, gradient_through
+from guidance.gradients import Loss, gradient_through, shift_x
 from guidance.recurrence import Recurrent, next_level
 from guidance.samplers.grid import alpha_sigma_at
 from guidance.spaces import norm
 
 
 @dataclass(frozen=True)
-class FreeDoM(Recurrent):
+class FreeDoM(
+    Recurrent,
+    name="freedom",
+    family="gradient",
+    roles=("model", "loss", "levels", "noise"),
+    requires_model=("gradient",),
+    nfe_per_visit=NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1),
+):
     """Moves the next state down the gradient of a loss of the model's x.
 
     w: 0.1 is the authors' default, 0.2 to 500 their tasks'. rule: of rho. "alpha": w alpha, theirs for faces; "rms": w times
     the root mean square of sigma eps / alpha as the step takes it over that of the gradient, of each sample (they: of the
-    batch), theirs for ImageNet with w = 0.02. Their third rule needs classifier-free guidance beside it and is left out.
+    batch), theirs for ImageNet with w = 0.02. Their third rule needs classifier-free guidance as well and is left out.
     recurrences: visits to each level, 1 or more; theirs are 1, and 10 in a window for ImageNet.
     """
 
     w: float = 0.1
     rule: str = "alpha"
-    name: ClassVar[str] = "freedom"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    visit: ClassVar[NFE] = NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1)
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,17 +50,17 @@ class FreeDoM(Recurrent):
 
     def once(self, model: Denoiser, loss: Loss, levels: tuple[float, ...], noise: Callable[[], Tensor]) -> Denoiser:
         def guided(z, logsnr, label):
-            belief, _, slope = gradient_through(model, loss, z, logsnr, label)
-            following = next_level(logsnr, levels)
-            onwards = 1.0 if following is None else alpha_sigma_at(following)[0]
-            return displaced(belief, -self._rho(belief.eps, slope, logsnr, following) / onwards * slope, z, logsnr)
+            pred, _, grad = gradient_through(model, loss, z, logsnr, label)
+            next_logsnr = next_level(logsnr, levels)
+            next_alpha = 1.0 if next_logsnr is None else alpha_sigma_at(next_logsnr)[0]
+            return shift_x(pred, -self._rho(pred.eps, grad, logsnr, next_logsnr) / next_alpha * grad, z, logsnr)
 
         return guided
 
-    def _rho(self, eps: Tensor, slope: Tensor, logsnr: Tensor, following: float | None) -> Tensor:
+    def _rho(self, eps: Tensor, grad: Tensor, logsnr: Tensor, next_logsnr: float | None) -> Tensor:
         alpha, sigma = alpha_sigma(logsnr, eps)
         if self.rule == "alpha":
             return self.w * alpha
-        last = math.inf if following is None else following
-        gain = alpha_sigma_at(last)[0] * -torch.expm1(logsnr - last).reshape(alpha.shape)  # of x in a step of the sampler
-        return self.w * gain * sigma / alpha * norm(eps) / norm(slope).clamp(min=1e-30)
+        last = math.inf if next_logsnr is None else next_logsnr
+        coef_x = alpha_sigma_at(last)[0] * -torch.expm1(logsnr - last).reshape(alpha.shape)  # of x in a step of the sampler
+        return self.w * coef_x * sigma / alpha * norm(eps) / norm(grad).clamp(min=1e-30)

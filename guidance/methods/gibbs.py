@@ -10,12 +10,11 @@ turns them off.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.diffusion import add_noise
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, next_level
@@ -23,7 +22,14 @@ from guidance.scale import logsnr_of_sigma
 
 
 @dataclass(frozen=True)
-class GibbsLike(Method):
+class GibbsLike(
+    Method,
+    name="gibbs",
+    family="with the sampler",
+    roles=("model", "levels", "noise"),
+    requires_model=("null",),
+    requires_sampler=("moved_z", "single_call"),
+):
     """Samples the conditional model, then repeatedly adds some noise and removes it with classifier-free guidance.
 
     repetitions: R; logsnr_star: lambda*, of the noise that is added (the authors' code: sigma 1). As w -> 0 the repetitions
@@ -33,12 +39,6 @@ class GibbsLike(Method):
     w: float = 1.0
     repetitions: int = 2
     logsnr_star: float = logsnr_of_sigma(1.0)
-    name: ClassVar[str] = "gibbs"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    asks: ClassVar[tuple[str, ...]] = ("z", "single")
-    price: ClassVar[NFE] = NFE(denoiser_forward=1)  # but at the last level: see nfe
 
     def __post_init__(self):
         super().__post_init__()
@@ -58,14 +58,14 @@ class GibbsLike(Method):
         path = self.path(levels)
 
         def refined(z, logsnr, label):
-            belief = model(z, logsnr, label)
+            pred = model(z, logsnr, label)
             if next_level(logsnr, levels) is not None:
-                return belief
+                return pred
             for _ in range(self.repetitions):
-                z = add_noise(belief.x, noise().to(belief.x), logsnr.new_full((len(z),), path[0]))
-                for level, following in zip(path, [*path[1:], None]):
-                    belief = mixed(model, z, logsnr.new_full((len(z),), level), [label, None], [1 + self.w, -self.w])
-                    z = z if following is None else ddim_step(belief, following)
-            return belief._replace(z=z)
+                z = add_noise(pred.x, noise().to(pred.x), logsnr.new_full((len(z),), path[0]))
+                for level, next_logsnr in zip(path, [*path[1:], None]):
+                    pred = weighted_sum(model, z, logsnr.new_full((len(z),), level), [label, None], [1 + self.w, -self.w])
+                    z = z if next_logsnr is None else ddim_step(pred, next_logsnr)
+            return pred.with_control(z=z)
 
         return refined

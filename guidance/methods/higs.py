@@ -4,16 +4,15 @@ D~ = D + w (D - h),   h the exponential average of the D before
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.denoiser import Denoiser
 from guidance.methods.method import Method
 from guidance.scale import logsnr_at
-from guidance.spaces import believing
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class HiGS(Method):
+class HiGS(Method, name="higs", family="correction", requires_model=("state",), space="x"):
     """Pushes the conditional prediction on in the direction in which it has moved: no second branch, no further evaluation.
 
     decay: of the average; the window is t in (0.4, 0.95] of the paper. The paper's high-pass filter of the difference and its
@@ -24,10 +23,6 @@ class HiGS(Method):
     decay: float = 0.75
     logsnr_min: float | None = logsnr_at(0.05)
     logsnr_max: float | None = logsnr_at(0.6)
-    name: ClassVar[str] = "higs"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("state",)
-    space: ClassVar[str] = "x"
 
     def __post_init__(self):
         super().__post_init__()
@@ -39,9 +34,9 @@ class HiGS(Method):
 
         def pushed(z, logsnr, label):
             nonlocal history
-            belief = model(z, logsnr, label)
-            before = belief.x if history is None else history
-            history = self.decay * before + (1 - self.decay) * belief.x
-            return believing(belief, belief.x + self.w * (belief.x - before), "x", z, logsnr)
+            pred = model(z, logsnr, label)
+            average = pred.x if history is None else history
+            history = self.decay * average + (1 - self.decay) * pred.x
+            return from_space(pred, pred.x + self.w * (pred.x - average), "x", z, logsnr)
 
         return pushed

@@ -6,33 +6,30 @@ Averaged over k that is the prediction for no particular class, so that a model 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
 from guidance.backbones.perturb import GaussianLabel, size_of
 from guidance.cost import NFE
-from guidance.denoiser import Branch, Denoiser, mixed
+from guidance.denoiser import Branch, Denoiser, weighted_sum
 from guidance.methods.method import Method
 from guidance.methods.negative import classes_of
-from guidance.weak import numbers
+from guidance.weak import gaussian_vector
 
 FORMS = ("class", "gaussian")
 
 
 @dataclass(frozen=True)
-class IndependentCondition(Method):
+class IndependentCondition(
+    Method, name="icg", family="weak branch", roles=("model", "noise"), nfe_per_call=NFE(denoiser_forward=2)
+):
     """Extrapolates from the prediction for a condition drawn at random: one for each sample and step.
 
-    form: "class", any class with the same probability, the sample's own among them; "gaussian", in the place of the label's
-    embedding a Gaussian with the mean and the standard deviation of the classes', of a network with insides.
+    form: "class", any class with the same probability, the sample's own among them; "gaussian", instead of the label's
+    embedding a Gaussian with the mean and the standard deviation of the classes', of a network that can be perturbed.
     """
 
     form: str = "class"
-    name: ClassVar[str] = "icg"
-    family: ClassVar[str] = "weak branch"
-    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
@@ -40,11 +37,13 @@ class IndependentCondition(Method):
             raise ValueError(f"form must be one of {', '.join(FORMS)}, not {self.form!r}")
 
     def guided(self, model: Denoiser, noise) -> Denoiser:
-        def drawn(label):
+        def random_branch(label):
             if self.form == "gaussian":
-                return Branch(label, altered=GaussianLabel(numbers=numbers(noise, size_of(model, "embedding_width"))))
-            uniform = torch.special.ndtr(numbers(noise, 1)[:, 0].double())
+                return Branch(
+                    label, perturbation=GaussianLabel(numbers=gaussian_vector(noise, size_of(model, "embedding_width")))
+                )
+            uniform = torch.special.ndtr(gaussian_vector(noise, 1)[:, 0].double())
             classes = classes_of(model)
             return Branch((classes * uniform).long().clamp(max=classes - 1))
 
-        return lambda z, logsnr, label: mixed(model, z, logsnr, [label, drawn(label)], [1 + self.w, -self.w])
+        return lambda z, logsnr, label: weighted_sum(model, z, logsnr, [label, random_branch(label)], [1 + self.w, -self.w])

@@ -7,30 +7,30 @@ variance-exploding z. There the loss is 500 times a spherical distance of CLIP's
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.gradients import Loss, climbing, gradient_through
+from guidance.gradients import Loss, add_score, gradient_through
 from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class ImageLoss(Method):
+class ImageLoss(
+    Method,
+    name="image-loss",
+    family="gradient",
+    roles=("model", "loss"),
+    requires_model=("gradient",),
+    nfe_per_call=NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1),
+):
     """Descends a loss of the model's x, as a function of z: samples of p(z | c) exp(-w loss), the loss at the posterior mean.
 
     w: per unit of the loss; the loss is a number for each sample, and none is divided by the size of the batch.
     """
 
-    name: ClassVar[str] = "image-loss"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1)
-
     def guided(self, model: Denoiser, loss: Loss) -> Denoiser:
         def guided(z, logsnr, label):
-            belief, _, slope = gradient_through(model, loss, z, logsnr, label)
-            return climbing(belief, -self.w * slope, z, logsnr)
+            pred, _, grad = gradient_through(model, loss, z, logsnr, label)
+            return add_score(pred, -self.w * grad, z, logsnr)
 
         return guided

@@ -9,29 +9,24 @@ gradients.) The paper's printed formulas were read in a public digest and in two
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
-from guidance.gradients import Loss, climbing, gradient_through, smoothed
+from guidance.gradients import Loss, add_score, gradient_through, smoothed
 from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class LGDMC(Method):
+class LGDMC(Method, name="lgd-mc", family="gradient", roles=("model", "loss", "noise"), requires_model=("gradient",)):
     """As image-loss, of the likelihood exp(-loss) averaged over a Gaussian around the model's x.
 
-    samples: n, each a pass through the loss; the denoiser is asked once.
+    samples: n, each a pass through the loss; the denoiser is evaluated once.
     """
 
     samples: int = 10
-    name: ClassVar[str] = "lgd-mc"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -39,15 +34,15 @@ class LGDMC(Method):
             raise ValueError(f"samples must be 1 or more, not {self.samples}")
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """One pass through the denoiser, there and back, and `samples` through the loss."""
         return NFE(1, 1, self.samples, self.samples)
 
     def guided(self, model: Denoiser, loss: Loss, noise: Callable[[], Tensor]) -> Denoiser:
         def guided(z, logsnr, label):
             _, sigma = alpha_sigma(logsnr, z)
-            blurred = smoothed(loss, [sigma * noise().to(z) for _ in range(self.samples)])
-            belief, _, slope = gradient_through(model, blurred, z, logsnr, label)
-            return climbing(belief, -self.w * slope, z, logsnr)
+            smoothed_loss = smoothed(loss, [sigma * noise().to(z) for _ in range(self.samples)])
+            pred, _, grad = gradient_through(model, smoothed_loss, z, logsnr, label)
+            return add_score(pred, -self.w * grad, z, logsnr)
 
         return guided

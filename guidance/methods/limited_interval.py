@@ -4,7 +4,6 @@ eps~ = (1 + w) eps(z, c) - w eps(z)   where sigma_lo < sigma <= sigma_hi, else e
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.methods.classifier_free import ClassifierFree
 from guidance.scale import logsnr_of_sigma
@@ -13,11 +12,9 @@ LOW, HIGH = 0.28, 2.90  # sigma of EDM2-S on ImageNet 512, Table 1
 
 
 @dataclass(frozen=True)
-class LimitedInterval(ClassifierFree):
+class LimitedInterval(ClassifierFree, name="limited-interval", reduces_to_cfg={"logsnr_min": None, "logsnr_max": None}):
     """Classifier-free guidance in the middle of the trajectory; outside it costs one evaluation and changes nothing."""
 
     w: float = 1.1
     logsnr_min: float | None = logsnr_of_sigma(HIGH)
     logsnr_max: float | None = logsnr_of_sigma(LOW)
-    name: ClassVar[str] = "limited-interval"
-    reduces: ClassVar[dict] = {"logsnr_min": None, "logsnr_max": None}

@@ -1,4 +1,4 @@
-"""What every method is: hyper-parameters, what it needs, what it costs, and the denoiser that it makes of others."""
+"""What every method is: hyper-parameters, what it requires, what it costs, and the guided denoiser that it makes."""
 
 import math
 from collections.abc import Sequence
@@ -8,29 +8,38 @@ from typing import Any, ClassVar
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.samplers.grid import refusal
+from guidance.spaces import require_space
 
 ROLES = {  # what a method may be given, by the name of the argument
     "model": "the conditional Denoiser, whose null label (None) is the unconditional one",
     "classifier": "(z, logsnr) -> logits (b, classes) of the noisy z",
     "clean": "(x) -> logits (b, classes) of clean data",
     "loss": "(x, label) -> (b,), small where x is what is wanted: any function of an image",
-    "discriminator": "(z, logsnr, label) -> log-odds (b,) that z comes of real data and not of the model's samples",
+    "discriminator": "(z, logsnr, label) -> log-odds (b,) that z comes from real data and not from the model's samples",
     "ratios": "(logsnr, label) -> ratios (b, *shape) of guidance.methods.recfg.measure_ratios",
     "weak": "a worse Denoiser of the same data",
-    "unconditional": "a second Denoiser that is asked without a label",
+    "unconditional": "a second Denoiser that is evaluated without a label",
     "levels": "the lambdas of the trajectory, as floats",
     "noise": "() -> standard normal noise shaped as z, of streams that the sampler does not draw from",
 }
-NEEDS = {  # of the networks, and of the trajectory
+MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "null": "a model that knows the null label",
     "gradient": "a backward pass through a network",
     "groups": "a model that knows groups of classes too (guidance.grouped)",
-    "attention": "a network whose attention or blocks can be altered, as guidance.backbones are",
-    "embedding": "a network whose embedding of label or lambda can be altered, as guidance.backbones are",
+    "attention": "a network whose attention or blocks can be perturbed, as guidance.backbones are",
+    "embedding": "a network whose embedding of label or lambda can be perturbed, as guidance.backbones are",
     "image": "z of shape (channels, height, width)",
-    "told": "a model that can be told another lambda than z's",
+    "logsnr_cond": "a model that can be conditioned on another lambda than z's",
     "state": "the calls before this one: one trajectory to a closure",
-    "particles": "samples that meet: the rows of a batch are not independent",
+    "particles": "interacting samples: the rows of a batch are not independent",
+}
+FORMER = {  # names of before version 0.2
+    "needs": "requires_model",
+    "asks": "requires_sampler",
+    "price": "nfe_per_call",
+    "price_is_a_bound": "nfe_is_upper_bound",
+    "unguided": "null_w",
+    "reduces": "reduces_to_cfg",
 }
 
 
@@ -41,17 +50,18 @@ class Method:
     w: strength, any finite number; 0 is the plain conditional model, for every method. `guidance_scale` = 1 + w.
     logsnr_min, logsnr_max: guides where logsnr_min <= lambda < logsnr_max (None: no bound), and costs nothing elsewhere.
 
-    A method states
-      name      in the registry, in tables and on the command line
-      family    the group it is listed in
-      roles     the arguments of `guided`, in order, of ROLES; the first is always "model"
-      needs     of NEEDS
-      asks      of the sampler, of guidance.samplers.grid.TAKES; a sampler that does not take it is refused
-      space     what x, eps or v its non-linear arithmetic is done in; "any" if linear. A hyper-parameter where it is a choice
-      price     what one guided call of the denoiser costs, the plain model's own evaluation included
-      price_is_a_bound   whether a sample may cost less, by what it turns out to be
-      unguided  the w at which no guide has any weight: 0, but for those whose guide stands alone on the unconditional model
-      reduces   the hyper-parameters for which it is classifier-free guidance (None if there are none): a law holds it to them
+    A method declares, as keywords of its class: `class Mine(Method, name="mine", family="correction")`,
+      name                in the registry, in tables and on the command line
+      family              the group it is listed in, of guidance.methods.FAMILIES
+      roles               the arguments of `guided`, in order, of ROLES; the first is always "model"
+      requires_model      of MODEL_REQUIREMENTS
+      requires_sampler    of guidance.control.CAPABILITIES; a sampler that is not capable of it is refused
+      space               of its non-linear arithmetic: x, eps or v; "any" if it is linear. A hyper-parameter where it is a choice
+      nfe_per_call        what one guided call of the denoiser costs, the plain model's own evaluation included
+      nfe_is_upper_bound  whether a sample may cost less, depending on its values
+      null_w              the w at which no guide has any weight: 0, or -1 where the guide is applied to the unconditional model
+      reduces_to_cfg      the hyper-parameters for which it is classifier-free guidance, which a law tests (None: there are none)
+    What depends on hyper-parameters (nfe_per_call, space) is a property or a field of that name instead.
     """
 
     w: float = 1.0
@@ -61,17 +71,32 @@ class Method:
     name: ClassVar[str]
     family: ClassVar[str]
     roles: ClassVar[tuple[str, ...]] = ("model",)
-    needs: ClassVar[tuple[str, ...]] = ()
-    asks: ClassVar[tuple[str, ...]] = ()
+    requires_model: ClassVar[tuple[str, ...]] = ()
+    requires_sampler: ClassVar[tuple[str, ...]] = ()
     space: ClassVar[str] = "any"
-    price: ClassVar[NFE] = NFE(denoiser_forward=1)
-    price_is_a_bound: ClassVar[bool] = False
-    unguided: ClassVar[float] = 0.0
-    reduces: ClassVar[dict[str, Any] | None] = None
+    nfe_per_call: ClassVar[NFE] = NFE(denoiser_forward=1)
+    nfe_is_upper_bound: ClassVar[bool] = False
+    null_w: ClassVar[float] = 0.0
+    reduces_to_cfg: ClassVar[dict[str, Any] | None] = None
+
+    def __init_subclass__(cls, **declared: Any):
+        """Makes class attributes of the keywords. TypeError for one that is unknown, and for an attribute's former name."""
+        super().__init_subclass__()
+        for word, value in declared.items():
+            if word in FORMER or word not in DECLARED:
+                known = f"it is called {FORMER[word]} now" if word in FORMER else f"it may declare {', '.join(DECLARED)}"
+                raise TypeError(f"{cls.__name__} declares {word!r}: {known}")
+            setattr(cls, word, value)
+        fields = {word for word, hint in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(hint)}
+        if former := [word for word in FORMER if word in vars(cls).keys() - fields]:
+            renamed = ", ".join(f"{word!r} is called {FORMER[word]!r} now" for word in former)
+            raise TypeError(f"{cls.__name__}: {renamed}, as in `class {cls.__name__}(Method, {FORMER[former[0]]}=...)`")
 
     def __post_init__(self):
         if not math.isfinite(self.w):
             raise ValueError(f"w must be a finite number, not {self.w}")
+        if self.space != "any":
+            require_space(self.space)
         low, high = self._window()
         if not low < high:
             raise ValueError(f"logsnr_min must be below logsnr_max, but {low:g} >= {high:g}")
@@ -81,7 +106,7 @@ class Method:
         raise NotImplementedError
 
     def __call__(self, model: Denoiser, *others: Any, **named: Any) -> Denoiser:
-        """The guided denoiser of `model` and the other roles, in their order or by name. State is its own: make one a trajectory.
+        """The guided denoiser of `model` and the other roles, in their order or by name. Its state is that of one trajectory.
 
         TypeError for a role that is missing or not declared.
         """
@@ -91,7 +116,7 @@ class Method:
         if self.w == 0:
             return model
         guided = self.guided(*(given[role] for role in self.roles))
-        guided = self._asking(guided) if self.asks else guided
+        guided = self._requiring(guided) if self.requires_sampler else guided
         return guided if self._window() == (-math.inf, math.inf) else self._windowed(guided, model)
 
     def acts(self, logsnr: float) -> bool:
@@ -100,30 +125,34 @@ class Method:
         return self.w != 0 and low <= logsnr < high
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
-        """Network function evaluations per sample of a sampler that asks at these lambdas, one after another."""
+        """Network function evaluations per sample of a sampler that calls the denoiser at these lambdas, one after another."""
         guided = sum(self.acts(logsnr) for logsnr in logsnrs)
-        return self.price * guided + NFE(denoiser_forward=1) * (len(logsnrs) - guided)
+        return self.nfe_per_call * guided + NFE(denoiser_forward=1) * (len(logsnrs) - guided)
 
     def refuses(self, sampler: Any) -> str | None:
         """Why it is not defined for this sampler, in a sentence; None if it is."""
-        missing = [name for name in self.asks if name not in sampler.takes]
+        missing = [word for word in self.requires_sampler if word not in sampler.capabilities]
         return f"{self.name}: {refusal(sampler, missing[0])}" if missing and self.w != 0 else None
 
     def _window(self) -> tuple[float, float]:
         ends = (self.logsnr_min, -math.inf), (self.logsnr_max, math.inf)
         return tuple(default if end is None else end for end, default in ends)
 
-    def _asking(self, guided: Denoiser) -> Denoiser:
-        def asking(z, logsnr, label):
-            return guided(z, logsnr, label)._replace(asks=self.asks)
+    def _requiring(self, guided: Denoiser) -> Denoiser:
+        def requiring(z, logsnr, label):
+            pred = guided(z, logsnr, label)
+            return pred.with_control(requires=tuple(dict.fromkeys((*pred.control.requires, *self.requires_sampler))))
 
-        return asking
+        return requiring
 
     def _windowed(self, guided: Denoiser, model: Denoiser) -> Denoiser:
-        def inside(z, logsnr, label):
+        def windowed(z, logsnr, label):
             acting = {self.acts(value) for value in logsnr.unique().tolist()}
             if len(acting) > 1:
                 raise ValueError(f"{self.name}: the rows of a batch must all be inside its window of lambda, or all outside")
             return (guided if acting == {True} else model)(z, logsnr, label)
 
-        return inside
+        return windowed
+
+
+DECLARED = tuple(word for word, hint in Method.__annotations__.items() if getattr(hint, "__origin__", None) is ClassVar)

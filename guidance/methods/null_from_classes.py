@@ -4,7 +4,6 @@ eps~ = (1 + w) eps(z, c) - w sum_k p(k | z) eps(z, k)
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
@@ -16,33 +15,31 @@ from guidance.scale import like
 
 
 @dataclass(frozen=True)
-class NullFromClasses(Method):
-    """Classifier-free guidance of a model that was never trained without a label: exact, and as dear as there are classes.
+class NullFromClasses(
+    Method, name="null-from-classes", family="classifier-free", roles=("model", "classifier"), nfe_is_upper_bound=True
+):
+    """Classifier-free guidance of a model that was never trained without a label: exact, at one forward per class.
 
     classes: their number, which a classifier's logits must have.
     """
 
     w: float = 1.0
     classes: int = 10
-    name: ClassVar[str] = "null-from-classes"
-    family: ClassVar[str] = "classifier-free"
-    roles: ClassVar[tuple[str, ...]] = ("model", "classifier")
-    price_is_a_bound: ClassVar[bool] = True
 
     @property
-    def price(self) -> NFE:
-        """A forward a class and one of the classifier; less where the model has fewer classes."""
+    def nfe_per_call(self) -> NFE:
+        """A forward per class and one of the classifier; less where the model has fewer classes."""
         return NFE(denoiser_forward=self.classes, classifier_forward=1)
 
     def guided(self, model: Denoiser, classifier) -> Denoiser:
         def guided(z, logsnr, label):
-            share = classifier(z, logsnr).softmax(-1)
-            if share.shape[1] > self.classes:
-                raise ValueError(f"classes is {self.classes}, but the classifier knows {share.shape[1]}")
-            every = branches(model, z, logsnr, [torch.full_like(label, k) for k in range(share.shape[1])])
-            x, eps = (torch.stack([getattr(one, name) for one in every], 1) for name in ("x", "eps"))
-            cond = every[0]._replace(x=x[torch.arange(len(z)), label], eps=eps[torch.arange(len(z)), label])
-            weight = like(share.flatten(), x.flatten(0, 1)).view(len(z), -1, *(1,) * (z.ndim - 1))
+            prob = classifier(z, logsnr).softmax(-1)
+            if prob.shape[1] > self.classes:
+                raise ValueError(f"classes is {self.classes}, but the classifier has {prob.shape[1]}")
+            preds = branches(model, z, logsnr, [torch.full_like(label, k) for k in range(prob.shape[1])])
+            x, eps = (torch.stack([getattr(pred, name) for pred in preds], 1) for name in ("x", "eps"))
+            cond = preds[0]._replace(x=x[torch.arange(len(z)), label], eps=eps[torch.arange(len(z)), label])
+            weight = like(prob.flatten(), x.flatten(0, 1)).view(len(z), -1, *(1,) * (z.ndim - 1))
             return extrapolate(cond, cond._replace(x=(weight * x).sum(1), eps=(weight * eps).sum(1)), self.w)
 
         return guided

@@ -4,15 +4,14 @@ D = D_c + w (D_c - D_k),   D_k: in chosen layers the attention map is the identi
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.backbones.perturb import IdentityAttention, size_of
 from guidance.denoiser import Branch, Denoiser
-from guidance.weak import WeakBranch, chosen
+from guidance.weak import WeakBranch, parse_indices
 
 
 @dataclass(frozen=True)
-class PerturbedAttention(WeakBranch):
+class PerturbedAttention(WeakBranch, name="pag", requires_model=("attention",)):
     """Extrapolates from the model whose tokens attend to themselves alone: away from samples without structure.
 
     w: the paper's is 3 for Stable Diffusion and for ADM. layers: of attention, "middle", "all" or indices such as "0,2", in
@@ -21,9 +20,7 @@ class PerturbedAttention(WeakBranch):
 
     w: float = 3.0
     layers: str = "middle"
-    name: ClassVar[str] = "pag"
-    needs: ClassVar[tuple[str, ...]] = ("attention",)
 
     def guided(self, model: Denoiser) -> Denoiser:
-        altered = IdentityAttention(layers=chosen(self.layers, size_of(model, "attentions")))
-        return self.beside(model, lambda z, logsnr, label: Branch(label, altered=altered))
+        perturbation = IdentityAttention(layers=parse_indices(self.layers, size_of(model, "attentions")))
+        return self.with_cfg(model, lambda z, logsnr, label: Branch(label, perturbation=perturbation))

@@ -11,18 +11,16 @@ classifier-free guidance, here on the conditional model alone.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
 from guidance.methods.method import Method
-from guidance.particles import groups
+from guidance.particles import rows_by_label
 from guidance.scale import logsnr_of_sigma
-from guidance.spaces import believing
+from guidance.spaces import from_space
 
 
 def repulsion(z: Tensor) -> Tensor:
@@ -38,7 +36,7 @@ def repulsion(z: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ParticleGuidance(Method):
+class ParticleGuidance(Method, name="particle-guidance", family="with the sampler", requires_model=("particles",)):
     """The conditional model with a repulsion between the samples of one label: for diversity, and against no other model.
 
     w: of the potential, the authors' coefficient. logsnr_max: theirs, sigma above 1 of the data's unit.
@@ -46,18 +44,14 @@ class ParticleGuidance(Method):
 
     w: float = 8.0
     logsnr_max: float | None = logsnr_of_sigma(1.0)
-    name: ClassVar[str] = "particle-guidance"
-    family: ClassVar[str] = "with the sampler"
-    needs: ClassVar[tuple[str, ...]] = ("particles",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=1)
 
     def guided(self, model: Denoiser) -> Denoiser:
         def repelled(z, logsnr, label):
-            belief, flat = model(z, logsnr, label), z.flatten(1)
+            pred, flat = model(z, logsnr, label), z.flatten(1)
             away = torch.zeros_like(flat)
-            for rows in groups(label, z):
+            for rows in rows_by_label(label, z):
                 away[rows] = repulsion(flat[rows])
             alpha, sigma = alpha_sigma(logsnr, z)
-            return believing(belief, belief.eps - self.w * sigma / alpha * away.view_as(z), "eps", z, logsnr)
+            return from_space(pred, pred.eps - self.w * sigma / alpha * away.view_as(z), "eps", z, logsnr)
 
         return repelled

@@ -12,31 +12,32 @@ model's in distribution, but the Langevin steps stay, and each differs from the 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING
 from guidance.samplers.langevin import langevin
 
 
 @dataclass(frozen=True)
-class PredictorCorrector(Method):
+class PredictorCorrector(
+    Method,
+    name="pcg",
+    family="with the sampler",
+    roles=("model", "levels", "noise"),
+    requires_model=("null",),
+    requires_sampler=("moved_z", "single_call"),
+):
     """Follows the conditional model and guides only in Langevin steps at each level that it comes to.
 
-    w: of the distribution that the corrector tends to; corrections: K, Langevin steps a level.
+    w: of the distribution that the corrector tends to; corrections: K, Langevin steps per level.
     """
 
     w: float = 1.0
     corrections: int = 1
-    name: ClassVar[str] = "pcg"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    asks: ClassVar[tuple[str, ...]] = ("z", "single")
 
     def __post_init__(self):
         super().__post_init__()
@@ -44,7 +45,7 @@ class PredictorCorrector(Method):
             raise ValueError(f"corrections must be 1 or more, not {self.corrections}")
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """What a guided call costs at every level but the first."""
         return NFE(denoiser_forward=1 + 2 * self.corrections)
 
@@ -55,14 +56,14 @@ class PredictorCorrector(Method):
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
         def corrected(z, logsnr, label):
-            here = logsnr[0].item()
-            before = max((level for level in levels if level < here - ROUNDING), default=None)
-            if before is None:
+            current = logsnr[0].item()
+            previous = max((level for level in levels if level < current - ROUNDING), default=None)
+            if previous is None:
                 return model(z, logsnr, label)
-            share = -math.expm1(before - here)
+            share = -math.expm1(previous - current)
             for _ in range(self.corrections):
-                belief = mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
-                z = langevin(belief, z, here, lambda z=z: noise().to(z), share)
-            return model(z, logsnr, label)._replace(z=z)
+                pred = weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+                z = langevin(pred, z, current, lambda z=z: noise().to(z), share)
+            return model(z, logsnr, label).with_control(z=z)
 
         return corrected

@@ -5,40 +5,40 @@ eps~ = (1 + w) eps_c - w rho eps_u,   rho(lambda, c) = E[eps_c eps_u] / E[eps_u^
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.diffusion import from_eps
 from guidance.methods.method import Method
 from guidance.samplers.grid import alpha_sigma_at, at
 from guidance.seeding import SampleNoise
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class ReCFG(Method):
+class ReCFG(
+    Method,
+    name="recfg",
+    family="correction",
+    roles=("model", "ratios"),
+    requires_model=("null",),
+    space="eps",
+    nfe_per_call=NFE(denoiser_forward=2),
+):
     """Makes the expected update zero, as that of a score is, by a coefficient for each level, class and pixel.
 
     The coefficients are the role `ratios`: `measure_ratios` finds them, beforehand and at a cost that is not counted.
     """
 
     w: float = 1.0
-    name: ClassVar[str] = "recfg"
-    family: ClassVar[str] = "correction"
-    roles: ClassVar[tuple[str, ...]] = ("model", "ratios")
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    space: ClassVar[str] = "eps"
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def guided(self, model: Denoiser, ratios: Callable[[Tensor, Tensor], Tensor]) -> Denoiser:
         def rectified(z, logsnr, label):
             cond, null = branches(model, z, logsnr, [label, None])
             eps = (1 + self.w) * cond.eps - self.w * ratios(logsnr, label).to(z) * null.eps
-            steered = from_eps(z, eps, logsnr)
-            return cond._replace(x=steered.x, eps=steered.eps)
+            return from_space(cond, eps, "eps", z, logsnr)
 
         return rectified
 
@@ -53,9 +53,9 @@ def measure_ratios(
     table = []
     for step, level in enumerate(levels):
         cond, null = branches(model, z, at(level, z), [label, None])
-        product, square = ((part * null.eps).view(classes, n, *shape).mean(1) for part in (cond.eps, null.eps))
+        product, square = ((eps * null.eps).view(classes, n, *shape).mean(1) for eps in (cond.eps, null.eps))
         table.append(product / square.clamp(min=1e-12))
         alpha, sigma = alpha_sigma_at(levels[min(step + 1, len(levels) - 1)])
         z = alpha * cond.x + sigma * cond.eps
-    known, ratios = torch.tensor(levels, device=device), torch.stack(table)
-    return lambda logsnr, label: ratios[(logsnr[:, None].to(known) - known).abs().argmin(1), label]
+    known_levels, ratios = torch.tensor(levels, device=device), torch.stack(table)
+    return lambda logsnr, label: ratios[(logsnr[:, None].to(known_levels) - known_levels).abs().argmin(1), label]

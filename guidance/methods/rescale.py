@@ -4,17 +4,23 @@ d~ = phi (std(d_c) / std(d)) d + (1 - phi) d,   d = (1 + w) d_c - w d_u
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import require_space, std, within
+from guidance.spaces import in_space, std
 
 
 @dataclass(frozen=True)
-class Rescale(Method):
+class Rescale(
+    Method,
+    name="rescale",
+    family="correction",
+    requires_model=("null",),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"phi": 0.0},
+):
     """Brings the standard deviation that guidance has enlarged back to that of the conditional prediction.
 
     phi: how much of the way, 0 to 1; space: what is rescaled, v in the paper (the deviation over all numbers of a sample).
@@ -23,15 +29,9 @@ class Rescale(Method):
     w: float = 6.5
     phi: float = 0.7
     space: str = "v"
-    name: ClassVar[str] = "rescale"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"phi": 0.0}
 
     def __post_init__(self):
         super().__post_init__()
-        require_space(self.space)
         if not 0 <= self.phi <= 1:
             raise ValueError(f"phi must lie in [0, 1], not {self.phi}")
 
@@ -41,4 +41,4 @@ class Rescale(Method):
             factor = std(cond) / std(guided).clamp(min=1e-12)  # a prediction of zeros stays one
             return (self.phi * factor + 1 - self.phi) * guided
 
-        return combined(model, within(self.space, rescaled))
+        return combined(model, in_space(self.space, rescaled))

@@ -10,28 +10,36 @@ them.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, noised_back
 from guidance.scale import logsnr_of_sigma
 
 
-def again(guided: Denoiser, z: Tensor, path: Sequence[float], label: Tensor | None, noise: Callable[[], Tensor]) -> Tensor:
+def restart(guided: Denoiser, z: Tensor, path: Sequence[float], label: Tensor | None, noise: Callable[[], Tensor]) -> Tensor:
     """z of path's last lambda diffused to its first, and stepped by DDIM over all of them: a call for each but the last."""
     start, end = path[0], path[-1]
     z = noised_back(z, end, z.new_full((len(z),), start), noise().to(z))
-    for logsnr, following in pairwise(path):
-        z = ddim_step(guided(z, z.new_full((len(z),), logsnr), label), following)
+    for logsnr, next_logsnr in pairwise(path):
+        z = ddim_step(guided(z, z.new_full((len(z),), logsnr), label), next_logsnr)
     return z
 
 
 @dataclass(frozen=True)
-class Restart(Method):
+class Restart(
+    Method,
+    name="restart",
+    family="with the sampler",
+    roles=("model", "levels", "noise"),
+    requires_model=("null",),
+    requires_sampler=("moved_z", "single_call"),
+    nfe_per_call=NFE(denoiser_forward=2),  # but at one level: see nfe
+    reduces_to_cfg={"times": 0},
+):
     """Classifier-free guidance that goes back to a higher noise level and repeats the steps from there.
 
     times: K, 0 is no restart; back_to, restart_at: lambda. The defaults are the authors' for Stable Diffusion with w = 2, from
@@ -42,13 +50,6 @@ class Restart(Method):
     times: int = 2
     back_to: float = logsnr_of_sigma(3.0)
     restart_at: float = logsnr_of_sigma(0.1)
-    name: ClassVar[str] = "restart"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    asks: ClassVar[tuple[str, ...]] = ("z", "single")
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)  # but at one level: see nfe
-    reduces: ClassVar[dict] = {"times": 0}
 
     def __post_init__(self):
         super().__post_init__()
@@ -67,19 +68,19 @@ class Restart(Method):
         """As of every method, and for each repetition a guided evaluation at every lambda of the path but its end."""
         path = self.path(logsnrs)
         repeats = self.times * (len(path) - 1) if path and self.acts(path[-1]) else 0
-        return super().nfe(logsnrs) + self.price * repeats
+        return super().nfe(logsnrs) + self.nfe_per_call * repeats
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
         path = self.path(levels)
 
-        def plain(z, logsnr, label):
-            return mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+        def guided_call(z, logsnr, label):
+            return weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
 
         def restarting(z, logsnr, label):
             if not (path and self.times and abs(logsnr[0].item() - path[-1]) < ROUNDING):
-                return plain(z, logsnr, label)
+                return guided_call(z, logsnr, label)
             for _ in range(self.times):
-                z = again(plain, z, path, label, noise)
-            return plain(z, logsnr, label)._replace(z=z)
+                z = restart(guided_call, z, path, label, noise)
+            return guided_call(z, logsnr, label).with_control(z=z)
 
         return restarting

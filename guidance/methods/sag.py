@@ -7,22 +7,29 @@ over heads, the sum over queries), the image under it is blurred.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from guidance.backbones.perturb import Watched, blurred, size_of
+from guidance.backbones.perturb import RecordedAttention, blurred, size_of
 from guidance.cost import NFE
 from guidance.denoiser import Branch, Denoiser, branches
-from guidance.diffusion import alpha_sigma, from_eps
+from guidance.diffusion import alpha_sigma
 from guidance.methods.method import Method
-from guidance.weak import chosen
+from guidance.spaces import from_space
+from guidance.weak import parse_indices
 
 
 @dataclass(frozen=True)
-class SelfAttention(Method):
-    """Extrapolates from what the model makes of z blurred in the places that matter to it.
+class SelfAttention(
+    Method,
+    name="sag",
+    family="weak branch",
+    requires_model=("attention", "image"),
+    space="eps",
+    nfe_per_call=NFE(denoiser_forward=2),
+):
+    """Extrapolates from the model's prediction at a z that is blurred where the model attends most.
 
     w: the paper's is 0.1 for the conditional ADM, 0.5 without a label. sigma: of the blur, in pixels (the paper's 3 is for 128
     pixels and more); layer: of attention, "middle" or an index; threshold: in fair shares.
@@ -32,11 +39,6 @@ class SelfAttention(Method):
     sigma: float = 1.0
     layer: str = "middle"
     threshold: float = 1.0
-    name: ClassVar[str] = "sag"
-    family: ClassVar[str] = "weak branch"
-    needs: ClassVar[tuple[str, ...]] = ("attention", "image")
-    space: ClassVar[str] = "eps"
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
 
     def __post_init__(self):
         super().__post_init__()
@@ -44,17 +46,16 @@ class SelfAttention(Method):
             raise ValueError(f"sigma must be positive, not {self.sigma}")
 
     def guided(self, model: Denoiser) -> Denoiser:
-        layers = chosen(self.layer, size_of(model, "attentions"))
+        layers = parse_indices(self.layer, size_of(model, "attentions"))
 
         def guided(z, logsnr, label):
-            watched = Watched(layers=layers)
-            (cond,) = branches(model, z, logsnr, [Branch(label, altered=watched)])
-            seen = torch.cat(watched.seen)[:, None]
-            where = F.interpolate(seen, z.shape[2:], mode="nearest") > self.threshold
+            recorded = RecordedAttention(layers=layers)
+            (cond,) = branches(model, z, logsnr, [Branch(label, perturbation=recorded)])
+            attention = torch.cat(recorded.attention)[:, None]
+            salient = F.interpolate(attention, z.shape[2:], mode="nearest") > self.threshold
             alpha, sigma = alpha_sigma(logsnr, z)
-            less = alpha * torch.where(where, blurred(cond.x, self.sigma), cond.x) + sigma * cond.eps
-            weak = model(less, logsnr, label).eps
-            made = from_eps(z, torch.lerp(weak, cond.eps, 1 + self.w), logsnr)
-            return cond._replace(x=made.x, eps=made.eps)
+            blurred_z = alpha * torch.where(salient, blurred(cond.x, self.sigma), cond.x) + sigma * cond.eps
+            weak = model(blurred_z, logsnr, label).eps
+            return from_space(cond, torch.lerp(weak, cond.eps, 1 + self.w), "eps", z, logsnr)
 
         return guided

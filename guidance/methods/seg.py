@@ -7,25 +7,23 @@ The blur flattens the energy whose gradient step attention is. An infinite one m
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.backbones.perturb import BlurredQueries, size_of
 from guidance.denoiser import Branch, Denoiser
-from guidance.weak import WeakBranch, chosen
+from guidance.weak import WeakBranch, parse_indices
 
 
 @dataclass(frozen=True)
-class SmoothedEnergy(WeakBranch):
+class SmoothedEnergy(WeakBranch, name="seg", requires_model=("attention",)):
     """Extrapolates from the model whose attention looks at everything in much the same way.
 
-    sigma: of the blur, in tokens; None is infinite, the paper's default beside 10. layers: "middle", "all" or indices ("0,2").
+    sigma: of the blur, in tokens; None is infinite, one of the paper's defaults (the other is 10). layers: "middle", "all" or
+    indices ("0,2").
     """
 
     w: float = 3.0
     sigma: float | None = None
     layers: str = "middle"
-    name: ClassVar[str] = "seg"
-    needs: ClassVar[tuple[str, ...]] = ("attention",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -34,5 +32,5 @@ class SmoothedEnergy(WeakBranch):
 
     def guided(self, model: Denoiser) -> Denoiser:
         sigma = math.inf if self.sigma is None else self.sigma
-        altered = BlurredQueries(layers=chosen(self.layers, size_of(model, "attentions")), sigma=sigma)
-        return self.beside(model, lambda z, logsnr, label: Branch(label, altered=altered))
+        perturbation = BlurredQueries(layers=parse_indices(self.layers, size_of(model, "attentions")), sigma=sigma)
+        return self.with_cfg(model, lambda z, logsnr, label: Branch(label, perturbation=perturbation))

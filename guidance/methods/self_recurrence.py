@@ -8,17 +8,24 @@ comparison at equal w is none at equal effective strength. At the last level the
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.recurrence import Recurrent
 
 
 @dataclass(frozen=True)
-class SelfRecurrence(Recurrent):
+class SelfRecurrence(
+    Recurrent,
+    name="self-recurrence",
+    family="with the sampler",
+    roles=("model", "levels", "noise"),
+    requires_model=("null",),
+    reduces_to_cfg={"recurrences": 1},
+    nfe_per_visit=NFE(denoiser_forward=2),
+):
     """Classifier-free guidance that visits each level several times, one step on and the noise of it back.
 
     recurrences: k; the default is a choice of this library, the papers use 10 and 5 to 10.
@@ -26,12 +33,6 @@ class SelfRecurrence(Recurrent):
 
     w: float = 1.0
     recurrences: int = 2
-    name: ClassVar[str] = "self-recurrence"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    visit: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"recurrences": 1}
 
     def once(self, model: Denoiser, levels: tuple[float, ...], noise: Callable[[], Tensor]) -> Denoiser:
-        return lambda z, logsnr, label: mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+        return lambda z, logsnr, label: weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])

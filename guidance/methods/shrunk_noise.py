@@ -5,22 +5,19 @@ diffusion it hurts precision and recall alike.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.denoiser import Denoiser
 from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class ShrunkNoise(Method):
+class ShrunkNoise(Method, name="shrunk-noise", family="control"):
     """Less noise in every step; a deterministic sampler adds none, and with it this is the conditional model.
 
     w: above -1.
     """
 
     w: float = 0.1
-    name: ClassVar[str] = "shrunk-noise"
-    family: ClassVar[str] = "control"
 
     def __post_init__(self):
         super().__post_init__()
@@ -29,7 +26,7 @@ class ShrunkNoise(Method):
 
     def guided(self, model: Denoiser) -> Denoiser:
         def quieter(z, logsnr, label):
-            belief = model(z, logsnr, label)
-            return belief._replace(noise_scale=belief.noise_scale / (1 + self.w))
+            pred = model(z, logsnr, label)
+            return pred.with_control(noise_scale=pred.control.noise_scale / (1 + self.w))
 
         return quieter

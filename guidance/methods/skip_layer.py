@@ -7,16 +7,15 @@ steps, which is taken as progress (guidance.scale) here.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from guidance.backbones.perturb import Alteration, size_of
+from guidance.backbones.perturb import Perturbation, size_of
 from guidance.denoiser import Branch, Denoiser
 from guidance.scale import logsnr_at
-from guidance.weak import WeakBranch, chosen
+from guidance.weak import WeakBranch, parse_indices
 
 
 @dataclass(frozen=True)
-class SkipLayer(WeakBranch):
+class SkipLayer(WeakBranch, name="skip-layer", requires_model=("attention",)):
     """Extrapolates from the model without some of its blocks.
 
     w: Stable Diffusion 3.5's; STG's is 1. blocks: "middle", or indices such as "7,8,9" in the order that they come in.
@@ -26,9 +25,7 @@ class SkipLayer(WeakBranch):
     logsnr_min: float | None = logsnr_at(0.01)
     logsnr_max: float | None = logsnr_at(0.2)
     blocks: str = "middle"
-    name: ClassVar[str] = "skip-layer"
-    needs: ClassVar[tuple[str, ...]] = ("attention",)
 
     def guided(self, model: Denoiser) -> Denoiser:
-        altered = Alteration(skipped=chosen(self.blocks, size_of(model, "blocks")))
-        return self.beside(model, lambda z, logsnr, label: Branch(label, altered=altered))
+        perturbation = Perturbation(skipped=parse_indices(self.blocks, size_of(model, "blocks")))
+        return self.with_cfg(model, lambda z, logsnr, label: Branch(label, perturbation=perturbation))

@@ -4,7 +4,6 @@ d~ = d_u' + (1 + w) (d_c - d_u'),   d_u' = <d_u, v> v,   v the first right-singu
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import dot, parallel, require_space, within
+from guidance.spaces import dot, in_space, parallel
 
 
 def first_direction(a: Tensor, b: Tensor) -> Tensor:
@@ -29,7 +28,7 @@ def first_direction(a: Tensor, b: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class TCFG(Method):
+class TCFG(Method, name="tcfg", family="correction", requires_model=("null",), nfe_per_call=NFE(denoiser_forward=2)):
     """Takes from the unconditional prediction what is off the direction that it shares with the conditional one.
 
     space: eps in the paper (the score).
@@ -37,17 +36,9 @@ class TCFG(Method):
 
     w: float = 1.0
     space: str = "eps"
-    name: ClassVar[str] = "tcfg"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-
-    def __post_init__(self):
-        super().__post_init__()
-        require_space(self.space)
 
     def guided(self, model: Denoiser) -> Denoiser:
         def damped(cond, null):
             return cond + self.w * (cond - parallel(null, first_direction(cond, null)))
 
-        return combined(model, within(self.space, damped))
+        return combined(model, in_space(self.space, damped))

@@ -3,15 +3,14 @@
 z' ~ N(m + s^2 g, s^2),   log W += L(z') - L(z) + log N(z'; m, s^2) - log N(z'; m + s^2 g, s^2);   g = grad L
 
 L(z) = -w loss(x(z, c)), through the model; m and s are the mean and the standard deviation that the sampler would draw the step
-with, of which it tells. Guidance by L alone is not right where x(z, c) is not the data: the weights make up for that, and the
-particles tend to p(x | c) exp(-w loss(x)) as their number grows, for any grid. Particles are the rows of one label, resampled
-systematically and, as in the authors' code for images, at every call; always at the last. Give it a `logsnr_min` with a model
-of eps: at lambda = -20 x(z, c) is 22,000 times the network's error, its gradient as large, and no step survives it.
+with, and reports (on_transition). Guidance by L alone is not right where x(z, c) is not the data: the weights make up for that,
+and the particles tend to p(x | c) exp(-w loss(x)) as their number grows, for any grid. Particles are the rows of one label,
+resampled systematically and, as in the authors' code for images, at every call; always at the last. Give it a `logsnr_min` with a
+model of eps: at lambda = -20 x(z, c) is 22,000 times the network's error, its gradient as large, and no step survives it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -19,12 +18,20 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.gradients import Loss, gradient_through
 from guidance.methods.method import Method
-from guidance.particles import require_threshold, resampled, taking
+from guidance.particles import require_threshold, resampled, select_particles
 from guidance.recurrence import next_level
 
 
 @dataclass(frozen=True)
-class TwistedDiffusion(Method):
+class TwistedDiffusion(
+    Method,
+    name="tds",
+    family="with the sampler",
+    roles=("model", "loss", "levels", "noise"),
+    requires_model=("gradient", "state", "particles"),
+    requires_sampler=("mean_shift", "moved_z", "single_call", "transition"),
+    nfe_per_call=NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1),
+):
     """Shifts the steps of the conditional model down the gradient of a loss, and weighs the particles to make that exact.
 
     w: multiplies the loss, which is -log p(y | x) in the paper. threshold: a set is resampled where its effective sample size is
@@ -33,39 +40,33 @@ class TwistedDiffusion(Method):
 
     w: float = 1.0
     threshold: float = 1.0
-    name: ClassVar[str] = "tds"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("gradient", "state", "particles")
-    asks: ClassVar[tuple[str, ...]] = ("shift", "z", "single", "kernel")
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1)
 
     def __post_init__(self):
         super().__post_init__()
         require_threshold(self.threshold)
 
     def guided(self, model: Denoiser, loss: Loss, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        weights = twist = step = None  # of each particle; step: what the last one was proposed with
+        weights = last_log_twist = proposal = None  # of each particle; proposal: of the last step
 
-        def drawn(mean: Tensor, variance: Tensor | float) -> None:
-            step["mean"], step["variance"] = mean, variance
+        def record(mean: Tensor, variance: Tensor | float) -> None:
+            proposal["mean"], proposal["variance"] = mean, variance
 
         def twisted(z, logsnr, label):
-            nonlocal weights, twist, step
-            belief, value, slope = gradient_through(model, loss, z, logsnr, label)
-            if step is not None and "mean" not in step:
-                raise ValueError(f"{self.name}: the sampler has not said which Gaussian it drew this z from")
-            now = -self.w * value
-            weights = now if step is None else weights + now - twist + proposed(z, **step)
+            nonlocal weights, last_log_twist, proposal
+            pred, value, grad = gradient_through(model, loss, z, logsnr, label)
+            if proposal is not None and "mean" not in proposal:
+                raise ValueError(f"{self.name}: the sampler has not reported the Gaussian that it drew this z from")
+            log_twist = -self.w * value
+            weights = log_twist if proposal is None else weights + log_twist - last_log_twist + log_proposal_ratio(z, **proposal)
             index, weights = resampled(weights, label, noise(), 2.0 if next_level(logsnr, levels) is None else self.threshold)
-            belief, twist = taking(belief._replace(shift=-self.w * slope), z, index), now[index]
-            step = {"shift": belief.shift, "scale": belief.noise_scale}
-            return belief._replace(drawn=drawn)
+            pred, last_log_twist = select_particles(pred.with_control(mean_shift=-self.w * grad), z, index), log_twist[index]
+            proposal = {"shift": pred.control.mean_shift, "scale": pred.control.noise_scale}
+            return pred.with_control(on_transition=record)
 
         return twisted
 
 
-def proposed(z: Tensor, mean: Tensor, variance: Tensor | float, shift: Tensor, scale: float) -> Tensor:
+def log_proposal_ratio(z: Tensor, mean: Tensor, variance: Tensor | float, shift: Tensor, scale: float) -> Tensor:
     """log N(z; m, s^2) - log N(z; m + d, s^2), d the variance times the shift and s^2 the variance times scale^2, of each row."""
-    moved = variance * shift
-    return (-(2 * (z - mean - moved) + moved) * moved / (2 * scale**2 * variance)).flatten(1).sum(1)
+    offset = variance * shift
+    return (-(2 * (z - mean - offset) + offset) * offset / (2 * scale**2 * variance)).flatten(1).sum(1)

@@ -5,25 +5,21 @@ another score than (1 + w) times the score of the diffused p, except at lambda =
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.denoiser import Denoiser
-from guidance.diffusion import from_eps
 from guidance.methods.method import Method
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class Temperature(Method):
+class Temperature(Method, name="temperature", family="control"):
     """Sharpens the conditional model without comparing it with anything: temperature 1 / (1 + w)."""
 
     w: float = 0.1
-    name: ClassVar[str] = "temperature"
-    family: ClassVar[str] = "control"
 
     def guided(self, model: Denoiser) -> Denoiser:
         def scaled(z, logsnr, label):
-            belief = model(z, logsnr, label)
-            steered = from_eps(z, (1 + self.w) * belief.eps, logsnr)
-            return belief._replace(x=steered.x, eps=steered.eps)
+            pred = model(z, logsnr, label)
+            return from_space(pred, (1 + self.w) * pred.eps, "eps", z, logsnr)
 
         return scaled

@@ -11,17 +11,17 @@ freedom (step, rho "freedom", mu 0), mpgd (step, rho 0, mu "constant"). The auth
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.diffusion import alpha_sigma, from_x
-from guidance.gradients import Loss, displaced, gradient, gradient_through, smoothed
+from guidance.diffusion import alpha_sigma
+from guidance.gradients import Loss, gradient, gradient_through, shift_x, smoothed
 from guidance.recurrence import Recurrent, next_level
 from guidance.samplers.grid import alpha_sigma_at
+from guidance.spaces import from_space
 
 RATES = ("increase", "decrease", "constant", "score", "freedom")
 
@@ -34,13 +34,13 @@ def rate(name: str, logsnr: float, levels: tuple[float, ...]) -> float:
     at = min(range(len(levels)), key=lambda i: abs(levels[i] - logsnr))
     if name == "freedom":
         return alpha2[at] / math.sqrt(alpha2[at + 1])
-    kept = [one / other for one, other in zip(alpha2, alpha2[1:])]
-    sizes = {"increase": kept, "decrease": [1 - one for one in kept], "constant": [1.0] * len(kept)}[name]
+    ratios = [ratio / next_alpha2 for ratio, next_alpha2 in zip(alpha2, alpha2[1:])]
+    sizes = {"increase": ratios, "decrease": [1 - ratio for ratio in ratios], "constant": [1.0] * len(ratios)}[name]
     return sizes[at] * len(sizes) / sum(sizes)
 
 
 @dataclass(frozen=True)
-class TFG(Recurrent):
+class TFG(Recurrent, name="tfg", family="gradient", roles=("model", "loss", "levels", "noise"), requires_model=("gradient",)):
     """Descends a loss of the model's x, blurred, through the model and in x itself, and again at the same level.
 
     w: multiplies rho and mu. rho, mu: step sizes, 0 leaves the part out; rho_rate, mu_rate: how they vary over the levels:
@@ -58,10 +58,6 @@ class TFG(Recurrent):
     blur_rate: str = "sigma"
     samples: int = 4
     enters: str = "step"
-    name: ClassVar[str] = "tfg"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -79,11 +75,11 @@ class TFG(Recurrent):
             raise ValueError("rho and mu must not both be 0: nothing would be guided")
 
     @property
-    def visit(self) -> NFE:
+    def nfe_per_visit(self) -> NFE:
         """One pass through the denoiser, back too if rho is not 0, and one of the loss for each draw of each gradient."""
-        through = int(self.rho > 0)
-        each = (self.samples if self.blur else 1) * (through + self.iterations * (self.mu > 0))
-        return NFE(1, through, each, each)
+        uses_model_grad = int(self.rho > 0)
+        each = (self.samples if self.blur else 1) * (uses_model_grad + self.iterations * (self.mu > 0))
+        return NFE(1, uses_model_grad, each, each)
 
     def once(self, model: Denoiser, loss: Loss, levels: tuple[float, ...], noise: Callable[[], Tensor]) -> Denoiser:
         def guided(z, logsnr, label):
@@ -95,18 +91,17 @@ class TFG(Recurrent):
                 self.w * size * rate(name, logsnr[0].item(), levels)
                 for size, name in ((self.rho, self.rho_rate), (self.mu, self.mu_rate))
             )
-            belief, step = (model(z, logsnr, label), 0.0) if not self.rho else self._through(model, blurred, z, logsnr, label)
-            moved = torch.zeros_like(belief.x)
+            pred, step = (model(z, logsnr, label), 0.0) if not self.rho else self._model_grad(model, blurred, z, logsnr, label)
+            delta = torch.zeros_like(pred.x)
             for _ in range(self.iterations if self.mu else 0):
-                moved = moved - mu * gradient(blurred, belief.x + moved, label)
-            moved = moved - rho / alpha * step
+                delta = delta - mu * gradient(blurred, pred.x + delta, label)
+            delta = delta - rho / alpha * step
             if self.enters == "step":
-                return displaced(belief, moved, z, logsnr)
-            steered = from_x(z, belief.x + moved, logsnr)
-            return belief._replace(x=steered.x, eps=steered.eps)
+                return shift_x(pred, delta, z, logsnr)
+            return from_space(pred, pred.x + delta, "x", z, logsnr)
 
         return guided
 
-    def _through(self, model: Denoiser, loss: Loss, z: Tensor, logsnr: Tensor, label: Tensor | None):
-        belief, _, slope = gradient_through(model, loss, z, logsnr, label)
-        return belief, slope
+    def _model_grad(self, model: Denoiser, loss: Loss, z: Tensor, logsnr: Tensor, label: Tensor | None):
+        pred, _, grad = gradient_through(model, loss, z, logsnr, label)
+        return pred, grad

@@ -4,18 +4,25 @@ D~ = clip(D, -s, s) limit / s,   s = max(limit, quantile_p |D|)   (dynamic);   c
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined, extrapolate
 from guidance.methods.method import Method
 from guidance.scale import like
-from guidance.spaces import believing
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class DynamicThreshold(Method):
+class DynamicThreshold(
+    Method,
+    name="dynamic-threshold",
+    family="correction",
+    requires_model=("null", "image"),
+    space="x",
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"limit": 1e6},
+):
     """Shrinks a guided x whose pixels leave the range of the data, instead of cutting them off.
 
     quantile: p, of |x| over all numbers of a sample; limit: data lie in [-limit, limit]; cap: the largest s (None: any;
@@ -26,12 +33,6 @@ class DynamicThreshold(Method):
     quantile: float = 0.995
     limit: float = 1.0
     cap: float | None = None
-    name: ClassVar[str] = "dynamic-threshold"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null", "image")
-    space: ClassVar[str] = "x"
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"limit": 1e6}
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,23 +46,25 @@ class DynamicThreshold(Method):
         def thresholded(cond, null, z, logsnr):
             guided = extrapolate(cond, null, self.w)
             s = like(guided.x.abs().flatten(1).quantile(self.quantile, dim=1), z).clamp(min=self.limit, max=self.cap)
-            return believing(guided, guided.x.clamp(-s, s) * (self.limit / s), "x", z, logsnr)
+            return from_space(guided, guided.x.clamp(-s, s) * (self.limit / s), "x", z, logsnr)
 
         return combined(model, thresholded)
 
 
 @dataclass(frozen=True)
-class StaticThreshold(Method):
+class StaticThreshold(
+    Method,
+    name="static-threshold",
+    family="correction",
+    requires_model=("null", "image"),
+    space="x",
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"limit": 1e6},
+):
     """Cuts the guided x off at the range of the data, [-limit, limit]. Saharia et al. find it to saturate images."""
 
     w: float = 4.0
     limit: float = 1.0
-    name: ClassVar[str] = "static-threshold"
-    family: ClassVar[str] = "correction"
-    needs: ClassVar[tuple[str, ...]] = ("null", "image")
-    space: ClassVar[str] = "x"
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"limit": 1e6}
 
     def __post_init__(self):
         super().__post_init__()
@@ -70,7 +73,7 @@ class StaticThreshold(Method):
     def guided(self, model: Denoiser) -> Denoiser:
         def thresholded(cond, null, z, logsnr):
             guided = extrapolate(cond, null, self.w)
-            return believing(guided, guided.x.clamp(-self.limit, self.limit), "x", z, logsnr)
+            return from_space(guided, guided.x.clamp(-self.limit, self.limit), "x", z, logsnr)
 
         return combined(model, thresholded)
 

@@ -6,26 +6,22 @@ t is 1 - progress (guidance.scale). The paper tunes s and a for each model; the 
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.backbones.perturb import NoisyLevel, size_of
 from guidance.denoiser import Branch, Denoiser
 from guidance.scale import progress
-from guidance.weak import WeakBranch, numbers
+from guidance.weak import WeakBranch, gaussian_vector
 
 
 @dataclass(frozen=True)
-class TimeStep(WeakBranch):
-    """Extrapolates from the model told the noise level indistinctly; needs no label.
+class TimeStep(WeakBranch, name="tsg", roles=("model", "noise"), requires_model=("embedding",)):
+    """Extrapolates from the model with noise on the embedding of its noise level; needs no label.
 
     scale: s, in the units of the embedding, whose noise is drawn anew for each sample and step; power: a.
     """
 
     scale: float = 1.0
     power: float = 1.0
-    name: ClassVar[str] = "tsg"
-    roles: ClassVar[tuple[str, ...]] = ("model", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("embedding",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -33,9 +29,9 @@ class TimeStep(WeakBranch):
             raise ValueError(f"scale must be positive, not {self.scale}")
 
     def guided(self, model: Denoiser, noise) -> Denoiser:
-        def indistinct(z, logsnr, label):
-            drawn = numbers(noise, size_of(model, "embedding_width"))
+        def noisy_level(z, logsnr, label):
+            normal = gaussian_vector(noise, size_of(model, "embedding_width"))
             size = self.scale * (1 - progress(logsnr)) ** self.power
-            return Branch(label, altered=NoisyLevel(numbers=size[:, None].to(drawn) * drawn))
+            return Branch(label, perturbation=NoisyLevel(numbers=size[:, None].to(normal) * normal))
 
-        return self.beside(model, indistinct)
+        return self.with_cfg(model, noisy_level)

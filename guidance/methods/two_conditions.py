@@ -6,33 +6,34 @@ A class is the fine condition, the group that it belongs to the coarse one, as a
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.grouped import group_label
 from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class TwoConditions(Method):
-    """Pushes towards the group of the class and, apart from it, towards the class within its group.
+class TwoConditions(
+    Method,
+    name="two-conditions",
+    family="classifier-free",
+    requires_model=("null", "groups"),
+    nfe_per_call=NFE(denoiser_forward=3),
+    reduces_to_cfg={"coarse": 1.0},
+):
+    """Pushes towards the group of the class and, separately, towards the class within its group.
 
-    coarse: the share of w that the group is pushed with; 1 is classifier-free guidance. The groups are the model's: see
+    coarse: the share of w for the group; 1 is classifier-free guidance. The groups are the model's: see
     guidance.grouped, and guidance.objective.drop_two_labels for the dropout of its training.
     """
 
     coarse: float = 0.5
-    name: ClassVar[str] = "two-conditions"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null", "groups")
-    price: ClassVar[NFE] = NFE(denoiser_forward=3)
-    reduces: ClassVar[dict] = {"coarse": 1.0}
 
     def guided(self, model: Denoiser) -> Denoiser:
         weights = [1 + self.w, (self.coarse - 1) * self.w, -self.coarse * self.w]
 
         def guided(z, logsnr, label):
-            return mixed(model, z, logsnr, [label, group_label(model, label), None], weights)
+            return weighted_sum(model, z, logsnr, [label, group_label(model, label), None], weights)
 
         return guided

@@ -4,7 +4,6 @@ eps~ = (1 + w) eps(z, c) - w eps'(z),   eps' a second, usually smaller, uncondit
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
@@ -13,14 +12,16 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class TwoNetworks(Method):
-    """Extrapolates from an unconditional network to a conditional one: neither need know both."""
+class TwoNetworks(
+    Method,
+    name="two-networks",
+    family="classifier-free",
+    roles=("model", "unconditional"),
+    nfe_per_call=NFE(denoiser_forward=1, weak_forward=1),
+):
+    """Extrapolates from an unconditional network to a conditional one: neither needs to be both."""
 
     w: float = 0.4
-    name: ClassVar[str] = "two-networks"
-    family: ClassVar[str] = "classifier-free"
-    roles: ClassVar[tuple[str, ...]] = ("model", "unconditional")
-    price: ClassVar[NFE] = NFE(denoiser_forward=1, weak_forward=1)
 
     def guided(self, model: Denoiser, unconditional: Denoiser) -> Denoiser:
         return lambda z, logsnr, label: extrapolate(model(z, logsnr, label), unconditional(z, logsnr, None), self.w)

@@ -3,26 +3,27 @@
 eps~ = eps(z, c) + w sigma grad_z loss(x(z, c)) - (alpha / sigma) D,   D: m steps of gradient descent of loss(x + D) from D = 0
 
 Forward guidance, backward guidance and recurrence. The first alone is image-loss. The paper runs k = 2 to 10 recurrences, m = 0
-but for a few tasks, and w from 2 to 20000 by task. The roles "levels" and "noise" and the sampler's leave to move z are only used
-by recurrence, but are asked for always.
+but for a few tasks, and w from 2 to 20000 by task. The roles "levels" and "noise" and a sampler with moved_z are only used by
+recurrence, but are always required.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.diffusion import from_x
-from guidance.gradients import Loss, climbing, gradient, gradient_through
+from guidance.gradients import Loss, add_score, gradient, gradient_through
 from guidance.recurrence import Recurrent
+from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class Universal(Recurrent):
+class Universal(
+    Recurrent, name="universal", family="gradient", roles=("model", "loss", "levels", "noise"), requires_model=("gradient",)
+):
     """Descends any loss of the model's x: as a function of z, of x itself, and again at the same level.
 
     w: 2 is the authors' for CLIP on ImageNet. backward_steps: m; backward_rate: of each of them, in units of w, so that w -> 0 is
@@ -32,10 +33,6 @@ class Universal(Recurrent):
     w: float = 2.0
     backward_steps: int = 0
     backward_rate: float = 1.0
-    name: ClassVar[str] = "universal"
-    family: ClassVar[str] = "gradient"
-    roles: ClassVar[tuple[str, ...]] = ("model", "loss", "levels", "noise")
-    needs: ClassVar[tuple[str, ...]] = ("gradient",)
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,18 +42,17 @@ class Universal(Recurrent):
             raise ValueError(f"backward_rate must be positive and finite, not {self.backward_rate}")
 
     @property
-    def visit(self) -> NFE:
+    def nfe_per_visit(self) -> NFE:
         """One pass through the denoiser, there and back, and one more pass of the loss than backward steps."""
         return NFE(1, 1, 1 + self.backward_steps, 1 + self.backward_steps)
 
     def once(self, model: Denoiser, loss: Loss, levels: tuple[float, ...], noise: Callable[[], Tensor]) -> Denoiser:
         def guided(z, logsnr, label):
-            belief, _, slope = gradient_through(model, loss, z, logsnr, label)
-            x = belief.x
+            pred, _, grad = gradient_through(model, loss, z, logsnr, label)
+            x = pred.x
             for _ in range(self.backward_steps):
                 x = x - self.w * self.backward_rate * gradient(loss, x, label)
-            forward = climbing(belief, -self.w * slope, z, logsnr)
-            steered = from_x(z, forward.x + x - belief.x, logsnr)
-            return belief._replace(x=steered.x, eps=steered.eps)
+            forward = add_score(pred, -self.w * grad, z, logsnr)
+            return from_space(pred, forward.x + x - pred.x, "x", z, logsnr)
 
         return guided

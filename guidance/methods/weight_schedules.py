@@ -4,7 +4,6 @@ eps~ = (1 + w(lambda)) eps(z, c) - w(lambda) eps(z),   w(lambda) = w schedule(pr
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
@@ -14,34 +13,36 @@ from guidance.scale import SCHEDULES, like, progress
 
 
 @dataclass(frozen=True)
-class ScheduledFree(Method):
+class ScheduledFree(
+    Method,
+    name="scheduled",
+    family="classifier-free",
+    requires_model=("null",),
+    nfe_per_call=NFE(denoiser_forward=2),
+    reduces_to_cfg={"schedule": "constant"},
+):
     """Classifier-free guidance whose weight is a function of how far the trajectory has come.
 
     schedule: one of guidance.scale.SCHEDULES; all but "power-cosine" have mean 1 over progress, so that w is the mean weight.
-    power: of the power-cosine (4 in MDT). least: the weight is never below least w (the paper's clamp). What is scheduled is w
-    and not 1 + w: the paper can be read either way.
+    power: of the power-cosine (4 in MDT). min_share: the weight is never below min_share w (the paper's clamp). What is scheduled
+    is w and not 1 + w: the paper can be read either way.
     """
 
     w: float = 1.0
     schedule: str = "linear"
     power: float = 4.0
-    least: float = 0.0
-    name: ClassVar[str] = "scheduled"
-    family: ClassVar[str] = "classifier-free"
-    needs: ClassVar[tuple[str, ...]] = ("null",)
-    price: ClassVar[NFE] = NFE(denoiser_forward=2)
-    reduces: ClassVar[dict] = {"schedule": "constant"}
+    min_share: float = 0.0
 
     def __post_init__(self):
         super().__post_init__()
         if self.schedule not in SCHEDULES:
             raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}")
-        if not (self.power > 0 and self.least >= 0):
-            raise ValueError(f"power must be positive and least at least 0, not {self.power} and {self.least}")
+        if not (self.power > 0 and self.min_share >= 0):
+            raise ValueError(f"power must be positive and min_share at least 0, not {self.power} and {self.min_share}")
 
     def guided(self, model: Denoiser) -> Denoiser:
         def scheduled(cond, null, z, logsnr):
-            share = SCHEDULES[self.schedule](progress(logsnr), self.power).clamp(min=self.least)
+            share = SCHEDULES[self.schedule](progress(logsnr), self.power).clamp(min=self.min_share)
             return extrapolate(cond, null, self.w * like(share, z))
 
         return combined(model, scheduled)

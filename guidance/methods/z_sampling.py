@@ -2,27 +2,34 @@
 
 z' = alpha' x_w(z) + sigma' eps_w(z),   z <- (alpha / alpha') z' + (sigma - (alpha / alpha') sigma') eps_b(z'),   and again
 
-The step on is guided with w and the step back with b < w: a DDIM inversion whose eps is asked of z' at the lambda of z, as in
-the authors' code. What is left of the zigzag moves z by about (sigma - (alpha / alpha') sigma') (eps_b - eps_w), which is
-guidance too: a comparison at equal w is none at equal effective strength. The last level has no next one, and no zigzag. With
-the paper's b, the unconditional model, w -> 0 does not tend to the conditional model, which w = 0 is all the same.
+The step on is guided with w and the step back with b < w: a DDIM inversion whose eps is predicted at z' and the lambda of z, as
+in the authors' code. What is left of the zigzag moves z by about (sigma - (alpha / alpha') sigma') (eps_b - eps_w), which is
+guidance too: a comparison at equal w is none at equal effective strength. The last level has no next one, and no zigzag. With the
+paper's b, the unconditional model, w -> 0 does not tend to the conditional model, which w = 0 is all the same.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, mixed
+from guidance.denoiser import Denoiser, weighted_sum
 from guidance.diffusion import Prediction, alpha_sigma
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, next_level
 
 
 @dataclass(frozen=True)
-class ZSampling(Method):
+class ZSampling(
+    Method,
+    name="z-sampling",
+    family="with the sampler",
+    roles=("model", "levels"),
+    requires_model=("null", "logsnr_cond"),
+    requires_sampler=("moved_z", "single_call"),
+    reduces_to_cfg={"rounds": 0},
+):
     """Takes each step with strong guidance, undoes it with weak guidance, and takes it again.
 
     w: the paper's gamma_1 - 1. back: b, its gamma_2 - 1; 0 is the conditional model, -1 the unconditional one. rounds: zigzags
@@ -32,12 +39,6 @@ class ZSampling(Method):
     w: float = 4.5
     back: float = -1.0
     rounds: int = 1
-    name: ClassVar[str] = "z-sampling"
-    family: ClassVar[str] = "with the sampler"
-    roles: ClassVar[tuple[str, ...]] = ("model", "levels")
-    needs: ClassVar[tuple[str, ...]] = ("null", "told")
-    asks: ClassVar[tuple[str, ...]] = ("z", "single")
-    reduces: ClassVar[dict] = {"rounds": 0}
 
     def __post_init__(self):
         super().__post_init__()
@@ -47,7 +48,7 @@ class ZSampling(Method):
             raise ValueError(f"back must be a finite number, not {self.back}")
 
     @property
-    def price(self) -> NFE:
+    def nfe_per_call(self) -> NFE:
         """What a guided call costs at every level but the last."""
         return NFE(denoiser_forward=2) + self._zigzag
 
@@ -56,26 +57,31 @@ class ZSampling(Method):
         return NFE(denoiser_forward=self.rounds * (2 + (1 if self.back in (0, -1) else 2)))
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
-        """As of every method; the last level is asked about once."""
+        """As of every method; the last level is evaluated once."""
         last = sum(self.acts(logsnr) for logsnr in logsnrs if logsnr > max(logsnrs) - ROUNDING)
         return super().nfe(logsnrs) + self._zigzag * -last
 
     def guided(self, model: Denoiser, levels: Sequence[float]) -> Denoiser:
-        def at(z: Tensor, logsnr: Tensor, label: Tensor | None, w: float) -> Prediction:
+        def evaluate(z: Tensor, logsnr: Tensor, label: Tensor | None, w: float) -> Prediction:
             if w in (0, -1):
                 return model(z, logsnr, label if w == 0 else None)
-            return mixed(model, z, logsnr, [label, None], [1 + w, -w])
+            return weighted_sum(model, z, logsnr, [label, None], [1 + w, -w])
 
         def zigzag(z, logsnr, label):
-            belief = mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
-            following = next_level(logsnr, levels)
-            if following is None or not self.rounds:
-                return belief
-            (alpha, sigma), (alpha_, sigma_) = (alpha_sigma(each, z) for each in (logsnr, logsnr.new_full((len(z),), following)))
+            pred = weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+            next_logsnr = next_level(logsnr, levels)
+            if next_logsnr is None or not self.rounds:
+                return pred
+            (alpha, sigma), (next_alpha, next_sigma) = (
+                alpha_sigma(level, z) for level in (logsnr, logsnr.new_full((len(z),), next_logsnr))
+            )
             for _ in range(self.rounds):
-                onwards = ddim_step(belief, following)
-                z = alpha / alpha_ * onwards + (sigma - alpha / alpha_ * sigma_) * at(onwards, logsnr, label, self.back).eps
-                belief = mixed(model, z, logsnr, [label, None], [1 + self.w, -self.w])
-            return belief._replace(z=z)
+                next_z = ddim_step(pred, next_logsnr)
+                z = (
+                    alpha / next_alpha * next_z
+                    + (sigma - alpha / next_alpha * next_sigma) * evaluate(next_z, logsnr, label, self.back).eps
+                )
+                pred = weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
+            return pred.with_control(z=z)
 
         return zigzag

@@ -14,16 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import ask, levels
+from guidance.samplers.grid import evaluate, levels
 
 
 def step_coefficients(logsnr: float, next_logsnr: float) -> tuple[float, float, float, float]:
-    """(a, b, log s~^2, log s^2) of one step z' = a z + b x + noise, exact where the two levels are close (expm1)."""
+    """(coef_z, coef_x, log s~^2, log s^2) of one step z' = coef_z z + coef_x x + noise, exact where levels are close (expm1)."""
     log_alpha2, log_next_alpha2 = -math.log1p(math.exp(-logsnr)), -math.log1p(math.exp(-next_logsnr))
     log_sigma2, log_next_sigma2 = log_alpha2 - logsnr, log_next_alpha2 - next_logsnr
-    fresh = -math.expm1(logsnr - next_logsnr)  # 1 - e^(l - l'): the share of the noise that is renewed
-    kept = math.exp(logsnr - next_logsnr + (log_next_alpha2 - log_alpha2) / 2)
-    return kept, fresh * math.exp(log_next_alpha2 / 2), math.log(fresh) + log_next_sigma2, math.log(fresh) + log_sigma2
+    renewed = -math.expm1(logsnr - next_logsnr)  # 1 - e^(l - l'): the share of the noise that is renewed
+    coef_z = math.exp(logsnr - next_logsnr + (log_next_alpha2 - log_alpha2) / 2)
+    return coef_z, renewed * math.exp(log_next_alpha2 / 2), math.log(renewed) + log_next_sigma2, math.log(renewed) + log_sigma2
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Ancestral:
     name: ClassVar[str] = "ancestral"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single", "noise", "kernel")
+    capabilities: ClassVar[tuple[str, ...]] = ("mean_shift", "moved_z", "single_call", "step_noise", "transition")
 
     def __post_init__(self):
         if self.v is not None and not 0 <= self.v <= 1:
@@ -59,21 +59,16 @@ class Ancestral:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
-            kept, gain, smaller, larger = step_coefficients(logsnr, next_logsnr)
-            z, belief = ask(self, denoiser, z, logsnr, label)
-            spread = self._spread(belief, smaller, larger)
-            mean = kept * z + gain * belief.x
-            if belief.drawn is not None:
-                belief.drawn(mean, spread**2)
-            z = mean + belief.noise_scale * spread * noise()
-            if belief.shift is not None:
-                z = z + spread**2 * belief.shift
-        return ask(self, denoiser, z, values[-1], label)[1].x
+            coef_z, coef_x, log_var_min, log_var_max = step_coefficients(logsnr, next_logsnr)
+            z, pred = evaluate(self, denoiser, z, logsnr, label)
+            std = self._std(pred.variance_fraction, log_var_min, log_var_max)
+            z = pred.control.draw(coef_z * z + coef_x * pred.x, std, noise)
+        return evaluate(self, denoiser, z, values[-1], label)[1].x
 
-    def _spread(self, belief, smaller: float, larger: float) -> Tensor | float:
+    def _std(self, fraction: Tensor | None, log_var_min: float, log_var_max: float) -> Tensor | float:
         """The step's standard deviation: the two variances' logarithms interpolated by v, or by what was learned."""
         if self.v is not None:
-            return math.sqrt(math.exp((1 - self.v) * smaller + self.v * larger))
-        if belief.variance_fraction is None:
+            return math.sqrt(math.exp((1 - self.v) * log_var_min + self.v * log_var_max))
+        if fraction is None:
             raise ValueError("v is None, but the network has learned no variance: give a v in [0, 1]")
-        return (((1 - belief.variance_fraction) * smaller + belief.variance_fraction * larger) / 2).exp()
+        return (((1 - fraction) * log_var_min + fraction * log_var_max) / 2).exp()

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, ask, levels
+from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class DDIM:
             raise ValueError(f"eta must lie in [0, 1], not {self.eta}")
 
     @property
-    def takes(self) -> tuple[str, ...]:
-        """What it takes of what guidance may ask of a sampler (`guidance.samplers.grid.TAKES`)."""
-        return ("z", "apart", "single", *(["shift", "noise", "kernel"] if self.stochastic else []))
+    def capabilities(self) -> tuple[str, ...]:
+        """What guidance may order of it (`guidance.control.CAPABILITIES`)."""
+        of_noise = ("mean_shift", "step_noise", "transition") if self.stochastic else ()
+        return ("moved_z", "decoupled_eps", "single_call", *of_noise)
 
     @property
     def stochastic(self) -> bool:
@@ -53,15 +54,10 @@ class DDIM:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
-            z, belief = ask(self, denoiser, z, logsnr, label)
+            z, pred = evaluate(self, denoiser, z, logsnr, label)
             alpha, sigma = alpha_sigma_at(next_logsnr)
             # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
-            spread = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
-            z = alpha * belief.x + math.sqrt(sigma**2 - spread**2) * belief.eps
-            if belief.drawn is not None:
-                belief.drawn(z, spread**2)
-            if self.stochastic:
-                z = z + belief.noise_scale * spread * noise()
-            if belief.shift is not None:
-                z = z + spread**2 * belief.shift
-        return ask(self, denoiser, z, values[-1], label)[1].x
+            std = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
+            mean = alpha * pred.x + math.sqrt(sigma**2 - std**2) * pred.eps
+            z = pred.control.draw(mean, std, noise)
+        return evaluate(self, denoiser, z, values[-1], label)[1].x

@@ -25,7 +25,7 @@ class DDPM:
     name: ClassVar[str] = "ddpm"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ("shift", "z", "single", "noise", "kernel")
+    capabilities: ClassVar[tuple[str, ...]] = Ancestral.capabilities
 
     def __post_init__(self):
         if self.variance not in VARIANCES:

@@ -17,17 +17,17 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, ask, levels
+from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 
 @dataclass(frozen=True)
 class DPMSolver:
-    """The deterministic solver: two-step, one denoiser call a level."""
+    """The deterministic solver: two-step, one denoiser call per level."""
 
     name: ClassVar[str] = "dpm-solver++"
     order: ClassVar[int] = 2
     stochastic: ClassVar[bool] = False
-    takes: ClassVar[tuple[str, ...]] = ()
+    capabilities: ClassVar[tuple[str, ...]] = ()
 
     def calls(self, levels: int) -> int:
         """Denoiser calls over a grid of so many levels."""
@@ -42,15 +42,15 @@ class DPMSolver:
         noise: Callable[[], Tensor],
     ) -> Float[Tensor, "b *shape"]:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
-        values, before = levels(logsnrs), None
+        values, previous = levels(logsnrs), None
         for logsnr, next_logsnr in pairwise(values):
-            _, belief = ask(self, denoiser, z, logsnr, label)
+            _, pred = evaluate(self, denoiser, z, logsnr, label)
             h = (next_logsnr - logsnr) / 2
-            slope = 0.0 if before is None else h / before[1] / 2
-            x = belief.x if before is None else belief.x + slope * (belief.x - before[0])
-            z = self._step(z, x, logsnr, next_logsnr, lambda scale=belief.noise_scale: scale * noise())
-            before = belief.x, h
-        return ask(self, denoiser, z, values[-1], label)[1].x
+            ratio = 0.0 if previous is None else h / previous[1] / 2
+            x = pred.x if previous is None else pred.x + ratio * (pred.x - previous[0])
+            z = self._step(z, x, logsnr, next_logsnr, pred.control.scaled(noise))
+            previous = pred.x, h
+        return evaluate(self, denoiser, z, values[-1], label)[1].x
 
     def _step(self, z: Tensor, x: Tensor, logsnr: float, next_logsnr: float, noise: Callable[[], Tensor]) -> Tensor:
         (_, sigma), (next_alpha, next_sigma) = alpha_sigma_at(logsnr), alpha_sigma_at(next_logsnr)
@@ -67,6 +67,6 @@ class DPMSolverSDE(DPMSolver):
 
     def _step(self, z: Tensor, x: Tensor, logsnr: float, next_logsnr: float, noise: Callable[[], Tensor]) -> Tensor:
         (_, sigma), (next_alpha, next_sigma) = alpha_sigma_at(logsnr), alpha_sigma_at(next_logsnr)
-        fresh = -math.expm1(logsnr - next_logsnr)  # 1 - e^-2h
-        kept = next_sigma / sigma * math.exp((logsnr - next_logsnr) / 2)
-        return kept * z + next_alpha * fresh * x + next_sigma * math.sqrt(fresh) * noise()
+        renewed = -math.expm1(logsnr - next_logsnr)  # 1 - e^-2h
+        coef_z = next_sigma / sigma * math.exp((logsnr - next_logsnr) / 2)
+        return coef_z * z + next_alpha * renewed * x + next_sigma * math.sqrt(renewed) * noise()

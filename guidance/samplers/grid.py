@@ -6,17 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from guidance.control import CAPABILITIES
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
-
-TAKES = {  # what a method may ask of a sampler, and what a sampler that takes it does
-    "shift": "draws each step from a Gaussian whose mean may be shifted",
-    "z": "may be moved to another z between its steps",
-    "apart": "renoises with an eps of another score than its x",
-    "single": "asks once a step and goes from one state to the next",
-    "noise": "draws noise in every step",
-    "kernel": "says which Gaussian it draws each step from",
-}
 
 
 def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
@@ -36,18 +28,18 @@ def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
     return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
 
 
-def ask(sampler, denoiser: Denoiser, z: Float[Tensor, "b *shape"], logsnr: float, label: Label) -> tuple[Tensor, Prediction]:
-    """z and what is believed of it at one lambda: the z asked about, or the one that the belief moves it to.
+def evaluate(sampler, denoiser: Denoiser, z: Float[Tensor, "b *shape"], logsnr: float, label: Label) -> tuple[Tensor, Prediction]:
+    """The denoiser's prediction at one lambda, and the z that it is of: the given one, or the one that its control moves to.
 
-    ValueError if the belief asks what the sampler does not take: it would be ignored silently.
+    ValueError if the prediction's control requires what the sampler is not capable of: it would be ignored silently.
     """
-    belief = denoiser(z, at(logsnr, z), label)
-    for name in belief.asks:
-        if name not in sampler.takes:
-            raise ValueError(refusal(sampler, name))
-    return (z if belief.z is None else belief.z), belief
+    pred = denoiser(z, at(logsnr, z), label)
+    for word in pred.control.requires:
+        if word not in sampler.capabilities:
+            raise ValueError(refusal(sampler, word))
+    return (z if pred.control.z is None else pred.control.z), pred
 
 
-def refusal(sampler, name: str) -> str:
-    """Why `sampler` cannot be used by what asks for `name` of TAKES."""
-    return f"this guidance needs a sampler that {TAKES[name]}; {sampler.name} is none (guidance-bench samplers lists them)"
+def refusal(sampler, word: str) -> str:
+    """Why `sampler` cannot be used with a method that requires `word` of CAPABILITIES."""
+    return f"this guidance needs a sampler that {CAPABILITIES[word]}; {sampler.name} is none (guidance-bench samplers lists them)"

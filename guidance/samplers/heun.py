@@ -18,12 +18,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, ask, levels
+from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 
 @dataclass(frozen=True)
 class Heun:
-    """Two denoiser calls a step, one at the last level.
+    """Two denoiser calls per step, one at the last level.
 
     churn: S_churn, how much noise is put back over the whole trajectory, while s lies in [churn_min, churn_max];
     churn_noise: S_noise, by which the standard deviation of that noise is multiplied. All are finite and at least 0.
@@ -36,7 +36,7 @@ class Heun:
     churn_noise: float = 1.0
     name: ClassVar[str] = "heun"
     order: ClassVar[int] = 2
-    takes: ClassVar[tuple[str, ...]] = ()
+    capabilities: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         for name in ("churn", "churn_min", "churn_max", "churn_noise"):
@@ -45,7 +45,7 @@ class Heun:
         if self.churn_min > self.churn_max:
             raise ValueError(f"churn_min must not exceed churn_max, but {self.churn_min} > {self.churn_max}")
         if self.stochastic and self.churn_noise != 1:
-            object.__setattr__(self, "order", 0)  # no property, so that the class says its order as the others do
+            object.__setattr__(self, "order", 0)  # no property, so that the class declares its order as the others do
 
     @property
     def stochastic(self) -> bool:
@@ -65,20 +65,20 @@ class Heun:
         noise: Callable[[], Tensor],
     ) -> Float[Tensor, "b *shape"]:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
-        values, scale = levels(logsnrs), 1.0
-        most = math.exp(-values[0] / 2)
+        values, noise_scale = levels(logsnrs), 1.0
+        max_s = math.exp(-values[0] / 2)
         gamma = min(self.churn / len(values), math.sqrt(2) - 1)  # EDM's N counts the step to s = 0, the last call here
         for logsnr, next_logsnr in pairwise(values):
             s, next_s = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2)
-            churned = min(s * (1 + gamma), most) if self.churn_min <= s <= self.churn_max else s
+            churned = min(s * (1 + gamma), max_s) if self.churn_min <= s <= self.churn_max else s
             if churned > s:
-                spread = scale * self.churn_noise * math.sqrt((churned - s) * (churned + s))
-                y = z / alpha_sigma_at(logsnr)[0] + spread * noise()
+                std = noise_scale * self.churn_noise * math.sqrt((churned - s) * (churned + s))
+                y = z / alpha_sigma_at(logsnr)[0] + std * noise()
                 s, logsnr = churned, -2 * math.log(churned)
                 z = alpha_sigma_at(logsnr)[0] * y
-            _, first = ask(self, denoiser, z, logsnr, label)
-            alpha, guess = alpha_sigma_at(next_logsnr)[0], first.x + next_s * first.eps
-            _, second = ask(self, denoiser, alpha * guess, next_logsnr, label)
-            z = alpha * (guess + (next_s - s) / 2 * (second.eps - first.eps))
-            scale = second.noise_scale
-        return ask(self, denoiser, z, values[-1], label)[1].x
+            _, first = evaluate(self, denoiser, z, logsnr, label)
+            alpha, predicted_y = alpha_sigma_at(next_logsnr)[0], first.x + next_s * first.eps
+            _, second = evaluate(self, denoiser, alpha * predicted_y, next_logsnr, label)
+            z = alpha * (predicted_y + (next_s - s) / 2 * (second.eps - first.eps))
+            noise_scale = second.control.noise_scale
+        return evaluate(self, denoiser, z, values[-1], label)[1].x

@@ -15,20 +15,20 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
-from guidance.samplers.grid import alpha_sigma_at, ask, levels
+from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 
-def langevin(belief: Prediction, z: Tensor, logsnr: float, noise: Callable[[], Tensor], share: float) -> Tensor:
-    """One step of size d = share sigma^2 from z, of which `belief` is believed."""
+def langevin(pred: Prediction, z: Tensor, logsnr: float, noise: Callable[[], Tensor], share: float) -> Tensor:
+    """One step of size d = share sigma^2 from z, whose prediction is `pred`."""
     _, sigma = alpha_sigma_at(logsnr)
-    return z - share * sigma / 2 * belief.eps + belief.noise_scale * math.sqrt(share) * sigma * noise()
+    return z - share * sigma / 2 * pred.eps + pred.control.noise_scale * math.sqrt(share) * sigma * noise()
 
 
 @dataclass(frozen=True)
 class LangevinPC:
     """Predictor and corrector: a deterministic DDIM step, then Langevin steps at the level that it came to.
 
-    corrections: Langevin steps a level; strength: their size as a multiple of (1 - e^(l - l')) sigma'^2. That is
+    corrections: Langevin steps per level; strength: their size as a multiple of (1 - e^(l - l')) sigma'^2. That is
     proportional to the step (in Bradley & Nakkiran, arXiv 2408.09000, it is beta_t dt), and so is the bias it leaves.
     """
 
@@ -37,7 +37,7 @@ class LangevinPC:
     name: ClassVar[str] = "langevin-pc"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ()
+    capabilities: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         _require(self.corrections, "strength", self.strength)
@@ -57,19 +57,19 @@ class LangevinPC:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise(values):
-            (_, belief), (alpha, sigma) = ask(self, denoiser, z, logsnr, label), alpha_sigma_at(next_logsnr)
-            z = alpha * belief.x + sigma * belief.eps
+            (_, pred), (alpha, sigma) = evaluate(self, denoiser, z, logsnr, label), alpha_sigma_at(next_logsnr)
+            z = alpha * pred.x + sigma * pred.eps
             for _ in range(self.corrections):
-                _, belief = ask(self, denoiser, z, next_logsnr, label)
-                z = langevin(belief, z, next_logsnr, noise, -self.strength * math.expm1(logsnr - next_logsnr))
-        return ask(self, denoiser, z, values[-1], label)[1].x
+                _, pred = evaluate(self, denoiser, z, next_logsnr, label)
+                z = langevin(pred, z, next_logsnr, noise, -self.strength * math.expm1(logsnr - next_logsnr))
+        return evaluate(self, denoiser, z, values[-1], label)[1].x
 
 
 @dataclass(frozen=True)
 class AnnealedLangevin:
     """A diffusion model read as a score network (Song & Ermon, arXiv 1907.05600, Algorithm 1): Langevin at every level.
 
-    corrections: steps a level (T there, 100); step: d / sigma^2 (their alpha_i is proportional to sigma_i^2 too). From
+    corrections: steps per level (T there, 100); step: d / sigma^2 (their alpha_i is proportional to sigma_i^2 too). From
     level to level z / alpha is kept; the last call's x is the denoising step of Jolicoeur-Martineau et al. (2009.05475).
     order: its steps do not shrink as levels are added. In the limit z's variance at the last level stays too large by
     about d / 4, and the order is 0. Until then a sample freezes where sigma^2 is too small to move it; that comes later the
@@ -81,7 +81,7 @@ class AnnealedLangevin:
     name: ClassVar[str] = "annealed-langevin"
     order: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
-    takes: ClassVar[tuple[str, ...]] = ()
+    capabilities: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self):
         _require(self.corrections, "step", self.step)
@@ -102,10 +102,10 @@ class AnnealedLangevin:
         values = levels(logsnrs)
         for logsnr, next_logsnr in pairwise([*values, values[-1]]):
             for _ in range(self.corrections):
-                _, belief = ask(self, denoiser, z, logsnr, label)
-                z = langevin(belief, z, logsnr, noise, self.step)
+                _, pred = evaluate(self, denoiser, z, logsnr, label)
+                z = langevin(pred, z, logsnr, noise, self.step)
             z = alpha_sigma_at(next_logsnr)[0] / alpha_sigma_at(logsnr)[0] * z
-        return ask(self, denoiser, z, values[-1], label)[1].x
+        return evaluate(self, denoiser, z, values[-1], label)[1].x
 
 
 def _require(corrections: int, name: str, size: float) -> None:

@@ -11,7 +11,7 @@ from classifiers.adversarial import attack, robust_accuracy
 from classifiers.assess import assess
 from classifiers.denoising_errors import errors, renoise, span
 from classifiers.joint_energy import joint_loss, langevin
-from classifiers.pruned import classify, spread_out
+from classifiers.pruned import classify, van_der_corput
 from guidance import METHODS, Mixture
 from guidance.diffusion import add_noise
 from guidance.gradients import log_prob_gradient
@@ -81,18 +81,18 @@ def test_pruning_gives_the_label_of_all_rounds_for_fewer_evaluations():
     z, level, label = drawn(mixture, 150, 3.0)
     rounds = 96
     noise = torch.randn(rounds, 2, generator=torch.Generator().manual_seed(1))
-    every = classify(mixture, z, level, 3, noise, surely=math.inf)
-    fewer = classify(mixture, z, level, 3, noise, surely=3.0, least=8)
+    every = classify(mixture, z, level, 3, noise, z_score=math.inf)
+    fewer = classify(mixture, z, level, 3, noise, z_score=3.0, min_rounds=8)
     assert (every.evaluations == 3 * rounds).all()
     assert fewer.evaluations.float().mean() < 0.7 * 3 * rounds
     assert (every.label == fewer.label).float().mean() > 0.97
     start, stop = span(level, -10.0, 10.0)
-    gammas = [start + (at + 0.5) / rounds * (stop - start) for at in spread_out(rounds).tolist()]
+    gammas = [start + (at + 0.5) / rounds * (stop - start) for at in van_der_corput(rounds).tolist()]
     total = sum(errors(mixture, z, level, gamma, e.expand_as(z), range(3), -10.0) for gamma, e in zip(gammas, noise))
     assert (total.argmin(1) == every.label).all()
     bayes = (mixture.class_logits(z, level).argmax(1) == label).float().mean()
     assert (every.label == label).float().mean() > bayes - 0.1
-    alone = classify(mixture, z[:1], level[:1], 3, noise, surely=3.0, least=8)
+    alone = classify(mixture, z[:1], level[:1], 3, noise, z_score=3.0, min_rounds=8)
     assert alone.label == fewer.label[0] and alone.evaluations == fewer.evaluations[0]
 
 
@@ -109,7 +109,7 @@ def test_the_span_reaches_from_the_lowest_lambda_to_the_z_itself(low):
 
 @pytest.mark.parametrize("rounds", [1, 5, 16, 96])
 def test_every_beginning_of_the_rounds_covers_their_range(rounds):
-    order = spread_out(rounds)
+    order = van_der_corput(rounds)
     assert sorted(order.tolist()) == list(range(rounds))
     if rounds >= 16:
         quarter = order[: rounds // 4].sort().values
@@ -191,8 +191,8 @@ def test_training_moves_the_chains_that_it_takes_up_and_no_others():
     joint_loss(energy, x, label, g, steps=2, step=0.1, noise=0.05, blur=0.0, bound=0.01)
     g.set_state(state)
     torch.randn(x.shape, generator=g)  # the blur
-    taken = torch.isin(torch.arange(256), energy.take(32, g)[0])
-    assert torch.equal((energy.replay != before).any(1), taken)
+    selected = torch.isin(torch.arange(256), energy.take(32, g)[0])
+    assert torch.equal((energy.replay != before).any(1), selected)
 
 
 def test_an_attack_stays_in_its_ball_and_hurts():

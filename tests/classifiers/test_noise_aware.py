@@ -1,4 +1,4 @@
-"""Any timm network, told lambda, with gradients that stay within their sample."""
+"""Any timm network, conditioned on lambda, with gradients that stay within their sample."""
 
 import pytest
 import torch

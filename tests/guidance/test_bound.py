@@ -51,18 +51,18 @@ def test_a_denoiser_that_is_wrong_has_a_higher_bound():
 @pytest.mark.parametrize("v", [0.0, 0.3, 1.0])
 def test_a_step_is_the_kl_of_two_normals_written_out(v):
     logsnr, after = torch.tensor([-3.0, 0.0, 4.0], dtype=torch.float64), torch.tensor([-2.0, 0.1, 7.0], dtype=torch.float64)
-    x, belief, z = torch.randn(3, 3, 2, dtype=torch.float64)
+    x, pred, z = torch.randn(3, 3, 2, dtype=torch.float64)
     a2, b2 = logsnr.sigmoid()[:, None], after.sigmoid()[:, None]
     s2, t2 = 1 - a2, 1 - b2
     forward = s2 - a2 / b2 * t2  # the variance of q(z | z')
     mean = lambda x: (a2 / b2).sqrt() * t2 / s2 * z + b2.sqrt() * forward / s2 * x  # noqa: E731  of q(z' | z, x)
     lower, upper = forward * t2 / s2, forward
-    q, p = Normal(mean(x), lower.sqrt()), Normal(mean(belief), (lower ** (1 - v) * upper**v).sqrt())
-    found = step_kl(Prediction(belief, z), x, logsnr, after, v)
+    q, p = Normal(mean(x), lower.sqrt()), Normal(mean(pred), (lower ** (1 - v) * upper**v).sqrt())
+    found = step_kl(Prediction(pred, z), x, logsnr, after, v)
     torch.testing.assert_close(found, kl_divergence(q, p).sum(1), rtol=1e-8, atol=1e-10)
     if v == 0:
-        torch.testing.assert_close(found, (after.exp() - logsnr.exp()) / 2 * (x - belief).square().sum(1))
-    learned = Prediction(belief, z, variance_fraction=torch.full_like(z, v))
+        torch.testing.assert_close(found, (after.exp() - logsnr.exp()) / 2 * (x - pred).square().sum(1))
+    learned = Prediction(pred, z, variance_fraction=torch.full_like(z, v))
     torch.testing.assert_close(step_kl(learned, x, logsnr, after, None), found)
 
 
@@ -103,10 +103,10 @@ def test_the_prior_is_the_kl_to_the_standard_normal():
 def test_a_bin_has_a_finite_price_and_slope_in_float32_wherever_training_asks(value):
     grey = torch.linspace(-1, 1, 256)[:, None].repeat(1, 100)
     offset = torch.randn(256, 100, generator=torch.Generator().manual_seed(0)) * math.exp(-value / 2)  # as many sigmas as z has
-    belief = (grey + offset).requires_grad_()
-    nll = reconstruction_nll(belief, grey, torch.full((256,), value), 2 / 255)
+    pred = (grey + offset).requires_grad_()
+    nll = reconstruction_nll(pred, grey, torch.full((256,), value), 2 / 255)
     nll.sum().backward()
-    assert nll.isfinite().all() and belief.grad.isfinite().all()
+    assert nll.isfinite().all() and pred.grad.isfinite().all()
 
 
 def test_the_same_noise_gives_the_same_bound():

@@ -7,7 +7,7 @@ from worlds import networks
 
 from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
 from guidance.backbones.unet import UNet
-from guidance.denoiser import Branch, mixed
+from guidance.denoiser import Branch, weighted_sum
 from guidance.diffusion import v_of
 from guidance.objective import drop_labels, eps_loss
 
@@ -44,8 +44,8 @@ def test_a_network_of_another_target_is_the_same_denoiser(target):
 
     class Told(nn.Module):
         def forward(self, z, logsnr, label):
-            belief = model(z, logsnr, label)
-            return belief.x if target == "x" else v_of(belief.x, belief.eps, logsnr)
+            pred = model(z, logsnr, label)
+            return pred.x if target == "x" else v_of(pred.x, pred.eps, logsnr)
 
     found = NetworkDenoiser(Told(), 3, target)(z, logsnr, label)
     torch.testing.assert_close(found.x, wanted.x, rtol=1e-4, atol=1e-4)
@@ -75,15 +75,15 @@ def test_branches_are_the_single_calls_however_they_are_cut(rows):
         torch.testing.assert_close(found.eps, model(z, logsnr, wanted).eps, rtol=0, atol=1e-5)
 
 
-def test_branches_of_a_plain_function_are_asked_one_by_one():
-    asked = []
+def test_branches_of_a_plain_function_are_evaluated_one_by_one():
+    evaluated = []
 
     def model(z, logsnr, label):
-        asked.append(label)
+        evaluated.append(label)
         return Prediction(z, z)
 
     branches(model, torch.zeros(2, 1), torch.zeros(2), [torch.zeros(2, dtype=torch.long), None])
-    assert len(asked) == 2 and asked[1] is None
+    assert len(evaluated) == 2 and evaluated[1] is None
 
 
 def test_clipping_keeps_x_in_range_and_eps_in_step():
@@ -138,11 +138,11 @@ def test_the_loss_of_the_true_noise_is_zero_and_of_none_is_its_mean_square():
     torch.testing.assert_close(nothing, eps.square().mean((1, 2, 3)))
 
 
-@pytest.mark.parametrize("told", ["logsnr", "label"])
-def test_the_unet_listens_to_what_it_is_told(told):
+@pytest.mark.parametrize("changed", ["logsnr", "label"])
+def test_the_unet_depends_on_its_conditions(changed):
     model, _ = networks()
     z, logsnr, label = inputs()
-    other = {"logsnr": (z, logsnr + 1, label), "label": (z, logsnr, (label + 1) % 3)}[told]
+    other = {"logsnr": (z, logsnr + 1, label), "label": (z, logsnr, (label + 1) % 3)}[changed]
     assert (model.network(z, logsnr, label) - model.network(*other)).abs().max() > 1e-2
 
 
@@ -172,21 +172,24 @@ def test_an_image_that_cannot_be_halved_is_refused():
 def test_a_mixture_of_branches_is_the_sum_of_their_predictions_however_they_are_batched(rows):
     model, _ = networks()
     z, logsnr, label = inputs()
-    asked, weights = [label, None, label.flip(0)], [1.5, -0.7, 0.2]
-    parts = model.branches(z, logsnr, asked)
+    evaluated, weights = [label, None, label.flip(0)], [1.5, -0.7, 0.2]
+    parts = model.branches(z, logsnr, evaluated)
     policy = NetworkDenoiser(model.network, 3, rows=rows)
-    for found in (mixed(policy, z, logsnr, asked, weights), mixed(lambda *inputs: model(*inputs), z, logsnr, asked, weights)):
+    for found in (
+        weighted_sum(policy, z, logsnr, evaluated, weights),
+        weighted_sum(lambda *inputs: model(*inputs), z, logsnr, evaluated, weights),
+    ):
         for name in ("x", "eps"):
             expected = sum(w * getattr(part, name) for w, part in zip(weights, parts))
             torch.testing.assert_close(getattr(found, name), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_branch_may_be_told_another_lambda_within_the_trained_range():
+def test_a_branch_may_be_conditioned_on_another_lambda_within_the_trained_range():
     model, _ = networks()
     z, logsnr, label = inputs()
     ranged = NetworkDenoiser(model.network, 3, logsnr_range=(-10.0, 10.0))
-    told = torch.full_like(logsnr, 30.0)
-    found = ranged.branches(z, logsnr, [Branch(label, told=told)])[0]
+    logsnr_cond = torch.full_like(logsnr, 30.0)
+    found = ranged.branches(z, logsnr, [Branch(label, logsnr_cond=logsnr_cond)])[0]
     assert torch.equal(found.eps, model.network(z, torch.full_like(logsnr, 10.0), label))
     with pytest.raises(ValueError, match="labels only"):
-        branches(lambda *inputs: model(*inputs), z, logsnr, [Branch(label, told=told)])
+        branches(lambda *inputs: model(*inputs), z, logsnr, [Branch(label, logsnr_cond=logsnr_cond)])

@@ -8,7 +8,7 @@ from guidance.diffusion import TARGETS, score, v_of
 from guidance.seeding import SampleNoise, generator
 
 
-def test_the_process_preserves_variance_and_has_the_log_snr_it_is_told():
+def test_the_process_preserves_variance_and_has_the_log_snr_it_is_given():
     logsnr = torch.linspace(-20, 20, 81, dtype=torch.float64)
     alpha, sigma = alpha_sigma(logsnr, torch.zeros(81, 1, dtype=torch.float64))
     torch.testing.assert_close(alpha**2 + sigma**2, torch.ones(81, 1, dtype=torch.float64))

@@ -1,4 +1,4 @@
-"""The diffusion transformer: what it is told, what it starts as, what it refuses, that it learns."""
+"""The diffusion transformer: what it is conditioned on, what it starts as, what it refuses, that it learns."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_a_learned_variance_doubles_the_channels():
     assert NetworkDenoiser(network, 10)(z(3), LOGSNR, LABEL).variance_fraction.shape == (2, 3, 8, 8)
 
 
-def test_it_depends_on_all_that_it_is_told():
+def test_it_depends_on_all_that_it_is_conditioned_on():
     network, here = loud(), z()
     said = network(here, LOGSNR, LABEL)
     assert not torch.allclose(said, network(here + 0.1, LOGSNR, LABEL), atol=1e-3)

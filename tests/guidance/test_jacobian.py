@@ -5,7 +5,7 @@ import torch
 
 from guidance import Mixture, branches
 from guidance.gradients import log_prob
-from guidance.jacobian import asymmetry, signs
+from guidance.jacobian import asymmetry, rademacher
 
 
 def generator() -> torch.Generator:
@@ -19,7 +19,7 @@ def generator() -> torch.Generator:
 def test_of_a_linear_field_it_is_the_share_of_the_antisymmetric_part(matrix, expected):
     a = torch.tensor(matrix)
     z = torch.randn(3, 2, generator=generator())
-    found = asymmetry(lambda z: z @ a.T, z, signs(z, 64, generator()))
+    found = asymmetry(lambda z: z @ a.T, z, rademacher(z, 64, generator()))
     torch.testing.assert_close(found, torch.full((3,), expected), rtol=0.15, atol=1e-6)
 
 
@@ -30,7 +30,7 @@ def test_of_a_matrix_of_many_entries_it_is_right_on_average(rank, tolerance):
     j = a @ b.T
     expected = ((j - j.T).norm() / j.norm() / 2).item()
     z = torch.zeros(8, 64).double()
-    found = asymmetry(lambda z: z @ j.T, z, signs(z, 4 if rank > 1 else 100, generator()))
+    found = asymmetry(lambda z: z @ j.T, z, rademacher(z, 4 if rank > 1 else 100, generator()))
     assert found.mean().item() == pytest.approx(expected, rel=tolerance) and 0.2 < expected < 0.9
 
 
@@ -38,7 +38,7 @@ def test_each_row_has_its_own():
     scale = torch.tensor([0.0, 1.0])
     turn = torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
     z = torch.randn(2, 2, generator=generator())
-    found = asymmetry(lambda z: z + scale[:, None] * (z @ turn), z, signs(z, 8, generator()))
+    found = asymmetry(lambda z: z + scale[:, None] * (z @ turn), z, rademacher(z, 8, generator()))
     assert found[0] < 1e-6 and found[1] > 0.5
 
 
@@ -55,11 +55,11 @@ def test_exact_guided_scores_are_gradients_and_a_turned_one_is_not(w):
     def turned(z):
         return guided(z).roll(1, -1)
 
-    probes = signs(z, 4, generator())
+    probes = rademacher(z, 4, generator())
     assert asymmetry(guided, z, probes).max() < 1e-6
     assert asymmetry(turned, z, probes).min() > 0.1
 
-    def climbing(z):
+    def add_score(z):
         return torch.func.grad(lambda at: log_prob(mixture.class_logits(at, logsnr), label).sum())(z)
 
-    assert asymmetry(climbing, z, probes).max() < 1e-6
+    assert asymmetry(add_score, z, probes).max() < 1e-6

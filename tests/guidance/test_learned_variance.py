@@ -86,8 +86,8 @@ def test_the_last_term_is_the_reconstruction():
     logsnr = GRID[-1].item()
     a2 = 1 / (1 + math.exp(-logsnr))
     z = math.sqrt(a2) * x + math.sqrt(1 - a2) * eps
-    belief = math.sqrt(a2) * VARIANCE / (a2 * VARIANCE + 1 - a2) * z
-    wanted = -torch.distributions.Normal(belief, math.exp(-logsnr / 2)).log_prob(x)[:, 0] * len(GRID)
+    pred = math.sqrt(a2) * VARIANCE / (a2 * VARIANCE + 1 - a2) * z
+    wanted = -torch.distributions.Normal(pred, math.exp(-logsnr / 2)).log_prob(x)[:, 0] * len(GRID)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
 
 

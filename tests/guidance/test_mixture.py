@@ -47,9 +47,9 @@ def test_the_denoiser_is_tweedies_formula(value, conditional):
     label = torch.arange(30) % 3 if conditional else None
     score = torch.autograd.grad(world.log_prob(z, logsnr, label).sum(), z)[0]
     alpha, sigma = alpha_sigma(logsnr, z)
-    belief = world(z, logsnr, label)
-    torch.testing.assert_close(belief.eps, -sigma * score, rtol=1e-7, atol=1e-9)
-    torch.testing.assert_close(alpha * belief.x + sigma * belief.eps, z, rtol=1e-7, atol=1e-9)
+    pred = world(z, logsnr, label)
+    torch.testing.assert_close(pred.eps, -sigma * score, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(alpha * pred.x + sigma * pred.eps, z, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -57,8 +57,8 @@ def test_the_denoiser_is_tweedies_formula(value, conditional):
 def test_nothing_breaks_fifty_standard_deviations_out(dtype, value):
     world = mixture(dtype)
     z, logsnr = 50 * torch.tensor([[1.0, 1.0], [-1.0, 1.0], [0.0, -1.0]], dtype=dtype), torch.full((3,), value, dtype=dtype)
-    belief = world(z, logsnr, None)
-    for found in (belief.x, belief.eps, world.log_prob(z, logsnr), world.class_logits(z, logsnr)):
+    pred = world(z, logsnr, None)
+    for found in (pred.x, pred.eps, world.log_prob(z, logsnr), world.class_logits(z, logsnr)):
         assert found.isfinite().all()
 
 
@@ -174,7 +174,7 @@ def test_a_label_out_of_range_is_refused(label):
 
 
 def test_a_point_of_another_dimension_is_refused():
-    with pytest.raises(ValueError, match="z has 3 numbers a row"):
+    with pytest.raises(ValueError, match="z has 3 numbers per row"):
         mixture()(torch.zeros(1, 3, dtype=torch.float64), torch.zeros(1, dtype=torch.float64), None)
 
 

@@ -117,18 +117,17 @@ class NoiseDrawn(ClassifierFree):
 
 @dataclass(frozen=True)
 class HookNeverInstalled(PerturbedAttention):
-    """The weak branch is the model itself: nothing inside it is altered."""
+    """The weak branch is the model itself: nothing in it is perturbed."""
 
     def guided(self, model):
-        return self.beside(model, lambda z, logsnr, label: Branch(label))
+        return self.with_cfg(model, lambda z, logsnr, label: Branch(label))
 
 
 @dataclass(frozen=True)
-class ReducesInItsDocstring(ClassifierFree):
+class ReducesInItsDocstring(ClassifierFree, reduces_to_cfg={"extra": 0.0}):
     """Said to be classifier-free guidance where `extra` is 0, and twice as strong."""
 
     extra: float = 1.0
-    reduces: ClassVar[dict] = {"extra": 0.0}
 
     def guided(self, model):
         return ClassifierFree(w=2 * self.w).guided(model)
@@ -143,10 +142,8 @@ class RunsAllTheSame(ClassifierFree):
 
 
 @dataclass(frozen=True)
-class OfNoFamily(ClassifierFree):
+class OfNoFamily(ClassifierFree, family="corrections"):
     """Listed nowhere."""
-
-    family: ClassVar[str] = "corrections"
 
 
 MUTANTS = [

@@ -1,4 +1,4 @@
-"""Losses and weightings: one error told in three ways, and each weighting as its paper writes it."""
+"""Losses and weightings: one error expressed in three ways, and each weighting as its paper writes it."""
 
 import math
 
@@ -142,7 +142,7 @@ def test_over_the_density_the_mean_loss_is_one_number_for_all_targets(name):
         network = Rounded(Says(eps.double(), error.double(), target))
         return denoising_loss(network, x, eps, logsnr, label, target, weighting).mean().item()
 
-    # a target whose own error is tiny beside what it says is told to fewer digits in float32: x where lambda is 20
+    # a target whose own error is tiny compared with its output has fewer digits in float32: x where lambda is 20
     assert mean("v") == pytest.approx(mean("eps"), rel=1e-3)
 
 

@@ -20,8 +20,8 @@ class OldSigma(DDIM):
     def __call__(self, denoiser, z, logsnrs, label, noise):
         values = levels(logsnrs)
         for logsnr, next_logsnr in zip(values, values[1:]):
-            belief = denoiser(z, at(logsnr, z), label)
-            z = alpha_sigma_at(next_logsnr)[0] * belief.x + alpha_sigma_at(logsnr)[1] * belief.eps
+            pred = denoiser(z, at(logsnr, z), label)
+            z = alpha_sigma_at(next_logsnr)[0] * pred.x + alpha_sigma_at(logsnr)[1] * pred.eps
         return denoiser(z, at(values[-1], z), label).x
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from guidance.diffusion import Prediction
-from guidance.particles import effective_size, groups, require_threshold, resampled, systematic, taking
+from guidance.particles import effective_sample_size, require_threshold, resampled, rows_by_label, select_particles, systematic
 
 WEIGHTS = torch.tensor([0.5, 0.1, 0.15, 0.25], dtype=torch.float64)
 
@@ -26,9 +26,9 @@ def test_a_particle_has_the_copies_that_it_weighs_on_average_and_never_one_more_
 
 
 def test_the_effective_size_runs_from_one_to_all():
-    assert effective_size(torch.zeros(7)) == pytest.approx(7)
-    assert effective_size(torch.tensor([0.0, -1e4, -1e4])) == pytest.approx(1)
-    assert effective_size(torch.tensor([0.75, 0.25]).log()) == pytest.approx(1 / (0.75**2 + 0.25**2))
+    assert effective_sample_size(torch.zeros(7)) == pytest.approx(7)
+    assert effective_sample_size(torch.tensor([0.0, -1e4, -1e4])) == pytest.approx(1)
+    assert effective_sample_size(torch.tensor([0.75, 0.25]).log()) == pytest.approx(1 / (0.75**2 + 0.25**2))
 
 
 def test_each_label_is_a_set_of_its_own():
@@ -40,7 +40,7 @@ def test_each_label_is_a_set_of_its_own():
     index, after = resampled(torch.tensor([0.0, 5.0, 0.0, -9.0, 0.0, -9.0]), label, noise, threshold=0.5)
     assert index.tolist() == [0, 1, 2, 1, 4, 1], "the even set weighs the same, and is left alone"
     assert after.tolist() == [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    assert [rows.tolist() for rows in groups(None, noise)] == [[0, 1, 2, 3, 4, 5]]
+    assert [rows.tolist() for rows in rows_by_label(None, noise)] == [[0, 1, 2, 3, 4, 5]]
 
 
 def test_weights_are_kept_where_nothing_is_resampled():
@@ -59,10 +59,10 @@ def test_weights_that_are_no_numbers_are_refused(bad):
         require_threshold(1.5)
 
 
-def test_all_that_is_believed_of_a_row_moves_with_it():
+def test_all_that_is_predicted_of_a_row_moves_with_it():
     z, x = torch.arange(3.0)[:, None], 10 * torch.arange(3.0)[:, None]
-    belief = Prediction(x, -x, shift=2 * x, variance_fraction=3 * x)
-    taken = taking(belief, z, torch.tensor([2, 2, 0]))
-    assert taken.z.flatten().tolist() == [2, 2, 0] and taken.x.flatten().tolist() == [20, 20, 0]
-    assert torch.equal(taken.eps, -taken.x) and torch.equal(taken.shift, 2 * taken.x)
-    assert torch.equal(taken.variance_fraction, 3 * taken.x) and taken.noise_scale == belief.noise_scale
+    pred = Prediction(x, -x, variance_fraction=3 * x).with_control(mean_shift=2 * x)
+    selected = select_particles(pred, z, torch.tensor([2, 2, 0]))
+    assert selected.control.z.flatten().tolist() == [2, 2, 0] and selected.x.flatten().tolist() == [20, 20, 0]
+    assert torch.equal(selected.eps, -selected.x) and torch.equal(selected.control.mean_shift, 2 * selected.x)
+    assert torch.equal(selected.variance_fraction, 3 * selected.x) and selected.control.noise_scale == pred.control.noise_scale

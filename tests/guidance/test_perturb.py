@@ -1,4 +1,4 @@
-"""Networks altered inside, for some rows of a batch: what is altered, what is not, and that both networks do the same."""
+"""Perturbed networks, for some rows of a batch: what is perturbed, what is not, and that both networks do the same."""
 
 import math
 
@@ -9,16 +9,16 @@ from torch import nn
 
 from guidance import branches
 from guidance.backbones.dit import DiT
-from guidance.backbones.insides import Insides
+from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import (
-    Alteration,
     BlurredQueries,
     GaussianLabel,
     IdentityAttention,
     KeptBlocks,
     NoisyLabel,
     NoisyLevel,
-    Watched,
+    Perturbation,
+    RecordedAttention,
     blurred,
     size_of,
 )
@@ -46,11 +46,11 @@ def built(kind):
 
 NETWORKS = {kind: built(kind) for kind in ("unet", "dit")}
 WIDTH = {kind: network.embedding_width for kind, network in NETWORKS.items()}
-ALTERATIONS = {
+PERTURBATIONS = {
     "identity attention": lambda kind: IdentityAttention(layers=[1]),
     "mean queries": lambda kind: BlurredQueries(layers=[0, 1, 2]),
     "blurred queries": lambda kind: BlurredQueries(layers=[1], sigma=0.7),
-    "a skipped block": lambda kind: Alteration(skipped=[1]),
+    "a skipped block": lambda kind: Perturbation(skipped=[1]),
     "kept blocks": lambda kind: KeptBlocks(keep=torch.arange(4 * NETWORKS[kind].blocks).reshape(4, -1) % 3 > 0),
     "another label": lambda kind: GaussianLabel(numbers=drawn(4, WIDTH[kind])),
     "a noisy label": lambda kind: NoisyLabel(numbers=drawn(4, WIDTH[kind]), keep=torch.full((4,), 0.5)),
@@ -63,32 +63,32 @@ def kind(request):
     return request.param
 
 
-@pytest.mark.parametrize("name", ALTERATIONS)
-def test_the_rows_that_are_altered_differ_and_no_others(kind, name):
-    network, altered = NETWORKS[kind], ALTERATIONS[name](kind)
+@pytest.mark.parametrize("name", PERTURBATIONS)
+def test_the_rows_that_are_perturbed_differ_and_no_others(kind, name):
+    network, perturbation = NETWORKS[kind], PERTURBATIONS[name](kind)
     plain = network(Z, LOGSNR, LABEL)
-    both = network(Z.repeat(2, 1, 1, 1), LOGSNR.repeat(2), LABEL.repeat(2), altered=[(slice(4, 8), altered)])
+    both = network(Z.repeat(2, 1, 1, 1), LOGSNR.repeat(2), LABEL.repeat(2), perturbations=[(slice(4, 8), perturbation)])
     torch.testing.assert_close(both[:4], plain, atol=1e-5, rtol=1e-4)
     assert ((both[4:] - plain).flatten(1).abs().amax(1) > 1e-4).all(), "every one of its rows"
 
 
-@pytest.mark.parametrize("name", ALTERATIONS)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 @pytest.mark.parametrize("rows", [1, 3, 100])
 def test_however_the_branches_are_batched_they_say_the_same(kind, name, rows):
-    asked = [LABEL, Branch(LABEL, altered=ALTERATIONS[name](kind)), None]
-    together = branches(NetworkDenoiser(NETWORKS[kind], 3, rows=rows), Z, LOGSNR, asked)
-    apart = branches(NetworkDenoiser(NETWORKS[kind], 3), Z, LOGSNR, asked)
+    evaluated = [LABEL, Branch(LABEL, perturbation=PERTURBATIONS[name](kind)), None]
+    together = branches(NetworkDenoiser(NETWORKS[kind], 3, rows=rows), Z, LOGSNR, evaluated)
+    apart = branches(NetworkDenoiser(NETWORKS[kind], 3), Z, LOGSNR, evaluated)
     for one, other in zip(together, apart):
         torch.testing.assert_close(one.eps, other.eps, atol=1e-5, rtol=1e-4)
 
 
-def test_two_branches_may_be_altered_in_one_batch(kind):
-    first, second = IdentityAttention(layers=[0]), Alteration(skipped=[2])
+def test_two_branches_may_be_perturbed_in_one_batch(kind):
+    first, second = IdentityAttention(layers=[0]), Perturbation(skipped=[2])
     model = NetworkDenoiser(NETWORKS[kind], 3, rows=100)
-    found = branches(model, Z, LOGSNR, [Branch(LABEL, altered=first), LABEL, Branch(LABEL, altered=second)])
-    for belief, altered in zip(found, (first, None, second)):
-        alone = branches(NetworkDenoiser(NETWORKS[kind], 3), Z, LOGSNR, [Branch(LABEL, altered=altered)])[0]
-        torch.testing.assert_close(belief.eps, alone.eps, atol=1e-5, rtol=1e-4)
+    found = branches(model, Z, LOGSNR, [Branch(LABEL, perturbation=first), LABEL, Branch(LABEL, perturbation=second)])
+    for pred, perturbation in zip(found, (first, None, second)):
+        alone = branches(NetworkDenoiser(NETWORKS[kind], 3), Z, LOGSNR, [Branch(LABEL, perturbation=perturbation)])[0]
+        torch.testing.assert_close(pred.eps, alone.eps, atol=1e-5, rtol=1e-4)
 
 
 def heads(b=2, m=2, grid=(4, 4), d=3):
@@ -128,14 +128,14 @@ def test_a_block_that_is_left_out_is_what_goes_past_it():
         for parameter in (network.trunk[1].adapt.weight, network.trunk[1].adapt.bias):
             parameter.zero_()  # its gates are closed
     torch.testing.assert_close(
-        NETWORKS["dit"](Z, LOGSNR, LABEL, altered=[(slice(0, 4), Alteration(skipped=[1]))]), network(Z, LOGSNR, LABEL)
+        NETWORKS["dit"](Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), Perturbation(skipped=[1]))]), network(Z, LOGSNR, LABEL)
     )
     network = built("unet")
     block = network.middle  # a residual block and attention: the third of five
     for layer in (block[0].conv2, block[1].out):
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
-    skipped = NETWORKS["unet"](Z, LOGSNR, LABEL, altered=[(slice(0, 4), Alteration(skipped=[2]))])
+    skipped = NETWORKS["unet"](Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), Perturbation(skipped=[2]))])
     torch.testing.assert_close(skipped, network(Z, LOGSNR, LABEL), atol=1e-5, rtol=1e-4)
 
 
@@ -143,27 +143,27 @@ def test_each_row_keeps_its_own_blocks(kind):
     network = NETWORKS[kind]
     keep = torch.ones(4, network.blocks, dtype=torch.bool)
     keep[1, 0] = keep[3, 2] = False
-    found = network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), KeptBlocks(keep=keep))])
+    found = network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), KeptBlocks(keep=keep))])
     plain = network(Z, LOGSNR, LABEL)
     for row, block in ((1, 0), (3, 2)):
-        alone = network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), Alteration(skipped=[block]))])
+        alone = network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), Perturbation(skipped=[block]))])
         torch.testing.assert_close(found[row], alone[row], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found[::2], plain[::2], atol=1e-5, rtol=1e-4)
 
 
 def test_watching_changes_nothing_and_shares_out_all_attention(kind):
-    network, watched = NETWORKS[kind], Watched(layers=[1])
-    found = network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), watched)])
+    network, recorded = NETWORKS[kind], RecordedAttention(layers=[1])
+    found = network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), recorded)])
     torch.testing.assert_close(found, network(Z, LOGSNR, LABEL), atol=1e-5, rtol=1e-4)
-    (seen,) = watched.seen
+    (seen,) = recorded.attention
     assert seen.shape == (4, 4, 4)
     torch.testing.assert_close(seen.sum((1, 2)), torch.full((4,), 16.0))
 
 
 def test_a_label_that_is_kept_is_untouched_and_a_noisy_one_keeps_its_mean_and_deviation():
     embedded, table = drawn(2, 32), drawn(4, 32, seed=1)
-    altered = NoisyLabel(numbers=drawn(2, 32, seed=2), keep=torch.tensor([1.0, 0.4]), scale=0.5)
-    noisy = altered.label(embedded, table)
+    perturbation = NoisyLabel(numbers=drawn(2, 32, seed=2), keep=torch.tensor([1.0, 0.4]), scale=0.5)
+    noisy = perturbation.label(embedded, table)
     assert torch.equal(noisy[0], embedded[0]) and not torch.allclose(noisy[1], embedded[1], atol=0.1)
     torch.testing.assert_close(noisy.mean(1), embedded.mean(1))
     torch.testing.assert_close(noisy.std(1), embedded.std(1))
@@ -181,39 +181,39 @@ def test_a_gaussian_label_has_the_moments_of_the_classes_and_not_of_null():
 def test_what_is_not_there_is_named(kind):
     network = NETWORKS[kind]
     with pytest.raises(ValueError, match=f"attention layers, 0 to {network.attentions - 1}: there is no 9"):
-        network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), IdentityAttention(layers=[9]))])
+        network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), IdentityAttention(layers=[9]))])
     with pytest.raises(ValueError, match=f"has {network.blocks} blocks"):
-        network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), Alteration(skipped=[-1]))])
+        network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), Perturbation(skipped=[-1]))])
     assert size_of(NetworkDenoiser(network, 3), "blocks") == network.blocks
-    with pytest.raises(ValueError, match="no insides to alter"):
+    with pytest.raises(ValueError, match="layers cannot be perturbed"):
         size_of(lambda z, logsnr, label: None, "blocks")
 
 
 def test_a_network_says_how_many_layers_it_runs(kind):
     network = NETWORKS[kind]
-    inside = Insides([], network.attentions, network.blocks)
+    layers = PerturbedLayers([], network.attentions, network.blocks)
     counted = {"attend": 0, "leave": 0}
     for name in counted:
-        plain = getattr(inside, name)
+        plain = getattr(layers, name)
 
         def counting(*words, plain=plain, name=name):
             counted[name] += 1
             return plain(*words)
 
-        setattr(inside, name, counting)
-    module = __import__(type(network).__module__, fromlist=["Insides"])
-    kept, module.Insides = module.Insides, lambda *words: inside
+        setattr(layers, name, counting)
+    module = __import__(type(network).__module__, fromlist=["PerturbedLayers"])
+    kept, module.PerturbedLayers = module.PerturbedLayers, lambda *words: layers
     try:
-        network(Z, LOGSNR, LABEL, altered=[(slice(0, 4), Alteration())])
+        network(Z, LOGSNR, LABEL, perturbations=[(slice(0, 4), Perturbation())])
     finally:
-        module.Insides = kept
+        module.PerturbedLayers = kept
     assert counted == {"attend": network.attentions, "leave": network.blocks}
 
 
 def test_a_plain_call_is_what_it_was_without_any_of_this():
     """Adding nothing inside changes no number, and the names of the parameters are those of networks trained before."""
     network = NETWORKS["unet"]
-    assert torch.equal(network(Z, LOGSNR, LABEL), network(Z, LOGSNR, LABEL, altered=()))
+    assert torch.equal(network(Z, LOGSNR, LABEL), network(Z, LOGSNR, LABEL, perturbations=()))
     assert {name.split(".")[0] for name in network.state_dict()} == {
         "condition",
         "enter",

@@ -68,7 +68,7 @@ def test_v_interpolates_between_the_two_variances_of_the_paper():
     lower, upper = fresh * a2_s2(late)[1], fresh * a2_s2(early)[1]
     _, _, smaller, larger = step_coefficients(early, late)
     assert math.exp(smaller) == pytest.approx(lower, rel=1e-12) and math.exp(larger) == pytest.approx(upper, rel=1e-12)
-    assert Ancestral(0.3)._spread(None, smaller, larger) == pytest.approx(math.sqrt(lower**0.7 * upper**0.3), rel=1e-12)
+    assert Ancestral(0.3)._std(None, smaller, larger) == pytest.approx(math.sqrt(lower**0.7 * upper**0.3), rel=1e-12)
 
 
 def never() -> torch.Tensor:
@@ -110,16 +110,16 @@ def test_two_names_of_one_sampler_make_the_same_samples(one, other):
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_calls_of_the_denoiser_are_as_many_as_declared(name):
-    asked = []
+    evaluated = []
 
     def denoiser(z, logsnr, label):
-        asked.append(logsnr[0].item())
+        evaluated.append(logsnr[0].item())
         return gaussian()(z, logsnr, label)
 
     grid = CosineLogSNR(-5.0, 5.0).grid(6)
     SAMPLERS[name]()(denoiser, torch.zeros(2, 1, dtype=torch.float64), grid, None, repeatable(2, (1,)))
-    assert len(asked) == SAMPLERS[name]().calls(6)
-    assert min(asked) >= grid[0].item() - 1e-12 and max(asked) <= grid[-1].item() + 1e-12
+    assert len(evaluated) == SAMPLERS[name]().calls(6)
+    assert min(evaluated) >= grid[0].item() - 1e-12 and max(evaluated) <= grid[-1].item() + 1e-12
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if not SAMPLERS[name]().stochastic])
@@ -136,7 +136,7 @@ def test_a_deterministic_sampler_draws_no_noise_and_a_stochastic_one_does(name):
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if SAMPLERS[name]().stochastic])
 def test_a_prediction_that_asks_for_no_noise_gets_none(name):
     z = torch.randn(3, 1, dtype=torch.float64)
-    quiet = lambda z, logsnr, label: gaussian()(z, logsnr, label)._replace(noise_scale=0.0)  # noqa: E731
+    quiet = lambda z, logsnr, label: gaussian()(z, logsnr, label).with_control(noise_scale=0.0)  # noqa: E731
     silent = SAMPLERS[name]()(gaussian(), z, SCHEDULE.grid(6), None, lambda: torch.zeros_like(z))
     assert torch.equal(SAMPLERS[name]()(quiet, z, SCHEDULE.grid(6), None, repeatable(3, (1,))), silent)
 

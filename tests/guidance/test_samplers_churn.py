@@ -16,7 +16,7 @@ def drawn(n: int, seed: int = 2):
     return lambda: torch.randn(n, 2, generator=g, dtype=torch.float64)
 
 
-def asked(sampler, levels: int, denoiser=None) -> tuple[list[float], int]:
+def evaluated(sampler, levels: int, denoiser=None) -> tuple[list[float], int]:
     """The lambdas that the denoiser is called at, and how often noise is drawn."""
     lambdas, draws, draw = [], [], drawn(3)
 
@@ -30,7 +30,7 @@ def asked(sampler, levels: int, denoiser=None) -> tuple[list[float], int]:
 
 @pytest.mark.parametrize("churn", [0.5, 10.0, 1e6])
 def test_no_lambda_is_asked_for_beyond_the_grid(churn):
-    lambdas, draws = asked(Heun(churn=churn), 8)
+    lambdas, draws = evaluated(Heun(churn=churn), 8)
     assert min(lambdas) >= -5 - 1e-9 and max(lambdas) <= 5 + 1e-9
     assert len(lambdas) == Heun(churn=churn).calls(8) == 15 and draws == 6  # at every level but the first and the last
 
@@ -46,16 +46,16 @@ def test_the_window_is_in_s():
     levels = RANGE.grid(8)
     s = (-levels / 2).exp()
     low, high = (s[5].item() + s[4].item()) / 2, (s[2].item() + s[3].item()) / 2  # levels 3 and 4
-    lambdas, draws = asked(Heun(churn=0.5, churn_min=low, churn_max=high), 8)
+    lambdas, draws = evaluated(Heun(churn=0.5, churn_min=low, churn_max=high), 8)
     first = torch.tensor(lambdas[:-1:2], dtype=torch.float64)  # the first call of each step is at s^
     gamma = (((levels[:-1] - first) / 2).exp() - 1).tolist()
     assert gamma == pytest.approx([0, 0, 0, 0.5 / 8, 0.5 / 8, 0, 0], abs=1e-9) and draws == 2
-    assert asked(Heun(churn=0.5, churn_min=500.0), 8)[1] == 0
+    assert evaluated(Heun(churn=0.5, churn_min=500.0), 8)[1] == 0
 
 
 def test_a_prediction_that_asks_for_no_noise_gets_none():
     z = drawn(3)()
-    quiet = lambda z, logsnr, label: mixture()(z, logsnr, label)._replace(noise_scale=0.0)  # noqa: E731
+    quiet = lambda z, logsnr, label: mixture()(z, logsnr, label).with_control(noise_scale=0.0)  # noqa: E731
     silent = Heun(churn=5.0)(mixture(), z, RANGE.grid(8), None, lambda: torch.zeros_like(z))
     assert torch.equal(Heun(churn=5.0)(quiet, z, RANGE.grid(8), None, drawn(3)), silent)
     assert not torch.allclose(silent, Heun()(mixture(), z, RANGE.grid(8), None, never), atol=1e-3)

@@ -21,7 +21,7 @@ def a_s(logsnr: float) -> tuple[float, float]:
     return (1 + math.exp(-logsnr)) ** -0.5, (1 + math.exp(logsnr)) ** -0.5
 
 
-def believe(z, logsnr: float):
+def predict(z, logsnr: float):
     return mixture()(z, torch.full((6,), logsnr, dtype=torch.float64), LABEL)
 
 
@@ -44,10 +44,10 @@ def close(found, wanted):
 
 def heun_by_hand(y, s, after, a_after):
     """y after one step of EDM's Algorithm 2 from noise level s to `after`, with the slope (y - x) / s at both ends."""
-    x = believe(y * a_s(-2 * math.log(s))[0], -2 * math.log(s)).x
+    x = predict(y * a_s(-2 * math.log(s))[0], -2 * math.log(s)).x
     slope = (y - x) / s
     there = y + (after - s) * slope
-    slope_there = (there - believe(a_after * there, -2 * math.log(after)).x) / after
+    slope_there = (there - predict(a_after * there, -2 * math.log(after)).x) / after
     return y + (after - s) * (slope + slope_there) / 2
 
 
@@ -81,7 +81,7 @@ def test_the_steps_of_dpm_solver_are_its_papers(kind):
     for now, then, noise in zip(GRID, GRID[1:], noises):
         (a, s), (b, t), h = a_s(now), a_s(then), (then - now) / 2
         assert math.log(b / t) - math.log(a / s) == pytest.approx(h)
-        x = believe(wanted, now).x
+        x = predict(wanted, now).x
         r = math.inf if before is None else h_before / h
         d = x if before is None else (1 + 1 / (2 * r)) * x - 1 / (2 * r) * before
         if kind is DPMSolver:
@@ -94,19 +94,19 @@ def test_the_steps_of_dpm_solver_are_its_papers(kind):
 
 def test_predictor_and_corrector():
     z, *noises = draws(3)
-    (now, then), belief = GRID[:2], believe(z, GRID[0])
+    (now, then), pred = GRID[:2], predict(z, GRID[0])
     b, t = a_s(then)
-    wanted = b * belief.x + t * belief.eps
+    wanted = b * pred.x + t * pred.eps
     delta = 0.8 * (1 - math.exp(now - then)) * t**2
     for noise in noises:
-        wanted = wanted + delta / 2 * (-believe(wanted, then).eps / t) + math.sqrt(delta) * noise
+        wanted = wanted + delta / 2 * (-predict(wanted, then).eps / t) + math.sqrt(delta) * noise
     close(last_z(LangevinPC(corrections=2, strength=0.8), z, GRID[:2], noises), wanted)
 
 
 def test_annealed_langevin_moves_at_every_level_and_keeps_y():
     z, *noises = draws(3)
     (a, s), (b, t) = map(a_s, GRID[:2])
-    wanted = z + 0.3 * s**2 / 2 * (-believe(z, GRID[0]).eps / s) + math.sqrt(0.3) * s * noises[0]
+    wanted = z + 0.3 * s**2 / 2 * (-predict(z, GRID[0]).eps / s) + math.sqrt(0.3) * s * noises[0]
     wanted = b * (wanted / a)
-    wanted = wanted + 0.3 * t**2 / 2 * (-believe(wanted, GRID[1]).eps / t) + math.sqrt(0.3) * t * noises[1]
+    wanted = wanted + 0.3 * t**2 / 2 * (-predict(wanted, GRID[1]).eps / t) + math.sqrt(0.3) * t * noises[1]
     close(last_z(AnnealedLangevin(corrections=1, step=0.3), z, GRID[:2], noises), wanted)

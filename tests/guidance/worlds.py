@@ -19,7 +19,7 @@ def mixture(dtype: torch.dtype = torch.float64) -> Mixture:
 
 
 def networks() -> tuple[NetworkDenoiser, nn.Module]:
-    """An untrained U-Net for 8x8 images whose output depends on all it is told, and a classifier of three classes."""
+    """An untrained U-Net for 8x8 images whose output depends on all its conditions, and a classifier of three classes."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         unet = UNet(1, 3, width=8, multipliers=(1, 2))
@@ -30,7 +30,7 @@ def networks() -> tuple[NetworkDenoiser, nn.Module]:
 
 
 class TinyClassifier(nn.Module):
-    """Smooth logits of three classes, told lambda."""
+    """Smooth logits of three classes, conditioned on lambda."""
 
     def __init__(self):
         super().__init__()

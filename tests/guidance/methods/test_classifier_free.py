@@ -13,7 +13,7 @@ from guidance.objective import drop_two_labels
 def test_the_null_score_made_of_the_classes_is_the_null_score():
     made = said("null-from-classes", roles=(WORLD.classifier(),), w=1.7, classes=4)
     torch.testing.assert_close(made, said("classifier-free", w=1.7))
-    with pytest.raises(ValueError, match="classes is 3, but the classifier knows 4"):
+    with pytest.raises(ValueError, match="classes is 3, but the classifier has 4"):
         said("null-from-classes", roles=(WORLD.classifier(),), w=1.7, classes=3)
 
 
@@ -75,7 +75,7 @@ def test_the_dropout_of_two_conditions_has_the_shares_it_is_given():
         drop_two_labels(label, uniform, p_fine=0.6, p_both=0.5, classes=10, groups=3)
 
 
-def test_a_network_is_told_groups_after_its_classes_and_null_after_them():
+def test_group_ids_follow_the_classes_and_null_follows_them():
     heard = []
 
     class Echo(torch.nn.Module):

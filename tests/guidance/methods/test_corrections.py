@@ -15,7 +15,7 @@ from guidance.spaces import dot, norm, parallel
 LABEL = torch.zeros(1, dtype=torch.long)
 
 
-def told(space, cond, null, name, logsnr=0.0, shape=None, **options):
+def guided_in(space, cond, null, name, logsnr=0.0, shape=None, **options):
     """What a method makes of two predictions given as lists in `space`, in that same space."""
     cond, null = (torch.tensor([one], dtype=torch.float64).reshape(1, *(shape or (len(one),))) for one in (cond, null))
     z, level = torch.full_like(cond, 0.3), torch.full((1,), logsnr, dtype=torch.float64)
@@ -35,36 +35,36 @@ def close(found, expected):
 
 def test_rescaling_gives_back_the_conditional_standard_deviation():
     cond, null = [1.0, -1.0, 3.0, 2.0], [0.0, 1.0, 1.0, -2.0]
-    guided = told("v", cond, null, "rescale", w=2.0, phi=1.0)
+    guided = guided_in("v", cond, null, "rescale", w=2.0, phi=1.0)
     assert guided.std().item() == pytest.approx(torch.tensor(cond).std().item(), rel=1e-6)
-    plain = told("v", cond, null, "classifier-free", w=2.0)
+    plain = guided_in("v", cond, null, "classifier-free", w=2.0)
     torch.testing.assert_close(guided / plain, (guided / plain)[:1].expand(4))  # the same direction
-    halfway = told("v", cond, null, "rescale", w=2.0, phi=0.5)
+    halfway = guided_in("v", cond, null, "rescale", w=2.0, phi=0.5)
     torch.testing.assert_close(halfway, (guided + plain) / 2)
-    assert told("v", [0.0, 0.0], [0.0, 0.0], "rescale", w=2.0, phi=1.0).isfinite().all(), "a prediction of zeros"
+    assert guided_in("v", [0.0, 0.0], [0.0, 0.0], "rescale", w=2.0, phi=1.0).isfinite().all(), "a prediction of zeros"
 
 
 def test_a_static_threshold_cuts_and_a_dynamic_one_shrinks():
     cond, null = [2.0, 0.5, -1.0, 0.25], [0.0] * 4
     image = (1, 2, 2)
-    close(told("x", cond, null, "static-threshold", w=1.0, limit=1.5, shape=image), [1.5, 1.0, -1.5, 0.5])
-    close(told("x", cond, null, "dynamic-threshold", w=1.0, quantile=1.0, limit=1.0, shape=image), [1.0, 0.25, -0.5, 0.125])
-    capped = told("x", cond, null, "dynamic-threshold", w=1.0, quantile=1.0, limit=1.0, cap=1.0, shape=image)
-    torch.testing.assert_close(capped, told("x", cond, null, "static-threshold", w=1.0, limit=1.0, shape=image))
-    inside = told("x", [0.2, -0.1, 0.3, 0.0], null, "dynamic-threshold", w=1.0, limit=1.0, shape=image)
+    close(guided_in("x", cond, null, "static-threshold", w=1.0, limit=1.5, shape=image), [1.5, 1.0, -1.5, 0.5])
+    close(guided_in("x", cond, null, "dynamic-threshold", w=1.0, quantile=1.0, limit=1.0, shape=image), [1.0, 0.25, -0.5, 0.125])
+    capped = guided_in("x", cond, null, "dynamic-threshold", w=1.0, quantile=1.0, limit=1.0, cap=1.0, shape=image)
+    torch.testing.assert_close(capped, guided_in("x", cond, null, "static-threshold", w=1.0, limit=1.0, shape=image))
+    inside = guided_in("x", [0.2, -0.1, 0.3, 0.0], null, "dynamic-threshold", w=1.0, limit=1.0, shape=image)
     close(inside, [0.4, -0.2, 0.6, 0.0])  # what lies within the range is left alone
 
 
 def test_apg_drops_what_is_along_the_conditional_prediction_and_bounds_the_rest():
     cond, null, w = [3.0, 0.0], [1.0, -4.0], 2.0  # d = (2, 4): 2 along, 4 across
     off = {"radius": None, "momentum": 0.0}
-    close(told("x", cond, null, "apg", w=w, eta=0.0, **off), [3.0, 8.0])
-    close(told("x", cond, null, "apg", w=w, eta=0.5, **off), [3.0 + 2.0, 8.0])
-    bounded = told("x", cond, null, "apg", w=w, eta=0.0, radius=math.sqrt(20) / 4, momentum=0.0)
+    close(guided_in("x", cond, null, "apg", w=w, eta=0.0, **off), [3.0, 8.0])
+    close(guided_in("x", cond, null, "apg", w=w, eta=0.5, **off), [3.0 + 2.0, 8.0])
+    bounded = guided_in("x", cond, null, "apg", w=w, eta=0.0, radius=math.sqrt(20) / 4, momentum=0.0)
     close(bounded, [3.0, 2.0])  # d shrunk to a quarter
-    free = told("x", cond, null, "apg", w=w, eta=0.0, form="diffusers", **off)
+    free = guided_in("x", cond, null, "apg", w=w, eta=0.0, form="diffusers", **off)
     close(free, [1.0, -4.0 + 3 * 4.0])  # D_u + (1 + w) d'': the paper's but for d's part along, which is lost from D_c
-    close(told("x", cond, null, "apg", w=w, eta=0.0, form="comfyui", **off), [3.0, 12.0])  # one unit of w stronger
+    close(guided_in("x", cond, null, "apg", w=w, eta=0.0, form="comfyui", **off), [3.0, 12.0])  # one unit of w stronger
 
 
 def test_the_momentum_of_apg_adds_up_over_calls_and_starts_anew():
@@ -80,10 +80,10 @@ def test_the_momentum_of_apg_adds_up_over_calls_and_starts_anew():
 
 
 def test_cfg_zero_star_fits_the_unconditional_prediction_first():
-    close(told("v", [2.0, 2.0], [1.0, 0.0], "cfg-zero-star", w=1.0), [2.0, 4.0])  # s = 2: what is left is (0, 2)
-    scaled = told("v", [2.0, 2.0], [7.0, 0.0], "cfg-zero-star", w=1.0)
+    close(guided_in("v", [2.0, 2.0], [1.0, 0.0], "cfg-zero-star", w=1.0), [2.0, 4.0])  # s = 2: what is left is (0, 2)
+    scaled = guided_in("v", [2.0, 2.0], [7.0, 0.0], "cfg-zero-star", w=1.0)
     close(scaled, [2.0, 4.0])  # the length of d_u does not matter
-    close(told("v", [2.0, 2.0], [0.0, 0.0], "cfg-zero-star", w=1.0), [4.0, 4.0])
+    close(guided_in("v", [2.0, 2.0], [0.0, 0.0], "cfg-zero-star", w=1.0), [4.0, 4.0])
 
 
 def test_the_first_direction_is_that_of_the_singular_value_decomposition():
@@ -99,46 +99,46 @@ def test_the_first_direction_is_that_of_the_singular_value_decomposition():
 
 
 def test_tcfg_keeps_only_the_shared_direction_of_the_unconditional_prediction():
-    assert torch.equal(told("eps", [1.0, 1.0], [1.0, 1.0], "tcfg", w=3.0), torch.ones(2, dtype=torch.float64))
-    close(told("eps", [4.0, 0.0], [0.0, 1.0], "tcfg", w=1.0), [8.0, 0.0])  # v is (1, 0): d_u' = 0
-    parallel_pair = told("eps", [2.0, 4.0], [1.0, 2.0], "tcfg", w=1.0)
-    torch.testing.assert_close(parallel_pair, told("eps", [2.0, 4.0], [1.0, 2.0], "classifier-free", w=1.0))
+    assert torch.equal(guided_in("eps", [1.0, 1.0], [1.0, 1.0], "tcfg", w=3.0), torch.ones(2, dtype=torch.float64))
+    close(guided_in("eps", [4.0, 0.0], [0.0, 1.0], "tcfg", w=1.0), [8.0, 0.0])  # v is (1, 0): d_u' = 0
+    parallel_pair = guided_in("eps", [2.0, 4.0], [1.0, 2.0], "tcfg", w=1.0)
+    torch.testing.assert_close(parallel_pair, guided_in("eps", [2.0, 4.0], [1.0, 2.0], "classifier-free", w=1.0))
 
 
 def test_magnitude_aware_guidance_falls_with_the_size_of_the_update():
-    close(told("v", [1.0, 1.0], [1.0, 0.0], "mambo-g", w=2.0, decay=math.log(2)), [1.0, 1.0 + 2.0 / 2])  # r = 1: halved
-    far = told("v", [1.0, 3.0], [1.0, 0.0], "mambo-g", w=2.0, decay=math.log(2))
+    close(guided_in("v", [1.0, 1.0], [1.0, 0.0], "mambo-g", w=2.0, decay=math.log(2)), [1.0, 1.0 + 2.0 / 2])  # r = 1: halved
+    far = guided_in("v", [1.0, 3.0], [1.0, 0.0], "mambo-g", w=2.0, decay=math.log(2))
     close(far, [1.0, 3.0 + 2.0 * 3.0 / 8])
 
 
 def test_the_angle_limited_prediction_keeps_its_length_and_turns_away():
-    turned = told("x", [2.0, 0.0], [1.0, -1.0], "adg", w=1.0)  # theta = 45 degrees: to +45
+    turned = guided_in("x", [2.0, 0.0], [1.0, -1.0], "adg", w=1.0)  # theta = 45 degrees: to +45
     close(turned, [math.sqrt(2), math.sqrt(2)])
-    limited = told("x", [2.0, 0.0], [1.0, -1.0], "adg", w=9.0, limit=math.pi / 3)
+    limited = guided_in("x", [2.0, 0.0], [1.0, -1.0], "adg", w=9.0, limit=math.pi / 3)
     close(limited, [1.0, math.sqrt(3)])
-    back = told("x", [2.0, 0.0], [1.0, -1.0], "adg", w=-1.0)
+    back = guided_in("x", [2.0, 0.0], [1.0, -1.0], "adg", w=-1.0)
     close(back, [math.sqrt(2), -math.sqrt(2)])
-    close(told("x", [2.0, 0.0], [3.0, 0.0], "adg", w=4.0), [2.0, 0.0])  # parallel: nothing to turn away from
+    close(guided_in("x", [2.0, 0.0], [3.0, 0.0], "adg", w=4.0), [2.0, 0.0])  # parallel: nothing to turn away from
 
 
 def test_energy_is_preserved():
     cond, null = [1.0, -1.0, 3.0, 2.0], [0.0, 1.0, 1.0, -2.0]
-    guided = told("x", cond, null, "ep-cfg", w=3.0)
+    guided = guided_in("x", cond, null, "ep-cfg", w=3.0)
     assert guided.norm().item() == pytest.approx(torch.tensor(cond).norm().item(), rel=1e-6)
-    assert torch.cosine_similarity(guided, told("x", cond, null, "classifier-free", w=3.0), dim=0).item() == pytest.approx(1)
-    robust = told("x", cond, null, "ep-cfg", w=3.0, low=25.0, high=75.0)
+    assert torch.cosine_similarity(guided, guided_in("x", cond, null, "classifier-free", w=3.0), dim=0).item() == pytest.approx(1)
+    robust = guided_in("x", cond, null, "ep-cfg", w=3.0, low=25.0, high=75.0)
     assert not torch.allclose(robust, guided)
 
 
 def test_frequency_decoupled_guidance_guides_coarse_and_fine_apart():
     cond, null = [1.0] * 16, [0.0] * 16  # a constant difference is all coarse
-    flat = told("x", cond, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
+    flat = guided_in("x", cond, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
     close(flat, [1.0 + 4.0 * 0.25] * 16)
     checked = [1.0 if (i + j) % 2 else -1.0 for i in range(4) for j in range(4)]  # a checkerboard is all fine
-    fine = told("x", checked, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
+    fine = guided_in("x", checked, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
     close(fine, [5.0 * value for value in checked])
     with pytest.raises(ValueError, match="fdg is for images"):
-        told("x", [1.0, 2.0], [0.0, 0.0], "fdg", w=1.0)
+        guided_in("x", [1.0, 2.0], [0.0, 0.0], "fdg", w=1.0)
 
 
 def test_measured_ratios_make_the_expected_update_of_recfg_small():
@@ -160,8 +160,8 @@ def test_measured_ratios_make_the_expected_update_of_recfg_small():
 
 
 def test_history_guidance_pushes_on_in_the_direction_of_the_last_move():
-    beliefs = iter([1.0, 3.0, 3.0])
-    model = lambda z, logsnr, label: from_x(z, torch.full_like(z, next(beliefs)), logsnr)  # noqa: E731
+    preds = iter([1.0, 3.0, 3.0])
+    model = lambda z, logsnr, label: from_x(z, torch.full_like(z, next(preds)), logsnr)  # noqa: E731
     guided = METHODS["higs"](w=2.0, decay=0.5, logsnr_min=None, logsnr_max=None)(model)
     z, level = torch.zeros(1, 2), torch.zeros(1)
     said = [guided(z, level, LABEL).x[0, 0].item() for _ in range(3)]

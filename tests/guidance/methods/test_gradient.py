@@ -18,10 +18,10 @@ def test_gradients_are_each_rows_own_in_inference_mode_too():
     with torch.inference_mode():
         z, logsnr, label = given()
         near(gradient(quadratic, z, label), z - TARGET)
-        belief, value, slope = gradient_through(gaussian, quadratic, z, logsnr, label)
-        near(value, quadratic(belief.x, None))
-        near(slope, gain(logsnr, z) * (belief.x - TARGET))
-    assert not (belief.x.requires_grad or belief.eps.requires_grad or slope.requires_grad)
+        pred, value, slope = gradient_through(gaussian, quadratic, z, logsnr, label)
+        near(value, quadratic(pred.x, None))
+        near(slope, gain(logsnr, z) * (pred.x - TARGET))
+    assert not (pred.x.requires_grad or pred.eps.requires_grad or slope.requires_grad)
 
 
 def test_half_precision_is_raised():
@@ -89,17 +89,17 @@ def test_clean_classifier_by_hand():
     share = (0.5 * (2 * x[:, :1] - x[:, 1:])).sigmoid()  # of class 0 at t2 = 1/2
     own = (label == 0).double()[:, None]
     a = torch.tensor([[2.0, -1.0]], dtype=torch.float64)
-    ascent = (own - 0.5 * share) * a
+    grad_log_p = (own - 0.5 * share) * a
     guided = METHODS["clean-classifier"](w=2.0)(gaussian, logistic)(z, logsnr, label)
-    near(guided.eps, gaussian(z, logsnr, label).eps - 2 * 1.3 * math.sqrt(0.5) * ascent)
+    near(guided.eps, gaussian(z, logsnr, label).eps - 2 * 1.3 * math.sqrt(0.5) * grad_log_p)
 
 
 def test_clean_classifier_with_equal_temperatures_climbs_the_log_probability():
     z, logsnr, label = given()
     x, (_, sigma) = gaussian(z, logsnr, label).x, alpha_sigma(logsnr, z)
-    ascent = -gradient(cross_entropy(logistic), x, label)
+    grad_log_p = -gradient(cross_entropy(logistic), x, label)
     guided = METHODS["clean-classifier"](w=0.7, marginal=1.0, gamma=0.0)(gaussian, logistic)(z, logsnr, label)
-    near(guided.eps, gaussian(z, logsnr, label).eps - 0.7 * sigma * ascent)
+    near(guided.eps, gaussian(z, logsnr, label).eps - 0.7 * sigma * grad_log_p)
 
 
 @pytest.mark.parametrize("normalised", [False, True])
@@ -109,9 +109,9 @@ def test_dps_of_a_linear_classifier_on_the_exact_gaussian(normalised):
     sign = 1 - 2 * label.double()
     margin = sign * (2 * plain.x[:, 0] - plain.x[:, 1])
     size = sign * (-margin).sigmoid() / (torch.nn.functional.softplus(-margin).sqrt() if normalised else 1)
-    ascent = gain(logsnr, z) * size[:, None] * torch.tensor([[2.0, -1.0]], dtype=torch.float64)
+    grad_log_p = gain(logsnr, z) * size[:, None] * torch.tensor([[2.0, -1.0]], dtype=torch.float64)
     guided = METHODS["dps"](w=1.3, normalised=normalised)(gaussian, logistic)(z, logsnr, label)
-    near(guided.eps, plain.eps - 1.3 * sigma * ascent)
+    near(guided.eps, plain.eps - 1.3 * sigma * grad_log_p)
 
 
 def test_image_loss_of_a_quadratic_on_the_exact_gaussian():

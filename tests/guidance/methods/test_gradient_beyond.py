@@ -10,7 +10,7 @@ from guidance import METHODS, Mixture, laws
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped
 from guidance.diffusion import Prediction, add_noise
-from guidance.gradients import cross_entropy, displaced
+from guidance.gradients import cross_entropy, shift_x
 from guidance.recurrence import ddim_step, next_level, noised_back, recurring
 from guidance.samplers import SAMPLERS
 from guidance.samplers.ddim import DDIM
@@ -95,13 +95,13 @@ def test_methods_before_it_are_points_of_training_free_guidance(name):
     own, tfg = POINTS[name]
     for value in LEVELS:
         z, at, label = given(logsnr=value)
-        beliefs = []
+        preds = []
         for method in (METHODS[name](w=0.2, **own), METHODS["tfg"](w=0.2, **tfg)):
             roles = {"model": gaussian, "loss": quadratic, "levels": LEVELS, "noise": drawer(6)}
-            beliefs.append(method(**{role: roles[role] for role in method.roles})(z, at, label))
-        for one, other in zip(beliefs[0][:2], beliefs[1][:2]):
+            preds.append(method(**{role: roles[role] for role in method.roles})(z, at, label))
+        for one, other in zip(preds[0][:2], preds[1][:2]):
             near(one, other)
-        near(*(z if belief.z is None else belief.z for belief in beliefs))
+        near(*(z if pred.control.z is None else pred.control.z for pred in preds))
 
 
 def test_dps_is_a_point_of_training_free_guidance():
@@ -160,21 +160,21 @@ def test_noise_and_back_keeps_alpha_and_sigma():
 def test_recurrence_keeps_the_distribution_of_an_exact_denoiser():
     n, at = 20000, -1.0
     z = alpha_sigma_at(at)[0] * MEAN + math.sqrt(alpha_sigma_at(at)[0] ** 2 * VARIANCE + alpha_sigma_at(at)[1] ** 2) * drawer(n)()
-    belief = recurring(gaussian, (-1.0, -0.9), drawer(n, 2), 4)(z, torch.full((n,), at), None)
-    assert (belief.z - z).norm() > 1
-    near(belief.z.mean(0), z.mean(0), 0.03)
-    near(belief.z.std(0), z.std(0), 0.03)
-    near(add_noise(belief.x, belief.eps, torch.full((n,), at)), belief.z, 1e-5)
+    pred = recurring(gaussian, (-1.0, -0.9), drawer(n, 2), 4)(z, torch.full((n,), at), None)
+    assert (pred.control.z - z).norm() > 1
+    near(pred.control.z.mean(0), z.mean(0), 0.03)
+    near(pred.control.z.std(0), z.std(0), 0.03)
+    near(add_noise(pred.x, pred.eps, torch.full((n,), at)), pred.control.z, 1e-5)
 
 
 def test_recurrence_starts_the_next_visit_from_a_moved_state():
     z, at, label = given(logsnr=0.5)
-    onto = lambda z, logsnr, label: displaced(gaussian(z, logsnr, label), torch.ones_like(z), z, logsnr)  # noqa: E731
+    onto = lambda z, logsnr, label: shift_x(gaussian(z, logsnr, label), torch.ones_like(z), z, logsnr)  # noqa: E731
     once = onto(z, at, label)
     back = noised_back(ddim_step(once, 2.0), 2.0, at, torch.zeros_like(z))
     twice = recurring(onto, LEVELS, lambda: torch.zeros_like(z), 2)(z, at, label)
-    near(twice.z, back + alpha_sigma_at(0.5)[0])
-    assert recurring(gaussian, LEVELS, drawer(6), 5)(z, torch.full_like(at, 2.0), label).z is None  # nowhere to step to
+    near(twice.control.z, back + alpha_sigma_at(0.5)[0])
+    assert recurring(gaussian, LEVELS, drawer(6), 5)(z, torch.full_like(at, 2.0), label).control.z is None  # nowhere to step to
 
 
 @pytest.mark.parametrize(
@@ -189,16 +189,16 @@ def test_recurrence_starts_the_next_visit_from_a_moved_state():
     ],
 )
 def test_the_price_follows_the_options(name, options):
-    method, kit = METHODS[name](w=0.1, **options), laws.kit(METHODS[name])
+    method, kit = METHODS[name](w=0.1, **options), laws.make_kit(METHODS[name])
     with count(kit.denoiser, kit.classifiers) as counted:
         guided = laws.guide(method, kit.roles, range(2))
-        sample(Clipped(guided, -2.0, 2.0), SAMPLERS["ddim"](), laws.LEVELS, torch.arange(2), laws.SHAPE, laws.SEED)
-    assert counted.per_sample(2) == method.nfe(laws.LEVELS.tolist())
+        sample(Clipped(guided, -2.0, 2.0), SAMPLERS["ddim"](), laws.LAW_LOGSNRS, torch.arange(2), laws.SHAPE, laws.SEED)
+    assert counted.per_sample(2) == method.nfe(laws.LAW_LOGSNRS.tolist())
 
 
 def test_the_price_of_recurrence():
     method = METHODS["universal"](recurrences=4, backward_steps=2)
-    assert method.price == NFE(4, 4, 12, 12)
+    assert method.nfe_per_call == NFE(4, 4, 12, 12)
     assert method.nfe([-1.0, 0.0, 1.0]) == NFE(9, 9, 27, 27)  # the last level is visited once
     assert METHODS["universal"](recurrences=4, logsnr_max=0.5).nfe([-1.0, 0.0, 1.0]) == NFE(9, 8, 8, 8)
 
@@ -233,7 +233,7 @@ def test_options_that_cannot_be_are_refused(name, options, said):
 
 @pytest.mark.parametrize("name", ["classifier-unconditional", "classifier-mean", "clean-classifier", "dps", "discriminator"])
 def test_a_class_to_steer_to_is_needed(name):
-    kit = laws.kit(METHODS[name])
+    kit = laws.make_kit(METHODS[name])
     guided = laws.guide(METHODS[name](w=1.0), kit.roles, range(2))
     with pytest.raises(ValueError, match="label"):
         guided(torch.zeros(2, *laws.SHAPE), torch.zeros(2), None)

@@ -1,4 +1,4 @@
-"""Guidance by a worse version of the model: against exact worlds, and against a network asked about its insides by hand."""
+"""Guidance by a worse version of the model: against exact worlds, and against a network perturbed by hand."""
 
 import math
 
@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from guidance import METHODS, branches, laws
-from guidance.backbones.perturb import Alteration, BlurredQueries, IdentityAttention, Watched, blurred
+from guidance.backbones.perturb import BlurredQueries, IdentityAttention, Perturbation, RecordedAttention, blurred
 from guidance.denoiser import Branch, NetworkDenoiser
 from guidance.diffusion import alpha_sigma, from_eps
 from guidance.mixture import Mixture
 from guidance.sampling import own_noise
 from guidance.scale import logsnr_at
-from guidance.weak import chosen, numbers
+from guidance.weak import gaussian_vector, parse_indices
 
 WORLD = Mixture(
     torch.tensor([[1.0, 0.0], [-0.5, 0.8], [-0.5, -0.8]], dtype=torch.float64),
@@ -37,10 +37,10 @@ def noise(shape=(1, 8, 8), seed=1):
     return own_noise(seed, range(6), shape)
 
 
-def inside(altered, logsnr=0.3, label=LABEL):
+def inside(perturbation, logsnr=0.3, label=LABEL):
     """The eps of the network asked with an alteration."""
     z, level = images(logsnr)
-    return branches(NETWORK, z, level, [Branch(label, altered=altered)])[0].eps
+    return branches(NETWORK, z, level, [Branch(label, perturbation=perturbation)])[0].eps
 
 
 def said(name, logsnr=0.3, roles=(), **options):
@@ -51,10 +51,10 @@ def said(name, logsnr=0.3, roles=(), **options):
 def test_autoguidance_is_between_its_two_ends():
     z, level = points()
     weak = WORLD.widened(0.5)
-    told = lambda share: METHODS["autoguidance"](w=1.5, share=share)(WORLD, weak)(z, level, LABEL).eps  # noqa: E731
+    guided_eps = lambda share: METHODS["autoguidance"](w=1.5, share=share)(WORLD, weak)(z, level, LABEL).eps  # noqa: E731
     cond, bad, null = WORLD(z, level, LABEL).eps, weak(z, level, LABEL).eps, WORLD(z, level, None).eps
-    torch.testing.assert_close(told(1.0), 2.5 * cond - 1.5 * bad)
-    torch.testing.assert_close(told(0.25), 2.5 * cond - 1.5 * (0.25 * bad + 0.75 * null))
+    torch.testing.assert_close(guided_eps(1.0), 2.5 * cond - 1.5 * bad)
+    torch.testing.assert_close(guided_eps(0.25), 2.5 * cond - 1.5 * (0.25 * bad + 0.75 * null))
 
 
 def test_the_weak_network_is_asked_for_the_same_label():
@@ -74,7 +74,7 @@ def test_independent_conditions_average_to_guidance_from_the_mean_class():
     assert ((first.mean(0) - expected).abs() < 5 * spread).all()
     assert len(first.unique(dim=0)) == 3, "any of three classes, its own among them"
     assert not torch.equal(first, second), "drawn anew at every call"
-    with pytest.raises(ValueError, match="says neither num_classes nor classes"):
+    with pytest.raises(ValueError, match="has neither num_classes nor classes"):
         METHODS["icg"]()(lambda z, logsnr, label: WORLD(z, logsnr, label), own_noise(0, range(6), (2,)))(*points(), LABEL)
 
 
@@ -86,33 +86,33 @@ def test_a_gaussian_condition_does_not_depend_on_the_label():
     ]
     torch.testing.assert_close(update[0], update[1], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(update[0], -NETWORK(z, level, None).eps, atol=1e-3)
-    with pytest.raises(ValueError, match="no insides"):
+    with pytest.raises(ValueError, match="layers cannot be perturbed"):
         METHODS["icg"](form="gaussian")(WORLD, noise())(*points(), LABEL)
 
 
-def test_self_guidance_follows_the_derivative_by_the_lambda_that_is_told():
+def test_self_guidance_follows_the_derivative_by_the_lambda_of_conditioning():
     z, level = points()
     delta, w, h = 1e-4, 3.0, 1e-5
-    told = lambda by: WORLD(z, level + by, LABEL).eps  # noqa: E731
-    slope = (told(h) - told(-h)) / (2 * h)
-    update = METHODS["self-guidance"](w=w, delta=delta)(WORLD)(z, level, LABEL).eps - told(0.0)
+    guided_eps = lambda by: WORLD(z, level + by, LABEL).eps  # noqa: E731
+    slope = (guided_eps(h) - guided_eps(-h)) / (2 * h)
+    update = METHODS["self-guidance"](w=w, delta=delta)(WORLD)(z, level, LABEL).eps - guided_eps(0.0)
     torch.testing.assert_close(update, 2 * w * delta * slope, rtol=1e-3, atol=1e-9)
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "altered"),
+    ("name", "options", "perturbation"),
     [
         ("pag", {"layers": "0"}, IdentityAttention(layers=[0])),
         ("seg", {"layers": "all"}, BlurredQueries(layers=[0, 1, 2])),
         ("seg", {"layers": "1", "sigma": 0.5}, BlurredQueries(layers=[1], sigma=0.5)),
-        ("skip-layer", {"blocks": "1,2", "logsnr_min": None, "logsnr_max": None}, Alteration(skipped=[1, 2])),
-        ("block-drop", {"share": 1.0}, Alteration(skipped=[0, 1, 2, 3, 4])),
+        ("skip-layer", {"blocks": "1,2", "logsnr_min": None, "logsnr_max": None}, Perturbation(skipped=[1, 2])),
+        ("block-drop", {"share": 1.0}, Perturbation(skipped=[0, 1, 2, 3, 4])),
     ],
 )
-def test_the_model_is_pushed_away_from_itself_with_its_insides_altered(name, options, altered):
+def test_the_model_is_pushed_away_from_itself_with_its_layers_perturbed(name, options, perturbation):
     z, level = images()
     roles = (noise(),) if name == "block-drop" else ()
-    cond, weak, null = NETWORK(z, level, LABEL).eps, inside(altered), NETWORK(z, level, None).eps
+    cond, weak, null = NETWORK(z, level, LABEL).eps, inside(perturbation), NETWORK(z, level, None).eps
     assert (cond - weak).abs().max() > 1e-3
     torch.testing.assert_close(said(name, roles=roles, w=2.0, **options), 3 * cond - 2 * weak, atol=1e-5, rtol=1e-4)
     with_null = cond + 2 * (cond - weak) + 2 * 0.5 * (cond - null)
@@ -159,9 +159,9 @@ def test_self_attention_guidance_asks_about_z_with_the_detail_blurred_away():
     everywhere = torch.ones_like(z, dtype=torch.bool)
     torch.testing.assert_close(said("sag", w=2.0, threshold=-1.0), expected(everywhere), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(said("sag", w=2.0, threshold=64.0), cond.eps, atol=1e-4, rtol=1e-4)
-    watched = Watched(layers=[1])
-    inside(watched)
-    where = watched.seen[0].repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None] > 1.0
+    recorded = RecordedAttention(layers=[1])
+    inside(recorded)
+    where = recorded.attention[0].repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None] > 1.0
     assert 0 < where.float().mean() < 1
     torch.testing.assert_close(said("sag", w=2.0), expected(where), atol=1e-5, rtol=1e-4)
 
@@ -179,30 +179,30 @@ def test_an_annealed_condition_is_noise_at_first_and_whole_at_last():
 
 
 def test_as_many_numbers_are_drawn_as_are_asked_for():
-    drawn = numbers(noise((5,)), 12)
+    drawn = gaussian_vector(noise((5,)), 12)
     assert drawn.shape == (6, 12) and len(drawn.flatten().unique()) == 72
-    again = numbers(own_noise(1, range(2, 4), (5,)), 12)
+    again = gaussian_vector(own_noise(1, range(2, 4), (5,)), 12)
     assert torch.equal(drawn[2:4], again), "a sample's numbers are its own"
 
 
 def test_layers_are_named_by_place():
-    assert chosen("middle", 3) == [1] and chosen("all", 3) == [0, 1, 2] and chosen("0, 2", 3) == [0, 2]
+    assert parse_indices("middle", 3) == [1] and parse_indices("all", 3) == [0, 1, 2] and parse_indices("0, 2", 3) == [0, 2]
     with pytest.raises(ValueError, match='"middle", "all" or indices'):
-        chosen("last", 3)
+        parse_indices("last", 3)
     with pytest.raises(ValueError, match="no such layers"):
-        chosen("middle", 0)
+        parse_indices("middle", 0)
     with pytest.raises(ValueError, match="0 to 2: there is no 7"):
         said("pag", layers="7")
 
 
-def test_a_network_without_insides_is_refused():
+def test_a_network_that_cannot_be_perturbed_is_refused():
     class Bare(torch.nn.Module):
         def forward(self, z, logsnr, label):
             return z
 
     for name, roles in (("pag", ()), ("seg", ()), ("sag", ()), ("skip-layer", ()), ("tsg", (noise(),)), ("cads", (noise(),))):
         method = METHODS[name](logsnr_min=None, logsnr_max=None)
-        with pytest.raises(ValueError, match="no insides"):
+        with pytest.raises(ValueError, match="layers cannot be perturbed"):
             method(NetworkDenoiser(Bare(), 3), *roles)(*images(), LABEL)
 
 
@@ -224,8 +224,8 @@ def test_options_that_cannot_be_are_refused(name, options, words):
         METHODS[name](**options)
 
 
-def test_what_a_network_says_told_another_level_is_read_of_z_as_it_is():
+def test_the_output_conditioned_on_another_level_is_converted_at_z_as_it_is():
     z, level = images()
-    (belief,) = branches(NETWORK, z, level, [Branch(LABEL, told=level - 0.5)])
+    (pred,) = branches(NETWORK, z, level, [Branch(LABEL, logsnr_cond=level - 0.5)])
     expected = from_eps(z, NETWORK.network(z, level - 0.5, LABEL), level)
-    torch.testing.assert_close(belief.x, expected.x)
+    torch.testing.assert_close(pred.x, expected.x)

@@ -40,7 +40,7 @@ def test_a_scheduled_weight_is_w_times_the_schedule():
     torch.testing.assert_close(said("scheduled", level, w=1.0), said("classifier-free", level, w=1.5))
     late = said("scheduled", logsnr_at(0.1), w=1.0, schedule="inverse-linear")
     torch.testing.assert_close(late, said("classifier-free", logsnr_at(0.1), w=1.8))
-    clamped = said("scheduled", logsnr_at(0.1), w=1.0, least=0.7)
+    clamped = said("scheduled", logsnr_at(0.1), w=1.0, min_share=0.7)
     torch.testing.assert_close(clamped, said("classifier-free", logsnr_at(0.1), w=0.7))
     powered = said("scheduled", logsnr_at(0.5), w=1.0, schedule="power-cosine", power=1.0)
     torch.testing.assert_close(powered, said("classifier-free", logsnr_at(0.5), w=0.5))
@@ -53,7 +53,7 @@ def test_the_update_of_beta_guidance_has_the_length_of_its_density():
 
 
 def test_adaptive_guidance_stops_sample_by_sample_and_for_good():
-    asked = []
+    evaluated = []
     z, level = torch.ones(2, 2), torch.zeros(2)
     null = [[[0.0, 1.0], [0.0, 1.0]], [[1.0, 0.001], [0.0, 1.0]], [[0.0, 1.0]], [[1.0, 0.001]]]
     cond = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
@@ -61,12 +61,12 @@ def test_adaptive_guidance_stops_sample_by_sample_and_for_good():
     def model(z, logsnr, label):
         if label is not None:
             return from_eps(z, cond, logsnr)
-        asked.append(len(z))
-        return from_eps(z, torch.tensor(null[len(asked) - 1]), logsnr)
+        evaluated.append(len(z))
+        return from_eps(z, torch.tensor(null[len(evaluated) - 1]), logsnr)
 
     guided = METHODS["adaptive"](w=1.0)(model)
     first, second, third, _, fifth = (guided(z, level, torch.zeros(2, dtype=torch.long)).eps for _ in range(5))
-    assert asked == [2, 2, 1, 1]
+    assert evaluated == [2, 2, 1, 1]
     torch.testing.assert_close(first, torch.tensor([[2.0, -1.0], [2.0, -1.0]]))
     torch.testing.assert_close(second, torch.tensor([[1.0, -0.001], [2.0, -1.0]]), atol=1e-6, rtol=0)
     torch.testing.assert_close(third, torch.tensor([[1.0, 0.0], [2.0, -1.0]]))  # the first stays unguided
@@ -123,7 +123,7 @@ def test_feedback_samples_the_class_better_than_the_mixture_that_it_was_given():
     grid, label = CosineLogSNR(-8.0, 8.0).grid(48), torch.full((n,), c)
 
     def wrong(w):
-        guided = METHODS["feedback"](w=w, pi=pi, most=20.0)(learned)
+        guided = METHODS["feedback"](w=w, pi=pi, max_scale=20.0)(learned)
         x = sample(guided, SAMPLERS["ancestral"](v=0.0), grid, label, (2,), 1)
         return (WORLD.class_logits(x.double(), torch.full((n,), 8.0, dtype=torch.float64)).argmax(1) != c).double().mean().item()
 
@@ -139,9 +139,9 @@ def test_feedback_samples_the_class_better_than_the_mixture_that_it_was_given():
         ("beta-cfg", {"a": 0.5}, "a and b must be at least 1"),
         ("perp-neg", {"space": "y"}, "space must be one of"),
         ("scheduled", {"schedule": "triangle"}, "schedule must be one of"),
-        ("scheduled", {"least": -0.1}, "least at least 0"),
+        ("scheduled", {"min_share": -0.1}, "min_share at least 0"),
         ("feedback", {"pi": 1.0}, "pi must lie in"),
-        ("feedback", {"most": 1.0}, "most must exceed"),
+        ("feedback", {"max_scale": 1.0}, "max_scale must exceed"),
         ("limited-interval", {"logsnr_min": 1.0, "logsnr_max": -1.0}, "logsnr_min must be below"),
     ],
 )

@@ -150,12 +150,12 @@ def test_a_sample_that_does_not_converge_is_guided_without_correction():
 def test_a_step_of_cfg_plus_plus_is_the_papers(logsnr, following):
     z = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     level, label, w = torch.full((4,), logsnr, dtype=torch.float64), torch.zeros(4, dtype=torch.long), 0.4
-    belief = METHODS["cfg++"](w=w)(model)(z, level, label)
+    pred = METHODS["cfg++"](w=w)(model)(z, level, label)
     cond, null = model(z, level, label), model(z, level, None)
     scale = w + 1 - math.exp((logsnr - following) / 2)  # the paper's lambda
     paper = Prediction(null.x + scale * (cond.x - null.x), null.eps)
-    torch.testing.assert_close(ddim_step(belief, following), ddim_step(paper, following))
-    assert belief.asks == ("apart",)
+    torch.testing.assert_close(ddim_step(pred, following), ddim_step(paper, following))
+    assert pred.control.requires == ("decoupled_eps",)
 
 
 def test_a_zigzag_moves_z_by_the_difference_of_the_two_guidances():
@@ -166,10 +166,10 @@ def test_a_zigzag_moves_z_by_the_difference_of_the_two_guidances():
     (alpha, sigma), (alpha_, sigma_) = ((part[0, 0].item() for part in alpha_sigma(torch.tensor([at]), z)) for at in levels[:2])
     guided = 1.0 + 2.0 * 0.8
     for back, other in ((-1.0, 0.2), (0.0, 1.0), (0.5, 1.4)):
-        belief = METHODS["z-sampling"](w=2.0, back=back, rounds=2)(alone, levels)(z, here, label)
+        pred = METHODS["z-sampling"](w=2.0, back=back, rounds=2)(alone, levels)(z, here, label)
         moved = 0.3 + 2 * (sigma - alpha * sigma_ / alpha_) * (other - guided)
-        assert belief.z[0].tolist() == pytest.approx([moved] * 2, rel=1e-5)
-    assert METHODS["z-sampling"](w=2.0)(alone, levels)(z, torch.tensor([3.0]), label).z is None
+        assert pred.control.z[0].tolist() == pytest.approx([moved] * 2, rel=1e-5)
+    assert METHODS["z-sampling"](w=2.0)(alone, levels)(z, torch.tensor([3.0]), label).control.z is None
 
 
 @pytest.mark.parametrize(("name", "options"), [("tds", {}), ("fk-steering", {"potential": "diff", "evaluations": 24})])

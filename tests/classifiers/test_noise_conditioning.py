@@ -1,4 +1,4 @@
-"""Three ways to be told lambda, the half U-Net, and what a network may begin with."""
+"""Three ways of conditioning on lambda, the half U-Net, and the weights a network may begin with."""
 
 from copy import deepcopy
 
@@ -24,11 +24,11 @@ def z_and_levels(channels: int = 1, side: int = 8):
 
 
 @pytest.mark.parametrize("arch", ["test_resnet", "test_vit", "test_convnext", "test_efficientnet", "test_mambaout"])
-def test_film_begins_as_the_untold_network_and_then_listens_to_each_rows_lambda(arch):
-    film = seeded(lambda: NoiseAware(arch, 1, 10, 32, told="film"))
-    untold = seeded(lambda: NoiseAware(arch, 1, 10, 32, told="none"))
+def test_film_begins_as_the_unconditioned_network_and_then_follows_each_rows_lambda(arch):
+    film = seeded(lambda: NoiseAware(arch, 1, 10, 32, noise_conditioning="film"))
+    unconditioned = seeded(lambda: NoiseAware(arch, 1, 10, 32, noise_conditioning="none"))
     z, logsnr = z_and_levels()
-    torch.testing.assert_close(film(z, logsnr), untold(z, logsnr))
+    torch.testing.assert_close(film(z, logsnr), unconditioned(z, logsnr))
     assert len(film.film.adapt) >= 4
     with torch.no_grad():
         for linear in film.film.adapt:
@@ -37,23 +37,23 @@ def test_film_begins_as_the_untold_network_and_then_listens_to_each_rows_lambda(
     torch.testing.assert_close(film(z[1:], logsnr[1:]), film(z, logsnr)[1:], rtol=1e-4, atol=1e-5)
 
 
-def test_a_network_that_is_not_told_cannot_hear():
-    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told="none")), z_and_levels()
+def test_a_network_that_is_not_conditioned_does_not_depend_on_lambda():
+    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, noise_conditioning="none")), z_and_levels()
     torch.testing.assert_close(net(z, logsnr), net(z, -logsnr), rtol=0, atol=0)
-    with pytest.raises(ValueError, match="told must be one of channel, film, none"):
-        NoiseAware("test_resnet", 1, 10, 16, told="whispered")
+    with pytest.raises(ValueError, match="noise_conditioning must be one of channel, film, none"):
+        NoiseAware("test_resnet", 1, 10, 16, noise_conditioning="unknown")
 
 
 def test_every_part_of_film_learns():
-    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told="film")), z_and_levels()
+    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, noise_conditioning="film")), z_and_levels()
     torch.nn.init.ones_(net.film.adapt[0].weight)
     net(z, logsnr).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.film.adapt.parameters())
     assert net.film.mlp[0].weight.grad.abs().sum() > 0
 
 
-def test_a_copy_of_a_told_network_is_its_own():
-    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told="film")), z_and_levels()
+def test_a_copy_of_a_conditioned_network_is_independent():
+    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, noise_conditioning="film")), z_and_levels()
     before = net(z, logsnr)
     copy = deepcopy(net)
     with torch.no_grad():
@@ -169,9 +169,9 @@ def log_prob(classifier, z, logsnr, label):
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 2.0}, {"softplus": 3.0}], ids=str)
-@pytest.mark.parametrize("told", ["channel", "film"])
-def test_a_guides_gradient_is_that_of_finite_differences(options, told):
-    net = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told=told)).double()
+@pytest.mark.parametrize("noise_conditioning", ["channel", "film"])
+def test_a_guides_gradient_is_that_of_finite_differences(options, noise_conditioning):
+    net = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, noise_conditioning=noise_conditioning)).double()
     guide, (z, logsnr), label = Guide(net, **options), z_and_levels(), torch.tensor([1, 5, 9])
     z, logsnr = z.double(), logsnr.double()
     gradient = log_prob_gradient(guide, z, logsnr, label)
@@ -181,14 +181,14 @@ def test_a_guides_gradient_is_that_of_finite_differences(options, told):
     torch.testing.assert_close(gradient[:, 0, 3, 4], difference, rtol=1e-4, atol=1e-7)
 
 
-def test_softplus_leaves_lambda_where_it_is_told():
-    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, told="film")), z_and_levels()
+def test_softplus_leaves_the_conditioning_on_lambda():
+    net, (z, logsnr) = seeded(lambda: NoiseAware("test_resnet", 1, 10, 16, noise_conditioning="film")), z_and_levels()
     with torch.no_grad():
         for linear in net.film.adapt:
             linear.weight.normal_(0, 0.2, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(Guide(net, softplus=1e5)(z, logsnr), net(z, logsnr), rtol=1e-2, atol=1e-3)
-    told = (net(z, logsnr) - net(z, -logsnr)).abs().max()
-    assert told > 0.02, "else the comparison would say nothing"
+    change = (net(z, logsnr) - net(z, -logsnr)).abs().max()
+    assert change > 0.02, "else the comparison would say nothing"
 
 
 def test_temperature_divides_the_logits_and_softplus_leaves_no_relu_behind():

@@ -1,6 +1,5 @@
-"""How a network that knows nothing of noise is told lambda: by one more input channel, by FiLM on its stages, or not at all."""
+"""How a network of clean images is conditioned on lambda: by one more input channel, by FiLM on its stages, or not at all."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,14 +8,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-TOLD = ("channel", "film", "none")
+from guidance.backbones.unet import lambda_frequencies
+
+NOISE_CONDITIONING = ("channel", "film", "none")
 
 
 class Film(nn.Module):
     """Scales and shifts the features of every stage of `network` by lambda (FiLM; Perez et al., arXiv 1709.07871).
 
     The stages are those that timm names in `feature_info`: of a convolutional network or a transformer, channels first or last.
-    All scales begin at 1 and all shifts at 0. The network is called inside `with film.telling(logsnr):`.
+    All scales begin at 1 and all shifts at 0. The network is called inside `with film.conditioned_on(logsnr):`.
 
     ValueError for a network that names no stages.
     """
@@ -27,8 +28,8 @@ class Film(nn.Module):
         for stage in getattr(network, "feature_info", None) or []:
             widths.setdefault(stage["module"], stage["num_chs"])
         if not widths or not set(widths) <= set(layers):
-            raise ValueError("this network names no stages to be told lambda at: choose told=channel")
-        self.register_buffer("frequencies", torch.logspace(math.log10(0.05), math.log10(4), width // 2))
+            raise ValueError("this network names no stages to condition on lambda: choose noise_conditioning=channel")
+        self.register_buffer("frequencies", lambda_frequencies(width // 2))
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.adapt = nn.ModuleList(nn.Linear(width, 2 * count) for count in widths.values())
         for linear in self.adapt:
@@ -39,8 +40,8 @@ class Film(nn.Module):
             layers[name].register_forward_hook(partial(self._adapt, index))
 
     @contextmanager
-    def telling(self, logsnr: Float[Tensor, " b"]) -> Iterator[None]:
-        """While this lasts, the network's stages know the lambda of each row."""
+    def conditioned_on(self, logsnr: Float[Tensor, " b"]) -> Iterator[None]:
+        """While this lasts, the network's stages are conditioned on the lambda of each row."""
         angle = logsnr[:, None] * self.frequencies
         self._embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1))
         try:
