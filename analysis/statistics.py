@@ -1,0 +1,130 @@
+"""Statistics of the comparison: paired by run, spreads told apart, likeness as an equivalence test, choices made on other seeds.
+
+A run is one (train_seed, seed). Methods share the networks and the noise of a run, so that differences are taken run by run. Runs
+of one training share its network: where there are several trainings they are what is independent, and nine runs of three
+trainings are three.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+LEVEL = 0.05  # of every test; intervals hold 1 - LEVEL
+RUN = ["train_seed", "seed"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations of one number: between the means of trainings, and between sampling seeds of one training.
+
+    NaN where there is one training, or one sampling seed.
+    """
+
+    mean: float
+    between: float
+    within: float
+    trainings: int
+    runs: int
+
+
+def spread(values: pd.DataFrame) -> Spread:
+    """The spreads of a number of runs: columns train_seed, seed, value. ValueError for a run that stands there twice."""
+    if values.duplicated(RUN).any():
+        raise ValueError("a run stands there twice: give one value for each (train_seed, seed)")
+    groups = values.groupby("train_seed")["value"]
+    means, free = groups.mean(), int((groups.count() - 1).sum())
+    within = math.sqrt(float((groups.var() * (groups.count() - 1)).sum()) / free) if free else math.nan
+    between = float(means.std()) if len(means) > 1 else math.nan
+    return Spread(float(means.mean()), between, within, len(means), len(values))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean of paired differences, its standard error over `units` independent ones, and its interval at 1 - LEVEL.
+
+    over: "trainings", or "sampling seeds" where there is one training, whose network is then given and no chance.
+    """
+
+    mean: float
+    error: float
+    low: float
+    high: float
+    units: int
+    over: str
+
+    def alike(self, margin: float) -> bool:
+        """Whether the difference is smaller than `margin`: two one-sided tests at LEVEL (Schuirmann, 1987). Never of one unit."""
+        if self.units < 2:
+            return False
+        reach = student.ppf(1 - LEVEL, self.units - 1) * self.error
+        return bool(-margin < self.mean - reach and self.mean + reach < margin)
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is not zero, at LEVEL. Never of one unit."""
+        return self.units > 1 and not self.low <= 0 <= self.high
+
+    def detectable(self, power: float = 0.8) -> float:
+        """The smallest difference that so many units find with this power, at LEVEL: what "no difference" may hide."""
+        if self.units < 2:
+            return math.inf
+        free = self.units - 1
+        return float((student.ppf(1 - LEVEL / 2, free) + student.ppf(power, free)) * self.error)
+
+
+def difference(pairs: pd.Series) -> Difference:
+    """Of a paired difference by run (index train_seed, seed). ValueError if there is none."""
+    pairs = pairs.dropna()
+    if pairs.empty:
+        raise ValueError("no run has both: a difference needs runs that share train_seed and seed")
+    trainings = pairs.groupby(level="train_seed").mean()
+    units, over = (trainings, "trainings") if len(trainings) > 1 else (pairs, "sampling seeds")
+    mean, n = float(units.mean()), len(units)
+    error = float(units.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    reach = student.ppf(1 - LEVEL / 2, n - 1) * error if n > 1 else math.inf
+    return Difference(mean, error, mean - reach, mean + reach, n, over)
+
+
+def by_run(table: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
+    """Values of one metric of one method: a row a run, a column a w. `table` holds one world, sampler, steps and n."""
+    own = table[(table["metric"] == metric) & (table["method"] == method)]
+    return own.pivot(index=RUN, columns="w", values="value")
+
+
+def interpolated(curve: pd.DataFrame, w: float, linear: float = 0.15) -> pd.Series:
+    """Each run's value at w, between the ws of its curve, spread as asinh(w / linear). ValueError outside them."""
+    ws = np.asarray(curve.columns, dtype=float)
+    if not ws.min() <= w <= ws.max():
+        raise ValueError(f"w = {w:g} lies outside the curve, {ws.min():g} to {ws.max():g}: nothing is extrapolated")
+    place, spread_out = np.arcsinh(w / linear), np.arcsinh(ws / linear)
+    return pd.Series([np.interp(place, spread_out, row) for row in curve.to_numpy()], index=curve.index)
+
+
+def halves(runs: pd.MultiIndex) -> tuple[pd.MultiIndex, pd.MultiIndex]:
+    """Runs to choose by and runs to report, by sampling seed in turn, every training in both. ValueError for one seed."""
+    seeds = sorted(set(runs.get_level_values("seed")))
+    if len(seeds) < 2:
+        raise ValueError("one sampling seed: nothing is left to report a choice on; give two or more sample_seeds")
+    chosen = runs.get_level_values("seed").isin(seeds[::2])
+    return runs[chosen], runs[~chosen]
+
+
+def best_w(curve: pd.DataFrame, lower_is_better: bool = True) -> tuple[float, pd.Series]:
+    """The w with the best mean on one half of the runs, and its values on the other: the best of many means is lucky."""
+    choose, report = halves(curve.index)
+    means = curve.loc[choose].mean()
+    w = float(means.idxmin() if lower_is_better else means.idxmax())
+    return w, curve.loc[report, w]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values adjusted for a family of tests. Holm, Scandinavian Journal of Statistics 6, 1979."""
+    order, adjusted, worst = np.argsort(p), [0.0] * len(p), 0.0
+    for place, index in enumerate(order):
+        worst = max(worst, min(1.0, (len(p) - place) * p[index]))
+        adjusted[index] = worst
+    return adjusted

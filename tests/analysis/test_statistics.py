@@ -1,0 +1,113 @@
+"""The statistics of the comparison, against simulation and by hand."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.statistics import best_w, by_run, difference, halves, holm, interpolated, spread
+
+
+def runs(trainings: int, seeds: int) -> pd.MultiIndex:
+    return pd.MultiIndex.from_product([range(trainings), range(seeds)], names=["train_seed", "seed"])
+
+
+def test_spreads_between_trainings_and_seeds_are_told_apart():
+    """3 within and 40 between in the simulation; pooled into nine runs they would be one number, near 34."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(300):
+        networks = rng.normal(0, 40, 3)
+        rows = [(t, s, networks[t] + rng.normal(0, 3)) for t in range(3) for s in range(3)]
+        found.append(spread(pd.DataFrame(rows, columns=["train_seed", "seed", "value"])))
+    assert np.sqrt(np.mean([one.within**2 for one in found])) == pytest.approx(3, rel=0.05)
+    assert np.sqrt(np.mean([one.between**2 for one in found])) == pytest.approx(math.sqrt(40**2 + 3), rel=0.1)
+    assert (found[0].trainings, found[0].runs) == (3, 9)
+
+
+def test_a_spread_that_cannot_be_known_is_nan_and_a_run_stands_once():
+    frame = pd.DataFrame({"train_seed": [0, 0], "seed": [0, 1], "value": [1.0, 3.0]})
+    one = spread(frame)
+    assert math.isnan(one.between) and one.within == pytest.approx(math.sqrt(2)) and one.mean == 2
+    assert math.isnan(spread(frame.iloc[:1]).within)
+    with pytest.raises(ValueError, match="twice"):
+        spread(pd.concat([frame, frame]))
+
+
+def test_pairs_are_of_trainings_where_there_are_several():
+    values = pd.Series([1.0, 3.0, 5.0, 7.0], index=runs(2, 2))
+    several = difference(values)
+    assert (several.mean, several.units, several.over) == (4.0, 2, "trainings")
+    assert several.error == pytest.approx(math.sqrt(((2 - 4) ** 2 + (6 - 4) ** 2) / 1) / math.sqrt(2))
+    assert several.high - several.mean == pytest.approx(12.7062 * several.error, rel=1e-4)
+    assert difference(values.loc[[0]]).over == "sampling seeds"
+    with pytest.raises(ValueError, match="no run has both"):
+        difference(values * math.nan)
+
+
+def test_of_one_run_nothing_is_said():
+    one = difference(pd.Series([0.0], index=runs(1, 1)))
+    assert not one.apart and not one.alike(1e9) and one.detectable() == math.inf
+
+
+def simulated(mean: float, n: int, times: int = 4000) -> list:
+    rng = np.random.default_rng(1)
+    return [difference(pd.Series(rng.normal(mean, 1, n), index=runs(1, n))) for _ in range(times)]
+
+
+def test_the_interval_holds_the_truth_19_times_in_20():
+    inside = np.mean([one.low <= 0.7 <= one.high for one in simulated(0.7, 5)])
+    assert inside == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 4000))
+
+
+def test_likeness_is_wrongly_found_at_the_margin_at_most_once_in_20():
+    wrong = np.mean([one.alike(1.0) for one in simulated(1.0, 12)])
+    assert 0.02 < wrong < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 4000)
+
+
+def test_a_failure_to_differ_is_no_likeness():
+    few = simulated(0.0, 3, times=500)
+    neither = np.mean([not one.apart and not one.alike(0.5) for one in few])
+    assert neither > 0.8, "three seeds can rarely say either"
+
+
+def test_what_is_detectable_is_detected_four_times_in_five():
+    """The size that one run of the study calls detectable, as the true difference of many more: the power is as stated."""
+    size = np.mean([one.detectable(0.8) for one in simulated(0.0, 16, times=400)])
+    assert np.mean([one.apart for one in simulated(float(size), 16)]) == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_curve_is_read_run_by_run_and_between_its_ws():
+    rows = [
+        {"train_seed": 0, "seed": s, "method": "m", "metric": "q", "w": w, "value": 10 * s + w}
+        for s in (0, 1)
+        for w in (0.0, 1.0)
+    ]
+    curve = by_run(pd.DataFrame(rows), "q", "m")
+    assert curve.loc[(0, 1)].tolist() == [10.0, 11.0]
+    middle = 0.15 * math.sinh(math.asinh(1 / 0.15) / 2)
+    assert interpolated(curve, middle).tolist() == pytest.approx([0.5, 10.5])
+    with pytest.raises(ValueError, match="nothing is extrapolated"):
+        interpolated(curve, 2.0)
+
+
+def test_the_best_is_chosen_on_other_seeds_than_it_is_reported_on():
+    """Forty ws that are all alike: the best of all seeds is far too good, the best of one half is not."""
+    rng = np.random.default_rng(2)
+    reported, lucky = [], []
+    for _ in range(200):
+        curve = pd.DataFrame(rng.normal(0, 1, (8, 40)), index=runs(1, 8), columns=np.linspace(0, 4, 40))
+        reported.append(best_w(curve)[1].mean())
+        lucky.append(curve.mean().min())
+    assert abs(np.mean(reported)) < 4 * 0.5 / math.sqrt(200) and np.mean(lucky) < -0.6
+    choose, report = halves(runs(3, 4))
+    assert set(choose.get_level_values("train_seed")) == set(report.get_level_values("train_seed")) == {0, 1, 2}
+    assert not set(choose) & set(report)
+    with pytest.raises(ValueError, match="one sampling seed"):
+        halves(runs(3, 1))
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
