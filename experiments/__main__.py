@@ -100,7 +100,7 @@ def verify(
 ) -> None:
     """Look at every file, address and parent again."""
     from experiments.graph.store import Store
-    from experiments.graph.verify import verify_store
+    from experiments.graph.verify import verify_run, verify_store
     from experiments.studies import publish
 
     if not folder.is_dir():
@@ -112,7 +112,12 @@ def verify(
             for line in publish.remake(folder, Store(runs), workers, device) if remake else ():
                 typer.echo(line)
         return
-    found = dict(verify_store(folder))
+    if (folder / "manifest.json").is_file():
+        verify_run(folder.absolute())
+        typer.echo(f"whole   {folder}")
+        return
+    if not (found := dict(verify_store(folder))):
+        raise Problem(f"{folder} holds no run")
     for why in (why for why in found.values() if why is not None):
         typer.echo(f"broken  {why}")
     broken = sum(why is not None for why in found.values())
@@ -151,13 +156,16 @@ def train(
 @app.command()
 def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only runs of this kind.")] = "") -> None:
     """List the runs of a folder: address, what it is, when it was made."""
-    from experiments.graph.files import read_json
+    from experiments.graph.files import read_object
     from experiments.graph.verify import runs_in
 
     for path in runs_in(runs) if runs.is_dir() else []:
-        if path.name.startswith(kind) and (path / "config.json").is_file():
-            made = read_json(path / "provenance.json").get("finished", "")
-            typer.echo(f"{path.name:32} {made:26} {read_json(path / 'config.json').get('title', '')}")
+        if path.name.startswith(kind) and (path / "manifest.json").is_file():
+            try:
+                made, title = (read_object(path / f"{name}.json") for name in ("provenance", "config"))
+                typer.echo(f"{path.name:32} {made.get('finished')!s:26} {title.get('title')}")
+            except Problem as problem:
+                typer.echo(f"{path.name:32} broken: {problem}")
 
 
 @app.command()

@@ -16,9 +16,10 @@ def list_methods() -> Iterator[str]:
         for name, method in METHODS.items():
             if method.family == family:
                 about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__ or name).splitlines()
-                needs = f", needs {', '.join(method.needs)}" if method.needs else ""
-                asks = f", asks the sampler for {', '.join(method.asks)}" if method.asks else ""
-                yield f"\n  {name:24} {about.price.brief():17} {', '.join(method.roles)}; space {about.space}{needs}{asks}"
+                needs = f", needs {', '.join(method.requires_model)}" if method.requires_model else ""
+                capable = f", sampler with {', '.join(method.requires_sampler)}" if method.requires_sampler else ""
+                cost = about.nfe_per_call.brief()
+                yield f"\n  {name:24} {cost:17} {', '.join(method.roles)}; space {about.space}{needs}{capable}"
                 formula = [head[2]] if len(head) > 2 else []
                 for line in (head[0], *formula, (method.__doc__ or "").partition("\n")[0]):
                     yield f"{'':27}{line}"
@@ -42,8 +43,12 @@ def list_worlds() -> Iterator[str]:
         shape = " x ".join(map(str, getattr(world, "shape", ()))) if isinstance(getattr(world, "shape", None), tuple) else ""
         classes = world.classes if isinstance(getattr(world, "classes", None), int) else ""
         truth = "truth known" if world.exact else ""
-        yield f"{name:16}{classes:>4} classes  {shape:12}{truth:14}{(world.__doc__ or '').strip().splitlines()[0]}"
+        yield f"{name:16}{classes:>4} classes  {shape:12}{truth:14}{_first_line(world)}"
     yield from broken("worlds")
+
+
+def _first_line(held: object) -> str:
+    return ((held.__doc__ or "").strip().splitlines() or [""])[0]
 
 
 def world_card(name: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .features, 
 
 import dataclasses
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -14,6 +15,24 @@ from experiments.graph.value import default, hints
 from experiments.problems import Problem
 from guidance.registry import Registry, Unknown
 
+
+def has(what: str, *names: str) -> Callable[[Any], None]:
+    """A check: ValueError for what is no frozen dataclass (or one value of it) with a name and one of these methods."""
+
+    def check(found: Any) -> None:
+        fits = dataclasses.is_dataclass(found) and isinstance(getattr(found, "name", None), str)
+        if not fits or not any(callable(getattr(found, name, None)) for name in names):
+            raise ValueError(f"is no {what}: a frozen dataclass with a name and {' or '.join(names)}")
+
+    return check
+
+
+def adapts(found: Any) -> None:
+    """ValueError for what cannot be called."""
+    if not callable(found):
+        raise ValueError("is no adapter: a function of (path, device, world)")
+
+
 WORLDS = Registry(
     "worlds",
     {
@@ -21,15 +40,17 @@ WORLDS = Registry(
         "digits-exact": "experiments.worlds.digits_exact:DigitsExact",
         "gaussians": "experiments.worlds.gaussians:Gaussians",
     },
+    has("world", "load"),
 )
 NETWORKS = Registry(
     "networks",
     {
-        "unet": "experiments.networks:UNet",
-        "dit": "experiments.networks:DiT",
-        "timm": "experiments.networks:Timm",
-        "half-unet": "experiments.networks:HalfUNet",
+        "unet": "experiments.networks.unet:UNet",
+        "dit": "experiments.networks.dit:DiT",
+        "timm": "experiments.networks.timm:Timm",
+        "half-unet": "experiments.networks.half_unet:HalfUNet",
     },
+    has("network", "denoiser", "noisy_classifier", "clean_classifier"),
 )
 OBJECTIVES = Registry(
     "objectives",
@@ -40,7 +61,7 @@ OBJECTIVES = Registry(
         "joint-energy": "experiments.objectives.joint_energy:JointEnergy",
     },
 )
-CHECKPOINTS = Registry("checkpoints", {})
+CHECKPOINTS = Registry("checkpoints", {}, adapts)
 FEATURES = Registry("features", {})
 STUDIES = Registry(
     "studies",
@@ -152,5 +173,5 @@ def _elsewhere(kind: str, name: str) -> Any:
         sys.path.insert(0, "")  # a module beside the user, as `python -m` finds it
     try:
         return getattr(import_module(module), attribute)
-    except Exception as error:  # somebody's module may fail in any way
+    except (Exception, SystemExit) as error:  # somebody's module may fail in any way
         raise Problem(f"{kind}: {name} cannot be loaded ({type(error).__name__}: {error})") from error

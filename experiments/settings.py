@@ -13,7 +13,8 @@ from experiments.registry import typed
 
 
 def override(held: Any, settings: list[str]) -> Any:
-    """A copy of a value with `path=value` settings, values in JSON or plain text; all are put in before anything is checked.
+    """A copy of a value with `path=value` settings, values in JSON or plain text; all are put in before anything is checked,
+    but for those inside a value that is set as a whole before.
 
     Problem, naming the path, for a key that is not there or a value that does not fit.
     """
@@ -21,15 +22,23 @@ def override(held: Any, settings: list[str]) -> Any:
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals:
-            raise Problem(f"--set wants key=value, as in --set denoiser.fit.steps=500, not {setting!r}")
+            raise Problem(f"--set wants key=value, as in --set model.fit.steps=500, not {setting!r}")
         *folders, leaf = path.split(".")
+        if _set_whole(tree, folders):  # as in --set begin=weights.safetensors --set begin.sha256=...
+            held, tree = _changed(held, tree, ""), {}
         place = tree
         for name in folders:
             place = place.setdefault(name, {})
-            if not isinstance(place, dict):
-                raise Problem(f"--set {path}: {name} is set as a whole already")
         place[leaf] = _Leaf(_parse(text), path)
     return _changed(held, tree, "")
+
+
+def _set_whole(tree: Any, folders: list[str]) -> bool:
+    for name in folders:
+        tree = tree.get(name, {})
+        if isinstance(tree, _Leaf):
+            return True
+    return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +98,14 @@ def _parse(text: str) -> Any:
 
 def explain(error: ValidationError, path: str = "") -> str:
     """Every complaint of pydantic's in one line: field, what is wrong, what was given."""
-    return "; ".join(f"{path}{_complaint(item)}" for item in error.errors())
+    items = error.errors()
+    places = [item["loc"] for item in items]
+    said = [
+        item
+        for item in items  # of a list that came out empty because its entries were refused, only the entries' complaints
+        if item["type"] != "too_short" or not any(p[: len(item["loc"])] == item["loc"] != p for p in places)
+    ]
+    return "; ".join(f"{path}{_complaint(item)}" for item in said)
 
 
 def _complaint(item: Any) -> str:

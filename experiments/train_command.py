@@ -1,5 +1,6 @@
 """One training from the command line, and the record that it leaves, by lambda."""
 
+import difflib
 import json
 import math
 from pathlib import Path
@@ -40,6 +41,8 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
         raise Problem(f"{world} has no images to train on; of the others: {', '.join(n for n, w in WORLDS.items() if w.trains)}")
     if arch is not None and "network" in KINDS[kind]:
         raise Problem(f"{kind} has no --arch; --show-config prints what can be set")
+    if arch is not None and arch != HALF and difflib.get_close_matches(arch, [HALF], cutoff=0.8):
+        raise Problem(f"there is no arch {arch!r}; the nearest names are {HALF}")
     network = HalfUNet() if arch == HALF else Timm(arch=arch or ARCH.get(kind, "test_resnet"))
     try:
         task = override(Train(**{"world": known, "network": network, **KINDS[kind]}), settings)

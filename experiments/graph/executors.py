@@ -10,14 +10,16 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from tqdm import tqdm
 
 from experiments.memory import keep_memory
 
 MOST = 8  # processes: each holds about 1 GB of libraries
-PRELOADED = ("experiments.preloaded",)  # by the server that workers are forked from: seconds of imports, once
+# of others, by the server that workers are forked from: seconds of imports, once; a worker imports ours itself, as they are then
+PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.datasets", "timm", "torch_fidelity")
 
 
 class Here(Executor):
@@ -36,8 +38,8 @@ class Here(Executor):
 def executor(workers: int) -> Iterator[Executor]:
     """An executor of so many workers: one works here, more are processes, which are ended when the block is left early."""
     if workers == 1:
-        one_thread()
-        yield Here()
+        with one_thread():
+            yield Here()
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
@@ -56,14 +58,21 @@ def executor(workers: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def one_thread() -> None:
-    """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores."""
+def one_thread() -> Any:
+    """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores.
+
+    From now on, or as a context for its block.
+    """
+    import scipy.linalg  # noqa: F401 (brings a BLAS of its own, which is to be there when threads are limited)
     import torch
     from threadpoolctl import threadpool_limits
 
+    before = ExitStack()
+    before.callback(torch.set_num_threads, torch.get_num_threads())
     torch.set_num_threads(1)
-    threadpool_limits(1)
+    before.callback(threadpool_limits(1).restore_original_limits)
     keep_memory()
+    return before
 
 
 def cores() -> int:

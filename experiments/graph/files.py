@@ -1,5 +1,6 @@
 """Files on disk: regular ones only, whole or not at all, and one line for whatever a file system refuses."""
 
+import ctypes
 import errno
 import hashlib
 import json
@@ -8,6 +9,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from analysis.files import write_atomically
 from experiments.problems import Problem
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+HERE, SWAP = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
 
 
 def require_file(path: Path) -> Path:
@@ -22,8 +25,8 @@ def require_file(path: Path) -> Path:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise Problem(f"{path} is no file: name a regular file")
-    except OSError as error:
-        raise Problem(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise Problem(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return path
 
 
@@ -42,11 +45,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file. Problem if it is missing, no file, or broken."""
+    """The JSON of a file. Problem if it is missing, no file, or no JSON: NaN and infinity are none."""
     try:
-        return json.loads(require_file(path).read_text())
+        with require_file(path).open("rb") as file:
+            return json.loads(file.read(), parse_constant=_refused, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
-        raise Problem(f"{path} cannot be read ({error or type(error).__name__})") from error
+        raise Problem(f"{path} cannot be read ({getattr(error, 'strerror', None) or error or type(error).__name__})") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """As `read_json`, of a file that holds an object."""
+    if not isinstance(found := read_json(path), dict):
+        raise Problem(f"{path} cannot be read (it holds no JSON object)")
+    return found
 
 
 def sync(path: Path) -> None:
@@ -56,6 +67,29 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Removes whatever is there, if anything: a file, a link or a whole folder."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def put(new: Path, place: Path) -> None:
+    """Renames a folder to `place`; what is there already changes places with it, so that something whole is there always.
+
+    Where the file system cannot exchange two names, what was there is set aside first, for a moment.
+    """
+    if not os.path.lexists(place):
+        os.rename(new, place)
+    elif not _exchange(new, place):
+        aside = new.with_name(f"{new.name}.old")
+        remove(aside)
+        os.rename(place, aside)
+        os.rename(new, place)
+        remove(aside)
 
 
 @contextmanager
@@ -71,3 +105,24 @@ def disk_problems(path: Path) -> Iterator[None]:
                 "finished runs are kept"
             ) from error
         raise Problem(f"cannot use {error.filename or path}: {error.strerror or error}; choose another --runs") from error
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Whether the kernel has exchanged two names, in one step."""
+    call = _renameat2()
+    return call is not None and call(HERE, os.fsencode(one), HERE, os.fsencode(other), SWAP) == 0
+
+
+@cache
+def _renameat2() -> Any:
+    return getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    if (number := float(text)) in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large for a number")
+    return number

@@ -7,6 +7,8 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import count
 
+from experiments.graph.files import disk_problems
+from experiments.graph.fingerprint import require_unedited
 from experiments.graph.store import BUSY, FOUND, MADE, MISSING, Store
 from experiments.graph.task import Task
 from experiments.problems import Failed, Problem, StaleRun
@@ -19,6 +21,7 @@ class Plan:
     """What is to be made, by address and in an order in which parents come first; what is stale, and why; what failed before."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
+    states: dict[str, tuple[str, ...]] = field(default_factory=dict)
     wanted: dict[str, Task] = field(default_factory=dict)
     stale: dict[str, tuple[str, ...]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -45,16 +48,18 @@ class Outcome:
 
 def plan(targets: Iterable[Task], store: Store, retry: bool = False) -> Plan:
     """Looks at every task that the targets rest on. Problem for a run that is none."""
+    require_unedited()
     found = Plan()
-    for task in everything(targets):
-        found.tasks[task.address] = task
-        state = store.state(task)
-        if state not in ((FOUND,), (MISSING,)) and not task.derived:
-            found.stale[task.address] = state
-        if state == (MISSING,) and not retry and (why := store.failure(task)):
-            found.failed[task.address] = why
-        if state != (FOUND,) or any(parent.address in found.wanted for parent in task.parents):
-            found.wanted[task.address] = task
+    with disk_problems(store.root):
+        for task in everything(targets):
+            key, state = task.address, store.state(task)
+            found.tasks[key], found.states[key] = task, state
+            if state not in ((FOUND,), (MISSING,)) and not task.derived:
+                found.stale[key] = state
+            if state == (MISSING,) and not retry and (why := store.failure(task)):
+                found.failed[key] = why
+            if state != (FOUND,) or any(parent.address in found.wanted for parent in task.parents):
+                found.wanted[key] = task
     return found
 
 
@@ -87,45 +92,13 @@ def run(
     remake: stale runs are made again, whatever makes them stale; else StaleRun is raised for the first. A task that another
     process is making is left to it and waited for last. A task that fails is told and kept; what is made of it is left out.
     """
-    outcome, order = Outcome(failed=dict(planned.failed)), count()
-    needs = {key: {p.address for p in task.parents if p.address in planned.wanted} for key, task in planned.wanted.items()}
-    children: dict[str, list[str]] = {}
-    for key, parents in needs.items():
-        for parent in parents:
-            children.setdefault(parent, []).append(key)
-    height = _heights(planned.wanted, children)
-    ready: list[tuple[int, int, str]] = []
-    busy: list[str] = []
+    work, busy = _Work(planned, tell), []
     running: dict[Future, str] = {}
-
-    def ended(key: str, what: str) -> None:
-        tell(planned.wanted[key], what)
-        for child in children.get(key, ()):
-            needs[child].discard(key)
-            if not needs[child]:
-                begin(child)
-
-    def begin(key: str) -> None:
-        task = planned.wanted[key]
-        lost = [parent.address for parent in task.parents if parent.address in outcome.failed | outcome.unmade]
-        if key in outcome.failed:
-            ended(key, outcome.failed[key])
-        elif lost and (not task.derived or len(lost) == len(task.parents)):
-            outcome.unmade[key] = f"{task.title}: it is made of {lost[0]}, which could not be made"
-            ended(key, outcome.unmade[key])
-        else:
-            heapq.heappush(ready, (-height[key], next(order), key))
-
-    for key in [key for key, parents in needs.items() if not parents]:
-        begin(key)
-    while ready or running or busy:
-        if busy and not (ready or running):
-            submitted, waiting = busy, True
-            busy = []
-        else:
-            submitted, waiting = [], False
-            while ready and len(running) + len(submitted) < AHEAD * workers:
-                submitted.append(heapq.heappop(ready)[2])
+    while work.ready or running or busy:
+        waiting = bool(busy) and not (work.ready or running)
+        submitted, busy = (busy, []) if waiting else ([], busy)
+        while work.ready and len(running) + len(submitted) < AHEAD * workers:
+            submitted.append(heapq.heappop(work.ready)[2])
         for key in submitted:
             task = planned.wanted[key]
             running[executor.submit(_make, store, task, device, waiting, remake or task.derived)] = key
@@ -134,9 +107,7 @@ def run(
             try:
                 what = future.result()
             except Failed as error:
-                outcome.failed[key] = str(error)
-                ended(key, str(error))
-                continue
+                work.outcome.failed[key] = what = str(error)
             except BrokenProcessPool as error:
                 raise Problem(
                     "a worker process was ended from outside: run the same command again, with fewer --workers if memory was "
@@ -145,10 +116,58 @@ def run(
             if what == BUSY:
                 busy.append(key)
                 continue
-            outcome.made += what == MADE
-            outcome.found += what == FOUND
-            ended(key, what)
-    return outcome
+            work.outcome.made += what == MADE
+            work.outcome.found += what == FOUND
+            work.ended(key, what)
+    return work.outcome
+
+
+class _Work:
+    """Which tasks are ready, as others end: a heap of (minus the tasks that follow, order, address)."""
+
+    def __init__(self, planned: Plan, tell: Callable[[Task, str], None]):
+        self.wanted, self.tell = planned.wanted, tell
+        self.outcome = Outcome(failed=dict(planned.failed))
+        self.needs = {key: {p.address for p in task.parents if p.address in self.wanted} for key, task in self.wanted.items()}
+        self.children: dict[str, list[str]] = {}
+        for key, parents in self.needs.items():
+            for parent in parents:
+                self.children.setdefault(parent, []).append(key)
+        self.height, self.order = self._heights(), count()
+        self.ready: list[tuple[int, int, str]] = []
+        for key in [key for key, parents in self.needs.items() if not parents]:
+            if why := self._begin(key):
+                self.ended(key, why)
+
+    def ended(self, key: str, what: str) -> None:
+        """A task has ended: those made of it that wait for no other are ready, or can never be made."""
+        over = [(key, what)]
+        while over:
+            key, what = over.pop()
+            self.tell(self.wanted[key], what)
+            for child in self.children.get(key, ()):
+                self.needs[child].discard(key)
+                if not self.needs[child] and (why := self._begin(child)):
+                    over.append((child, why))
+
+    def _begin(self, key: str) -> str | None:
+        """None for a task that is ready now, or why it cannot be made."""
+        task, failed, unmade = self.wanted[key], self.outcome.failed, self.outcome.unmade
+        lost = [parent.address for parent in task.parents if parent.address in failed or parent.address in unmade]
+        if key in failed:
+            return failed[key]
+        if lost and (not task.derived or len(lost) == len(task.parents)):
+            unmade[key] = f"{task.title}: it is made of {lost[0]}, which could not be made"
+            return unmade[key]
+        heapq.heappush(self.ready, (-self.height[key], next(self.order), key))
+        return None
+
+    def _heights(self) -> dict[str, int]:
+        """How many tasks follow each other from this one on: the longest chains are begun first."""
+        height: dict[str, int] = {}
+        for key in reversed(self.wanted):  # parents come first in `wanted`
+            height[key] = 1 + max((height[child] for child in self.children.get(key, ())), default=0)
+        return height
 
 
 def _make(store: Store, task: Task, device: str, wait: bool, remake: bool) -> str:
@@ -156,11 +175,3 @@ def _make(store: Store, task: Task, device: str, wait: bool, remake: bool) -> st
         return store.make(task, device, wait, remake)
     except StaleRun as error:
         raise StaleRun(f"{error}: --remake makes it again, --accept keeps it as it is") from error
-
-
-def _heights(wanted: dict[str, Task], children: dict[str, list[str]]) -> dict[str, int]:
-    """How many tasks follow each other from this one on: the longest chains are begun first."""
-    height: dict[str, int] = {}
-    for key in reversed(wanted):  # parents come first in `wanted`
-        height[key] = 1 + max((height[child] for child in children.get(key, ())), default=0)
-    return height

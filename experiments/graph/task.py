@@ -2,11 +2,12 @@
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from experiments.graph.fingerprint import fingerprint
 from experiments.graph.value import digest, encode_fields, name_of
 
 if TYPE_CHECKING:
@@ -19,13 +20,14 @@ class Task:
     version: raised when `run` means something else by the same values. files: what the folder holds when it is done.
     clocked: those among them that hold what a clock said; what is made of the task does not depend on them.
     derived: made anew without a question whenever something of it has changed, and of those parents that could be made (a
-    report).
+    report). played: what is made of the task runs its code too, as that of a network does that is loaded again.
     """
 
     version: ClassVar[int] = 1
     files: ClassVar[tuple[str, ...]] = ()
     clocked: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[bool] = False
+    played: ClassVar[bool] = False
 
     def run(self, folder: Path, store: "Store", device: str) -> None:
         """Writes `files` into `folder`. Parents are found by `store.open`."""
@@ -62,6 +64,15 @@ class Task:
         found = {task.address: task for f in dataclasses.fields(self) for task in tasks_in(getattr(self, f.name))}
         return tuple(found.values())
 
+    @cached_property
+    def code(self) -> Mapping[str, str]:
+        """The digest of every module that makes it."""
+        return fingerprint(classes_in(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what is worked out of them is not sent to another process."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
 
 def tasks_in(held: Any) -> Iterator[Task]:
     """The tasks in a value, not those inside tasks."""
@@ -79,7 +90,7 @@ def tasks_in(held: Any) -> Iterator[Task]:
 
 
 def classes_in(held: Any) -> Iterator[type]:
-    """The class of a value and of every value in it, not of those inside other tasks; and what a value's `code` adds."""
+    """The class of a value and of every value in it, but not inside tasks unless they are `played`; and what `rests_on` adds."""
     if isinstance(held, dict):
         for one in held.values():
             yield from _classes_below(one)
@@ -88,11 +99,11 @@ def classes_in(held: Any) -> Iterator[type]:
             yield from _classes_below(one)
     elif dataclasses.is_dataclass(held) and not isinstance(held, type):
         yield type(held)
-        if hasattr(held, "code"):
-            yield from held.code()
+        if hasattr(held, "rests_on"):
+            yield from held.rests_on()
         for field in dataclasses.fields(held):
             yield from _classes_below(getattr(held, field.name))
 
 
 def _classes_below(held: Any) -> Iterator[type]:
-    return iter(()) if isinstance(held, Task) else classes_in(held)
+    return classes_in(held) if not isinstance(held, Task) or held.played else iter(())

@@ -39,28 +39,37 @@ def encode(held: Any, whole: bool = True, expand: bool = False, places: bool = T
     field with a default changes no address, and without those that the class lists in `incidental` (where a file lies).
     expand: tasks inside are written out as any other value. places: incidental fields too. TypeError for what JSON cannot hold.
     """
-    if hasattr(held, "address") and dataclasses.is_dataclass(held) and not expand:
-        return {"task": held.address}
+    if held is None or isinstance(held, (bool, int, float, str)):
+        return held
     if dataclasses.is_dataclass(held) and not isinstance(held, type):
+        if hasattr(held, "address") and not expand:
+            return {"task": held.address}
         return {"is": name_of(held), **encode_fields(held, whole, expand, places)}
     if isinstance(held, dict):
         return {str(key): encode(one, whole, expand, places) for key, one in held.items()}
     if isinstance(held, (tuple, list)):
         return [encode(one, whole, expand, places) for one in held]
-    if held is None or isinstance(held, (bool, int, float, str)):
-        return held
     raise TypeError(f"{held!r} is no value: use numbers, text, lists, dictionaries and frozen dataclasses")
 
 
 def encode_fields(held: Any, whole: bool = True, expand: bool = False, places: bool = True) -> dict[str, Any]:
     """The fields of a dataclass by name, as `encode` has them."""
-    fields = {}
-    for field in dataclasses.fields(held):
-        own = _as_declared(type(held), field.name, getattr(held, field.name))
-        incidental = field.name in getattr(held, "incidental", ())
-        if not (incidental and not (whole and places)) and (whole or own != default(field)):
-            fields[field.name] = encode(own, whole, expand, places)
-    return fields
+    found = {}
+    for name, usual, incidental, real in _fields(type(held)):
+        own = getattr(held, name)
+        if type(own) is float or (type(own) is int and real):  # 1 and 1.0 are one value where a float is declared, -0 is 0
+            own = own + 0.0
+        if (whole and (places or not incidental)) or not (whole or incidental or own == usual):
+            found[name] = encode(own, whole, expand, places)
+    return found
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, Any, bool, bool], ...]:
+    """(name, default, whether it is incidental, whether a float is declared and no int) of every field."""
+    places = getattr(kind, "incidental", ())
+    real = {name for name, hint in hints(kind).items() if _takes(hint, float) and not _takes(hint, int)}
+    return tuple((field.name, default(field), field.name in places, field.name in real) for field in dataclasses.fields(kind))
 
 
 def digest(encoded: Any) -> str:
@@ -74,6 +83,7 @@ def name_of(held: Any) -> str:
     return name_of_class(type(held))
 
 
+@cache
 def name_of_class(kind: type) -> str:
     """As `name_of`, of the class; a field called `name` is no name of the class."""
     fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
@@ -100,18 +110,6 @@ def default(field: dataclasses.Field) -> Any:
 def hints(kind: type) -> dict[str, Any]:
     """The declared types of a dataclass's fields, with what pydantic is told of them."""
     return typing.get_type_hints(kind, include_extras=True)
-
-
-def _as_declared(kind: type, name: str, held: Any) -> Any:
-    """A whole number as a float where a float is declared (1 and 1.0 are one value), and -0 as 0."""
-    if type(held) is int and name in _floats(kind):
-        return float(held)
-    return held + 0.0 if type(held) is float else held
-
-
-@cache
-def _floats(kind: type) -> frozenset[str]:
-    return frozenset(name for name, hint in hints(kind).items() if _takes(hint, float) and not _takes(hint, int))
 
 
 def _takes(hint: Any, wanted: type) -> bool:

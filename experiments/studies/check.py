@@ -51,8 +51,7 @@ def _independent(study: Any) -> None:
     judge, guide = study.evaluator, study.classifier
     if judge is None or not isinstance(guide, Train):
         return
-    arches = getattr(judge.network, "arch", None), getattr(guide.network, "arch", None)
-    if arches[0] == arches[1] or judge.seed in study.train_seeds:
+    if _arch(judge) == _arch(guide) or judge.seed in study.train_seeds:
         raise ValueError("evaluator: it must be independent of the guide, of another arch and with a seed of its own")
 
 
@@ -70,7 +69,7 @@ def _enough(study: Any) -> None:
 
 def _possible(study: Any, method: Any) -> None:
     """ValueError for a method that the study's networks do not allow."""
-    trained, needs = study.model is not None, set(method.needs)
+    trained, needs = study.model is not None, set(method.requires_model)
     for role in method.roles:
         needed = "clean" if role == "loss" else role
         if trained and hasattr(study, needed) and getattr(study, needed) is None:
@@ -79,7 +78,7 @@ def _possible(study: Any, method: Any) -> None:
     lacking = {
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
-        "a network whose insides can be altered, and an exact model has none": study.truth is not None
+        "a network whose layers can be perturbed, and an exact model has none": study.truth is not None
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.name} are points": "image" in needs and len(study.world.shape) != 3,
     }
@@ -119,7 +118,7 @@ def check_guides(study: Any) -> None:
         for w in one.ws:
             if why := one.method.refuses(study.sampler):
                 raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups"} & set(one.method.needs):
+        if lacking := {"attention", "embedding", "groups"} & set(one.method.requires_model):
             raise ValueError(f"guided.{name}: {one.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from experiments.graph.run import plan
 from experiments.graph.store import FOUND, MISSING, Store
@@ -41,7 +40,7 @@ def explained(study: Study, runs: Path) -> Iterator[str]:
     yield study.announce()
     counts: dict[str, int] = {}
     for address, task in planned.tasks.items():
-        state: tuple[Any, ...] = store.state(task)
+        state = planned.states[address]
         if address in planned.failed:
             words = f"failed   {task.title}: {planned.failed[address]} (--retry tries it again)"
         elif state == (FOUND,):

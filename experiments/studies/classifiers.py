@@ -43,15 +43,15 @@ class Classifiers(ByWorld):
 
 
 def guides(world: Any, fit: Fit) -> dict[str, Train]:
-    """Noise-aware classifiers: told lambda three ways, two more architectures, one stopped early, one trained under attack."""
+    """Noise-aware classifiers: three noise conditionings, two more architectures, one stopped early, one trained under attack."""
 
     def training(network: Any = "timm", objective: Any = "noisy-cross-entropy", fit: Fit = fit) -> Train:
         return Train(world=world, network=network, objective=objective, fit=fit)
 
     return {
         "plain": training(),
-        "film": training(Timm(told="film")),
-        "untold": training(Timm(told="none")),
+        "film": training(Timm(noise_conditioning="film")),
+        "untold": training(Timm(noise_conditioning="none")),
         "half-unet": training(HalfUNet(size=8)),
         "vit": training(Timm(arch="test_vit", size=32)),
         "early": training(objective=NoisyCrossEntropy(augment=True), fit=replace(fit, patience=5)),

@@ -8,7 +8,9 @@ from torch import nn
 
 from experiments.graph.manifest import check_config, read_manifest
 from experiments.graph.store import Store
+from experiments.graph.value import name_of_class
 from experiments.problems import Problem
+from experiments.registry import STUDIES
 from experiments.settings import explain
 from experiments.studies.by_world import ByWorld
 from experiments.studies.classifiers import Classifiers
@@ -45,13 +47,22 @@ def read_study(folder: Path, renamed: bool = False) -> Study:
         given = check_config(folder, renamed)["values"].get("study")
     except Problem as problem:
         raise Problem(f"{folder} is no run of a study of this version: {problem}") from problem
-    kind = KINDS.get((given or {}).get("is"))
+    if not isinstance(given, dict) or not isinstance(name := given.get("is"), str):
+        raise Problem(f"{folder} is the run of something else than a study")
+    kind = KINDS.get(name) or _of_others(name)
     if kind is None:
-        raise Problem(f"{folder} is the run of {(given or {}).get('is', 'no study')!r}, which is none of {', '.join(KINDS)}")
+        raise Problem(f"{folder} is the run of {name!r}, which is none of {', '.join(KINDS)}, and of no study that is installed")
     try:
         return kind(**{key: held for key, held in given.items() if key != "is"})
     except ValidationError as error:
         raise Problem(f"{folder}: its study is none of this version: {explain(error)}") from error
+
+
+def _of_others(name: str) -> type | None:
+    """The class of this name among the studies that other packages bring."""
+    entries = [STUDIES[entry] for entry in STUDIES if entry not in STUDIES.own]
+    kinds = [type(one) for entry in entries for one in (entry.values() if isinstance(entry, dict) else [entry])]
+    return next((kind for kind in kinds if name_of_class(kind) == name), None)
 
 
 def load_trained(folder: str | Path, seed: int | None = None, device: str = "cpu", world: str | None = None) -> Trained:

@@ -207,5 +207,5 @@ class Guides(Study):
 
 def owes_to_training(samples: Sample) -> bool:
     """Whether samples owe anything to a training: what does not is measured once, or it would count as that of every training."""
-    guided = samples.method.w not in (0, samples.method.unguided)
+    guided = samples.method.w not in (0, samples.method.null_w)
     return not isinstance(samples.model, Exact) or (guided and bool(samples.others))

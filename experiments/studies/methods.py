@@ -62,14 +62,14 @@ ABSENT = ("discriminator",)  # of the model's samples: the role of a network tha
 
 def evaluations(name: str) -> float:
     """Network evaluations of one guided call, all kinds alike."""
-    return sum(vars(METHODS[name]().price).values())
+    return sum(vars(METHODS[name]().nfe_per_call).values())
 
 
 def possible(name: str, base: TradeOff) -> bool:
-    """Whether a method can run there: networks have insides, the truth has not, and points are no images."""
+    """Whether a method can run there: networks have layers to perturb, the truth has none, and points are no images."""
     method, exact = METHODS[name], base.truth is not None
-    insides = {"attention", "embedding"} & set(method.needs)
-    if (exact and insides) or (len(base.world.shape) != 3 and "image" in method.needs):
+    perturbs = {"attention", "embedding"} & set(method.requires_model)
+    if (exact and perturbs) or (len(base.world.shape) != 3 and "image" in method.requires_model):
         return False
     return exact or not set(method.roles) & set(ABSENT)
 

@@ -1,13 +1,16 @@
 """Results that are committed: copied from a clean checkout's run, looked at again, and made again to be compared row by row."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from analysis.table import read_table, summarise
-from experiments.graph.files import read_json
+from experiments.graph.files import disk_problems, read_object
+from experiments.graph.manifest import read_manifest
 from experiments.graph.provenance import provenance, same_machine
 from experiments.graph.store import Store
 from experiments.graph.verify import verify_run
@@ -21,20 +24,37 @@ KEY = ["world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "m
 
 
 def publish(run: Path, place: Path) -> Path:
-    """Copies the run of a study to a folder to be committed. Problem if any run behind it was made by uncommitted code."""
+    """Copies the run of a study to a folder to be committed, whole or not at all. Problem if it, or any run that it rests on, is
+    broken, was made by uncommitted code, or was accepted although it was stale.
+    """
     read_study(run)
-    manifest = verify_run(run)
-    for name in (run.name, *manifest.parents):
-        revision = read_json(run.parent / name / "provenance.json").get("revision")
-        if revision is None or revision.endswith("+"):
+    for path in behind(run):
+        manifest, revision = verify_run(path), read_object(path / "provenance.json").get("revision")
+        if not isinstance(revision, str) or revision.endswith("+"):
             made = "outside a checkout" if revision is None else f"by a checkout with changes ({revision})"
-            raise Problem(f"{run.parent / name} was made {made}: commit first, then run the study again in a new --runs")
-    if manifest.accepted:
-        raise Problem(f"{run} was accepted although it was stale: make it again with --remake")
-    if place.exists():
+            raise Problem(f"{path} was made {made}: commit first, then run the study again in a new --runs")
+        if manifest.accepted:
+            raise Problem(f"{path} was accepted although it was stale: make it again with --remake, in a new --runs")
+    if os.path.lexists(place):
         raise Problem(f"{place} is there already: remove it first")
-    shutil.copytree(run, place)
+    with disk_problems(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as scratch:
+            os.rename(shutil.copytree(run, Path(scratch) / place.name), place)
     return place
+
+
+def behind(run: Path) -> list[Path]:
+    """A run, its parents, theirs, and so on: each once."""
+    found, waiting = {}, [run]
+    while waiting:
+        path = waiting.pop()
+        if path.name not in found:
+            found[path.name] = path
+            if not path.is_dir():
+                raise Problem(f"{run} rests on {path.name}, which is not there any more")
+            waiting += [run.parent / name for name in read_manifest(path).parents]
+    return list(found.values())
 
 
 def check_published(folder: Path) -> None:
@@ -52,7 +72,7 @@ def remake(folder: Path, store: Store, workers: int | None, device: str) -> Iter
     study = read_study(folder, renamed=True)
     done = make(study, store, workers, device)
     there, here = (read_table(path / "table.csv") for path in (folder, done.folder))
-    alike = same_machine(read_json(folder / "provenance.json"), provenance(done.device))
+    alike = same_machine(read_object(folder / "provenance.json"), provenance(done.device))
     yield f"machine of the same class: {'yes' if alike else 'no'}; {'equal digits' if alike else f'{TOLERANCE:.0%}'} asked for"
     wrong = list(compare(there, here, 0.0 if alike else TOLERANCE))
     yield f"{len(there) - len(wrong)} of {len(there)} rows agree"
@@ -61,15 +81,16 @@ def remake(folder: Path, store: Store, workers: int | None, device: str) -> Iter
 
 
 def compare(there: pd.DataFrame, here: pd.DataFrame, tolerance: float) -> Iterator[str]:
-    """Every row of one table that another has not, or has with another value; what a clock or the machine says is not
-    compared.
+    """Every row that only one of two tables has, or has with another value; what a clock or the machine says is not compared.
+
+    tolerance: of a value, relative to the largest of its metric.
     """
-    keep = ~there["metric"].isin(CLOCKED)
-    both = there[keep].merge(here, on=KEY, how="left", suffixes=("", "_here"), indicator=True)
+    there, here = (table[~table["metric"].isin(CLOCKED)] for table in (there, here))
+    both = there.merge(here, on=KEY, how="outer", suffixes=("", "_here"), indicator="place")
     scale = both.groupby(["world", "metric"])["value"].transform(lambda values: values.abs().max())
     for row, size in zip(both.itertuples(), scale):
-        if row._merge != "both":
-            yield f"{row.metric} of {row.method} w = {row.w}: not made again"
-        elif not (row.value == row.value_here or abs(row.value - row.value_here) <= tolerance * size):
-            where = f"{row.metric} of {row.method} w = {row.w}, {row.sampler}, T = {row.steps}"
+        where = f"{row.metric} of {row.method} w = {row.w}, {row.sampler}, T = {row.steps}"
+        if row.place != "both":
+            yield f"{where}: not {'made again' if row.place == 'left_only' else 'there'}"
+        elif row.value != row.value_here and not abs(row.value - row.value_here) <= tolerance * size:
             yield f"{where}: {row.value} there, {row.value_here} here"

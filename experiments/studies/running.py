@@ -74,11 +74,19 @@ def make(
         raise Problem(planned.question())
     wanted = [task for task in planned.wanted.values() if not task.derived]
     if wanted:
-        rehearse(task for task in wanted if store.state(task) == (MISSING,))
+        rehearse(task for task in wanted if planned.states[task.address] == (MISSING,))
+        if workers > 1 and not all(travels(task) for task in planned.wanted.values()):
+            workers = 1
+            tell("values of a class that was typed in here cannot go to other processes: one is used")
         tell(f"{study.announce()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
     outcome = _run(planned, store, workers, device, stale == "remake", tell)
     _told(outcome, planned, report, store, tell)
     return StudyRun(store, report, device, outcome)
+
+
+def travels(task: Task) -> bool:
+    """Whether a worker process can import the classes of a task: not where one was typed into a notebook."""
+    return not any(name.startswith("__main__.") for name in task.code)
 
 
 def _run(planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None]) -> Outcome:

@@ -97,7 +97,8 @@ def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, "pd.DataFrame"
     for table, place, task in cells:
         if store.path(task).is_dir():
             rows.setdefault(table, []).extend({**place, **row} for row in task.rows(store))
-    return {table: pd.DataFrame(found) for table, found in rows.items()}
+    frames = {table: pd.DataFrame(found) for table, found in rows.items()}
+    return {table: one.astype({"w": float}) if "w" in one else one for table, one in frames.items()}  # None of real data: NaN
 
 
 def samples_of(cells: Sequence[Placed], store: Store) -> list[Any]:

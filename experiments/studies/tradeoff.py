@@ -134,7 +134,7 @@ class TradeOff(Study):
         """Trainings, cells, samples and evaluations, and the world."""
         cells = [(sweep, curve) for sweep in self.sweeps for _, curve in sweep.cells(self.methods)]
         times = len(self.sample_seeds) * len(self.models)
-        calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.price).values()) for sweep, curve in cells)
+        calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
         trained = [one for role in ROLES if isinstance(one := self.network(role, 0), Train)]
         trained = [one for one in trained for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
         steps = sum(one.fit.steps for one in trained)
@@ -147,7 +147,7 @@ class TradeOff(Study):
     def _samples(self, seed: int, truth: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
         roles = {"clean" if role == "loss" else role for role in curve.method.roles}
         if truth:
-            model = replace(self.truth, groups="groups" in curve.method.needs)
+            model = replace(self.truth, groups="groups" in curve.method.requires_model)
             others = {}
         else:
             model = self.network("model", seed)

@@ -136,8 +136,8 @@ class Assess(Task):
     def _pruned(self, model: Denoiser, z: Tensor, logsnr: Tensor, label: Tensor) -> dict[str, float]:
         noise = torch.randn(ROUNDS * self.levels_implicit, *self.world.shape, generator=generator(0, 2))
         found = {}
-        for name, surely in (("pruned", 3.0), ("unpruned", math.inf)):
-            ask = partial(classify, model, classes=self.world.classes, noise=noise, surely=surely, low=self.low)
+        for name, z_score in (("pruned", 3.0), ("unpruned", math.inf)):
+            ask = partial(classify, model, classes=self.world.classes, noise=noise, z_score=z_score, low=self.low)
             parts = [ask(*part) for part in zip(z.split(250), logsnr.split(250))]
             right = torch.cat([part.label for part in parts]) == label
             found[f"accuracy_{name}"] = right.float().mean().item()

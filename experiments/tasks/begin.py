@@ -13,7 +13,7 @@ from experiments.graph.manifest import check_config, check_files, read_manifest
 from experiments.graph.value import encode, value
 from experiments.problems import Problem
 
-TIMM = "timm"
+TIMM, WEIGHTS = "timm", "model.safetensors"
 ALIKE = ("world", "network")  # what another training must have in common
 
 
@@ -39,7 +39,10 @@ def weights_of(text: str) -> Weights:
     if path.is_dir():
         if not (path / "manifest.json").is_file():
             raise Problem(f"begin: {path} is no run of a training: name a file of weights, or the folder of a run")
-        return Weights(path=text, sha256=read_manifest(path).files.get("model.safetensors"))
+        try:
+            return Weights(path=text, sha256=read_manifest(path, (WEIGHTS,)).files[WEIGHTS])
+        except Problem as problem:
+            raise Problem(f"begin: {path} is no run of a training: {problem}") from problem
     return Weights(path=text)
 
 
@@ -50,13 +53,13 @@ def begin_with(module: nn.Module, weights: Weights, training: Any) -> None:
         _of_timm(module, TIMM)
         return
     if path.is_dir():
-        _of_a_run(module, path, training)
+        _of_a_run(module, path, weights, training)
         return
     if not hasattr(module, "begin_with"):
         raise Problem("begin: timm has no weights of this network; name the folder of a run")
     found = sha256(path)
     if weights.sha256 is None:
-        raise Problem(f"begin: say what file it is: set begin.sha256 (this one's is {found})")
+        raise Problem(f"begin: say what file {path} is: set begin.sha256 (this one's is {found})")
     if found != weights.sha256:
         raise Problem(f"begin: {path} has the sha256 {found[:12]}..., not {weights.sha256[:12]}...")
     _of_timm(module, str(path))
@@ -69,19 +72,21 @@ def _of_timm(module: Any, weights: str) -> None:
         raise Problem(f"begin: {error}") from error
 
 
-def _of_a_run(module: nn.Module, path: Path, training: Any) -> None:
+def _of_a_run(module: nn.Module, path: Path, weights: Weights, training: Any) -> None:
     try:
-        manifest, config = read_manifest(path), check_config(path)
-        check_files(path, manifest, ("model.safetensors",))
+        manifest, config = read_manifest(path, (WEIGHTS,)), check_config(path)
+        check_files(path, manifest)
     except Problem as problem:
         raise Problem(f"begin: {problem}") from problem
+    if weights.sha256 not in (None, manifest.files[WEIGHTS]):
+        raise Problem(f"begin: {path} holds other weights by now than the sha256 {weights.sha256[:12]}...")
     if config["identity"]["kind"] != training.kind:
         raise Problem(f"begin: {path} is no run of a {training.kind}")
     for name in ALIKE:
         theirs, ours = config["values"].get(name), encode(getattr(training, name))
         if theirs != ours:
-            raise Problem(f"begin: {path} has {name} {_brief(theirs)}, not {_brief(ours)}")
-    load_state(module, path / "model.safetensors")
+            raise Problem(f"begin: {path} has {_difference(name, theirs, ours)}")
+    load_state(module, path / WEIGHTS)
 
 
 def load_state(module: nn.Module, file: Path) -> None:
@@ -92,5 +97,10 @@ def load_state(module: nn.Module, file: Path) -> None:
         raise Problem(f"{file} cannot be loaded: {' '.join(str(error).split())[:300]}") from error
 
 
-def _brief(held: Any) -> Any:
-    return held.get("is") if isinstance(held, dict) and set(held) == {"is"} else held
+def _difference(name: str, theirs: Any, ours: Any) -> str:
+    """The first field in which two values differ, and how."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        if theirs.get("is") == ours.get("is"):
+            return next(_difference(f"{name}.{key}", theirs.get(key), ours[key]) for key in ours if theirs.get(key) != ours[key])
+        theirs, ours = theirs.get("is"), ours.get("is")
+    return f"{name} {theirs}, not {ours}"

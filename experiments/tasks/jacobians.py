@@ -17,7 +17,7 @@ from experiments.worlds.world import data
 from guidance.denoiser import branches
 from guidance.diffusion import add_noise
 from guidance.gradients import log_prob
-from guidance.jacobian import asymmetry, signs
+from guidance.jacobian import asymmetry, rademacher
 from guidance.seeding import SampleNoise, generator
 from guidance.spaces import norm
 
@@ -61,7 +61,7 @@ class Jacobians(Task):
             for name, field in fields.items():
                 z = add_noise(x, eps, logsnr)
                 felt = norm(field(z)).flatten() > FELT * norm(fields["conditional"](z)).flatten()
-                found = asymmetry(field, z, signs(z, self.probes, generator(0, 3))).double()[felt]
+                found = asymmetry(field, z, rademacher(z, self.probes, generator(0, 3))).double()[felt]
                 if len(found):
                     row = {"field": name, "logsnr": level, "value": found.mean().item(), "sd": found.std(correction=0).item()}
                     rows.append(row)

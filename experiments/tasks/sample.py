@@ -12,7 +12,7 @@ import torch
 from pydantic import model_validator
 
 from experiments.fields import Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
-from experiments.graph.files import read_json, write_json
+from experiments.graph.files import read_json, require_file, write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import label, value
@@ -23,7 +23,7 @@ from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
 from guidance.cost import NFE
 from guidance.denoiser import Clipped, Denoiser
-from guidance.effective import Effective
+from guidance.effective import EffectiveWeight
 from guidance.grids import EvenInU
 from guidance.sampling import own_noise
 from guidance.sampling import sample as draw
@@ -88,8 +88,8 @@ class Sample(Task):
         with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
             ends = [min(first + self.batch, self.n) for first in range(0, self.n, self.batch)]
             x = torch.cat([self._part(roles.of, device, *both, self.steps) for both in pairwise([0, *ends])]).cpu()
-        watched: list[Effective] = []
-        watch = lambda *parts: watched.append(Effective(*parts)) or watched[0]  # noqa: E731
+        watched: list[EffectiveWeight] = []
+        watch = lambda *parts: watched.append(EffectiveWeight(*parts)) or watched[0]  # noqa: E731
         self._part(roles.of, device, 0, min(WATCHED, self.n), self.steps, watch)
         if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
             raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
@@ -123,7 +123,7 @@ class Sample(Task):
         labels = torch.tensor(indices, device=device) % self.world.classes
         return draw(guided, self.sampler, levels, labels, self.world.shape, self.seed, indices)
 
-    def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: Effective) -> None:
+    def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: EffectiveWeight) -> None:
         index = np.arange(self.n)
         content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x)}
         np.savez(folder / "samples.npz", **content, label=index % self.world.classes, index=index)
@@ -137,8 +137,9 @@ class Sample(Task):
 
 def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """What a run of samples holds: images or x, and label. Failed for a file that is no set of samples."""
+    file = require_file(path / "samples.npz")
     try:
-        with np.load(path / "samples.npz", allow_pickle=False) as file:
-            return file["x" if "x" in file else "images"], file["label"]
-    except (ValueError, KeyError, OSError, EOFError) as error:
-        raise Failed(f"{path / 'samples.npz'} is no set of samples ({error})") from error
+        with np.load(file, allow_pickle=False) as held:
+            return held["x" if "x" in held else "images"], held["label"]
+    except Exception as error:  # of numpy and of zipfile, in words that advise to unpickle it
+        raise Failed(f"{file} is no set of samples ({type(error).__name__})") from error

@@ -3,13 +3,17 @@
 A source is a value with  play(role, given, store, device, rows) -> {role: what plays it};  `given` are the roles so far.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated, Any, ClassVar
 
+import torch
 from pydantic import BeforeValidator, Field, model_validator
 from torch import nn
 
 from experiments.fields import Count, Positive, WorldOf
+from experiments.graph.failures import one_line
 from experiments.graph.files import sha256
 from experiments.graph.store import Store
 from experiments.graph.value import value
@@ -17,9 +21,11 @@ from experiments.problems import Problem
 from experiments.registry import lookup
 from experiments.tasks.train import Train
 from experiments.worlds.world import data
+from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
 from guidance.truth import exact_roles
 
+DENOISERS = ("model", "weak", "unconditional")  # roles
 LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
 
 
@@ -109,16 +115,53 @@ class Checkpoint:
         path = Path(self.file)
         if (found := sha256(path)) != self.sha256:
             raise Problem(f"{path} has the sha256 {found[:12]}..., not {self.sha256[:12]}...: it is another file")
-        made = lookup("checkpoints", self.adapter)(path, device, self.world)
-        if not callable(made) or (isinstance(made, type)):
-            raise Problem(
-                f"the adapter {self.adapter} made {made!r}: it must return a Denoiser, (z, logsnr, label) -> Prediction"
-            )
-        return {role: made}
+        try:
+            made = lookup("checkpoints", self.adapter)(path, device, self.world)
+        except Problem:
+            raise
+        except Exception as error:  # adapters and files fail in as many ways as there are authors
+            if isinstance(error, UnpicklingError) or "weights_only" in str(error):
+                raise Problem(f"{path} is a pickle of more than weights, which could run code: it is not opened") from error
+            raise Problem(f"the adapter {self.adapter} cannot read {path}: {type(error).__name__}: {one_line(error)}") from error
+        if role in DENOISERS and (wrong := no_denoiser(made, self.world, device)):
+            raise Problem(f"the adapter {self.adapter} made {wrong}: it must return (z, logsnr, label) -> Prediction")
+        counted = isinstance(getattr(made, "network", None), nn.Module) and not isinstance(made, nn.Module)
+        return {role: made if counted or role not in DENOISERS else Counted(made)}
 
-    def code(self) -> list[type]:
+    def rests_on(self) -> list[Any]:
         """The adapter is part of the code that makes samples."""
-        return [lookup("checkpoints", self.adapter)]
+        found = lookup("checkpoints", self.adapter)
+        return [found if hasattr(found, "__qualname__") else type(found)]
+
+
+class Counted:
+    """A denoiser that is a plain function, with a module inside at which its evaluations are counted."""
+
+    def __init__(self, function: Callable[..., Prediction]):
+        self.network = function if isinstance(function, nn.Module) else _Function(function)
+
+    def __call__(self, z: torch.Tensor, logsnr: torch.Tensor, label: torch.Tensor | None) -> Prediction:
+        return self.network(z, logsnr, label)
+
+
+class _Function(nn.Module):
+    def __init__(self, function: Callable[..., Any]):
+        super().__init__()
+        self.forward = function
+
+
+def no_denoiser(made: Any, world: Any, device: str) -> str | None:
+    """What is wrong with something that ought to be a Denoiser of a world, found out by asking it; None if nothing is."""
+    if not callable(made) or isinstance(made, type):
+        return f"{made!r}, which is no Denoiser"
+    z = torch.zeros(2, *world.shape, device=device)
+    try:
+        with torch.no_grad():
+            said = made(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
+    except Exception as error:
+        return f"no Denoiser ({type(error).__name__}: {one_line(error)})"
+    fits = isinstance(said, Prediction) and said.x.shape == z.shape
+    return None if fits else f"no Denoiser: it says {type(said).__name__} of {tuple(z.shape)}"
 
 
 SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}

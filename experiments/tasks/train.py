@@ -34,6 +34,7 @@ class Train(Task):
 
     name: ClassVar[str] = "train"
     files: ClassVar[tuple[str, ...]] = ("model.safetensors", "metrics.json", "log.json")
+    played: ClassVar[bool] = True
     world: WorldOf
     network: NetworkOf
     objective: ObjectiveOf

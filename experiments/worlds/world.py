@@ -68,10 +68,12 @@ def data(world: World) -> Data:
     found = world.load()
     if (found.truth is not None) != world.exact or (found.train is not None) != world.trains:
         raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
-    if found.train is not None:
-        low, high = int(found.train.label.min()), int(found.train.label.max())
+    for part in [part for part in (found.train, found.held_out) if part is not None]:
+        low, high = int(part.label.min()), int(part.label.max())
         if low < 0 or high >= world.classes:
             raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
-        if tuple(found.train.x.shape[1:]) != tuple(world.shape):
-            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(found.train.x.shape[1:])}")
+        if tuple(part.x.shape[1:]) != tuple(world.shape):
+            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(part.x.shape[1:])}")
+    if found.truth is not None and found.truth.classes != world.classes:
+        raise Problem(f"{world.name} says it has {world.classes} classes, but its truth has {found.truth.classes}")
     return found

@@ -1,0 +1,82 @@
+"""A task that cannot be made: which errors are its own, in one line, and kept so that it is not tried again for nothing."""
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.graph.files import FULL, read_object, write_json
+from experiments.graph.origin import Origin
+from experiments.graph.task import Task
+from experiments.problems import Failed, Problem
+
+if TYPE_CHECKING:
+    from experiments.graph.store import Store
+
+
+class Failures:
+    """Why tasks of a store could not be made, a file a task."""
+
+    def __init__(self, root: Path):
+        self.root = root / ".failed"
+
+    def path(self, task: Task) -> Path:
+        return self.root / f"{task.address}.json"
+
+    def reason(self, task: Task, origin: Callable[[], Origin]) -> str | None:
+        """Why it failed, if it was made of and by what `origin` says now; None if it was another, or is not known."""
+        if not os.path.exists(self.path(task)):
+            return None
+        try:
+            found = read_object(self.path(task))
+            then = Origin(*(dict(found[name]) for name in ("values", "code", "parents")))
+            return None if any(then.changes(origin(), derived=True)) else str(found["reason"])
+        except (Problem, KeyError, TypeError, ValueError):
+            return None  # a broken note: it is tried again
+
+    @contextmanager
+    def kept(self, task: Task, origin: Origin) -> Iterator[None]:
+        """Keeps why a task failed."""
+        try:
+            yield
+        except Failed as error:
+            text = "".join(traceback.format_exception(error))
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_json(self.path(task), {"reason": str(error), "traceback": text, **origin.as_json()})
+            raise
+
+    def forget(self, task: Task) -> None:
+        self.path(task).unlink(missing_ok=True)
+
+
+def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
+    """Runs a task. Failed, in one line, for whatever is wrong with it; Problem where memory is short; OSError of the disk."""
+    try:
+        task.run(folder, store, device)
+    except Problem:
+        raise
+    except (Exception, SystemExit) as error:  # a method or a network may fail in as many ways as there are authors
+        if out_of_memory(error):
+            raise Problem(f"{task.title}: memory is exhausted: set fewer --workers, or a smaller batch or n") from error
+        if isinstance(error, OSError) and (error.errno in FULL or str(error.filename).startswith(str(store.root))):
+            raise
+        words = one_line(error)
+        plain = isinstance(error, ValueError) and words
+        raise Failed(f"{task.title}: {words if plain else f'{type(error).__name__}: {words}'.removesuffix(': ')}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of what an error says, "" where it says nothing."""
+    try:
+        return (str(error).strip().splitlines() or [""])[0]
+    except Exception:  # somebody's __str__
+        return ""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left, in Python or in torch."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "memory" in one_line(error) and "alloc" in one_line(error)
+    )
