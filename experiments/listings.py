@@ -67,15 +67,15 @@ def broken(kind: str) -> Iterator[str]:
 
 
 def hold_to_laws(name: str) -> Iterator[str]:
-    """Each law that a method holds or breaks, and how."""
+    """Each law that a method holds, by its own declaration where it says so, or breaks, and how: a line each."""
     method = lookup("methods", name)
     from guidance.laws import LAWS
 
     for law in LAWS:
         try:
-            law(method)
+            declared = law(method)
         except Exception as error:  # a method may fail in as many ways as there are authors
             said = str(error).strip().splitlines() or [type(error).__name__]
             yield f"broken  {law.__name__}: {said[0]}"
         else:
-            yield f"holds   {law.__name__}"
+            yield f"holds   {law.__name__}" + (f" (declared: {declared})" if declared else "")

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from experiments.graph.value import default, hints
 from experiments.problems import Problem
-from guidance.registry import Registry, Unknown
+from guidance.registry import Registry, Unknown, singular
 
 
 def has(what: str, *names: str) -> Callable[[Any], None]:
@@ -100,11 +100,11 @@ def lookup(kind: str, name: str) -> Any:
     try:
         return registry(kind)[name]
     except Unknown as error:
-        raise Problem(f"{error}, or package.module:Name of your own") from error
+        raise Problem(f"{error} (or package.module:Name of your own)") from error
     except (ImportError, ValueError) as error:
         raise Problem(str(error)) from error
     except KeyError:
-        raise Problem(f"there is no {kind.removesuffix('s')} {name!r}; known: {', '.join(registry(kind))}") from None
+        raise Problem(f"there is no {singular(kind)} {name!r}; known: {', '.join(registry(kind))}") from None
 
 
 def named(kind: str) -> Any:
@@ -127,7 +127,7 @@ def build(kind: str, given: dict[str, Any]) -> Any:
     options = dict(given)
     name = options.pop("is", None) or options.pop("name", None)
     if not isinstance(name, str):
-        raise ValueError(f'say which {kind.removesuffix("s")}: its name, or {{"is": its name, ...}}')
+        raise ValueError(f'say which {singular(kind)}: its name, or {{"is": its name, ...}}')
     try:
         found = lookup(kind, name)
     except Problem as problem:

@@ -78,7 +78,7 @@ class Registry(Mapping[str, Any]):
         if name not in self.own and not entries:
             near = difflib.get_close_matches(name, self.names, n=1)
             known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.names)}"
-            raise Unknown(f"there is no {self.kind.removesuffix('s')} {name!r}; {known}")
+            raise Unknown(f"there is no {singular(self.kind)} {name!r}; {known}")
         if len(entries) + (name in self.own) > 1:
             places = [*(["this package"] if name in self.own else []), *(entry.value for entry in entries)]
             raise ValueError(f"{self.group} has {name!r} {len(places)} times, from {' and '.join(places)}: uninstall one")
@@ -108,3 +108,8 @@ def _object(entry: Any) -> Any:
         return entry
     module, _, name = entry.partition(":")
     return getattr(import_module(module), name)
+
+
+def singular(kind: str) -> str:
+    """What one entry of a registry is called."""
+    return kind.removesuffix("ies") + "y" if kind.endswith("ies") else kind.removesuffix("s")

@@ -1,6 +1,9 @@
 """The architecture is a test: imports only look down, and each heavy library has one door."""
 
 import ast
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {
     "guidance": {"torch", "einops", "jaxtyping", "guidance"},
     "classifiers": {"torch", "einops", "jaxtyping", "timm", "guidance", "classifiers"},
-    "analysis": {"torch", "numpy", "pandas", "jaxtyping", "torch_fidelity", "matplotlib", "seaborn", "analysis"},
+    "analysis": {"torch", "numpy", "pandas", "scipy", "jaxtyping", "torch_fidelity", "matplotlib", "seaborn", "analysis"},
 }
 DOORS = {"timm": {"classifiers", "guidance"}, "torch_fidelity": {"analysis"}, "matplotlib": {"analysis"}, "seaborn": {"analysis"}}
 STANDARD = __import__("sys").stdlib_module_names
@@ -46,8 +49,69 @@ def test_a_heavy_library_has_one_door(library):
     assert users <= DOORS[library]
 
 
+ALL = [*ROOMS, "experiments"]
+GRAPH = {"experiments.graph", "experiments.problems", "experiments.memory", "analysis.files"}  # what experiments/graph may import
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every file of the four rooms by the name that it is imported by."""
+    paths = [path for room in ALL for path in files(room)]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+
+
+def running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node of a file but for what only a type checker reads."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from running(node)
+
+
+def imported(name: str, text: str, package: bool, known: dict[str, Path]) -> set[str]:
+    """The files of ours that a file imports, at its top or in a function, by the names that it gives them."""
+    found = set()
+    for node in running(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = name.split(".")[: len(name.split(".")) + package - node.level] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            found |= {whole if (whole := f"{module}.{alias.name}") in known else module for alias in node.names}
+    return found & known.keys() - {name}
+
+
+@cache
+def import_graph() -> dict[str, set[str]]:
+    return {name: imported(name, path.read_text(), path.name == "__init__.py", modules()) for name, path in modules().items()}
+
+
+def test_no_two_files_import_each_other_by_whatever_detour():
+    try:
+        order = list(TopologicalSorter(import_graph()).static_order())
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' <- '.join(error.args[1])}")
+    places = [order.index(name) for name in ("guidance.denoiser", "experiments.tasks.sample", "experiments.studies.tradeoff")]
+    assert places == sorted(places)
+
+
+def test_the_graph_of_tasks_knows_nothing_of_diffusion():
+    inside = {name: found for name, found in import_graph().items() if name.startswith("experiments.graph")}
+    strange = {name: {one for one in found if not one.startswith("experiments.graph.")} - GRAPH for name, found in inside.items()}
+    assert len(inside) > 5 and not {name: found for name, found in strange.items() if found}
+
+
+def test_the_walk_sees_a_circle_wherever_it_is_closed():
+    known = {name: Path() for name in ("a", "a.b", "a.c", "d")}
+    assert imported("a.b", "def f():\n    from . import c", False, known) == {"a.c"}
+    assert imported("a", "from .b import x\nfrom .c import y", True, known) == {"a.b", "a.c"}
+    assert imported("a.b", "if TYPE_CHECKING:\n    import d\nfrom a import z", False, known) == {"a"}
+    assert imported("a.c", "import d, torch\nfrom ..d import w", False, known) == {"d"}
+
+
 def test_no_file_is_longer_than_250_lines():
-    lengths = {path: len(path.read_text().splitlines()) for room in [*ROOMS, "experiments"] for path in files(room)}
+    lengths = {path: len(path.read_text().splitlines()) for room in ALL for path in files(room)}
     assert max(lengths.values()) <= 250, max(lengths, key=lengths.get)
 
 

@@ -90,11 +90,11 @@ _place = 0
 
 def _start(lines, lock) -> None:
     global _place
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
+    threading.Thread(target=_die_with_parent, daemon=True).start()  # before anything is waited for
     _place = lines.get()
     tqdm.set_lock(lock)
     one_thread()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
-    threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def _die_with_parent() -> None:

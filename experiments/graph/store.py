@@ -58,6 +58,8 @@ class Store:
             return (MISSING,)
         with self._advice(path):
             manifest, config = self._read(path, task.files), check_config(path)  # its identity is the address
+            if lost := next((name for name in manifest.files if not (path / name).exists()), None):
+                raise Problem(f"{path / lost} is missing")
         then = Origin(config["values"], manifest.code, manifest.parents)
         return tuple(then.changes(self.origin(task), task.derived)) or (FOUND,)
 

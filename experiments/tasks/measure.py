@@ -95,7 +95,7 @@ class MeasureExact(Measured):
 
 
 def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
-    """All measures of samples (n, *shape) of a world whose truth is known, by name; in the plane against the density tilted with w."""
+    """All measures by name of samples (n, *shape) of a world whose truth is known; in the plane also those of tilted density."""
     from analysis.exact import Drawn, against_data, measure_points
 
     x = found.reshape(len(found), -1).astype(np.float64)

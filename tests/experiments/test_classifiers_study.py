@@ -1,72 +1,38 @@
 """The study of classifiers in small, its tables beside each other, and what it refuses."""
 
-import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 from small import here
+from tiny import GUIDED, IMPLICIT, JUDGES, sets
 
 from analysis.table import read_table
-from experiments.assess import clean_ascent
-from experiments.cells import Cell
-from experiments.classifiers_cells import rows_of
-from experiments.configs.classifiers import FULL, QUICK
+from experiments.graph.files import read_json
+from experiments.graph.verify import verify_run
 from experiments.problems import Problem
-from experiments.roles import load_trained
-from experiments.runs import Store, check, read_json
-from experiments.sample import SampleConfig
-from experiments.worlds import WORLDS
-from guidance import METHODS
-from guidance.cost import NFE
+from experiments.registry import WORLDS
+from experiments.studies import load_trained
+from experiments.studies.classifiers import FULL, QUICK
+from experiments.studies.guides import owes_to_training
+from experiments.studies.study import TABLE
+from experiments.tasks.assess import clean_ascent
+from experiments.tasks.judge import Judge
+from experiments.tasks.measure import Measure, MeasureExact
+from experiments.tasks.sources import Exact
+from experiments.worlds import data
+from experiments.worlds.digits_exact import DigitsExact
 from guidance.scale import progress
 
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "05_classifiers.ipynb"
-FIT = {"steps": 6, "batch": 16}
-GUIDED = {
-    "classifier-free": {"method": "classifier-free", "ws": [0, 4]},
-    "plain": {"method": "classifier", "classifier": "plain", "ws": [0, 4]},
-    "smooth": {"method": "classifier", "classifier": "plain", "guide": {"softplus": 3, "temperature": 2}, "ws": [0, 4]},
-    "clean, of x": {"method": "clean-classifier", "ws": [0, 1]},
-}
-IMPLICIT = {"implicit": {"method": "classifier", "guide": {"implicit": True, "levels": 1}, "ws": [0, 1]}}
-
-
-def settings(world: str, guides: dict, guided: dict, **more: object) -> dict[str, object]:
-    own = {"guides": {name: {"world": world, "fit": FIT, **one} for name, one in guides.items()}, "guided": guided}
-    own |= {"denoiser": {"world": world, "network": {"width": 8}, "fit": FIT}, "sampler.steps": 2, "n": 20, "n_levels": 10}
-    own |= {"n_implicit": 5, "levels_implicit": 1, "probes": 1, "clean.fit": FIT, **more}
-    return {f"worlds.{world}.{name}": value for name, value in own.items()}
-
-
-JUDGES = {"one": {"arch": "test_byobnet", "fit": FIT}, "two": {"arch": "test_convnext", "size": 32, "seed": 901, "fit": FIT}}
-JOINT = {"half": {"width": 8, "multipliers": [1], "attention": []}, "langevin_steps": 2, "chains": 64, "fit": FIT}
-SETTINGS = settings(
-    "digits",
-    {"plain": {}, "early": {"told": "film", "augment": True, "attack_radius": 0.5, "attack_steps": 1,
-                            "fit": {**FIT, "patience": 1, "look_every": 2}}},
-    GUIDED | IMPLICIT,
-    judges=JUDGES,
-    joint=JOINT,
-) | settings("digits-exact", {"plain": {}}, GUIDED)  # fmt: skip
-
-
-def words(runs: Path, values: dict[str, object]) -> list[str]:
-    sets = [word for name, value in values.items() for word in ("--set", f"{name}={json.dumps(value)}")]
-    return ["study", "classifiers", "--device", "cpu", "--workers", "1", "--runs", str(runs), *sets]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    from experiments.configs import STUDIES
-    from experiments.studies import doing
-
-    runs = tmp_path_factory.mktemp("classifiers") / "runs"
-    sets = [f"{name}={json.dumps(value)}" for name, value in SETTINGS.items()]
-    config = STUDIES["classifiers"]["quick"].override(sets)
-    return doing(config)[1](Store(runs, "cpu"), config, 1)
+def made(tiny) -> Path:
+    return tiny("classifiers")
 
 
 def test_every_sample_is_judged_by_guides_and_by_those_that_never_guided(made):
@@ -79,19 +45,20 @@ def test_every_sample_is_judged_by_guides_and_by_those_that_never_guided(made):
         assert len(cells) == 2 * len(GUIDED | IMPLICIT) and cells["value"].between(0, 1).all()
     exact = table[(table["world"] == "digits-exact") & (table["metric"] == "accuracy_by_exact")]
     assert len(exact) == 2 * len(GUIDED) and (table["metric"] == "frechet_exact").any()
-    check(made)
+    verify_run(made)
 
 
 def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
     hashes, nfe = {}, {}
     for path in made.parent.glob("sample-*"):
-        config, cost = read_json(path / "config.json"), read_json(path / "cost.json")
-        if config["method"]["w"] == 0:
-            hashes.setdefault(config["world"], set()).add(cost["float32_sha256"])
-        elif config["world"] == "digits" and config.get("guide", {}).get("implicit"):
+        own, cost = read_json(path / "config.json")["values"], read_json(path / "cost.json")
+        world, method, guide = own["world"]["is"], own["method"]["is"], own["others"].get("classifier", {})
+        if own["method"]["w"] == 0:
+            hashes.setdefault(world, set()).add(cost["float32_sha256"])
+        elif world == "digits" and (guide.get("classifier") or {}).get("is") == "implicit":
             nfe["implicit"] = cost
-        elif config["method"]["name"] in ("classifier", "clean-classifier"):
-            nfe[config["method"]["name"], bool(config.get("guide", {}).get("softplus"))] = cost
+        elif method in ("classifier", "clean-classifier"):
+            nfe[method, bool(guide.get("softplus"))] = cost
     assert all(len(one) == 1 for one in hashes.values()) and len(hashes) == 2
     for name in (("classifier", False), ("classifier", True), ("clean-classifier", False)):
         assert (nfe[name]["classifier_forward"], nfe[name]["classifier_backward"]) == (40, 40), name
@@ -139,9 +106,18 @@ def test_the_record_is_on_held_out_images_and_the_report_shows_all(made):
     assert "digits-exact: guides and judges" in report and "<script" not in report
 
 
-def test_its_networks_are_loaded_by_their_names_as_there_are_several_of_a_seed(made):
-    with pytest.raises(Problem, match="has 2 runs of a denoiser of the training seed 0: load one by its name"):
+def test_its_networks_are_loaded_by_their_world_as_there_are_several(made):
+    with pytest.raises(Problem, match="has the worlds digits, digits-exact: say which, as in world='digits'"):
         load_trained(made)
+    with pytest.raises(Problem, match="has the worlds digits, digits-exact"):
+        load_trained(made, world="gaussians")
+    z, level = torch.zeros(2, 1, 8, 8), torch.zeros(2)
+    for world, low in (("digits", -20.0), ("digits-exact", -10.0)):
+        trained = load_trained(made, world=world)
+        assert trained.schedule.min == low and trained.shape == (1, 8, 8) and trained.classes == 10
+        assert trained.model(z, level, torch.tensor([0, 1])).x.shape == z.shape and trained.classifier(z, level).shape == (2, 10)
+    with pytest.raises(Problem, match="no training seed 5"):
+        load_trained(made, seed=5, world="digits")
 
 
 def test_the_notebook_runs_on_it(made, monkeypatch):
@@ -161,76 +137,72 @@ def test_the_notebook_runs_on_it(made, monkeypatch):
         ({"guided.plain.classifier": "bold"}, "'bold' is none of the guides"),
         ({"guided.plain.classifier": None}, "classifier needs the name of a guide"),
         ({"guided.classifier-free.method": "autoguidance"}, "needs a network that this study has not, weak"),
-        ({"guides.vit.arch": "test_byobnet"}, "judges: each of an architecture of its own that no guide has, not test_byobnet"),
+        (
+            {"guides.vit.network.arch": "test_byobnet"},
+            "judges: each of an architecture of its own that no guide has, not test_byobnet",
+        ),
         ({"judges": {"one": JUDGES["one"]}}, "judges: two at least"),
-        ({"guides.plain.arch": "resnt18"}, "no model named 'resnt18'; the nearest names are resnet18"),
-        ({"guides.vit.size": 33}, "test_vit cannot take images of 33 x 33: Input height (33)"),
-        ({"guides.half-unet.size": 7}, "images of 7 cannot be halved 1 times"),
-        ({"guides.half-unet.told": "film"}, "half-unet is told lambda by its normalisations"),
-        ({"guided.plain, softplus.classifier": "vit"}, "no ReLU that Softplus could take the place of"),
-        ({"guided.plain.guide.temperature": 0}, "greater than 0"),
+        ({"guides.plain.network.arch": "resnt18"}, "no model named 'resnt18'; the nearest names are resnet18"),
+        ({"guides.vit.network.size": 33}, "test_vit cannot take images of 33 x 33: Input height (33)"),
+        ({"guides.half-unet.network.size": 7}, "images of 7 cannot be halved 1 times"),
+        ({"guides.half-unet.network.noise_conditioning": "film"}, "no 'noise_conditioning' in half-unet"),
+        ({"guided.plain, softplus.classifier": "vit"}, "no ReLU that Softplus could replace"),
+        ({"guided.plain.temperature": 0}, "greater than 0"),
         ({"guides.plain.seed": 3}, "set by train_seeds"),
-        ({"denoiser.world": "digits-exact"}, "must be of the study's world"),
+        ({"model.world": "digits-exact"}, "model: it is of the world digits-exact, and the study of digits"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_any_work(tmp_path, capsys, changes, said):
-    result = here(words(tmp_path / "runs", {f"worlds.digits.{name}": value for name, value in changes.items()}), capsys)
+    settings = sets({f"worlds.digits.{name}": value for name, value in changes.items()})
+    words = ["study", "classifiers", "--device", "cpu", "--workers", "1", "--runs", str(tmp_path / "runs")]
+    result = here([*words, *(word for one in settings for word in ("--set", one))], capsys)
     assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1], result.stderr
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("config", [QUICK, FULL], ids=["quick", "full"])
-def test_the_studies_ask_both_questions_in_both_worlds(config):
-    for one in config.worlds.values():
+@pytest.mark.parametrize("study", [QUICK, FULL], ids=["quick", "full"])
+def test_the_studies_ask_both_questions_in_both_worlds(study):
+    for one in study.worlds.values():
         assert {"plain", "robust"} <= set(one.guides) and {"classifier-free", "plain", "robust", "clean, of x"} <= set(one.guided)
         for each in one.guided.values():
-            assert min(each.ws) == METHODS[each.method].unguided, "else a curve does not begin where nothing guides"
-    assert {one.told for one in config.worlds["digits"].guides.values()} == {"channel", "film", "none"}
+            assert min(each.ws) == each.method.null_w, "else a curve does not begin where nothing guides"
+    conditionings = {getattr(one.network, "noise_conditioning", None) for one in study.worlds["digits"].guides.values()}
+    assert conditionings - {None} == {"channel", "film", "none"}
 
 
 @pytest.mark.parametrize(
-    ("denoiser", "classifier", "method", "w", "owes"),
+    ("exact", "guided", "method", "w", "owes"),
     [
-        (None, None, "classifier-free", 4.0, False),
-        (None, "classifier-a", "classifier", 0.0, False),
-        (None, "classifier-a", "classifier", 4.0, True),
-        (None, "classifier-a", "classifier-unconditional", -1.0, False),
-        (None, "classifier-a", "classifier-unconditional", 1.0, True),
-        ("denoiser-a", None, "classifier-free", 4.0, True),
+        (True, False, "classifier-free", 4.0, False),
+        (True, True, "classifier", 0.0, False),
+        (True, True, "classifier", 4.0, True),
+        (True, True, "classifier-unconditional", -1.0, False),
+        (True, True, "classifier-unconditional", 1.0, True),
+        (False, False, "classifier-free", 4.0, True),
     ],
 )
-def test_what_owes_nothing_to_a_training_is_measured_once(tmp_path, denoiser, classifier, method, w, owes):
+def test_what_owes_nothing_to_a_training_is_measured_once(exact, guided, method, w, owes):
     """Else one number would count as that of every training, and the standard deviation be too small."""
-    config = QUICK.worlds["digits-exact"].model_copy(update={"train_seeds": (0, 1)})
-    own = SampleConfig(
-        world="digits-exact",
-        denoiser=denoiser,
-        classifier=classifier,
-        method={"name": method, "w": w},
-        sampler=config.sampler,
-        logsnr=config.logsnr,
-        n=2,
-        seed=0,
-    )
-    for name in ("samples", "measures", "said"):
-        (tmp_path / name).mkdir()
-    cost = {name: 1.0 for name in ("seconds", "peak_memory_mib", *vars(NFE()))}
-    (tmp_path / "samples" / "cost.json").write_text(json.dumps(cost))
-    (tmp_path / "samples" / "effective.json").write_text(json.dumps({"overall": {"scale": None}}))
-    (tmp_path / "measures" / "metrics.json").write_text("{}")
-    (tmp_path / "said" / "judged.json").write_text(json.dumps({"plain": 1.0}))
-    measured = {}
-    for seed in config.train_seeds:
-        cell = Cell(seed, "guided", own, tmp_path / "samples", tmp_path / "measures")
-        found = [row["metric"] for row in rows_of(config, cell, tmp_path / "said")]
-        assert found.count("accuracy_by_plain") == 1, "every training's guides judge"
-        measured[seed] = "seconds_per_sample" in found
-    assert measured == {0: True, 1: owes}
+    name = "plain" if guided else "classifier-free"
+    one = replace(QUICK.worlds["digits-exact"].guided[name], method=method, ws=(w,))
+    study = replace(QUICK.worlds["digits-exact"], train_seeds=(0, 1), guided={name: one})
+    if not exact:  # as in the world of real digits, where the denoiser itself is trained
+        study = replace(QUICK.worlds["digits"], train_seeds=(0, 1), guided={name: one})
+    cells = [(place["train_seed"], task) for table, place, task in study.cells() if table == TABLE and place["method"] == name]
+    judged = [seed for seed, task in cells if isinstance(task, Judge)]
+    assert judged == [0, 1], "every training's guides judge"
+    measured = {seed: task for seed, task in cells if isinstance(task, (Measure, MeasureExact))}
+    assert set(measured) == ({0, 1} if owes else {0})
+    assert all(owes_to_training(task.samples) == owes for _, task in cells)
+    assert all(isinstance(task.samples.model, Exact) == exact for _, task in cells)
+    for seed, task in cells:
+        if isinstance(task, Judge):
+            assert {"plain", "clean"} <= set(task.judges) and task.judges["plain"].seed == seed
 
 
 def test_the_gradient_of_a_clean_classifier_is_that_which_guides():
     """At the conditional x, without the denoiser's Jacobian: grad_x of t1 f_c - logsumexp(t2 f), longer in the middle."""
-    exact = WORLDS["digits-exact"]().exact.float()
+    exact = data(DigitsExact()).oracle.float()
     weight = torch.randn(10, 64, generator=torch.Generator().manual_seed(0))
     z, logsnr, label = (
         torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1)),

@@ -1,60 +1,28 @@
-"""Studies of worlds whose truth is known, by the commands that a user types: no network, or networks beside the truth."""
+"""Studies of worlds whose truth is known: no network, or networks beside the truth."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from small import here
+from small import here, words
+from tiny import sets
 
 from analysis.table import read_table
-from experiments.runs import check
+from experiments.graph.verify import verify_run
 
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
-PLANE = {
-    "n": "240",
-    "part": "240",
-    "sample_seeds": "[0, 1]",
-    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 64}, "ws": [0, 2, 4]},'
-    ' {"sampler": {"name": "ddim", "steps": 8}, "ws": [0, 2], "methods": ["classifier-free", "temperature"]}]',
-}
-DIGITS = {
-    "denoiser.network.width": "8",
-    "denoiser.fit.steps": "20",
-    "classifier.fit.steps": "6",
-    "n": "60",
-    "part": "60",
-    "sample_seeds": "[0]",
-    "sweeps": '[{"sampler": {"name": "ancestral", "steps": 4}, "ws": [0, 1]}]',
-}
-
-
-def run(name: str, runs: Path, settings: dict[str, str], *more: str) -> subprocess.CompletedProcess:
-    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    words = [sys.executable, "-m", "experiments", "study", name, "--device", "cpu", "--workers", "1", "--runs", str(runs)]
-    return subprocess.run([*words, *sets, *more], capture_output=True, text=True, timeout=280, env=os.environ)
-
-
-def made(name: str, settings: dict[str, str], tmp_path_factory) -> Path:
-    runs = tmp_path_factory.mktemp(name) / "runs"
-    result = run(name, runs, settings)
-    assert result.returncode == 0, result.stderr
-    (folder,) = runs.glob(f"{name}-????????????")
-    return folder
 
 
 @pytest.fixture(scope="module")
-def plane(tmp_path_factory) -> Path:
-    return made("gaussians", PLANE, tmp_path_factory)
+def plane(tiny) -> Path:
+    return tiny("gaussians")
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory) -> Path:
-    return made("digits-exact", DIGITS, tmp_path_factory)
+def digits(tiny) -> Path:
+    return tiny("digits-exact")
 
 
 def value(table: pd.DataFrame, metric: str, method: str, w: float, sampler: str = "ancestral") -> float:
@@ -69,7 +37,7 @@ def test_the_plane_is_studied_without_a_network(plane):
     assert {"kl_tilted", "mmd_tilted", "wasserstein_tilted", "frechet_exact", "nll_exact"} <= set(table["metric"])
     assert {"classifier-free", "classifier", "temperature", "shrunk-noise", "tilted draws"} == set(table["method"])
     assert {"figure2", "drawn_and_claimed", "kl_tilted_against_w"} <= {path.stem for path in (plane / "figures").iterdir()}
-    check(plane)
+    verify_run(plane)
 
 
 def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
@@ -104,15 +72,16 @@ def test_the_truth_and_the_networks_stand_beside_each_other(digits):
 
 
 def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
-    configs = {path: json.loads((path / "config.json").read_text()) for path in digits.parent.glob("sample-*")}
-    path = next(path for path, config in configs.items() if config["denoiser"] is None)
+    own = {path: json.loads((path / "config.json").read_text())["values"] for path in digits.parent.glob("sample-*")}
+    path = next(path for path, values in own.items() if values["model"].get("is") == "exact")
+    assert {values["model"].get("is", "trained") for values in own.values()} == {"exact", "trained"}
     with np.load(path / "samples.npz", allow_pickle=False) as file:
         assert file["x"].shape == (60, 1, 8, 8) and file["x"].dtype == np.float32 and np.abs(file["x"]).max() > 1
 
 
-def test_the_second_time_nothing_is_done_again(plane):
+def test_the_second_time_nothing_is_done_again(plane, capsys):
     before = {path: path.stat().st_mtime_ns for path in plane.parent.rglob("*.json")}
-    assert run("gaussians", plane.parent, PLANE).returncode == 0
+    assert here(words(plane.parent, name="gaussians"), capsys).returncode == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -121,6 +90,7 @@ def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkey
     import nbclient
     import nbformat
 
+    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOKS.parents[1]))
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
     monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str({"02_gaussians": plane, "03_network_error": digits}.get(name, plane)))
@@ -129,19 +99,25 @@ def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkey
     assert len(shown) >= 5
 
 
+JUDGE = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy", "fit": {"steps": 5}}
+
+
 @pytest.mark.parametrize(
-    ("name", "settings", "words"),
+    ("name", "settings", "said"),
     [
-        ("gaussians", {"exact": "false"}, "denoiser and classifier: give both"),
-        ("gaussians", {"sweeps": '[{"sampler": {"name": "ddim", "steps": 1}, "ws": [0]}]'}, "steps"),
-        ("gaussians", {"logsnr.options.min": "11"}, "min < max"),
-        ("digits-exact", {"evaluator": '{"world": "digits-exact"}'}, "evaluator"),
-        ("digits-exact", {"world": "digits"}, "must be of the study's world"),
-        ("digits", {"exact": "true", "evaluator": "null"}, "truth is unknown"),
+        ("gaussians", {"truth": None}, "model: give one, or the truth of an exact world"),
+        ("gaussians", {"sweeps": [{"sampler": "ddim", "steps": 1, "ws": [0]}]}, "steps"),
+        ("gaussians", {"density.min": 11}, "min < max"),
+        ("gaussians", {"model": {"is": "train", **JUDGE, "world": "gaussians"}}, "gaussians has nothing to train networks on"),
+        ("digits-exact", {"evaluator": JUDGE}, "evaluator: a world whose truth is known needs none"),
+        ("digits-exact", {"world": "digits"}, "model: it is of the world digits-exact, and the study of digits"),
+        ("digits-exact", {"classifier": None}, "classifier needs a network for its role 'classifier'; set classifier"),
+        ("digits", {"truth": {"world": "digits"}, "evaluator": None}, "truth: that of digits is unknown"),
+        ("digits", {"truth": {"world": "digits-exact"}}, "truth: it is of the world digits-exact, and the study of digits"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, words, tmp_path, capsys):
-    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    result = here(["study", name, "--runs", str(tmp_path / "runs"), *sets], capsys)
-    assert result.returncode == 2 and words in result.stderr.strip().splitlines()[-1] and "Traceback" not in result.stderr
+def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, said, tmp_path, capsys):
+    changes = [word for one in sets(settings) for word in ("--set", one)]
+    result = here(["study", name, "--runs", str(tmp_path / "runs"), *changes], capsys)
+    assert result.returncode == 2 and said in result.stderr.strip().splitlines()[-1] and "Traceback" not in result.stderr
     assert not (tmp_path / "runs").exists()

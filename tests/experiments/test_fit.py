@@ -4,11 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from experiments.early_stopping import EarlyStopping
-from experiments.fit import FitConfig, fit, learning_rate_factor
-from experiments.problems import Problem
+from experiments.problems import Failed, Problem
+from experiments.tasks.early_stopping import EarlyStopping
+from experiments.tasks.fit import Fit, fit, learning_rate_factor, update_ema
 
-CONFIG = FitConfig(steps=30, batch=8, warmup=5, checkpoint_every=10)
+CONFIG = Fit(steps=30, batch=8, warmup=5, checkpoint_every=10)
 
 
 class Stop(Exception):
@@ -50,12 +50,12 @@ def test_a_training_that_was_killed_ends_with_the_same_bits(tmp_path, stop_at):
 
 
 def test_at_most_two_checkpoints_are_kept(tmp_path):
-    train(tmp_path, FitConfig(steps=30, batch=8, checkpoint_every=5))
+    train(tmp_path, Fit(steps=30, batch=8, checkpoint_every=5))
     assert [path.name[:12] for path in sorted(tmp_path.glob("*"))] == ["step-0000020", "step-0000025"]
 
 
 def test_a_loss_that_is_not_finite_stops_before_harm_and_names_the_step(tmp_path):
-    with pytest.raises(Problem, match=r"loss is nan .* at step 17.*step-0000010"):
+    with pytest.raises(Failed, match=r"loss is nan .* at step 17.*step-0000010"):
         train(tmp_path, poison_at=17)
     (kept,) = tmp_path.glob("*")
     assert all(value.isfinite().all() for value in load_file(kept).values())
@@ -83,8 +83,71 @@ def test_the_learning_rate_warms_up_and_comes_to_zero():
 
 def test_the_average_of_the_weights_is_not_the_last_weights(tmp_path):
     ema, _, _ = train(tmp_path)
-    fast, _, _ = train(tmp_path / "fast", FitConfig(steps=30, batch=8, warmup=5, ema=0.0))
+    fast, _, _ = train(tmp_path / "fast", Fit(steps=30, batch=8, warmup=5, ema=0.0))
     assert not torch.allclose(ema["0.weight"], fast["0.weight"], atol=1e-4)
+
+
+class Line(torch.nn.Module):
+    """Weights, and a buffer of each kind, that a test sets from outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2, dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(1, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+
+    def at(self, step: int) -> None:
+        """Weights that are linear in the step; the average of the buffer is that of its own line, the counter has none."""
+        with torch.no_grad():
+            self.weight.copy_(torch.tensor([1.0, -2.0]) * step)
+            self.mean.copy_(torch.tensor([3.0]) * step)
+            self.count.fill_(step)
+
+
+def test_the_average_of_weights_on_a_line_is_the_one_computed_by_hand():
+    """With a constant decay d the average of 1, 2, ..., n lags behind n by d / (1 - d), but for what is left of its beginning."""
+    network, decay, n = Line(), 0.9, 12
+    ema = {name: held.clone() for name, held in network.state_dict().items()}
+    for step in range(1, n + 1):
+        network.at(step)
+        update_ema(ema, network, decay)
+    lag = decay / (1 - decay)
+    by_hand = n - lag + lag * decay**n
+    assert by_hand == pytest.approx(sum((1 - decay) * decay ** (n - step) * step for step in range(1, n + 1)))
+    assert ema["weight"].tolist() == pytest.approx([by_hand, -2 * by_hand], rel=1e-12)
+    assert ema["mean"].item() == pytest.approx(3 * by_hand, rel=1e-12) and ema["count"].item() == n
+    assert network.weight.tolist() == [n, -2 * n], "the network itself is left alone"
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.25, 0.999])
+def test_what_a_training_returns_is_the_average_with_a_warm_decay(tmp_path, ema):
+    """decay of step k: min(ema, (1 + k) / (10 + k)), from the initial weights on; floating buffers averaged, counters copied."""
+    network, states = Line(), []
+    with torch.no_grad():
+        network.weight.copy_(torch.tensor([0.5, -0.5]))
+
+    def loss(g):
+        if states:
+            states[-1] |= {"weight": network.weight.detach().clone()}  # after the step before
+        step = len(states) + 1
+        with torch.no_grad():
+            network.mean.fill_(3.0 * step)
+            network.count.fill_(step)
+        states.append({"mean": 3.0 * step, "count": step})
+        return (network.weight - torch.tensor([4.0, 1.0])).square().sum().expand(2)
+
+    config = Fit(steps=9, batch=2, lr=0.1, warmup=3, weight_decay=0.0, ema=ema)
+    found, _ = fit(network, loss, config, 0, tmp_path, "line")
+    states[-1] |= {"weight": network.weight.detach().clone()}
+    weight, mean = torch.tensor([0.5, -0.5], dtype=torch.float64), 0.0
+    for step, state in enumerate(states):
+        decay = min(ema, (1 + step) / (10 + step))
+        weight = decay * weight + (1 - decay) * state["weight"]
+        mean = decay * mean + (1 - decay) * state["mean"]
+    assert found["weight"].tolist() == pytest.approx(weight.tolist(), rel=1e-12)
+    assert found["mean"].item() == pytest.approx(mean, rel=1e-12) and found["count"].item() == 9
+    last = states[-1]["weight"].tolist()
+    assert (found["weight"].tolist() == last) == (ema == 0.0) and last != [0.5, -0.5], "it is the last weights without a decay"
 
 
 def test_early_stopping_keeps_the_best_and_ends_after_its_patience():
@@ -111,7 +174,7 @@ def test_a_training_that_stops_early_gives_the_same_weights_after_a_kill(tmp_pat
             return network(torch.randn(8, 2, generator=g)).square()[:, 0]
 
         stopping = EarlyStopping(lambda state: abs(state["weight"].abs().sum().item() - 1.0), every=2, patience=3)
-        config = FitConfig(steps=200, lr=0.05, warmup=0, checkpoint_every=5, patience=3, look_every=2)
+        config = Fit(steps=200, lr=0.05, warmup=0, checkpoint_every=5, patience=3, look_every=2)
         return *fit(network, loss, config, 0, folder, "test", stopping), stopping.looks
 
     whole, losses, looks = run(tmp_path / "whole")

@@ -1,49 +1,25 @@
-"""The study of all methods by the commands that a user types, with a few of them; and what its configuration refuses."""
+"""The study of all methods, with a few of them; and what its configuration refuses."""
 
-import os
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from small import here
+from tiny import SIZES
 
 from analysis.table import read_table
-from experiments.configs.methods import FULL, QUICK, possible
-from experiments.methods_config import MethodsConfig
+from experiments.studies import Comparison
+from experiments.studies.methods import FULL, QUICK, possible
 from guidance import METHODS
 
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "04_methods.ipynb"
-FEW = '[{"name": "classifier-free", "ws": [0, 1, 4]}, {"name": "apg", "ws": [1, 4]}, {"name": "autoguidance", "ws": [1]}'
-SIZES = {"gaussians": 90, "digits-exact": 40, "digits": 40}
-SWEEP = '[{"sampler": {"name": "ddim", "steps": 4, "options": {"eta": 1}}, "ws": [1]}]'
-TRAINED = "".join(f', {{"name": "{name}", "ws": [1]}}' for name in ("pag", "dps", "two-networks", "two-conditions"))
 NAMES = {"apg", "autoguidance", "pag", "dps", "two-networks", "two-conditions"}
-NETWORKS = ("denoiser", "classifier", "evaluator", "clean", "weak", "unconditional")
-SETTINGS = {
-    **{f"worlds.{world}.{name}": f"{n}" for world, n in SIZES.items() for name in ("n", "part")},
-    **{f"worlds.{world}.sweeps": SWEEP for world in SIZES},
-    **{f"worlds.{world}.methods": FEW + (TRAINED if world == "digits" else "") + "]" for world in SIZES},
-    "worlds.digits.denoiser.network.width": "8",
-    **{f"worlds.digits.{role}.fit.steps": "20" for role in NETWORKS},
-}
-
-
-def guidance_bench(*words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "experiments", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, env=os.environ)
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Path:
-    runs = tmp_path_factory.mktemp("methods") / "runs"
-    sets = [word for key, value in SETTINGS.items() for word in ("--set", f"{key}={value}")]
-    result = guidance_bench("study", "methods", "--device", "cpu", "--workers", "1", "--runs", str(runs), *sets)
-    assert result.returncode == 0, result.stderr
-    assert "verdict" in result.stdout
-    (folder,) = runs.glob("methods-????????????")
-    return folder
+def made(tiny) -> Path:
+    return tiny("methods")
 
 
 def test_one_table_holds_every_world_and_what_each_method_cost(made):
@@ -62,7 +38,8 @@ def test_one_table_holds_every_world_and_what_each_method_cost(made):
 def test_the_comparison_has_a_verdict_for_every_method_and_the_figures_are_there(made):
     compared = pd.read_csv(made / "compared.csv")
     assert set(compared.loc[compared["world"] == "digits", "method"]) == NAMES
-    assert compared["verdict"].str.len().gt(0).all() and compared["distance"].notna().all()
+    assert "verdict" in (made / "summary.txt").read_text()
+    assert compared["verdict"].str.len().gt(0).all() and compared["largest"].notna().all()
     figures = {path.name for path in (made / "figures").glob("*.png")}
     assert {f"{world}_{name}.png" for world in SIZES for name in ("quality_diversity", "equal_nfe", "gallery")} <= figures
     report = (made / "report.html").read_text()
@@ -81,34 +58,39 @@ def test_the_notebook_runs_on_it(made, monkeypatch):
     assert any("verdict" in output.get("data", {}).get("text/markdown", "") for output in outputs)
 
 
-@pytest.mark.parametrize("config", [QUICK, FULL], ids=["quick", "full"])
-def test_every_method_is_studied_in_every_world_where_it_can_be(config):
-    for world, study in config.worlds.items():
-        names = {method.name for method in study.methods}
-        assert names == {name for name in METHODS if possible(name, world)}
-        assert len(study.sample_seeds) > 1
-    everywhere = {method.name for study in config.worlds.values() for method in study.methods}
+@pytest.mark.parametrize("study", [QUICK, FULL], ids=["quick", "full"])
+def test_every_method_is_studied_in_every_world_where_it_can_be(study):
+    for one in study.worlds.values():
+        names = {curve.method.name for curve in one.methods}
+        assert names == {name for name in METHODS if possible(name, one)}
+        assert len(one.sample_seeds) > 1
+    everywhere = {curve.method.name for one in study.worlds.values() for curve in one.methods}
     assert set(METHODS) == everywhere, f"studied nowhere: {set(METHODS) - everywhere}"
 
 
 def test_what_cannot_be_compared_is_refused():
     study = QUICK.worlds["gaussians"]
     with pytest.raises(ValueError, match="two seeds at least"):
-        MethodsConfig(worlds={"gaussians": study.model_copy(update={"sample_seeds": (0,)})})
+        Comparison(name="one", worlds={"gaussians": replace(study, sample_seeds=(0,))})
     with pytest.raises(ValueError, match="its study is of gaussians"):
-        MethodsConfig(worlds={"digits": study})
+        Comparison(name="other", worlds={"digits": study})
     with pytest.raises(ValueError, match="classifier-free with w = 0"):
-        others = tuple(method for method in study.methods if method.name != "classifier-free")
-        MethodsConfig(worlds={"gaussians": study.model_copy(update={"methods": others})})
+        others = tuple(curve for curve in study.methods if curve.method.name != "classifier-free")
+        Comparison(name="no-reference", worlds={"gaussians": replace(study, methods=others)})
+    with pytest.raises(ValueError, match="one sampler and one number of levels"):
+        more = replace(QUICK.worlds["digits-exact"].sweeps[0], steps=17)
+        other = replace(QUICK.worlds["digits-exact"], sweeps=(more,))
+        Comparison(name="unlike", worlds={"gaussians": study, "digits-exact": other})
 
 
-def test_a_method_that_needs_a_network_that_is_not_there_is_refused(capsys):
-    result = here(["study", "methods", "--set", "worlds.digits.weak=null"], capsys)
+def test_a_method_that_needs_a_network_that_is_not_there_is_refused(tmp_path, capsys):
+    result = here(["study", "methods", "--runs", str(tmp_path / "runs"), "--set", "worlds.digits.weak=null"], capsys)
     assert result.returncode == 2 and "autoguidance needs a network for its role 'weak'" in result.stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_sampler_that_a_method_is_not_defined_for_is_refused_before_any_work(tmp_path, capsys):
-    settings = ['methods=["classifier-free", "classifier-mean"]', 'sweeps=[{"sampler": {"name": "heun", "steps": 4}, "ws": [1]}]']
+    settings = ['methods=["classifier-free", "classifier-mean"]', 'sweeps=[{"sampler": "heun", "steps": 4, "ws": [1]}]']
     result = here(["study", "gaussians", "--runs", str(tmp_path), *(w for one in settings for w in ("--set", one))], capsys)
     assert result.returncode == 2 and "classifier-mean" in result.stderr and "heun" in result.stderr
     assert not list(tmp_path.iterdir())

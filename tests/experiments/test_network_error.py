@@ -5,8 +5,9 @@ import torch
 from torch import nn
 
 from classifiers.assess import calibration_error
-from experiments.network_error import compare
-from experiments.worlds import WORLDS
+from experiments.tasks.network_error import compare
+from experiments.worlds import data
+from experiments.worlds.digits_exact import DigitsExact
 from guidance import NetworkDenoiser, SampleNoise, add_noise
 
 
@@ -33,12 +34,12 @@ class ExactClassifier(nn.Module):
 
 
 def at(level: float, off: float = 0.0, temperature: float = 1.0) -> dict[str, float]:
-    world = WORLDS["digits-exact"]()
+    world, exact = data(DigitsExact()), data(DigitsExact()).oracle
     n = 300
     x, label = world.held_out.x[:n], world.held_out.label[:n]
-    eps, logsnr = SampleNoise(0, range(n), world.shape)(), torch.full((n,), level)
-    model = NetworkDenoiser(Truth(world.exact, off), 10)
-    return compare(model, ExactClassifier(world.exact, temperature), world.exact, add_noise(x, eps, logsnr), logsnr, label, eps)
+    eps, logsnr = SampleNoise(0, range(n), DigitsExact.shape)(), torch.full((n,), level)
+    model = NetworkDenoiser(Truth(exact, off), 10)
+    return compare(model, ExactClassifier(exact, temperature), exact, add_noise(x, eps, logsnr), logsnr, label, eps)
 
 
 @pytest.mark.parametrize("level", [-6.0, -2.0, 2.0])

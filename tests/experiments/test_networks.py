@@ -1,82 +1,90 @@
-"""What a network's configuration means: its kind, its address, the labels it is trained with."""
+"""What the values of a network and of its objective mean: its kind, its address, the labels it is trained with."""
 
 import json
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
 
-from experiments.config import explain
-from experiments.configs import STUDIES
-from experiments.networks import ANY_DENOISER, DenoiserConfig, DiTConfig, GroupedDenoiserConfig, UNetConfig
+from experiments.graph.value import encode
+from experiments.networks import DiT, UNet
+from experiments.objectives.denoising import Denoising
 from experiments.problems import Problem
-from experiments.study_config import StudyConfig
-from experiments.worlds import WORLDS
-from guidance.backbones.dit import DiT
+from experiments.settings import override
+from experiments.studies.digits import QUICK as DIGITS
+from experiments.studies.digits_exact import QUICK as DIGITS_EXACT
+from experiments.studies.gaussians import QUICK as GAUSSIANS
+from experiments.tasks.train import Train
+from experiments.worlds.digits import Digits
+from guidance.backbones.dit import DiT as Transformer
+from guidance.backbones.unet import UNet as UNetwork
 
-WORLD = WORLDS["digits"]()
+STUDIES = {"digits": DIGITS, "digits-exact": DIGITS_EXACT, "gaussians": GAUSSIANS}
 
 
-def read(**values):
-    return TypeAdapter(ANY_DENOISER).validate_python(values)
+def read(network: object = "unet", **objective: object) -> Train:
+    return Train(world="digits", network=network, objective={"is": "denoising", **objective}, fit={"steps": 1})
 
 
 def test_values_that_name_groups_are_a_grouped_model_and_others_keep_their_address():
     plain, grouped = read(), read(groups=3)
-    assert type(plain) is DenoiserConfig and type(grouped) is GroupedDenoiserConfig
-    assert "groups" not in plain.model_dump() and plain.digest() != grouped.digest()
-    assert read(**grouped.model_dump(mode="json")) == grouped
-    assert grouped.build(WORLD).condition.label.num_embeddings == 10 + 3 + 1
-    assert plain.build(WORLD).condition.label.num_embeddings == 10 + 1
+    assert plain.objective == Denoising() and grouped.objective == Denoising(groups=3)
+    assert "groups" not in json.dumps(plain.identity) and plain.address != grouped.address
+    assert read(groups=0).address == plain.address, "the default is no part of an address"
+    again = Train(**{name: held for name, held in encode(grouped, expand=True).items() if name != "is"})
+    assert again == grouped and again.address == grouped.address
+    assert grouped.module().condition.label.num_embeddings == 10 + 3 + 1
+    assert plain.module().condition.label.num_embeddings == 10 + 1
 
 
-def test_values_that_name_a_patch_are_a_transformer():
-    config = read(network={"patch": 4, "width": 16, "depth": 2})
-    assert config.network == DiTConfig(patch=4, width=16, depth=2) and isinstance(config.build(WORLD), DiT)
-    assert read(network={"width": 16}).network == UNetConfig(width=16)
+def test_a_patch_is_of_a_transformer():
+    task = read({"is": "dit", "patch": 4, "width": 16, "depth": 2})
+    assert task.network == DiT(patch=4, width=16, depth=2) and isinstance(task.module(), Transformer)
+    assert read({"is": "unet", "width": 16}).network == UNet(width=16) and isinstance(read().module(), UNetwork)
 
 
 def test_a_grouped_model_is_trained_without_the_class_and_without_both():
-    config, label = read(groups=2, p_group=0.3, p_uncond=0.2), torch.arange(10).repeat(1000)
-    dropped = config.drop(label, torch.rand(len(label), generator=torch.Generator().manual_seed(0)), WORLD)
+    objective, label = Denoising(groups=2, p_group=0.3, p_uncond=0.2), torch.arange(10).repeat(1000)
+    dropped = objective._drop(label, torch.rand(len(label), generator=torch.Generator().manual_seed(0)), Digits.classes)
     shares = [((dropped >= low) & (dropped < high)).float().mean().item() for low, high in ((0, 10), (10, 12), (12, 13))]
     assert shares == pytest.approx([0.5, 0.3, 0.2], abs=0.02)
-    assert read(p_uncond=0.2).drop(label, torch.linspace(0, 1, len(label)), WORLD).max() == 10
+    assert Denoising(p_uncond=0.2)._drop(label, torch.linspace(0, 1, len(label)), Digits.classes).max() == 10
 
 
 @pytest.mark.parametrize(
-    ("values", "words"),
+    ("settings", "words"),
     [
-        ({"groups": 0}, "denoiser.groups: Input should be greater than or equal to 1, not 0"),
-        ({"groups": 2, "p_group": 0.95}, "denoiser: p_group and p_uncond add up to 1 at most, not 1.05"),
-        ({"network": {"patch": 2, "blocks": 1}}, "denoiser.network.blocks: Extra inputs are not permitted"),
-        ({"network": {"width": 0}}, "denoiser.network.width: Input should be greater than or equal to 1, not 0"),
+        (["objective.groups=-1"], "objective.groups: Input should be greater than or equal to 0, not -1"),
+        (["objective.groups=2", "objective.p_group=0.95"], "objective.p_group and p_uncond add up to 1 at most, not 1.05"),
+        (['network={"is": "dit", "patch": 2, "blocks": 1}'], "network: dit has no option 'blocks'"),
+        (['network={"is": "dit"}'], "network: dit needs patch"),
+        (["network.width=0"], "network.width: Input should be greater than or equal to 1, not 0"),
+        (['network={"is": "unet", "width": 0}'], "network.width: Input should be greater than or equal to 1, not 0"),
     ],
 )
-def test_a_complaint_names_the_key_and_not_the_kind(values, words):
-    with pytest.raises(ValidationError) as caught:
-        StudyConfig.model_validate({"name": "digits", "world": "digits", "denoiser": values})
-    assert words in explain(caught.value)
+def test_a_complaint_names_the_key_and_not_the_kind(settings, words):
+    with pytest.raises(Problem) as caught:
+        override(DIGITS, [f"model.{setting}" for setting in settings])
+    assert f"model.{words}" in str(caught.value)
 
 
-def test_a_setting_may_name_the_key_that_marks_another_kind():
-    study = STUDIES["digits"]["quick"].override(["denoiser.groups=2", "denoiser.p_group=0.1"])
-    assert study.denoiser == GroupedDenoiserConfig(groups=2, p_group=0.1, fit=study.denoiser.fit)
-    for setting, words in (("denoiser.groups=0", "greater than or equal to 1"), ("denoiser.group=2", "no 'group'; ")):
+def test_settings_change_what_they_name_and_nothing_else():
+    study = override(DIGITS, ["model.objective.groups=2", "model.objective.p_group=0.1"])
+    assert study.model.objective == Denoising(groups=2, p_group=0.1) and study.model.fit == DIGITS.model.fit
+    for setting, words in (("groups=-1", "greater than or equal to 0"), ("group=2", "no 'group' in denoising; did you mean")):
         with pytest.raises(Problem, match=words):
-            STUDIES["digits"]["quick"].override([setting])
+            override(DIGITS, [f"model.objective.{setting}"])
 
 
 @pytest.mark.parametrize(
     ("study", "method", "words"),
     [
-        ("digits", "two-conditions", "two-conditions needs a model that knows groups of classes: set denoiser.groups"),
+        ("digits", "two-conditions", "two-conditions needs a model that knows groups of classes: set model.objective.groups"),
         ("digits", "discriminator", "discriminator needs a discriminator of the model's samples"),
-        ("digits-exact", "pag", "pag needs a network whose insides can be altered"),
+        ("digits-exact", "pag", "pag needs a network whose layers can be perturbed"),
         ("gaussians", "fdg", "fdg needs images, and the samples of gaussians are points"),
     ],
 )
 def test_a_method_that_lacks_what_it_needs_is_refused_before_any_work(study, method, words):
-    sweep = [{"sampler": {"name": "ddim", "steps": 4}, "ws": [1]}]
+    sweep = [{"sampler": "ddim", "steps": 4, "ws": [1]}]
     with pytest.raises(Problem, match=words):
-        STUDIES[study]["quick"].override([f'methods=["{method}"]', f"sweeps={json.dumps(sweep)}"])
+        override(STUDIES[study], [f'methods=["{method}"]', f"sweeps={json.dumps(sweep)}"])

@@ -1,4 +1,4 @@
-"""One tiny study from nothing to report and notebook, by the commands that a user types."""
+"""One tiny study from nothing to report and notebook."""
 
 import json
 import os
@@ -11,22 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small import command, folder, litter, study
+from frozen import differences, same_machine
+from small import apart, command, folder, here, litter, words
+from tiny import make_here, tiny_study
 
 from analysis.table import read_table
+from experiments.graph.verify import verify_run
 from experiments.problems import Problem
-from experiments.roles import load_trained
-from experiments.runs import check
+from experiments.studies import load_trained
 
 TIMED = {"seconds_per_sample", "peak_memory_mib"}
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory) -> Path:
-    runs = tmp_path_factory.mktemp("study") / "runs"
-    result = study(runs)
-    assert result.returncode == 0, result.stderr
-    return runs
+def done(tiny) -> Path:
+    return tiny("digits").parent
 
 
 def measured(runs: Path) -> dict:
@@ -37,11 +36,15 @@ def measured(runs: Path) -> dict:
     return {tuple(row[:-1]): row[-1] for row in table.itertuples(index=False, name=None)}
 
 
+def values(path: Path) -> dict:
+    return json.loads((path / "config.json").read_text())["values"]
+
+
 def cells(runs: Path) -> dict[tuple, Path]:
     found = {}
     for path in runs.glob("sample-*"):
-        config = json.loads((path / "config.json").read_text())
-        found[config["method"]["name"], config["method"]["w"], config["sampler"]["name"]] = path
+        own = values(path)
+        found[own["method"]["is"], own["method"]["w"], own["sampler"]["is"]] = path
     return found
 
 
@@ -70,14 +73,12 @@ def test_w_zero_is_the_same_samples_for_both_methods_bit_for_bit(done):
 
 def test_the_price_is_the_methods_formula(done):
     for (method, w, _), path in cells(done).items():
-        steps, cost = (
-            json.loads((path / "config.json").read_text())["sampler"]["steps"],
-            json.loads((path / "cost.json").read_text()),
-        )
+        steps, cost = values(path)["steps"], json.loads((path / "cost.json").read_text())
+        timing = json.loads((path / "timing.json").read_text())
         counts = [cost[f"{kind}"] / 40 for kind in ("denoiser_forward", "classifier_forward", "classifier_backward")]
         two, guided = (method == "classifier-free" and w != 0), (method == "classifier" and w != 0)
         assert counts == [steps * (1 + two), steps * guided, steps * guided]
-        assert cost["seconds"] > 0 and cost["peak_memory_mib"] > 50
+        assert timing["seconds"] > 0 and timing["peak_memory_mib"] > 50 and not timing.keys() & cost.keys()
 
 
 def test_samples_are_labelled_balanced_bytes(done):
@@ -86,27 +87,31 @@ def test_samples_are_labelled_balanced_bytes(done):
         assert file["label"].tolist() == list(range(10)) * 4
 
 
-def test_the_second_time_nothing_is_done_again(done):
-    before = {path: path.stat().st_mtime_ns for path in done.rglob("*") if path.is_file() and ".locks" not in path.parts}
-    start = time.perf_counter()
-    result = study(done)
+def stamps(runs: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in runs.rglob("*") if path.is_file() and ".locks" not in path.parts}
+
+
+def test_the_second_time_nothing_is_done_again(done, capsys):
+    before = stamps(done)
+    result = here(words(done), capsys)
     assert result.returncode == 0 and "report.html" in result.stdout
-    assert time.perf_counter() - start < 20
-    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert before == stamps(done)
 
 
 def test_every_run_names_its_circumstances_and_is_what_its_manifest_says(done):
     runs = [path for path in done.iterdir() if not path.name.startswith(".")]
     assert len(runs) == 1 + 2 + 1 + 12 + 13  # study, networks, evaluator, samples, measures
     for path in runs:
-        check(path)
+        manifest = verify_run(path)
         made = json.loads((path / "provenance.json").read_text())
         assert made["packages"]["torch"] and made["device"] and made["threads"] == 1
-        assert all((done / parent).exists() for parent in made["parents"])
+        assert all((done / parent).is_dir() for parent in manifest.parents)
+        trained = path.name.startswith(("denoiser", "classifier", "evaluator"))
+        assert trained == (not manifest.parents) and manifest.code
 
 
 MOMENTS = {
-    "a training is under way": ".partial/denoiser-*/step-*",
+    "a training is under way": ".partial/denoiser-*/*/step-*",
     "the first cell is sampled": "sample-*/manifest.json",
     "most cells are measured": "measure-*/manifest.json",
 }
@@ -114,7 +119,7 @@ MOMENTS = {
 
 def test_two_workers_killed_at_every_stage_end_with_the_same_table(done, tmp_path):
     """SIGKILL to the command alone: its workers must die too, and what is finished must not be done again."""
-    runs, stamps = tmp_path / "runs", {}
+    runs, kept = tmp_path / "runs", {}
     for moment, pattern in MOMENTS.items():
         wanted = 6 if moment.startswith("most") else 1
         process = subprocess.Popen(command(runs, workers=2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -126,15 +131,16 @@ def test_two_workers_killed_at_every_stage_end_with_the_same_table(done, tmp_pat
         time.sleep(3)  # its workers notice at once
         whole = [path for path in runs.glob("*-*") if not path.name.startswith(".")]
         for path in whole:
-            check(path)
-        assert stamps == {path: path.stat().st_mtime_ns for path in stamps}, "a finished run was made again"
-        stamps = {path: path.stat().st_mtime_ns for path in whole}
+            verify_run(path)
+        assert kept == {path: path.stat().st_mtime_ns for path in kept}, "a finished run was made again"
+        kept = {path: path.stat().st_mtime_ns for path in whole}
         time.sleep(2)
         assert len(list(runs.glob("*-*"))) == len(whole), "a worker outlived its command"
-    result = study(runs, workers=2)
+    result = apart(runs, workers=2)
     assert result.returncode == 0, result.stderr
-    assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
     assert measured(runs) == measured(done) and not litter(runs)
+    assert not list(differences("digits", folder(runs), exactly=same_machine())), "two processes made all of it"
 
 
 def test_the_cell_of_the_readme_samples_threes(done, monkeypatch):
@@ -148,39 +154,46 @@ def test_the_cell_of_the_readme_samples_threes(done, monkeypatch):
 
 
 def test_a_seed_that_was_not_trained_is_named(done):
-    with pytest.raises(Problem, match="no training seed 5 of a denoiser: it has 0"):
+    with pytest.raises(Problem, match="no training seed 5: it has 0"):
         load_trained(folder(done), seed=5)
 
 
-def test_a_run_that_was_deleted_is_made_again_and_the_study_with_it(done, tmp_path):
+def test_a_run_that_was_deleted_is_made_again_and_what_is_made_of_it_found(done, tmp_path):
+    """The same bytes come of it, so that nothing that was made of it is another now."""
     runs = tmp_path / "runs"
     shutil.copytree(done, runs)
-    shutil.rmtree(cells(runs)["classifier", 1.0, "ddim"])
-    result = study(runs)
-    assert result.returncode == 0, result.stderr
+    gone = cells(runs)["classifier", 1.0, "ddim"]
+    before = (gone / "samples.npz").read_bytes()
+    kept = {path: found for path, found in stamps(runs).items() if path.parent.name.startswith("measure-")}
+    shutil.rmtree(gone)
+    make_here(tiny_study("digits"), runs)
+    assert (gone / "samples.npz").read_bytes() == before and kept == {path: path.stat().st_mtime_ns for path in kept}
     assert measured(runs) == measured(done) and cells(runs).keys() == cells(done).keys()
 
 
-def test_a_number_that_was_altered_never_reaches_a_table(done, tmp_path):
+def test_a_number_that_was_altered_never_reaches_a_table(done, tmp_path, capsys):
     runs = tmp_path / "runs"
     shutil.copytree(done, runs)
     shutil.rmtree(folder(runs))
     altered = next(runs.glob("measure-*/metrics.json"))
     altered.write_text(altered.read_text().replace('"fid_digits": ', '"fid_digits": 1'))
-    result = study(runs)
+    result = here(words(runs), capsys)
     assert result.returncode == 2 and "metrics.json is truncated or altered" in result.stderr
     assert not list(runs.glob("digits-*"))
 
 
-def test_the_report_can_be_drawn_anew_from_finished_runs(done, tmp_path):
+def test_the_report_is_drawn_anew_from_finished_runs_when_it_is_not_there(done, tmp_path):
+    """Or when anything of it has changed; nobody has to ask for it."""
     runs = tmp_path / "runs"
     shutil.copytree(done, runs)
-    stamps = {path: path.stat().st_mtime_ns for path in runs.glob("*/samples.npz")}
-    before = folder(runs).stat().st_mtime_ns
-    result = study(runs, None, "--redraw")
-    assert result.returncode == 0, result.stderr
-    assert measured(runs) == measured(done) and stamps == {path: path.stat().st_mtime_ns for path in stamps}
-    assert folder(runs).stat().st_mtime_ns > before
+    report = folder(runs)
+    kept = {path: found for path, found in stamps(runs).items() if report not in path.parents}
+    pages = {path.name: path.read_bytes() for path in report.glob("*.csv")}
+    before = report.stat().st_mtime_ns
+    shutil.rmtree(report)
+    assert make_here(tiny_study("digits"), runs) == report
+    assert kept == {path: path.stat().st_mtime_ns for path in kept} and measured(runs) == measured(done)
+    assert pages == {path.name: path.read_bytes() for path in report.glob("*.csv")} and report.stat().st_mtime_ns > before
 
 
 def test_the_notebook_runs_on_the_study(done, tmp_path):

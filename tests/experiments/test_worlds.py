@@ -1,20 +1,27 @@
 """The worlds: their splits, their truth, and bytes."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from experiments import images as data
 from experiments.problems import Problem
-from experiments.worlds import WORLDS
+from experiments.registry import WORLDS
+from experiments.tasks.images import from_uint8, to_uint8
+from experiments.worlds import data, digits, digits_exact
+from experiments.worlds.digits import Digits
+from experiments.worlds.digits_exact import DigitsExact
+from experiments.worlds.gaussians import Gaussians
 
-digits_file, digits_exact = (sys.modules[f"experiments.worlds.{name}"] for name in ("digits", "digits_exact"))
+
+def test_the_worlds_are_known_by_their_names_and_say_what_they_load():
+    for name, world in {"digits": Digits, "digits-exact": DigitsExact, "gaussians": Gaussians}.items():
+        found = data(world())
+        assert WORLDS[name] is world and world.name == name and data(world()) is found, "loaded once"
+        assert world.exact == (found.truth is not None) and world.trains == (found.train is not None)
 
 
 def test_the_split_is_fixed_balanced_and_disjoint():
-    world = WORLDS["digits"]()
+    world = data(Digits())
     assert len(world.train.x) == 1297 and len(world.held_out.x) == 500
     assert world.held_out.label.bincount().tolist() == [50] * 10
     assert world.held_out.label[:20].tolist() == list(range(10)) * 2, "any 10 k of them in a row are balanced"
@@ -25,37 +32,37 @@ def test_the_split_is_fixed_balanced_and_disjoint():
 
 
 def test_other_data_under_the_same_name_are_refused(monkeypatch):
-    monkeypatch.setattr(digits_file, "DIGITS_SHA256", "0" * 64)
+    monkeypatch.setattr(digits, "DIGITS_SHA256", "0" * 64)
     with pytest.raises(Problem, match=r"constraints\.txt"):
-        digits_file.digits.__wrapped__()
+        Digits().load()
 
 
 def test_bytes_round_and_clip_and_come_back():
     x = torch.tensor([-1.2, -1.0, -0.5, 0.0, 0.999, 1.0, 7.0]).reshape(1, 1, 1, 7)
-    images = data.to_uint8(x)
+    images = to_uint8(x)
     assert images.dtype == np.uint8 and images.ravel().tolist() == [0, 0, 64, 128, 255, 255, 255]
     every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    assert np.array_equal(data.to_uint8(data.from_uint8(every)), every)
+    assert np.array_equal(to_uint8(from_uint8(every)), every)
 
 
 def test_colours_stay_where_they_were():
     x = torch.rand(2, 3, 4, 5) * 2 - 1
-    images = data.to_uint8(x)
+    images = to_uint8(x)
     assert images.shape == (2, 4, 5, 3)
-    torch.testing.assert_close(data.from_uint8(images), x, atol=1 / 255, rtol=0)
+    torch.testing.assert_close(from_uint8(images), x, atol=1 / 255, rtol=0)
 
 
 def test_the_card_says_what_the_arrays_are():
-    world = WORLDS["digits"]()
+    world = data(Digits())
     assert "1,297" in world.card["train"] and "500" in world.card["held out"]
 
 
 def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws():
-    world = WORLDS["digits-exact"]()
-    assert world.exact.means.shape == (20, 64) and world.exact.bases.shape == (20, 64, 10) and world.shape == (1, 8, 8)
-    share = world.exact.class_log_weights().exp()
+    world = data(DigitsExact())
+    assert world.truth.means.shape == (20, 64) and world.truth.bases.shape == (20, 64, 10) and DigitsExact.shape == (1, 8, 8)
+    share = world.truth.class_log_weights().exp()
     torch.testing.assert_close(share, torch.full((10,), 0.1, dtype=torch.float64), rtol=1e-6, atol=0)
-    mean, covariance = world.exact.moments()
+    mean, covariance = world.truth.moments()
     x = world.train.x.double().flatten(1)
     n = len(x)
     torch.testing.assert_close(x.mean(0), mean, rtol=0, atol=6 * (covariance.max().item() / n) ** 0.5)
@@ -64,7 +71,7 @@ def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws
 
 
 def test_a_real_digit_is_most_likely_in_its_own_class_of_the_frozen_mixture():
-    real, exact = WORLDS["digits"](), WORLDS["digits-exact"]().exact
+    real, exact = data(Digits()), data(DigitsExact()).truth
     x = real.held_out.x.double()
     found = exact.class_logits(x, torch.full((len(x),), 60.0, dtype=torch.float64)).argmax(-1)
     assert (found == real.held_out.label).double().mean() > 0.95
@@ -73,7 +80,7 @@ def test_a_real_digit_is_most_likely_in_its_own_class_of_the_frozen_mixture():
 def test_another_file_under_the_name_of_the_frozen_digits_is_refused(monkeypatch):
     monkeypatch.setattr(digits_exact, "SHA256", "0" * 64)
     with pytest.raises(Problem, match="restore it from git"):
-        digits_exact.digits_exact.__wrapped__()
+        DigitsExact().load()
 
 
 def test_the_script_makes_the_frozen_digits_again():
@@ -81,15 +88,15 @@ def test_the_script_makes_the_frozen_digits_again():
     from experiments.worlds.fit_digits_exact import COMPONENTS, RANK, fit
     from guidance import Mixture
 
-    values = {k: v if k == "labels" else v.double() for k, v in fit(WORLDS["digits"]().train, COMPONENTS, RANK).items()}
-    again, frozen = Mixture.low_rank(**values), WORLDS["digits-exact"]().exact
-    x, clean = WORLDS["digits-exact"]().held_out.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
+    values = {k: v if k == "labels" else v.double() for k, v in fit(data(Digits()).train, COMPONENTS, RANK).items()}
+    again, frozen = Mixture.low_rank(**values), data(DigitsExact()).truth
+    x, clean = data(DigitsExact()).held_out.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
     torch.testing.assert_close(again.log_prob(x, clean), frozen.log_prob(x, clean), rtol=1e-3, atol=0.05)
 
 
 def test_the_three_gaussians_are_those_of_the_card():
-    world = WORLDS["gaussians"]()
-    assert world.shape == (2,) and world.train is None
-    mean, _ = world.exact.moments()
-    assert mean.norm() < 1e-12 and torch.allclose(world.exact.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
-    torch.testing.assert_close(world.exact.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))
+    world = data(Gaussians())
+    assert Gaussians.shape == (2,) and world.train is None
+    mean, _ = world.truth.moments()
+    assert mean.norm() < 1e-12 and torch.allclose(world.truth.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(world.truth.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))
