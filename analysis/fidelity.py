@@ -1,4 +1,4 @@
-"""Fréchet distance, Inception score, precision and recall: torch-fidelity's own metric functions with checked arguments.
+"""Fréchet distance and Inception score by torch-fidelity's own functions with checked arguments; precision and recall.
 
 torch-fidelity's `calculate_metrics` is not used: it ignores misspelt options, and its cache is keyed by names, not by the data.
 Every value depends on n and on the network behind the features: report it with both.
@@ -7,11 +7,13 @@ Every value depends on n and on the network behind the features: report it with 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
-from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
 from analysis.checks import matrix, same_width
+
+BLOCK = 1024  # rows whose distances are held at a time
 
 
 def frechet_distance(generated: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]) -> float:
@@ -43,24 +45,47 @@ def inception_score(logits: Float[np.ndarray, "n c"]) -> float:
 
 
 def precision_recall(
-    *, generated: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"], k: int = 3
+    *,
+    generated: Float[np.ndarray, "n d"],
+    reference: Float[np.ndarray, "m d"],
+    k: int = 3,
+    radii: Float[np.ndarray, " m"] | None = None,
 ) -> tuple[float, float]:
     """(precision, recall), each in [0, 1], of Kynkäänniemi et al., arXiv 1904.06991, with Euclidean distances.
 
     Precision is the share of generated rows inside the union of balls around the reference rows; recall is the share of reference
     rows inside the balls around the generated ones. A ball's radius is the distance to the k-th nearest other row of its own set,
-    boundary included. The arguments are keywords because swapping the sets swaps the two values without an error.
+    boundary included. radii: those of the reference, where `ball_radii` gave them before, for a reference of many comparisons. The
+    arguments are keywords because swapping the sets swaps the two values without an error.
     ValueError for k < 1, non-finite values, sets of k rows or fewer, or different widths.
     """
+    made, real = _rows("generated", generated, k), _rows("reference", reference, k)
+    same_width("generated", made.numpy(), "reference", real.numpy())
+    balls = torch.from_numpy(ball_radii(reference, k) if radii is None else radii)
+    return _share_inside(made, real, balls), _share_inside(real, made, _radii(made, k))
+
+
+def ball_radii(rows: Float[np.ndarray, "n d"], k: int = 3) -> Float[np.ndarray, " n"]:
+    """The distance of each row to its k-th nearest other one. ValueError as `precision_recall`."""
+    return _radii(_rows("rows", rows, k), k).numpy()
+
+
+def _rows(name: str, rows: np.ndarray, k: int) -> Tensor:
     if k < 1:
         raise ValueError(f"k is {k}: a ball needs at least one neighbour")
-    generated, reference = matrix("generated", generated, k + 1), matrix("reference", reference, k + 1)
-    same_width("generated", generated, "reference", reference)
-    # Up to 25 rows a block, torch.cdist subtracts; above that it expands |a - b|^2, and a point lies off itself by the rounding.
-    values = prc_features_to_metric(
-        torch.from_numpy(generated), torch.from_numpy(reference),
-        prc_neighborhood=k, prc_batch_size=25, save_cpu_ram=True, verbose=False,
-    )  # fmt: skip
-    # They are means of booleans in float32; n times that, rounded, is the count itself.
-    n, m = len(generated), len(reference)
-    return round(values[KEY_METRIC_PRECISION] * n) / n, round(values[KEY_METRIC_RECALL] * m) / m
+    return torch.from_numpy(matrix(name, rows, k + 1))
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean distances by subtraction: |a - b|^2 expanded puts a point off itself by the rounding (0.7 at a mean of 20)."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _radii(rows: Tensor, k: int) -> Tensor:
+    return torch.cat([_distances(block, rows).kthvalue(k + 1).values for block in rows.split(BLOCK)])
+
+
+def _share_inside(rows: Tensor, centres: Tensor, radii: Tensor) -> float:
+    """The share of rows within the radius of some centre, boundary included."""
+    inside = sum(int((_distances(block, centres) <= radii).any(dim=1).sum()) for block in rows.split(BLOCK))
+    return inside / len(rows)

@@ -1,13 +1,14 @@
 """Every measure of one set of samples, under names that say on whose features it was taken."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.checks import classes, matrix
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
-from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.fidelity import ball_radii, frechet_distance, inception_score, precision_recall
 from analysis.metrics import column
 
 
@@ -65,6 +66,11 @@ class Reference:
                 f"features has {len(self.features)} rows and images {len(self.images)}: take both from the same images"
             )
 
+    @cached_property
+    def radii(self) -> Float[np.ndarray, " m"]:
+        """Of the balls of precision, once for all samples that are compared with these images."""
+        return ball_radii(self.features)
+
 
 def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, float]:
     """Every measure of the samples against the reference, by name.
@@ -73,7 +79,8 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
     accuracy_evaluator and accuracy_guide on logits. ValueError for whatever one of the measures refuses.
     """
-    precision, recall = precision_recall(generated=samples.features, reference=reference.features)
+    features = reference.features
+    precision, recall = precision_recall(generated=samples.features, reference=features, radii=reference.radii)
     values = {
         column("fid", suffix): frechet_distance(samples.features, reference.features),
         "fid_pixels": frechet_distance(_flat(samples.images), _flat(reference.images)),

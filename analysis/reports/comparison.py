@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import methods_figures as figures
-from analysis.compare import REFERENCE, equal_cost, verdicts, wide
+from analysis.compare import REFERENCE, equal_cost, wide
 from analysis.metrics import comparison, metric
 from analysis.pictures import as_bytes
 from analysis.reports import common
@@ -12,9 +12,10 @@ from analysis.reports.html import Picture, Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, table
 from analysis.reports.report import Report
 from analysis.results import Results
+from analysis.verdicts import MARGIN, verdicts
 
 SHOWN = 10  # samples of a method in the gallery
-PRINTED = ["world", "family", "method", "distance", "better", "worse", "verdict"]
+PRINTED = ["world", "family", "method", "alike", "different", "undecided", "largest", "detectable", "verdict"]
 
 
 def report(results: Results) -> Report:
@@ -38,8 +39,9 @@ def _intro(results: Results) -> str:
     return (
         f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
         f"{results.steps}; at other T where a method costs more or less than two evaluations a step). {sizes}. Values are means "
-        "over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is judged by the "
-        "nearest point of its curve; whether it is better, at equal diversity."
+        "over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is asked run by "
+        f"run, at the nearest point of its curve: alike is a difference below {MARGIN:.0%} of the span of that curve in every "
+        "measure, by two one-sided tests; different is one that is not zero after Holm; what is neither is undecided."
     )
 
 
@@ -55,8 +57,8 @@ def family(results: Results, method: str) -> str:
 def _verdicts(own: Results) -> pd.DataFrame:
     """A row a method. ValueError if there is nothing to compare with, or no second run."""
     quality, diversity, alike = comparison(own.columns)
-    cells = wide(own.summary, world=own.world.name, sampler=own.sampler, steps=own.steps)
-    found = verdicts(cells, alike, quality, diversity)
+    here = own.read[(own.read["sampler"] == own.sampler) & (own.read["steps"] == own.steps)]
+    found = verdicts(here[here["n"] == here["n"].max()], alike, quality, diversity)
     if found.empty:
         raise ValueError(f"no method but {REFERENCE} was sampled")
     found.insert(0, "world", own.world.name)

@@ -8,7 +8,7 @@ import torch
 import torch_fidelity
 from torch_fidelity import metric_fid, metric_isc, metric_prc
 
-from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.fidelity import ball_radii, frechet_distance, inception_score, precision_recall
 
 
 def test_metric_functions_keep_the_names_and_arguments_we_use():
@@ -72,3 +72,16 @@ def test_our_values_are_those_of_calculate_metrics():
     assert inception_score(logits) == pytest.approx(theirs["inception_score_mean"], rel=1e-9)
     assert (precision, recall) == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6)
     assert precision != pytest.approx(recall, abs=1e-3) and np.isfinite(precision)  # else a swap would go unseen
+
+
+@pytest.mark.parametrize(("n", "m", "mean"), [(500, 1100, 0.0), (30, 1100, 20.0)])
+def test_precision_and_recall_are_theirs_in_larger_blocks_and_with_radii_taken_once(n, m, mean):
+    """Theirs in blocks of 25 rows, above which cdist expands the square and a point far from 0 lies off itself."""
+    rng = np.random.default_rng(0)
+    made, real = rng.normal(mean, 1, (n, 8)), rng.normal(mean, 1.2, (m, 8))
+    theirs = metric_prc.prc_features_to_metric(
+        torch.from_numpy(made), torch.from_numpy(real), prc_neighborhood=3, prc_batch_size=25, save_cpu_ram=True, verbose=False
+    )
+    ours = precision_recall(generated=made, reference=real)
+    assert ours == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6) and 0 < ours[1] < 1
+    assert precision_recall(generated=made, reference=real, radii=ball_radii(real)) == ours

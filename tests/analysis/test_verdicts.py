@@ -1,0 +1,124 @@
+"""Methods beside the reference: likeness is shown, not assumed, and what n does not carry is undecided."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.verdicts import VERDICTS, overview, verdicts
+
+AT = {"world": "moons", "sampler": "ddim", "steps": 16, "n": 100}
+WS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+SPAN = 4.0  # of the reference's quality over WS; 2 of its diversity
+
+
+def rows(method, ws, quality, diversity, seeds, own=0.0, shared=0.05, rng=None):
+    """Runs that share their noise with every other method (`shared`), but for a little of their own (`own`)."""
+    rng = rng or np.random.default_rng(0)
+    common = np.random.default_rng(7).normal(0, shared, (seeds, 2))
+    for w in ws:
+        for seed in range(seeds):
+            here = {**AT, "train_seed": 0, "method": method, "w": w, "seed": seed}
+            yield {
+                **here,
+                "metric": "fid",
+                "value": quality(w) + common[seed, 0] + rng.normal(0, own) if own else quality(w) + common[seed, 0],
+            }
+            yield {**here, "metric": "div", "value": diversity(w) + common[seed, 1] + (rng.normal(0, own) if own else 0)}
+
+
+def told(quality, diversity, seeds=6, own=0.01, ws=(1.0, 2.0), measures=("fid", "div"), shared=0.05, rng=None):
+    plain = rows("classifier-free", WS, lambda w: 1 + w, lambda w: 3 - w / 2, seeds, shared=shared)
+    table = pd.DataFrame([*plain, *rows("other", ws, quality, diversity, seeds, own, shared, rng)])
+    return verdicts(table, list(measures), "fid", "div").set_index("method").loc["other"]
+
+
+def test_the_reference_with_another_scale_is_recognised_with_its_w():
+    found = told(lambda w: 1 + w / 2, lambda w: 3 - w / 4)
+    assert found["verdict"] == VERDICTS["another w"] and found["alike"] == 2
+    assert [float(w) for w in found["nearest w of the reference"].split(", ")] == pytest.approx([0.5, 1.0], abs=0.05)
+    assert found["better"] == found["worse"] == 0
+
+
+def test_what_does_nothing_is_not_called_guidance_with_another_w():
+    assert told(lambda w: 1 + w / 1000, lambda w: 3 - w / 2000)["verdict"] == VERDICTS["no effect"]
+
+
+@pytest.mark.parametrize(("off", "word"), [(-0.9, "better"), (0.9, "worse")])
+def test_better_and_worse_are_at_equal_diversity(off, word):
+    found = told(lambda w: 1 + w + off, lambda w: 3 - w / 2)
+    assert found["verdict"] == VERDICTS[word] and found[word] == 2
+
+
+def test_two_noisy_runs_decide_nothing_where_a_large_spread_was_once_likeness():
+    """Once "alike" was a difference below three pooled standard deviations: the noisier, the more alike."""
+    assert told(lambda w: 1 + w + 0.3, lambda w: 3 - w / 2, seeds=2, own=0.5)["verdict"] == VERDICTS["undecided"]
+
+
+def test_shared_noise_cancels():
+    """A shift of a twentieth of the noise that all methods share is found, since runs are paired."""
+    found = told(lambda w: 1 + w + 1.6, lambda w: 3 - w / 2, own=0.001, shared=30.0)
+    assert found["different"] == 2 and found["units"] == 6 and found["over"] == "sampling seeds"
+
+
+def test_trainings_are_what_counts_where_there_are_several():
+    table = pd.concat(
+        pd.DataFrame(rows(name, ws, lambda w: 1 + w, lambda w: 3 - w / 2, 3)).assign(train_seed=training)
+        for training in (0, 1)
+        for name, ws in (("classifier-free", WS), ("other", (1.0,)))
+    )
+    found = verdicts(table, ["fid", "div"], "fid", "div").iloc[0]
+    assert (found["units"], found["over"]) == (2, "trainings")
+
+
+def test_noise_alone_is_rarely_called_a_difference():
+    """300 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
+    rng, ws = np.random.default_rng(3), (0.3, 0.5, 0.8, 1.0, 2.0, 3.0)
+    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=8, own=0.3, ws=ws, rng=rng)["different"] > 0 for _ in range(300)]
+    assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+
+
+def test_the_nearest_w_is_chosen_on_other_seeds_than_it_is_compared_on():
+    """Chosen run by run, a w that fits the noise of that run would make any noise look like another w."""
+    found = told(lambda w: 2.0 + w / 2, lambda w: 2.5, own=1.0, measures=("fid",), rng=np.random.default_rng(5))
+    assert found["verdict"] == VERDICTS["undecided"] and found["alike"] == 0
+
+
+def test_a_diversity_that_the_reference_never_has_is_no_comparison():
+    found = told(lambda w: 1.0, lambda w: 0.2)
+    assert found["verdict"] == VERDICTS["different"] and found["better"] == found["worse"] == 0
+
+
+def test_without_a_curve_or_a_second_run_nothing_is_compared():
+    with pytest.raises(ValueError, match="classifier-free has no curve"):
+        verdicts(pd.DataFrame(rows("other", (1.0,), lambda w: 1.0, lambda w: 1.0, 3)), ["fid"], "fid", "div")
+    with pytest.raises(ValueError, match="one run"):
+        told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=1)
+
+
+def test_a_cell_that_has_no_value_is_undecided():
+    table = pd.DataFrame(
+        [
+            *rows("classifier-free", WS, lambda w: 1 + w, lambda w: 3 - w / 2, 4),
+            *(
+                row
+                for row in rows("other", (1.0,), lambda w: 2.0, lambda w: 2.5, 4)
+                if not (row["metric"] == "fid" and row["seed"] == 1)
+            ),
+        ]
+    )
+    assert verdicts(table, ["fid", "div"], "fid", "div").iloc[0]["verdict"] == VERDICTS["undecided"]
+
+
+def test_the_overview_has_the_worlds_side_by_side():
+    same = {"family": "correction", "verdict": VERDICTS["another w"]}
+    frame = pd.DataFrame(
+        [
+            {"world": "gaussians", "method": "apg", **same},
+            {"world": "digits", "method": "apg", **same},
+            {"world": "digits", "method": "pag", "family": "weak branch", "verdict": VERDICTS["worse"]},
+        ]
+    )
+    found = overview(frame)
+    assert list(found.columns) == ["gaussians", "digits"]
+    assert found.loc[("correction", "apg")].tolist() == ["another w", "another w"]
+    assert found.loc[("weak branch", "pag")].tolist() == ["", "worse"]
