@@ -55,8 +55,8 @@ def precision_recall(
 
     Precision is the share of generated rows inside the union of balls around the reference rows; recall is the share of reference
     rows inside the balls around the generated ones. A ball's radius is the distance to the k-th nearest other row of its own set,
-    boundary included. radii: those of the reference, where `ball_radii` gave them before, for a reference of many comparisons. The
-    arguments are keywords because swapping the sets swaps the two values without an error.
+    boundary included. radii: those of the reference, if `ball_radii` gave them before, for a reference of many comparisons.
+    The arguments are keywords because swapping the sets swaps the two values without an error.
     ValueError for k < 1, non-finite values, sets of k rows or fewer, or different widths.
     """
     made, real = _rows("generated", generated, k), _rows("reference", reference, k)
