@@ -21,6 +21,8 @@ W = 1.0
 class Multiplication(nn.Module):
     """A network that costs one multiplication."""
 
+    conditioned_on = "logsnr"
+
     def forward(self, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
         return 0.5 * z
 

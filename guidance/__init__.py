@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from guidance import adapters
 from guidance.chains import CHAINS, Chain
 from guidance.control import StepControl
 from guidance.cost import NFE, count
@@ -33,6 +34,7 @@ __all__ = [
     "Prediction",
     "SampleNoise",
     "StepControl",
+    "adapters",
     "add_noise",
     "alpha_sigma",
     "branches",

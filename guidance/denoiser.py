@@ -1,6 +1,6 @@
 """A network made into a Denoiser: `denoise(z, logsnr, label) -> Prediction`; label None is the unconditional model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from guidance.diffusion import TARGETS, Prediction, from_x
 
 Label = Int[Tensor, " b"] | None
+CONDITIONED_ON = "logsnr"  # what a network declares that takes lambda as its second argument
 
 
 @runtime_checkable
@@ -37,10 +38,13 @@ class Branch(NamedTuple):
 class NetworkDenoiser:
     """A network `network(z, logsnr, label)` as a Denoiser; its null label is the id `num_classes + groups`.
 
+    A network says that its second argument is lambda by `conditioned_on = "logsnr"`, as guidance.backbones do; of any other the
+    second argument is said by one of guidance.adapters. TypeError for one of which it is not said.
+
     A network that gives twice as many channels as z has learned its variance too: the second half, from -1 to 1, is
     2 variance_fraction - 1 (Nichol & Dhariwal, arXiv 2102.09672, section 3.1).
 
-    target: what the first half is, one of TARGETS ("eps", "x", "v").
+    target: what the first half is, one of TARGETS ("eps", "x", "v"); None: what an adapter says, "eps" of other networks.
     rows: the most rows that one call of the network is given. None: all branches in one call, but on a CPU one call for each,
         since there a doubled batch is slower than two. A policy of the device (`guidance-bench speed` measures it), recorded
         with a run; it changes results by rounding only.
@@ -48,16 +52,26 @@ class NetworkDenoiser:
     groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
     """
 
-    network: nn.Module
+    network: Callable[..., Tensor]
     num_classes: int
-    target: str = "eps"
+    target: str | None = None
     rows: int | None = None
     logsnr_range: tuple[float, float] | None = None
     groups: int = 0
 
     def __post_init__(self):
-        if self.target not in TARGETS:
+        if getattr(self.network, "conditioned_on", None) != CONDITIONED_ON:
+            name = getattr(self.network, "__name__", type(self.network).__name__)
+            raise TypeError(
+                f"say what the second argument of network {name} is, as NetworkDenoiser(adapters.logsnr(network), ...) if it is "
+                "lambda: guidance.adapters has logsnr, chain (t of a discrete chain), sigma and flow (time of a rectified flow)"
+            )
+        said = getattr(self.network, "output_target", None)
+        if self.target not in (None, *TARGETS):
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, not {self.target!r}")
+        if said is not None and self.target not in (None, said):
+            raise ValueError(f"target must be {said!r}, as the network's adapter says, or left out, not {self.target!r}")
+        object.__setattr__(self, "target", self.target or said or "eps")
 
     def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
         return self.branches(z, logsnr, [label])[0]

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from guidance.denoiser import Denoiser
+from guidance.denoiser import Denoiser, require_labels
 from guidance.diffusion import Prediction, alpha_sigma
 from guidance.spaces import from_space
 
@@ -38,7 +38,8 @@ def require_label(label: Tensor | None, name: str) -> Tensor:
 
 
 def log_prob(logits: Float[Tensor, "b classes"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
-    """log p(label) of each row's logits."""
+    """log p(label) of each row's logits. ValueError for a label that is none of their classes."""
+    require_labels(label, logits.shape[-1])
     return logits.log_softmax(-1).gather(-1, label[:, None])[:, 0]
 
 

@@ -1,94 +1,39 @@
 """The laws of guidance, each a function of a method's class: the tests check the registry, `guidance-bench laws` any method.
 
-Broken laws raise AssertionError. The model is an exact mixture of images; for a method that perturbs attention or an embedding
-a small untrained U-Net.
+A broken law raises AssertionError with one line that says where and by how much; what a method declares about itself instead is
+returned, in its own words. The model is an exact mixture of images; for a method that perturbs attention or an embedding a small
+untrained U-Net. Size and sign of the guidance are in guidance.law_strength.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from guidance.backbones.unet import UNet
 from guidance.cost import count
-from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser
+from guidance.denoiser import Clipped, Denoiser
 from guidance.diffusion import alpha_sigma
-from guidance.grouped import Grouped
+from guidance.law_kit import (
+    LAW_LOGSNRS,
+    SEED,
+    SHAPE,
+    Kit,
+    W,
+    guide,
+    make_kit,
+    require,
+    require_close,
+    samplers_of,
+    trajectory,
+)
+from guidance.law_strength import small_w_changes_little, small_w_points_the_right_way, strength_is_the_declared_one
 from guidance.methods import METHODS
 from guidance.methods.method import Method
-from guidance.mixture import Mixture
 from guidance.samplers import SAMPLERS
-from guidance.sampling import own_noise, sample
-from guidance.schedules import CosineLogSNR
+from guidance.sampling import sample
 from guidance.seeding import generator
 from guidance.spaces import SPACES
-from guidance.truth import exact_roles
-
-W = 1.5
-SHAPE = (1, 8, 8)
-LAW_LOGSNRS = CosineLogSNR(-5.0, 5.0).grid(4)  # a wider range would saturate what an untrained network makes
-SEED = 3
-
-
-@dataclass(frozen=True)
-class Kit:
-    """One object for each role of guidance.methods.ROLES, but levels and noise, and the modules that calls are counted at."""
-
-    roles: dict[str, Callable]
-    denoiser: nn.Module
-    classifiers: nn.ModuleList
-    weak: nn.Module
-
-
-def make_kit(kind: type[Method]) -> Kit:
-    """A method's roles under the laws: exact ones, and a U-Net as the model where a method perturbs a network's layers."""
-    draw = partial(torch.randn, generator=generator(0, 0), dtype=torch.float64)  # rounding is no law
-    parameters = {
-        "means": draw(4, 64) / 2,
-        "factors": draw(4, 64, 3) / 4,
-        "residuals": torch.full((4,), 0.1, dtype=torch.float64),
-    }
-    world = Mixture.low_rank(**parameters, weights=torch.tensor([0.3, 0.3, 0.2, 0.2]), labels=torch.tensor([0, 1, 2, 2]))
-    weak, unconditional = world.widened(0.5), world.widened(1e-3)
-    exact = exact_roles(world, weak)
-    exact["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
-    perturbs = {"attention", "embedding"} & set(kind.requires_model)
-    grouped = Grouped(world) if "groups" in kind.requires_model else world
-    model = network() if perturbs else grouped
-    roles = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
-    roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
-    second = unconditional if "unconditional" in kind.roles else weak
-    return Kit(roles, model.network if perturbs else grouped, nn.ModuleList(exact.values()), second)
-
-
-def network() -> NetworkDenoiser:
-    """An untrained U-Net for 8x8 images of three classes whose output depends on all its conditions."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        unet = UNet(1, 3, width=8, multipliers=(1, 2))
-        for parameter in unet.parameters():  # the zero-initialised layers too
-            parameter.data += 0.1 * torch.randn_like(parameter)
-    return NetworkDenoiser(unet.eval().requires_grad_(False), 3)
-
-
-def guide(method: Method, roles: dict, indices: Sequence[int], levels: Tensor = LAW_LOGSNRS) -> Denoiser:
-    """The guided denoiser for one trajectory of the samples `indices`, given the roles it declares."""
-    all_roles = {**roles, "levels": tuple(levels.tolist()), "noise": own_noise(SEED, indices, SHAPE)}
-    return method(**{role: all_roles[role] for role in method.roles})
-
-
-def trajectory(method: Method, n: int, sampler: str, first: int = 0, kit: Kit | None = None) -> Tensor:
-    """Samples `first` to `first + n` of the method, of a closure of their own."""
-    indices = range(first, first + n)
-    guided = guide(method, (kit or make_kit(type(method))).roles, indices)
-    return sample(Clipped(guided, -2.0, 2.0), SAMPLERS[sampler](), LAW_LOGSNRS, torch.tensor(indices) % 3, SHAPE, SEED, indices)
-
-
-def samplers_of(kind: type[Method]) -> list[str]:
-    """The samplers that a method is defined for."""
-    return [name for name, sampler in SAMPLERS.items() if kind(w=W).refuses(sampler()) is None]
 
 
 def w_zero_is_the_conditional_model(kind: type[Method]) -> None:
@@ -103,9 +48,12 @@ def w_zero_is_the_conditional_model(kind: type[Method]) -> None:
             sample, sampler=SAMPLERS[sampler](), logsnrs=LAW_LOGSNRS, label=torch.arange(n) % 3, shape=SHAPE, seed=SEED
         )
         unguided = draw(Clipped(kit.roles["model"], -2.0, 2.0), indices=indices)
-        assert torch.equal(trajectory(kind(w=0.0), n, sampler, kit=kit), unguided), f"{sampler}: w = 0 is not the plain model"
+        off = trajectory(kind(w=0.0), n, sampler, kit=kit)
+        farthest = (off - unguided).abs().max().item()
+        require(torch.equal(off, unguided), f"{sampler}: w = 0 is not the plain model, samples are up to {farthest:.2g} apart")
         same = torch.allclose(trajectory(kind(w=w), n, sampler, kit=kit), unguided, atol=1e-4)
-        assert same == (only_the_noise(kind, kit) and not SAMPLERS[sampler]().stochastic), f"{sampler}: w changes nothing"
+        quiet = only_the_noise(kind, kit) and not SAMPLERS[sampler]().stochastic
+        require(same == quiet, f"{sampler}: w = {w:g} changes {'nothing' if same else 'more than the noise'}")
 
 
 def only_the_noise(kind: type[Method], kit: Kit) -> bool:
@@ -129,13 +77,14 @@ def prediction_is_consistent(kind: type[Method]) -> None:
         logsnr = torch.full((4,), value)
         pred = guided(z, logsnr, label)
         control = pred.control
-        assert control.requires == kind.requires_sampler
-        assert control.mean_shift is None or "mean_shift" in kind.requires_sampler
-        assert control.z is None or "moved_z" in kind.requires_sampler
+        declared = kind.requires_sampler
+        require(control.requires == declared, f"its prediction requires {control.requires} of a sampler, its class {declared}")
+        for word, order in (("mean_shift", control.mean_shift), ("moved_z", control.z)):
+            require(order is None or word in declared, f"it orders {word} of a sampler and does not declare it")
         z = z if control.z is None else control.z
         alpha, sigma = alpha_sigma(logsnr, z)
         if "decoupled_eps" not in kind.requires_sampler:
-            torch.testing.assert_close(alpha * pred.x + sigma * pred.eps, z, rtol=1e-4, atol=1e-4, check_dtype=False)
+            require_close(alpha * pred.x + sigma * pred.eps, z, 1e-4, 1e-4, f"lambda {value:.3g}: alpha x + sigma eps is not z")
         z = alpha * pred.x + sigma * pred.eps  # as if a step had been made: what keeps state sees another z
         if control.on_transition is not None:
             control.on_transition(z, 1.0)
@@ -148,13 +97,14 @@ def sample_ignores_its_batch(kind: type[Method]) -> None:
     sampler, kit = samplers_of(kind)[0], make_kit(kind)
     draw = partial(trajectory, kind(w=W), sampler=sampler, kit=kit)
     in_parts = torch.cat([draw(n=1), draw(n=2, first=1), draw(n=3, first=3)])
-    torch.testing.assert_close(draw(n=6), in_parts, rtol=0, atol=5e-4)
+    require_close(draw(n=6), in_parts, 5e-4, 0, f"{sampler}: samples in one batch are not those in batches of 1, 2 and 3")
 
 
 def trajectory_has_no_memory(kind: type[Method]) -> None:
     """A second closure of the same method does what the first did: state lives in the closure, for one trajectory."""
     method, sampler, kit = kind(w=W), samplers_of(kind)[0], make_kit(kind)
-    assert torch.equal(trajectory(method, 3, sampler, kit=kit), trajectory(method, 3, sampler, kit=kit))
+    first, second = (trajectory(method, 3, sampler, kit=kit) for _ in range(2))
+    require_close(second, first, 0, 0, f"{sampler}: a second trajectory of the same noise is not the first")
 
 
 def counted_cost_is_the_formula(kind: type[Method]) -> None:
@@ -173,11 +123,11 @@ def counted_cost_is_the_formula(kind: type[Method]) -> None:
                 sample(Clipped(spy, -2.0, 2.0), SAMPLERS[sampler](), LAW_LOGSNRS, torch.arange(4) % 3, SHAPE, SEED)
             per_sample, formula = counted.per_sample(4), method.nfe(evaluated)
             if kind.nfe_is_upper_bound:
-                assert all(a <= b for a, b in zip(vars(per_sample).values(), vars(formula).values())), (
-                    f"{per_sample} exceeds {formula}"
-                )
+                within = all(a <= b for a, b in zip(vars(per_sample).values(), vars(formula).values()))
+                require(within, f"{sampler}, w = {method.w:g}: counted {per_sample.brief()}, above the bound {formula.brief()}")
             else:
-                assert per_sample == formula, f"{sampler}: counted {per_sample}, the formula says {formula}"
+                why = f"{sampler}, w = {method.w:g}: counted {per_sample.brief()}, the formula says {formula.brief()}"
+                require(per_sample == formula, why)
 
 
 def reduces_to_classifier_free(kind: type[Method]) -> None:
@@ -189,14 +139,16 @@ def reduces_to_classifier_free(kind: type[Method]) -> None:
     chosen = any(field.name == "space" for field in fields(kind))
     for space in [{"space": space} for space in SPACES] if chosen else [{}]:
         off = trajectory(kind(w=W, **kind.reduces_to_cfg, **space), 3, sampler, kit=kit)
-        torch.testing.assert_close(off, unguided, rtol=0, atol=5e-4, msg=lambda text, at=space: f"{at}: {text}")
+        with_these = ", ".join(f"{name}={value!r}" for name, value in {**kind.reduces_to_cfg, **space}.items()) or "the defaults"
+        require_close(off, unguided, 5e-4, 0, f"{sampler}: with {with_these} samples are not those of classifier-free guidance")
 
 
 def undefined_samplers_are_refused(kind: type[Method]) -> None:
     """A sampler that the method is not defined for is refused with a sentence, by `refuses` and when it is run all the same."""
     method = kind(w=W)
     for name in set(SAMPLERS) - set(samplers_of(kind)):
-        assert method.name in method.refuses(SAMPLERS[name]()) and kind(w=0.0).refuses(SAMPLERS[name]()) is None
+        require(method.name in method.refuses(SAMPLERS[name]()), f"it refuses {name} without its own name, {method.name!r}")
+        require(kind(w=0.0).refuses(SAMPLERS[name]()) is None, f"it refuses {name} at w = 0, where it is the plain model")
         try:
             trajectory(method, 2, name)
         except ValueError:
@@ -205,22 +157,34 @@ def undefined_samplers_are_refused(kind: type[Method]) -> None:
 
 
 def it_says_what_it_is(kind: type[Method]) -> None:
-    """Roles and requirements are known words, hyper-parameters have defaults, and w is the first of them."""
+    """What it declares are known words, its exceptions reasons; hyper-parameters have defaults, and w is the first of them."""
     from guidance.control import CAPABILITIES
     from guidance.methods import FAMILIES, MODEL_REQUIREMENTS, ROLES
 
-    assert (
-        kind.family in FAMILIES
-        and set(kind.requires_model) <= set(MODEL_REQUIREMENTS)
-        and set(kind.requires_sampler) <= set(CAPABILITIES)
+    known = (
+        ("family", (kind.family,), FAMILIES),
+        ("roles", kind.roles, ROLES),
+        ("requires_model", kind.requires_model, MODEL_REQUIREMENTS),
+        ("requires_sampler", kind.requires_sampler, CAPABILITIES),
+        ("space", (kind().space,), ("any", *SPACES)),
     )
-    assert set(kind.roles) <= set(ROLES) and kind.roles[0] == "model" and fields(kind)[0].name == "w"
-    assert kind().space in ("any", "x", "eps", "v") and isinstance(kind(), Method)
+    for word, said, words in known:
+        strange = [one for one in said if one not in words]
+        require(not strange, f"{word} is of {', '.join(words)}, not {', '.join(map(repr, strange))}")
+    require(kind.roles[0] == "model", f"the first of its roles is model, not {kind.roles[0]!r}")
+    require(fields(kind)[0].name == "w", f"its first hyper-parameter is w, not {fields(kind)[0].name}")
+    sentences = {"jumps_at_zero": kind.jumps_at_zero, "own_scale": kind.own_scale}
+    sentences["direction"] = None if kind.direction in ("class", "weak") else kind.direction
+    for word, said in sentences.items():
+        require(said is None or len(said.split()) > 2, f"{word} is a reason in words, not {said!r}")
 
 
 LAWS = (
     it_says_what_it_is,
     w_zero_is_the_conditional_model,
+    small_w_changes_little,
+    small_w_points_the_right_way,
+    strength_is_the_declared_one,
     prediction_is_consistent,
     sample_ignores_its_batch,
     trajectory_has_no_memory,

@@ -21,13 +21,20 @@ class Unknown(KeyError, ValueError):
 class Registry(Mapping[str, Any]):
     """`registry[name]`: an entry of this package, or the object that an entry point of the group `guidance_bench.<kind>` names.
 
-    own: entries by name, an object or "module:object". check: raises ValueError, saying what is wrong, for an object that cannot
+    own: entries by name, an object or "module:object". aliases: other names of entries, found when they are asked for and listed
+    nowhere; an entry of that name comes first. check: raises ValueError, saying what is wrong, for an object that cannot
     be of this registry. Unknown is raised for a name that is not there, ImportError for an entry point that cannot be loaded,
     ValueError for one whose name is taken. Iteration skips those that cannot be loaded: `broken` says why, by name.
     """
 
-    def __init__(self, kind: str, own: Mapping[str, Any], check: Callable[[Any], None] = lambda found: None):
-        self.kind, self.own, self.check = kind, dict(own), check
+    def __init__(
+        self,
+        kind: str,
+        own: Mapping[str, Any],
+        check: Callable[[Any], None] = lambda found: None,
+        aliases: Mapping[str, str] | None = None,
+    ):
+        self.kind, self.own, self.check, self.aliases = kind, dict(own), check, dict(aliases or {})
         self._loaded: dict[str, Any] = {}
 
     @property
@@ -44,12 +51,13 @@ class Registry(Mapping[str, Any]):
         return found
 
     def __getitem__(self, name: str) -> Any:
+        name = self._resolved(name)
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
-        return name in self.own or name in self.others
+        return (name := self._resolved(name)) in self.own or name in self.others
 
     def __iter__(self) -> Iterator[str]:
         return (name for name in self.names if name not in self.broken)
@@ -73,11 +81,16 @@ class Registry(Mapping[str, Any]):
                 why[name] = str(error)
         return why
 
+    def _resolved(self, name: Any) -> Any:
+        """The name of the entry that `name` is an alias of, or `name`."""
+        return self.aliases[name] if name in self.aliases and name not in self.own and name not in self.others else name
+
     def _load(self, name: str) -> Any:
         entries = self.others.get(name, [])
         if name not in self.own and not entries:
-            near = difflib.get_close_matches(name, self.names, n=1)
-            known = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.names)}"
+            near = [repr(one) for one in difflib.get_close_matches(str(name), [*self.names, *self.aliases], n=3)]
+            nearest = " or ".join([", ".join(near[:-1]), near[-1]] if near[1:] else near)
+            known = f"did you mean {nearest}?" if near else f"known: {', '.join(self.names)}"
             raise Unknown(f"there is no {singular(self.kind)} {name!r}; {known}")
         if len(entries) + (name in self.own) > 1:
             places = [*(["this package"] if name in self.own else []), *(entry.value for entry in entries)]

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.denoiser import Denoiser
+from guidance.methods.method import Method, require_instance
 from guidance.seeding import SAMPLES, SampleNoise
 
 
@@ -23,8 +24,17 @@ def sample(
     """Samples x (b, *shape) with labels `label`, on label's device; sample i is made of the noise of (seed, indices[i]).
 
     indices: which samples of the seed these are (0, 1, ... if None), so that a set may be made in parts. Memory for
-    gradients is not kept; a classifier's own gradient is taken all the same.
+    gradients is not kept; a classifier's own gradient is taken all the same. TypeError for an argument of another kind, such as
+    a class in place of an instance.
     """
+    require_instance("denoiser", denoiser)
+    require_instance("sampler", sampler)
+    if isinstance(denoiser, Method):
+        raise TypeError(f"denoiser must be what a method makes of a model, as {_called(denoiser)}, not the method itself")
+    if not (isinstance(label, Tensor) and label.ndim == 1 and not label.is_floating_point()):
+        raise TypeError(f"label must be a tensor of one class for each sample, as {_labels(label)}")
+    if not (isinstance(shape, Sequence) and all(isinstance(size, int) for size in shape)):
+        raise TypeError(f"shape must be that of one sample, as (1, 28, 28), not {shape!r}")
     noise = SampleNoise(seed, range(len(label)) if indices is None else indices, shape, label.device)
     return sampler(denoiser, noise(), logsnrs, label, noise)
 
@@ -32,3 +42,18 @@ def sample(
 def own_noise(seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> SampleNoise:
     """The role `noise` of a method for these samples: streams of theirs that no sampler draws from."""
     return SampleNoise(seed, [SAMPLES + index for index in indices], shape, device)
+
+
+def _called(method: Method) -> str:
+    """How a method is given its roles, in one line."""
+    return f"{type(method).__name__}(w={method.w:g})({', '.join(method.roles)})"
+
+
+def _labels(label: object) -> str:
+    """The right form of a label that is none, and what it is instead."""
+    if isinstance(label, int):
+        return f"torch.full((16,), {label}) for 16 samples of class {label}, not {label}"
+    if isinstance(label, Sequence) and not isinstance(label, str):
+        return f"torch.tensor({list(label)!r}), not a {type(label).__name__}"
+    was = f"{label.dtype} of shape {tuple(label.shape)}" if isinstance(label, Tensor) else f"a {type(label).__name__}"
+    return f"torch.tensor([0, 1, 2]), not {was}"

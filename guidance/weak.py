@@ -14,7 +14,7 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class WeakBranch(Method, family="weak branch"):
+class WeakBranch(Method, family="weak branch", direction="weak"):
     """Base: D_c + w (D_c - D_k), D_k the model itself evaluated in a way that makes it worse.
 
     null: the share of classifier-free guidance added to it, w null (D_c - D_u); 0 leaves it out, and saves its pass. Papers

@@ -13,6 +13,7 @@ from experiments.graph.value import value
 from experiments.networks import require
 from experiments.objectives.batches import by_level, noisy_batch, to
 from experiments.worlds.world import Data, Labelled
+from guidance import adapters
 from guidance.denoiser import NetworkDenoiser
 from guidance.learned_variance import ImportanceSampler, learned_variance_loss
 from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss
@@ -50,6 +51,7 @@ class Denoising:
 
     def build(self, network: Any, world: Any) -> nn.Module:
         module = require(network, "denoiser")(world, world.classes + self.groups, self.variance != "fixed")
+        adapters.logsnr(module)  # what every network of the registry takes
         if self.variance == "bound":
             module.importance = ImportanceSampler(self.levels)  # saved with the network that it belongs to
         return module

@@ -54,6 +54,8 @@ class DiT(nn.Module):
     Its output starts at 0. guidance.backbones.perturb may change all that it may in a UNet.
     """
 
+    conditioned_on = "logsnr"  # the second argument: see guidance.adapters
+
     def __init__(
         self,
         channels: int,

@@ -101,6 +101,8 @@ class UNet(nn.Module):
     after it; where a block is skipped, the residual block's own skip connection goes on.
     """
 
+    conditioned_on = "logsnr"  # the second argument: see guidance.adapters
+
     def __init__(
         self,
         channels: int,

@@ -26,6 +26,6 @@ def check(method: object) -> None:
         raise ValueError('is no guidance.methods.Method with a name, as `class Mine(Method, name="mine")` has it')
 
 
-METHODS = Registry("methods", built_in(), check)
+METHODS = Registry("methods", built_in(), check, {"cfg": "classifier-free", "cg": "classifier"})
 CONTROLS = tuple(name for name, method in METHODS.own.items() if method.family == "control")
 __all__ = ["CONTROLS", "FAMILIES", "METHODS", "MODEL_REQUIREMENTS", "ROLES", "Method"]

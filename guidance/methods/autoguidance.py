@@ -17,7 +17,9 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class Autoguidance(Method, name="autoguidance", family="weak branch", roles=("model", "weak"), reduces_to_cfg={"share": 0.0}):
+class Autoguidance(
+    Method, name="autoguidance", family="weak branch", roles=("model", "weak"), reduces_to_cfg={"share": 0.0}, direction="weak"
+):
     """Extrapolates from a bad version of the model to the model: away from the errors that both make, in all classes alike.
 
     w: the paper's is 1.1 for EDM2-S on ImageNet 512. share: a, the weak network's share of the guidance; 0 is classifier-free.

@@ -25,6 +25,7 @@ class ConditionAnnealed(
     requires_model=("null", "embedding"),
     nfe_per_call=NFE(denoiser_forward=2),
     reduces_to_cfg={"tau1": 1.0, "tau2": 1.0},
+    jumps_at_zero="the condition is annealed whatever w is",
 ):
     """Classifier-free guidance with a condition that is noise at first: more diversity at the same w.
 

@@ -22,6 +22,7 @@ class ClassifierGuidance(
     roles=("model", "classifier"),
     requires_model=("gradient",),
     nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+    tilted=True,
 ):
     """Climbs the gradient of a noise-aware classifier, on top of the conditional model.
 

@@ -40,6 +40,7 @@ class ClassifierFree(
     requires_model=("null",),
     nfe_per_call=NFE(denoiser_forward=2),
     reduces_to_cfg={},
+    tilted=True,
 ):
     """Extrapolates from the unconditional to the conditional prediction of one jointly trained model.
 

@@ -26,6 +26,7 @@ class ClassifierMean(
     requires_model=("gradient",),
     requires_sampler=("mean_shift",),
     nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+    tilted=True,
 ):
     """Leaves the prediction as it is and shifts where the next state is drawn, by the step's variance times the gradient.
 

@@ -28,6 +28,7 @@ class Discriminator(
     roles=("model", "discriminator"),
     requires_model=("gradient",),
     nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
+    direction="weak",
 ):
     """Climbs the log-odds of a discriminator between noised data and noised samples of the model.
 

@@ -29,6 +29,7 @@ class GibbsLike(
     roles=("model", "levels", "noise"),
     requires_model=("null",),
     requires_sampler=("moved_z", "single_call"),
+    jumps_at_zero="the repetitions stay, with noise of their own",
 ):
     """Samples the conditional model, then repeatedly adds some noise and removes it with classifier-free guidance.
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, branches
+from guidance.denoiser import Denoiser, branches, require_labels
 from guidance.gradients import Classifier, require_label
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
@@ -46,7 +46,8 @@ class GradientFree(
         def guided(z, logsnr, label):
             with torch.no_grad():
                 prob = classifier(z, logsnr).softmax(-1)
-            target = require_label(label, self.name)[:, None]
+            require_labels(require_label(label, self.name), prob.shape[1])
+            target = label[:, None]
             rival = prob.scatter(-1, target, -1.0).argmax(-1)
             cond, confused = branches(model, z, logsnr, [label, rival])
             confusion = 1 - prob.gather(-1, target)[:, 0] if self.scale == "confusion" else torch.ones_like(prob[:, 0])

@@ -12,7 +12,14 @@ from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class HiGS(Method, name="higs", family="correction", requires_model=("state",), space="x"):
+class HiGS(
+    Method,
+    name="higs",
+    family="correction",
+    requires_model=("state",),
+    space="x",
+    direction="on in the direction in which the prediction has moved, which it has not at the first call",
+):
     """Pushes the conditional prediction on in the direction in which it has moved: no second branch, no further evaluation.
 
     decay: of the average; the window is t in (0.4, 0.95] of the paper. The paper's high-pass filter of the difference and its

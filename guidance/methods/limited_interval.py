@@ -12,7 +12,9 @@ LOW, HIGH = 0.28, 2.90  # sigma of EDM2-S on ImageNet 512, Table 1
 
 
 @dataclass(frozen=True)
-class LimitedInterval(ClassifierFree, name="limited-interval", reduces_to_cfg={"logsnr_min": None, "logsnr_max": None}):
+class LimitedInterval(
+    ClassifierFree, name="limited-interval", reduces_to_cfg={"logsnr_min": None, "logsnr_max": None}, tilted=False
+):
     """Classifier-free guidance in the middle of the trajectory; outside it costs one evaluation and changes nothing."""
 
     w: float = 1.1

@@ -1,9 +1,12 @@
 """What every method is: hyper-parameters, what it requires, what it costs, and the guided denoiser that it makes."""
 
+import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+from torch import nn
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
@@ -33,6 +36,17 @@ MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "state": "the calls before this one: one trajectory to a closure",
     "particles": "interacting samples: the rows of a batch are not independent",
 }
+CALLED = {  # how a role is called, of those that are
+    "model": ("z", "logsnr", "label"),
+    "classifier": ("z", "logsnr"),
+    "clean": ("x",),
+    "loss": ("x", "label"),
+    "discriminator": ("z", "logsnr", "label"),
+    "ratios": ("logsnr", "label"),
+    "weak": ("z", "logsnr", "label"),
+    "unconditional": ("z", "logsnr", "label"),
+    "noise": (),
+}
 FORMER = {  # names of before version 0.2
     "needs": "requires_model",
     "asks": "requires_sampler",
@@ -61,6 +75,10 @@ class Method:
       nfe_is_upper_bound  whether a sample may cost less, depending on its values
       null_w              the w at which no guide has any weight: 0, or -1 where the guide is applied to the unconditional model
       reduces_to_cfg      the hyper-parameters for which it is classifier-free guidance, which a law tests (None: there are none)
+      tilted              whether, with exact roles and its defaults, its score is that of p(z|c) p(c|z)^w at every lambda
+      direction           of its update: "class", as D(c) - D(null); "weak", away from a worse prediction; or, in words, neither
+      jumps_at_zero       why it does not tend to the conditional model as w -> 0, in words (None: it does)
+      own_scale           why it is classifier-free guidance of a strength other than w, in words (None: it is not)
     What depends on hyper-parameters (nfe_per_call, space) is a property or a field of that name instead.
     """
 
@@ -78,6 +96,10 @@ class Method:
     nfe_is_upper_bound: ClassVar[bool] = False
     null_w: ClassVar[float] = 0.0
     reduces_to_cfg: ClassVar[dict[str, Any] | None] = None
+    tilted: ClassVar[bool] = False
+    direction: ClassVar[str] = "class"
+    jumps_at_zero: ClassVar[str | None] = None
+    own_scale: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **declared: Any):
         """Makes class attributes of the keywords. TypeError for one that is unknown, and for an attribute's former name."""
@@ -93,7 +115,12 @@ class Method:
             raise TypeError(f"{cls.__name__}: {renamed}, as in `class {cls.__name__}(Method, {FORMER[former[0]]}=...)`")
 
     def __post_init__(self):
-        if not math.isfinite(self.w):
+        try:
+            finite = math.isfinite(self.w)
+        except TypeError:
+            right = f"{type(self).__name__}(w=1.0)({', '.join(self.roles)})"
+            raise TypeError(f"w must be a number, as in {right}, not a {type(self.w).__name__}: roles come after it") from None
+        if not finite:
             raise ValueError(f"w must be a finite number, not {self.w}")
         if self.space != "any":
             require_space(self.space)
@@ -108,14 +135,16 @@ class Method:
     def __call__(self, model: Denoiser, *others: Any, **named: Any) -> Denoiser:
         """The guided denoiser of `model` and the other roles, in their order or by name. Its state is that of one trajectory.
 
-        TypeError for a role that is missing or not declared.
+        A Mixture is taken as its own exact classifier. TypeError for a role that is missing or not declared, or is not called as
+        ROLES say.
         """
         given = dict(zip(self.roles, (model, *others))) | named
         if len(others) >= len(self.roles) or set(given) != set(self.roles):
             raise TypeError(f"{self.name} takes the roles {', '.join(self.roles)}, not {', '.join(given)}")
+        given = {role: as_role(role, given[role]) for role in self.roles}
         if self.w == 0:
-            return model
-        guided = self.guided(*(given[role] for role in self.roles))
+            return given["model"]
+        guided = self.guided(*given.values())
         guided = self._requiring(guided) if self.requires_sampler else guided
         return guided if self._window() == (-math.inf, math.inf) else self._windowed(guided, model)
 
@@ -156,3 +185,43 @@ class Method:
 
 
 DECLARED = tuple(word for word, hint in Method.__annotations__.items() if getattr(hint, "__origin__", None) is ClassVar)
+
+
+def as_role(role: str, given: Any) -> Any:
+    """`given` as a method's role; of what has class_logits, as Mixture has, these are the classifier.
+
+    TypeError, in a sentence, for a class, a Method, or what cannot be called as CALLED says.
+    """
+    require_instance(role, given)
+    if isinstance(given, Method):
+        raise TypeError(f"{role} must be a Denoiser and no method: give {given.name} its roles first")
+    if role == "classifier":
+        given = getattr(given, "class_logits", given)
+    if role in CALLED and not takes(given, len(CALLED[role])):
+        other = next((one for one in ("clean", "classifier", "loss") if one != role and takes(given, len(CALLED[one]))), None)
+        hint = f"; with ({', '.join(CALLED[other])}) it can be the role {other}" if other and "model" not in (role, other) else ""
+        raise TypeError(f"{role} must be called with ({', '.join(CALLED[role])}), which {_name(given)} cannot be{hint}")
+    return given
+
+
+def takes(given: Any, arguments: int) -> bool:
+    """Whether `given` can be called with so many arguments; True for what does not tell."""
+    try:
+        inspect.signature(given.forward if isinstance(given, nn.Module) else given).bind(*[None] * arguments)
+    except TypeError:  # not callable, or not so
+        return False
+    except ValueError:
+        return True
+    return True
+
+
+def require_instance(argument: str, given: Any) -> None:
+    """TypeError for a class or a name in place of what `argument` must be."""
+    if isinstance(given, type):
+        raise TypeError(f"{argument} must be an instance, as {given.__name__}(...), not the class {given.__name__}")
+    if isinstance(given, str):
+        raise TypeError(f"{argument} must be an object, not its name {given!r}: look it up, as SAMPLERS[{given!r}]()")
+
+
+def _name(given: Any) -> str:
+    return getattr(given, "__name__", type(given).__name__)

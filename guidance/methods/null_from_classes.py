@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, branches
+from guidance.denoiser import Denoiser, branches, require_labels
+from guidance.gradients import require_label
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
 from guidance.scale import like
@@ -16,7 +17,12 @@ from guidance.scale import like
 
 @dataclass(frozen=True)
 class NullFromClasses(
-    Method, name="null-from-classes", family="classifier-free", roles=("model", "classifier"), nfe_is_upper_bound=True
+    Method,
+    name="null-from-classes",
+    family="classifier-free",
+    roles=("model", "classifier"),
+    nfe_is_upper_bound=True,
+    tilted=True,
 ):
     """Classifier-free guidance of a model that was never trained without a label: exact, at one forward per class.
 
@@ -36,6 +42,7 @@ class NullFromClasses(
             prob = classifier(z, logsnr).softmax(-1)
             if prob.shape[1] > self.classes:
                 raise ValueError(f"classes is {self.classes}, but the classifier has {prob.shape[1]}")
+            require_labels(require_label(label, self.name), prob.shape[1])
             preds = branches(model, z, logsnr, [torch.full_like(label, k) for k in range(prob.shape[1])])
             x, eps = (torch.stack([getattr(pred, name) for pred in preds], 1) for name in ("x", "eps"))
             cond = preds[0]._replace(x=x[torch.arange(len(z)), label], eps=eps[torch.arange(len(z)), label])

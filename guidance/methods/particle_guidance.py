@@ -36,7 +36,13 @@ def repulsion(z: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ParticleGuidance(Method, name="particle-guidance", family="with the sampler", requires_model=("particles",)):
+class ParticleGuidance(
+    Method,
+    name="particle-guidance",
+    family="with the sampler",
+    requires_model=("particles",),
+    direction="away from the other samples of the label, which need not be towards it",
+):
     """The conditional model with a repulsion between the samples of one label: for diversity, and against no other model.
 
     w: of the potential, the authors' coefficient. logsnr_max: theirs, sigma above 1 of the data's unit.

@@ -30,6 +30,7 @@ class PredictorCorrector(
     roles=("model", "levels", "noise"),
     requires_model=("null",),
     requires_sampler=("moved_z", "single_call"),
+    jumps_at_zero="the Langevin steps stay, with noise of their own",
 ):
     """Follows the conditional model and guides only in Langevin steps at each level that it comes to.
 

@@ -39,6 +39,7 @@ class Restart(
     requires_sampler=("moved_z", "single_call"),
     nfe_per_call=NFE(denoiser_forward=2),  # but at one level: see nfe
     reduces_to_cfg={"times": 0},
+    jumps_at_zero="the restarts stay, with noise of their own",
 ):
     """Classifier-free guidance that goes back to a higher noise level and repeats the steps from there.
 

@@ -28,6 +28,7 @@ class SelfAttention(
     requires_model=("attention", "image"),
     space="eps",
     nfe_per_call=NFE(denoiser_forward=2),
+    direction="weak",
 ):
     """Extrapolates from the model's prediction at a z that is blurred where the model attends most.
 

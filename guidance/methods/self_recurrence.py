@@ -25,6 +25,7 @@ class SelfRecurrence(
     requires_model=("null",),
     reduces_to_cfg={"recurrences": 1},
     nfe_per_visit=NFE(denoiser_forward=2),
+    jumps_at_zero="the recurrences stay, with noise of their own",
 ):
     """Classifier-free guidance that visits each level several times, one step on and the noise of it back.
 

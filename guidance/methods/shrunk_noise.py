@@ -11,7 +11,9 @@ from guidance.methods.method import Method
 
 
 @dataclass(frozen=True)
-class ShrunkNoise(Method, name="shrunk-noise", family="control"):
+class ShrunkNoise(
+    Method, name="shrunk-noise", family="control", direction="a control: it scales the noise of a step, and not its mean"
+):
     """Less noise in every step; a deterministic sampler adds none, and with it this is the conditional model.
 
     w: above -1.

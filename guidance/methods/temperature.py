@@ -12,7 +12,9 @@ from guidance.spaces import from_space
 
 
 @dataclass(frozen=True)
-class Temperature(Method, name="temperature", family="control"):
+class Temperature(
+    Method, name="temperature", family="control", direction="a control: it sharpens p(z|c), and compares it with nothing"
+):
     """Sharpens the conditional model without comparing it with anything: temperature 1 / (1 + w)."""
 
     w: float = 0.1

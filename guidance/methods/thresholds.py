@@ -22,6 +22,7 @@ class DynamicThreshold(
     space="x",
     nfe_per_call=NFE(denoiser_forward=2),
     reduces_to_cfg={"limit": 1e6},
+    jumps_at_zero="the x of the conditional model is thresholded as well",
 ):
     """Shrinks a guided x whose pixels leave the range of the data, instead of cutting them off.
 
@@ -60,6 +61,7 @@ class StaticThreshold(
     space="x",
     nfe_per_call=NFE(denoiser_forward=2),
     reduces_to_cfg={"limit": 1e6},
+    jumps_at_zero="the x of the conditional model is cut off as well",
 ):
     """Cuts the guided x off at the range of the data, [-limit, limit]. Saharia et al. find it to saturate images."""
 

@@ -18,6 +18,7 @@ class TwoNetworks(
     family="classifier-free",
     roles=("model", "unconditional"),
     nfe_per_call=NFE(denoiser_forward=1, weak_forward=1),
+    tilted=True,
 ):
     """Extrapolates from an unconditional network to a conditional one: neither needs to be both."""
 

@@ -29,6 +29,7 @@ class ZSampling(
     requires_model=("null", "logsnr_cond"),
     requires_sampler=("moved_z", "single_call"),
     reduces_to_cfg={"rounds": 0},
+    jumps_at_zero="the step back stays that of another w, `back`",
 ):
     """Takes each step with strong guidance, undoes it with weak guidance, and takes it again.
 

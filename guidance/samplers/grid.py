@@ -12,7 +12,10 @@ from guidance.diffusion import Prediction
 
 
 def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
-    """The grid as floats. ValueError unless it is finite and increases strictly, from noise to data."""
+    """The grid as floats. ValueError unless it is finite and increases strictly, from noise to data; TypeError for no tensor."""
+    if not isinstance(logsnrs, Tensor):
+        was = f"{logsnrs!r}" if isinstance(logsnrs, int) else f"a {type(logsnrs).__name__}"
+        raise TypeError(f"logsnrs must be a tensor of increasing lambdas, as CosineLogSNR().grid(50), not {was}")
     if len(logsnrs) < 2 or not (logsnrs.isfinite().all() and (logsnrs.diff() > 0).all()):
         raise ValueError("logsnrs must be two or more finite values that increase strictly, from noise to data")
     return logsnrs.tolist()
@@ -34,6 +37,8 @@ def evaluate(sampler, denoiser: Denoiser, z: Float[Tensor, "b *shape"], logsnr: 
     ValueError if the prediction's control requires what the sampler is not capable of: it would be ignored silently.
     """
     pred = denoiser(z, at(logsnr, z), label)
+    if isinstance(pred, Tensor):
+        raise TypeError("denoiser must give a Prediction, not a tensor: wrap a network, as NetworkDenoiser(network, num_classes)")
     for word in pred.control.requires:
         if word not in sampler.capabilities:
             raise ValueError(refusal(sampler, word))

@@ -14,6 +14,8 @@ from guidance import NetworkDenoiser, SampleNoise, add_noise
 class Truth(nn.Module):
     """The exact eps, as a network would say it; `off` is added to the conditional one."""
 
+    conditioned_on = "logsnr"
+
     def __init__(self, exact, off: float = 0.0):
         super().__init__()
         self.exact, self.off = exact, off

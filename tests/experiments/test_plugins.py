@@ -72,15 +72,18 @@ def test_their_study_of_their_world_runs_in_two_processes(installed, tmp_path):
     assert set(found["sampler"].dropna()) == {"straight"} and "kl_tilted" in set(found["metric"])
     half, whole = ((found["method"] == name) & (found["w"] == 0) for name in ("halved", "classifier-free"))
     assert set(found[half]["metric"]) == set(found[whole]["metric"])
+    assert found.loc[found["metric"] == "outside", "value"].between(0, 1).all() and "outside" in set(found[half]["metric"])
     listed = said(installed, "ls", "--runs", tmp_path)
     assert "halved w=1 straight T=4" in listed and "report of ring" in listed
     assert "0 missing" not in said(installed, "explain", "ring", "--runs", tmp_path)
     assert "runs are whole" in said(installed, "verify", tmp_path)
 
 
+@pytest.mark.slow  # its fast twin is the study above
 def test_their_network_is_trained_on_their_images_in_two_processes(installed, tmp_path):
     found = table(said(installed, "study", "ring-images", "--workers", 2, "--runs", tmp_path))
     assert set(found["world"]) == {"ring-images"} and "fid_ring-images" in set(found["metric"])
+    assert set(found[found["metric"] == "outside"]["n"]) == {20, 40}
     assert len(list(tmp_path.glob("denoiser-*"))) == len(list(tmp_path.glob("classifier-*"))) == 1
     manifest = json.loads((next(tmp_path.glob("denoiser-*")) / "manifest.json").read_text())
     assert {"rings.world", "rings.network", "experiments.objectives.denoising"} <= set(manifest["code"])
@@ -101,6 +104,7 @@ def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
     shutil.copytree(HERE / "plugin" / "src" / "rings", tmp_path / "rings")
     text = (tmp_path / "rings" / "studies.py").read_text().partition("FIT =")[0]
     text = text.replace('"halved"', '"rings.guiding:Halved"').replace('"straight"', '"rings.guiding:Straight"')
+    text = text.replace('"outside"', '"rings.metric:Outside"')
     (tmp_path / "rings" / "studies.py").write_text(text)
     out = said(ROOT, "study", "rings.studies:RING", "--workers", 2, "--set", "n=40", "--set", "part=40", at=tmp_path)
     assert set(table_at(out, tmp_path)["world"]) == {"ring"}

@@ -23,6 +23,8 @@ def test_the_hand_written_loop_makes_the_same_samples(w):
 
 def test_every_policy_is_timed():
     class Tiny(torch.nn.Module):
+        conditioned_on = "logsnr"
+
         def forward(self, z, logsnr, label):
             return z
 

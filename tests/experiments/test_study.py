@@ -117,6 +117,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow  # its fast twin kills toys: test_store_processes.py
 def test_two_workers_killed_at_every_stage_end_with_the_same_table(done, tmp_path):
     """SIGKILL to the command alone: its workers must die too, and what is finished must not be done again."""
     runs, kept = tmp_path / "runs", {}

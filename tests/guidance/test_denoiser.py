@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from worlds import networks
 
-from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, alpha_sigma, branches, count
+from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, adapters, alpha_sigma, branches, count
 from guidance.backbones.unet import UNet
 from guidance.denoiser import Branch, weighted_sum
 from guidance.diffusion import v_of
@@ -47,11 +47,11 @@ def test_a_network_of_another_target_is_the_same_denoiser(target):
             pred = model(z, logsnr, label)
             return pred.x if target == "x" else v_of(pred.x, pred.eps, logsnr)
 
-    found = NetworkDenoiser(Told(), 3, target)(z, logsnr, label)
+    found = NetworkDenoiser(adapters.logsnr(Told()), 3, target)(z, logsnr, label)
     torch.testing.assert_close(found.x, wanted.x, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found.eps, wanted.eps, rtol=1e-4, atol=1e-3)
     with pytest.raises(ValueError, match="target must be one of eps, x, v"):
-        NetworkDenoiser(Told(), 3, "score")
+        NetworkDenoiser(adapters.logsnr(Told()), 3, "score")
 
 
 def test_the_second_half_of_the_channels_is_the_variance_and_guidance_keeps_the_conditional_one():
@@ -60,7 +60,7 @@ def test_the_second_half_of_the_channels_is_the_variance_and_guidance_keeps_the_
             return torch.cat([0 * z, torch.full_like(z, 0.5) + label[:, None, None, None]], 1)
 
     z, logsnr, label = inputs()
-    model = NetworkDenoiser(Both(), 3)
+    model = NetworkDenoiser(adapters.logsnr(Both()), 3)
     torch.testing.assert_close(model(z, logsnr, 0 * label).variance_fraction, torch.full_like(z, 0.75))
     guided = Clipped(METHODS["classifier-free"](w=2.0)(model))(z, logsnr, 0 * label)
     torch.testing.assert_close(guided.variance_fraction, torch.full_like(z, 0.75))

@@ -5,10 +5,9 @@ import json
 
 import pytest
 import torch
-from tilted import TILTED, exact_guidance_is_the_tilted_score, with_exact
 from worlds import mixture
 
-from guidance import METHODS
+from guidance import METHODS, laws
 from guidance.diffusion import alpha_sigma
 from guidance.gradients import log_prob_gradient
 from guidance.laws import LAWS, W
@@ -20,17 +19,50 @@ def test_law(name, law):
     law(METHODS[name])
 
 
-@pytest.mark.parametrize("name", TILTED)
-def test_with_the_exact_world_guidance_is_the_score_it_claims(name):
-    exact_guidance_is_the_tilted_score(METHODS[name])
+EXACT = ("classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "null-from-classes", "two-networks")
+JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
+ELSEWHERE = ("higs", "particle-guidance", "shrunk-noise", "temperature")
 
 
-def test_exact_classifier_guidance_is_exact_classifier_free_guidance():
-    world = mixture()
-    z, label = torch.randn(40, 2, dtype=torch.float64), torch.arange(40) % 3
-    logsnr = torch.linspace(-20, 20, 40, dtype=torch.float64)
-    one, other = (with_exact(METHODS[name](w=W), world)(z, logsnr, label) for name in TILTED)
-    torch.testing.assert_close(one.eps, other.eps, rtol=1e-6, atol=1e-8)
+def test_these_and_no_others_claim_the_score_of_the_tilted_density():
+    assert tuple(sorted(name for name, kind in METHODS.items() if kind.tilted)) == EXACT
+
+
+def test_these_and_no_others_declare_an_exception_and_the_laws_say_why():
+    assert tuple(sorted(name for name, kind in METHODS.items() if kind.jumps_at_zero)) == JUMPS
+    assert tuple(sorted(name for name, kind in METHODS.items() if kind.direction not in ("class", "weak"))) == ELSEWHERE
+    assert not any(kind.own_scale for kind in METHODS.values())
+    assert laws.small_w_changes_little(METHODS["gibbs"]) == "the repetitions stay, with noise of their own"
+    assert laws.small_w_points_the_right_way(METHODS["temperature"]) == METHODS["temperature"].direction
+    assert laws.small_w_points_the_right_way(METHODS["pag"]) == "away from a worse prediction"
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "withdrawn"),
+    [
+        *((name, laws.strength_is_the_declared_one, {"tilted": False}) for name in EXACT),
+        *((name, laws.small_w_changes_little, {"jumps_at_zero": None}) for name in JUMPS),
+        ("limited-interval", laws.strength_is_the_declared_one, {"tilted": True}),
+        ("limited-interval", laws.strength_is_the_declared_one, {"reduces_to_cfg": None}),
+        ("scheduled", laws.strength_is_the_declared_one, {"reduces_to_cfg": None}),
+        ("apg", laws.strength_is_the_declared_one, {"tilted": True}),
+        ("pag", laws.strength_is_the_declared_one, {"tilted": True}),
+        ("shrunk-noise", laws.small_w_points_the_right_way, {"direction": "class"}),
+        ("particle-guidance", laws.small_w_points_the_right_way, {"direction": "class"}),
+    ],
+)
+def test_a_declaration_is_needed_both_ways(name, law, withdrawn):
+    with pytest.raises(AssertionError):
+        law(type("Undeclared", (METHODS[name],), {}, **withdrawn))
+
+
+def test_another_strength_may_be_declared_in_words():
+    half = type("Half", (METHODS["classifier-free"],), {}, tilted=False, reduces_to_cfg=None)
+    half.guided = lambda self, model: METHODS["classifier-free"](w=self.w / 2)(model)
+    with pytest.raises(AssertionError, match=r"not w times grad log p\(c\|z\) but 0.5 at lambda -20"):
+        laws.strength_is_the_declared_one(half)
+    half.own_scale = "half of w, as in its paper"
+    assert laws.strength_is_the_declared_one(half) == half.own_scale
 
 
 def test_w_on_the_conditional_base_is_w_plus_one_on_the_unconditional():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from guidance import CosineLogSNR, Mixture, NetworkDenoiser
+from guidance import CosineLogSNR, Mixture, NetworkDenoiser, adapters
 from guidance.backbones.unet import UNet
 from guidance.bound import variational_bound
 from guidance.learned_variance import BOUND_SHARE, HISTORY, ImportanceSampler, learned_variance_loss
@@ -118,7 +118,7 @@ def test_the_mean_of_the_terms_is_the_bound(bin_width):
     x, _, label = batch(16, g)
     noise = torch.randn(len(GRID), 16, 1, generator=g)
     turn = iter(noise)
-    bound = variational_bound(NetworkDenoiser(network, 0), x, None, GRID, lambda: next(turn), None, bin_width)
+    bound = variational_bound(NetworkDenoiser(adapters.logsnr(network), 0), x, None, GRID, lambda: next(turn), None, bin_width)
     with torch.no_grad():
         terms = [
             learned_variance_loss(network, x, eps, label, GRID, torch.full((16,), i), "eps", False, bin_width)

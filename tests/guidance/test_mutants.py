@@ -1,18 +1,20 @@
 """Methods that are wrong in the ways that methods are wrong: each must break the law that guards against it."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
 import torch
-from tilted import exact_guidance_is_the_tilted_score
 
-from guidance import NFE, laws
+from guidance import NFE, Method, laws
+from guidance.backbones.perturb import IdentityAttention
 from guidance.denoiser import Branch, branches
 from guidance.diffusion import Prediction, alpha_sigma, from_eps
 from guidance.gradients import log_prob_gradient
 from guidance.methods.classifier import ClassifierGuidance
 from guidance.methods.classifier_free import ClassifierFree
+from guidance.methods.classifier_mean import ClassifierMean
 from guidance.methods.pag import PerturbedAttention
 
 
@@ -31,16 +33,92 @@ class ScaleOfOthers(ClassifierFree):
         return guided
 
 
-@dataclass(frozen=True)
-class SigmaForgotten(ClassifierGuidance):
-    """The gradient added to eps without sigma."""
+def cfg_with(combine):
+    """A guided denoiser of cond, null, w and lambda."""
 
-    def guided(self, model, classifier):
+    def guided_of(self, model):
         def guided(z, logsnr, label):
-            gradient = log_prob_gradient(classifier, z, logsnr, label)
-            return from_eps(z, model(z, logsnr, label).eps - self.w * gradient, logsnr)
+            cond, null = branches(model, z, logsnr, [label, None])
+            return from_eps(z, combine(cond.eps, null.eps, self.w, alpha_sigma(logsnr, z)[0]), logsnr)
 
         return guided
+
+    return guided_of
+
+
+WRONG = {
+    "OppositeSign": lambda c, u, w, alpha: c - w * (c - u),
+    "DoubleStrength": lambda c, u, w, alpha: c + 2 * w * (c - u),
+    "OnTheUnconditional": lambda c, u, w, alpha: u + w * (c - u),
+    "ScaledByAlpha": lambda c, u, w, alpha: c + alpha * w * (c - u),
+}
+NULL = {"requires_model": ("null",), "nfe_per_call": NFE(denoiser_forward=2)}
+# derived from the real method, and with its declarations; and of a third party who declares nothing
+OppositeSign, DoubleStrength, OnTheUnconditional, ScaledByAlpha = (
+    type(name, (ClassifierFree,), {"guided": cfg_with(combine)}) for name, combine in WRONG.items()
+)
+UNDECLARED = {
+    name: type(f"Undeclared{name}", (Method,), {"guided": cfg_with(one)}, name=name, family="correction", **NULL)
+    for name, one in WRONG.items()
+}
+
+
+def gradient_with(combine):
+    """A guided denoiser of eps, the gradient of the class `label + shift`, w and sigma."""
+
+    def guided_of(self, model, classifier):
+        def guided(z, logsnr, label):
+            return from_eps(z, combine(self.w, z, logsnr, label, model(z, logsnr, label).eps, classifier), logsnr)
+
+        return guided
+
+    return guided_of
+
+
+def downhill(w, z, logsnr, label, eps, classifier):
+    return eps + w * alpha_sigma(logsnr, z)[1] * log_prob_gradient(classifier, z, logsnr, label)
+
+
+def wrong_class(w, z, logsnr, label, eps, classifier):
+    return eps - w * alpha_sigma(logsnr, z)[1] * log_prob_gradient(classifier, z, logsnr, (label + 1) % 3)
+
+
+def without_sigma(w, z, logsnr, label, eps, classifier):
+    return eps - w * log_prob_gradient(classifier, z, logsnr, label)
+
+
+CLIMBS = {"Downhill": downhill, "WrongClass": wrong_class, "WithoutSigma": without_sigma}
+Downhill, WrongClass, WithoutSigma = (
+    type(name, (ClassifierGuidance,), {"guided": gradient_with(combine)}) for name, combine in CLIMBS.items()
+)
+GRADIENT = {"roles": ("model", "classifier"), "requires_model": ("gradient",), "nfe_per_call": ClassifierGuidance.nfe_per_call}
+UNDECLARED |= {
+    name: type(f"Undeclared{name}", (Method,), {"guided": gradient_with(one)}, name=name, family="gradient", **GRADIENT)
+    for name, one in CLIMBS.items()
+}
+
+
+@dataclass(frozen=True)
+class WeakPulls(PerturbedAttention):
+    """Towards the perturbed branch."""
+
+    def guided(self, model):
+        return dataclasses.replace(self, w=-self.w).with_cfg(
+            model, lambda z, logsnr, label: Branch(label, perturbation=IdentityAttention(layers=[0]))
+        )
+
+
+@dataclass(frozen=True)
+class ShiftedTwice(ClassifierMean):
+    """The mean shifted by twice what the variance allows for."""
+
+    def guided(self, model, classifier):
+        return super().guided(model, lambda z, logsnr: 2 * classifier(z, logsnr).log_softmax(-1))
+
+
+@dataclass(frozen=True)
+class Forgetful(ClassifierFree, jumps_at_zero="yes"):
+    """An exception without a reason."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +226,32 @@ class OfNoFamily(ClassifierFree, family="corrections"):
 
 MUTANTS = [
     (ScaleOfOthers, laws.w_zero_is_the_conditional_model),
-    (ScaleOfOthers, exact_guidance_is_the_tilted_score),
-    (SigmaForgotten, exact_guidance_is_the_tilted_score),
+    (ScaleOfOthers, laws.strength_is_the_declared_one),
+    (OppositeSign, laws.strength_is_the_declared_one),
+    (OppositeSign, laws.small_w_points_the_right_way),
+    (DoubleStrength, laws.strength_is_the_declared_one),
+    (DoubleStrength, laws.reduces_to_classifier_free),
+    (OnTheUnconditional, laws.small_w_changes_little),
+    (OnTheUnconditional, laws.small_w_points_the_right_way),
+    (OnTheUnconditional, laws.strength_is_the_declared_one),
+    (ScaledByAlpha, laws.strength_is_the_declared_one),
+    (ScaledByAlpha, laws.reduces_to_classifier_free),
+    (WithoutSigma, laws.strength_is_the_declared_one),
+    (WrongClass, laws.strength_is_the_declared_one),
+    (WrongClass, laws.small_w_points_the_right_way),
+    (Downhill, laws.strength_is_the_declared_one),
+    (Downhill, laws.small_w_points_the_right_way),
+    (NormOverTheBatch, laws.strength_is_the_declared_one),
+    (UNDECLARED["OppositeSign"], laws.small_w_points_the_right_way),
+    (UNDECLARED["DoubleStrength"], laws.strength_is_the_declared_one),
+    (UNDECLARED["OnTheUnconditional"], laws.small_w_changes_little),
+    (UNDECLARED["ScaledByAlpha"], laws.strength_is_the_declared_one),
+    (UNDECLARED["WithoutSigma"], laws.strength_is_the_declared_one),
+    (UNDECLARED["WrongClass"], laws.small_w_points_the_right_way),
+    (UNDECLARED["Downhill"], laws.small_w_points_the_right_way),
+    (WeakPulls, laws.small_w_points_the_right_way),
+    (ShiftedTwice, laws.strength_is_the_declared_one),
+    (Forgetful, laws.it_says_what_it_is),
     (XForgotten, laws.prediction_is_consistent),
     (NormOverTheBatch, laws.sample_ignores_its_batch),
     (Momentum, laws.trajectory_has_no_memory),
@@ -165,5 +267,6 @@ MUTANTS = [
 
 @pytest.mark.parametrize(("mutant", "law"), MUTANTS, ids=lambda value: value.__name__)
 def test_the_law_kills_the_mutant(mutant, law):
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError) as broken:
         law(mutant)
+    assert len(str(broken.value).splitlines()) == 1, "why is one line"

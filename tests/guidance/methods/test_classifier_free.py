@@ -4,7 +4,7 @@ import pytest
 import torch
 from four_classes import LABEL, WORLD, eps, points, said
 
-from guidance import METHODS
+from guidance import METHODS, adapters
 from guidance.denoiser import NetworkDenoiser
 from guidance.grouped import Grouped
 from guidance.objective import drop_two_labels
@@ -83,7 +83,7 @@ def test_group_ids_follow_the_classes_and_null_follows_them():
             heard.append(label.tolist())
             return z
 
-    model = NetworkDenoiser(Echo(), 4, groups=2)
+    model = NetworkDenoiser(adapters.logsnr(Echo()), 4, groups=2)
     METHODS["two-conditions"](w=1.0)(model)(*points(), LABEL)
     assert heard == [LABEL.tolist(), [4, 5, 4, 5, 4, 5], [6] * 6]
     heard.clear()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from closed_forms import LEVELS, MEAN, TARGET, VARIANCE, arrived, drawer, gain, gaussian, given, logistic, near, plane, quadratic
 
-from guidance import METHODS, Mixture, laws
+from guidance import METHODS, Mixture, law_kit
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped
 from guidance.diffusion import Prediction, add_noise
@@ -189,11 +189,11 @@ def test_recurrence_starts_the_next_visit_from_a_moved_state():
     ],
 )
 def test_the_price_follows_the_options(name, options):
-    method, kit = METHODS[name](w=0.1, **options), laws.make_kit(METHODS[name])
+    method, kit = METHODS[name](w=0.1, **options), law_kit.make_kit(METHODS[name])
     with count(kit.denoiser, kit.classifiers) as counted:
-        guided = laws.guide(method, kit.roles, range(2))
-        sample(Clipped(guided, -2.0, 2.0), SAMPLERS["ddim"](), laws.LAW_LOGSNRS, torch.arange(2), laws.SHAPE, laws.SEED)
-    assert counted.per_sample(2) == method.nfe(laws.LAW_LOGSNRS.tolist())
+        guided = law_kit.guide(method, kit.roles, range(2))
+        sample(Clipped(guided, -2.0, 2.0), SAMPLERS["ddim"](), law_kit.LAW_LOGSNRS, torch.arange(2), law_kit.SHAPE, law_kit.SEED)
+    assert counted.per_sample(2) == method.nfe(law_kit.LAW_LOGSNRS.tolist())
 
 
 def test_the_price_of_recurrence():
@@ -233,7 +233,7 @@ def test_options_that_cannot_be_are_refused(name, options, said):
 
 @pytest.mark.parametrize("name", ["classifier-unconditional", "classifier-mean", "clean-classifier", "dps", "discriminator"])
 def test_a_class_to_steer_to_is_needed(name):
-    kit = laws.make_kit(METHODS[name])
-    guided = laws.guide(METHODS[name](w=1.0), kit.roles, range(2))
+    kit = law_kit.make_kit(METHODS[name])
+    guided = law_kit.guide(METHODS[name](w=1.0), kit.roles, range(2))
     with pytest.raises(ValueError, match="label"):
-        guided(torch.zeros(2, *laws.SHAPE), torch.zeros(2), None)
+        guided(torch.zeros(2, *law_kit.SHAPE), torch.zeros(2), None)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from guidance import METHODS, branches, laws
+from guidance import METHODS, adapters, branches, law_kit
 from guidance.backbones.perturb import BlurredQueries, IdentityAttention, Perturbation, RecordedAttention, blurred
 from guidance.denoiser import Branch, NetworkDenoiser
 from guidance.diffusion import alpha_sigma, from_eps
@@ -20,7 +20,7 @@ WORLD = Mixture(
     torch.tensor([0.4, 0.3, 0.3]),
     torch.arange(3),
 )
-NETWORK = laws.network()  # a U-Net whose middle attends, for 8x8 images
+NETWORK = law_kit.network()  # a U-Net whose middle attends, for 8x8 images
 LABEL = torch.arange(6) % 3
 
 
@@ -203,7 +203,7 @@ def test_a_network_that_cannot_be_perturbed_is_refused():
     for name, roles in (("pag", ()), ("seg", ()), ("sag", ()), ("skip-layer", ()), ("tsg", (noise(),)), ("cads", (noise(),))):
         method = METHODS[name](logsnr_min=None, logsnr_max=None)
         with pytest.raises(ValueError, match="layers cannot be perturbed"):
-            method(NetworkDenoiser(Bare(), 3), *roles)(*images(), LABEL)
+            method(NetworkDenoiser(adapters.logsnr(Bare()), 3), *roles)(*images(), LABEL)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,14 @@ from guidance.samplers import DDIM
 
 
 @dataclass(frozen=True)
-class Halved(Method, name="halved", family="classifier-free", requires_model=("null",), nfe_per_call=NFE(denoiser_forward=2)):
+class Halved(
+    Method,
+    name="halved",
+    family="classifier-free",
+    requires_model=("null",),
+    nfe_per_call=NFE(denoiser_forward=2),
+    own_scale="half of w, as its docstring says",
+):
     """Classifier-free guidance at half its w."""
 
     def guided(self, model: Any) -> Any:

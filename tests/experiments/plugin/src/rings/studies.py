@@ -12,6 +12,7 @@ RING = TradeOff(
     truth=Exact(world=Ring()),
     methods=["halved", "classifier-free"],
     sweeps=[{"sampler": "straight", "steps": 4, "ws": [0, 1]}],
+    metrics=["outside"],
     n=60,
     part=60,
 )
@@ -23,6 +24,7 @@ QUICK = TradeOff(
     classifier=Train(world=RingImages(), network="pixelwise", objective="noisy-cross-entropy", fit=FIT),
     evaluator=Train(world=RingImages(), network="means", objective="cross-entropy", fit=FIT, seed=900),
     methods=["halved"],
+    metrics=[{"is": "outside", "radius": 5}],
     sweeps=[{"sampler": "straight", "steps": 3, "ws": [0, 1]}],
     n=40,
     part=20,
