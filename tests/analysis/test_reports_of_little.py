@@ -136,7 +136,7 @@ def test_a_quantity_that_was_not_compared_leaves_its_figure_out(tmp_path):
 
 def test_methods_of_one_run_cannot_be_compared_and_are_drawn(tmp_path):
     notes, figures = drawn("comparison", of_methods(worlds=("moons",), seeds=(0,)), tmp_path)
-    assert "no standard deviation over runs" in notes["World moons"] and {"moons_gallery", "moons_equal_nfe"} < figures
+    assert "one run: no difference can be judged" in notes["World moons"] and {"moons_gallery", "moons_equal_nfe"} < figures
     assert not (tmp_path / "compared.csv").exists()
 
 

@@ -71,10 +71,10 @@ def test_trainings_are_what_counts_where_there_are_several():
 
 
 def test_noise_alone_is_rarely_called_a_difference():
-    """300 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
+    """150 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
     rng, ws = np.random.default_rng(3), (0.3, 0.5, 0.8, 1.0, 2.0, 3.0)
-    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=8, own=0.3, ws=ws, rng=rng)["different"] > 0 for _ in range(300)]
-    assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
+    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=8, own=0.3, ws=ws, rng=rng)["different"] > 0 for _ in range(150)]
+    assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
 
 
 def test_the_nearest_w_is_chosen_on_other_seeds_than_it_is_compared_on():
