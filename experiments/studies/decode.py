@@ -41,7 +41,13 @@ def read_study(folder: Path, renamed: bool = False) -> Study:
     """The study that a folder is the run of. Problem where it is none; renamed: a committed copy, under another name."""
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
-        raise Problem(f"{folder} is no run of a study: it has no manifest.json")
+        known = (folder / "table.csv").is_file()
+        advice = "run its study, as `guidance-bench study digits`, and name the folder that it prints"
+        raise Problem(
+            f"{folder} is a result of an earlier version, without its networks: {advice}"
+            if known
+            else f"{folder} is no run of a study: it has no manifest.json"
+        )
     try:
         read_manifest(folder)
         given = check_config(folder, renamed)["values"].get("study")
