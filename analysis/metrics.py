@@ -133,14 +133,21 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "truth")),
     Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "truth"), True),
 )  # fmt: skip
-_BY_NAME = {one.name: one for one in METRICS}
+_BY_NAME = {one.name: one for one in METRICS}  # and those of other packages, as they are described
+
+
+def describe(new: Metric) -> None:
+    """Adds the metric of another package, or replaces it. ValueError for a name of METRICS."""
+    if any(one.name == new.name for one in METRICS):
+        raise ValueError(f"{new.name} is a metric of this package: give yours another name")
+    _BY_NAME[new.name] = new
 
 
 def metric(column: str) -> Metric:
     """The metric of a column, its suffix resolved; an unknown column is a metric whose title is the column."""
     if (known := _BY_NAME.get(column)) and not known.suffix:
         return known
-    for one in METRICS:
+    for one in _BY_NAME.values():
         if one.suffix and column.startswith(f"{one.name}_"):
             return replace(one, of=column.removeprefix(f"{one.name}_"))
     return known or Metric(column, column)
@@ -165,7 +172,7 @@ def columns_of(name: str, columns: Iterable[str]) -> list[str]:
 def main_columns(columns: Iterable[str], *, report: bool = False) -> list[str]:
     """Those of `columns` that a main table shows, in its order; `report`: with those that only a report has room for."""
     held = list(dict.fromkeys(columns))
-    return [one for kind in METRICS if kind.shown >= (1 if report else 2) for one in columns_of(kind.name, held)]
+    return [one for kind in _BY_NAME.values() if kind.shown >= (1 if report else 2) for one in columns_of(kind.name, held)]
 
 
 def comparison(columns: Iterable[str]) -> Comparison:
@@ -174,7 +181,7 @@ def comparison(columns: Iterable[str]) -> Comparison:
     ValueError if there is no quality together with its diversity.
     """
     held = list(dict.fromkeys(columns))
-    for kind in METRICS:
+    for kind in _BY_NAME.values():
         for quality in columns_of(kind.name, held) if kind.diversity else ():
             features = metric(quality).of
             diversity, *alike = (column(name, features) for name in (kind.diversity, *kind.alike))

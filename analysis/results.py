@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,7 @@ class Results:
     failed          by cell, in words, why it failed
     others          by (world, label) samples that no method made
     device          where the study ran, as torch calls it: "cpu", "cuda", "cuda:1"
+    folder          where its table, figures and page are, once they are made
     """
 
     name: str
@@ -103,6 +105,7 @@ class Results:
     failed: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[tuple[str, str], Draw] = field(default_factory=dict)
     device: str = "cpu"
+    folder: Path | None = None
 
     def of(self, world: str) -> "Results":
         """One world's part; `failed` stays whole, for a cell's words need not name its world."""

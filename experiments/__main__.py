@@ -11,12 +11,7 @@ import typer
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 
-app = typer.Typer(
-    help="Diffusion guidance on shared backbones, from the same noise, at a counted cost.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Name = Annotated[
     str, typer.Argument(help="A study: digits, gaussians, digits-exact, methods, classifiers, ..., or package.module:Name.")
@@ -29,6 +24,21 @@ Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
 ]
 Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"guidance-bench {version('guidance-bench')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")] = False,
+) -> None:
+    """Diffusion guidance on shared backbones, from the same noise, at a counted cost."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ SamplerOf = named("samplers")
 GridOf = named("grids")
 DensityOf = named("densities")
 WeightingOf = named("weightings")
+MetricOf = named("metrics")
 
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Positive = Annotated[float, Field(gt=0)]
@@ -40,4 +41,5 @@ def strengths(ws: tuple[float, ...]) -> tuple[float, ...]:
 
 
 Strengths = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(strengths)]
+Metrics = Annotated[tuple[MetricOf, ...], AfterValidator(different)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(different)]

@@ -1,6 +1,6 @@
 """Whatever a user can bring, by name: of this package, of others by entry point, or as "package.module:Name".
 
-guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .features, .studies: see guidance.registry.
+guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .metrics, .features, .studies: see guidance.registry.
 """
 
 import dataclasses
@@ -62,6 +62,7 @@ OBJECTIVES = Registry(
     },
 )
 CHECKPOINTS = Registry("checkpoints", {}, adapts)
+METRICS = Registry("metrics", {}, has("metric", "measure"))
 FEATURES = Registry("features", {})
 STUDIES = Registry(
     "studies",
@@ -82,7 +83,7 @@ GUIDANCE = {  # whose registries import torch
     "grids": "guidance.grids:GRIDS",
     "weightings": "guidance.weightings:WEIGHTINGS",
 }
-OURS = {one.kind: one for one in (WORLDS, NETWORKS, OBJECTIVES, CHECKPOINTS, FEATURES, STUDIES)}
+OURS = {one.kind: one for one in (WORLDS, NETWORKS, OBJECTIVES, CHECKPOINTS, METRICS, FEATURES, STUDIES)}
 
 
 def registry(kind: str) -> Any:

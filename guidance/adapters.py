@@ -59,7 +59,9 @@ class Adapted(nn.Module):
         if self.predicts == "x":
             said = (said - self.shift) / self.scale
         elif self.predicts != "eps":  # of_eps eps - of_x x, of the network's x: with its z two equations for x and eps
-            of_eps, of_x = {"v": (a, s), "velocity": (1.0, 1.0), "reverse velocity": (-1.0, -1.0)}[self.predicts]
+            shares: dict[str, tuple[Tensor | float, Tensor | float]]
+            shares = {"v": (a, s), "velocity": (1.0, 1.0), "reverse velocity": (-1.0, -1.0)}
+            of_eps, of_x = shares[self.predicts]
             x = (of_eps * own_z - s * said) / (a * of_eps + s * of_x)
             eps = (of_x * own_z + a * said) / (a * of_eps + s * of_x)
             said = alpha * eps - sigma * (x - self.shift) / self.scale
@@ -76,7 +78,7 @@ def logsnr(network: Callable[..., Tensor]) -> Callable[..., Tensor]:
     if said != CONDITIONED_ON:
         raise TypeError(f"{_name(network)} declares conditioned_on = {said!r}: another adapter is the one for it")
     try:
-        network.conditioned_on = CONDITIONED_ON
+        network.conditioned_on = CONDITIONED_ON  # type: ignore[attr-defined]  # of a module, or of a function
     except AttributeError:
         raise TypeError(f"network must be an nn.Module or a function, not {_name(network)}") from None
     return network

@@ -7,10 +7,13 @@ are conditioned on t; everything here on lambda.
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Real
 from torch import Tensor
+
+Number = TypeVar("Number", float, Tensor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ def cosine_time(logsnr: Float[Tensor, " n"], offset: float = 0.008) -> Float[Ten
     return angle * 2 / math.pi * (1 + offset) - offset
 
 
-def _angle(time: float | Tensor, offset: float) -> float | Tensor:
+def _angle(time: Number, offset: float) -> Number:
     """b of Nichol & Dhariwal's alpha^2 = cos^2 b / cos^2 a."""
     return (time + offset) / (1 + offset) * math.pi / 2
 

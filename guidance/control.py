@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -48,5 +49,5 @@ class StepControl:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "StepControl":
         """The same orders, every tensor of them put through `function`."""
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **{name: function(value) for name, value in tensors.items()}) if tensors else self
+        tensors: dict[str, Any] = {name: function(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors) if tensors else self

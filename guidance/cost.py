@@ -53,7 +53,8 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
 
         return hook
 
-    networks = {"denoiser": [denoiser], "weak": [weak], "classifier": classifier if _several(classifier) else [classifier]}
+    classifiers = list(classifier) if isinstance(classifier, nn.ModuleList) else [classifier]
+    networks = {"denoiser": [denoiser], "weak": [weak], "classifier": classifiers}
     watched = [(role, net) for role, nets in networks.items() for net in nets if net is not None]
     handles = [net.register_forward_hook(watch(role)) for role, net in watched]
     try:
@@ -61,7 +62,3 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _several(networks: nn.Module | None) -> bool:
-    return isinstance(networks, nn.ModuleList)

@@ -134,16 +134,17 @@ class NetworkDenoiser:
     def _in_chunks(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbation: Any) -> Tensor:
         rows = self.rows or max(1, len(z))
         outputs = []
-        for start, *chunk in zip(range(0, max(1, len(z)), rows), z.split(rows), logsnr.split(rows), label.split(rows)):
+        chunks = zip(z.split(rows), logsnr.split(rows), label.split(rows))
+        for start, (part, levels, ids) in zip(range(0, max(1, len(z)), rows), chunks):
             perturbed = perturbation is not None
-            cut = [(slice(0, len(chunk[0])), perturbation.of_rows(slice(start, start + rows)))] if perturbed else []
-            outputs.append(self._forward(*chunk, cut))
+            cut = [(slice(0, len(part)), perturbation.of_rows(slice(start, start + rows)))] if perturbed else []
+            outputs.append(self._forward(part, levels, ids, cut))
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 
     def _forward(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]]) -> Tensor:
         if not perturbations:
             return self.network(z, logsnr, label)
-        if "perturbations" not in signature(self.network.forward).parameters:
+        if "perturbations" not in signature(getattr(self.network, "forward", self.network)).parameters:
             raise ValueError(
                 "this network's layers cannot be perturbed: its forward takes no `perturbations`, as guidance.backbones do"
             )
@@ -153,7 +154,7 @@ class NetworkDenoiser:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
 
     def _prediction(self, z: Tensor, output: Tensor, logsnr: Tensor) -> Prediction:
-        pred = TARGETS[self.target](z, output[:, : z.shape[1]], logsnr)
+        pred = TARGETS[self.target or "eps"](z, output[:, : z.shape[1]], logsnr)
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
 
 
@@ -193,8 +194,10 @@ def weighted_sum(
     if together := getattr(denoiser, "weighted_sum", None):
         return together(z, logsnr, labels, weights)
     first, *others = branches(denoiser, z, logsnr, labels)
-    sums = [sum((w * other[i] for w, other in zip(weights[1:], others)), weights[0] * first[i]) for i in (0, 1)]
-    return first._replace(x=sums[0], eps=sums[1])
+    x, eps = weights[0] * first.x, weights[0] * first.eps
+    for w, other in zip(weights[1:], others):
+        x, eps = x + w * other.x, eps + w * other.eps
+    return first._replace(x=x, eps=eps)
 
 
 def plain_label(entry: Label | Branch) -> Label:

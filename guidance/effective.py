@@ -38,7 +38,8 @@ class EffectiveWeight:
         update, difference = ((alpha * (x - null.x)).double() for x in (self._x(pred, z_of_pred, logsnr), cond.x))
         self.logsnrs.append(logsnr[0].item())
         pairs = ((update, difference), (difference, difference), (update, update))
-        self.dots.append(tuple((a * b).sum().item() for a, b in pairs))
+        dot, size, total = ((a * b).sum().item() for a, b in pairs)
+        self.dots.append((dot, size, total))
         return pred
 
     def _x(self, pred: Prediction, z: Tensor, logsnr: Tensor) -> Tensor:
@@ -53,7 +54,11 @@ class EffectiveWeight:
         """logsnr, scale (a) and orthogonal of each call, of all samples together; None where D_c and D_u hardly differ."""
         largest = max((size for _, size, _ in self.dots), default=0.0)
         rows = [_ratios(*dots, threshold=1e-12 * largest) for dots in self.dots]
-        return {"logsnr": self.logsnrs, "scale": [scale for scale, _ in rows], "orthogonal": [residual for _, residual in rows]}
+        return {
+            "logsnr": [*self.logsnrs],
+            "scale": [scale for scale, _ in rows],
+            "orthogonal": [residual for _, residual in rows],
+        }
 
     def overall(self) -> tuple[float | None, float | None]:
         """a and the residual over the whole trajectory: dot products summed over the calls, each in units of z there.

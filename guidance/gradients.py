@@ -8,6 +8,7 @@ attached. Half precision is raised to float32, where the gradient of a log-proba
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -23,7 +24,7 @@ Loss = Callable[[Tensor, Tensor | None], Tensor]  # (x, label) -> (b,)
 
 
 @contextmanager
-def with_gradients(z: Tensor, *others: Tensor | None) -> Iterator[list[Tensor | None]]:
+def with_gradients(z: Tensor, *others: Tensor | None) -> Iterator[list[Any]]:
     """Copies that a graph may be built on, the first of them a leaf; None stays None."""
     with torch.inference_mode(False), torch.enable_grad():
         leaf = z.detach().to(torch.promote_types(z.dtype, torch.float32)).clone().requires_grad_()
@@ -53,7 +54,7 @@ def log_prob_gradient(
 
 def cross_entropy(clean: Clean) -> Loss:
     """-log p(label | x) of a classifier of clean data."""
-    return lambda x, label: -log_prob(clean(x), label)
+    return lambda x, label: -log_prob(clean(x), require_label(label, "clean classifier"))
 
 
 def gradient(loss: Loss, x: Float[Tensor, "b *shape"], label: Tensor | None) -> Float[Tensor, "b *shape"]:

@@ -19,7 +19,7 @@ def group_label(model: Denoiser, label: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
     groups = getattr(model, "groups", 0)
     if not groups:
         raise ValueError("the model knows no groups of classes: train one with guidance.objective.drop_two_labels")
-    return model.num_classes + label % groups
+    return model.num_classes + label % groups  # type: ignore[attr-defined]  # declared next to groups
 
 
 class Grouped(nn.Module):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,12 +54,12 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
     }
     world = Mixture.low_rank(**parameters, weights=torch.tensor([0.3, 0.3, 0.2, 0.2]), labels=torch.tensor([0, 1, 2, 2]))
     weak, unconditional = world.widened(0.5), world.widened(1e-3)
-    exact = exact_roles(world, weak)
+    exact: dict[str, Any] = exact_roles(world, weak)
     exact["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
     perturbs = {"attention", "embedding"} & set(kind.requires_model)
     grouped = Grouped(world) if "groups" in kind.requires_model else world
-    model = network() if perturbs else grouped
-    roles = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
+    model: Any = network() if perturbs else grouped
+    roles: dict[str, Callable[..., Any]] = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
     roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
     second = unconditional if "unconditional" in kind.roles else weak
     return Kit(world, roles, model.network if perturbs else grouped, nn.ModuleList(exact.values()), second)

@@ -31,7 +31,8 @@ class Recorder:
 
     def __init__(self, denoiser: Denoiser, weak: bool = False):
         self.denoiser, self.weak = denoiser, weak
-        self.plain, self.eps = (None, None), []  # plain: the z and the label of the evaluation that is not kept
+        self.plain: tuple[Tensor | None, Label] = (None, None)  # z and label of the evaluation that is not kept
+        self.eps: list[Tensor] = []
 
     def __getattr__(self, name: str):
         return getattr(self.denoiser, name)
@@ -139,7 +140,7 @@ def small_w_points_the_right_way(kind: type[Method]) -> str | None:
         else:
             found[level] = torch.cosine_similarity((new - old).flatten(), towards(kind, kit, z, level, label).flatten(), 0).item()
     require(bool(found), f"w = {w:g} changes no step at lambda {levels[0]:.3g} to {levels[-1]:.3g}")
-    worst = min(found, key=found.get)
+    worst = min(found, key=lambda level: found[level])
     right = sum(found.values()) > 0 and found[worst] > -max(map(abs, found.values())) / 10
     to = "D(c) - D(null)" if kind.direction == "class" else "D(c) - D(weak)"
     said = ", ".join(f"{share:.3g} at lambda {level:.3g}" for level, share in found.items())
@@ -184,7 +185,7 @@ def strength_is_the_declared_one(kind: type[Method]) -> str | None:
                 require(off <= TILT_TOLERANCE, f"{why}, with a relative error of {off:.2g}: mend it, or declare tilted=False")
     if kind.tilted or any(share is None for share, _ in multiples):
         return None
-    shares = [share for share, _ in multiples]
+    shares = [share for share, _ in multiples if share is not None]
     exactly = all(off <= TILT_TOLERANCE for _, off in multiples)
     require(not exactly, "the update is exactly w grad log p(c|z) at every lambda: declare tilted=True")
     if all(abs(share) < TILT_TOLERANCE for share in shares) or kind.reduces_to_cfg is not None:

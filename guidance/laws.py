@@ -7,13 +7,14 @@ untrained U-Net. Size and sign of the guidance are in guidance.law_strength.
 
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from guidance.cost import count
-from guidance.denoiser import Clipped, Denoiser
-from guidance.diffusion import alpha_sigma
+from guidance.denoiser import Clipped, Denoiser, Label
+from guidance.diffusion import Prediction, alpha_sigma
 from guidance.law_kit import (
     LAW_LOGSNRS,
     SEED,
@@ -112,10 +113,13 @@ def counted_cost_is_the_formula(kind: type[Method]) -> None:
     window = {"logsnr_min": -1.0} if kind(w=W).acts(0.0) else {}
     for method in (kind(w=0.0), kind(w=W), kind(w=W, **window)):
         for sampler in samplers_of(kind):
-            kit, evaluated = make_kit(kind), []
+            kit = make_kit(kind)
+            evaluated: list[float] = []
             guided = guide(method, kit.roles, range(4))
 
-            def spy(z: Tensor, logsnr: Tensor, label: Tensor, guided: Denoiser = guided, evaluated: list = evaluated):
+            def spy(
+                z: Tensor, logsnr: Tensor, label: Label, guided: Denoiser = guided, evaluated: list = evaluated
+            ) -> Prediction:
                 evaluated.append(logsnr[0].item())
                 return guided(z, logsnr, label)
 
@@ -137,7 +141,8 @@ def reduces_to_classifier_free(kind: type[Method]) -> None:
     kit, sampler = make_kit(kind), samplers_of(kind)[0]
     unguided = trajectory(METHODS["classifier-free"](w=W), 3, sampler, kit=kit)
     chosen = any(field.name == "space" for field in fields(kind))
-    for space in [{"space": space} for space in SPACES] if chosen else [{}]:
+    spaces: list[dict[str, Any]] = [{"space": space} for space in SPACES] if chosen else [{}]
+    for space in spaces:
         off = trajectory(kind(w=W, **kind.reduces_to_cfg, **space), 3, sampler, kit=kit)
         with_these = ", ".join(f"{name}={value!r}" for name, value in {**kind.reduces_to_cfg, **space}.items()) or "the defaults"
         require_close(off, unguided, 5e-4, 0, f"{sampler}: with {with_these} samples are not those of classifier-free guidance")
@@ -147,7 +152,9 @@ def undefined_samplers_are_refused(kind: type[Method]) -> None:
     """A sampler that the method is not defined for is refused with a sentence, by `refuses` and when it is run all the same."""
     method = kind(w=W)
     for name in set(SAMPLERS) - set(samplers_of(kind)):
-        require(method.name in method.refuses(SAMPLERS[name]()), f"it refuses {name} without its own name, {method.name!r}")
+        require(
+            method.name in (method.refuses(SAMPLERS[name]()) or ""), f"it refuses {name} without its own name, {method.name!r}"
+        )
         require(kind(w=0.0).refuses(SAMPLERS[name]()) is None, f"it refuses {name} at w = 0, where it is the plain model")
         try:
             trajectory(method, 2, name)
@@ -175,8 +182,8 @@ def it_says_what_it_is(kind: type[Method]) -> None:
     require(fields(kind)[0].name == "w", f"its first hyper-parameter is w, not {fields(kind)[0].name}")
     sentences = {"jumps_at_zero": kind.jumps_at_zero, "own_scale": kind.own_scale}
     sentences["direction"] = None if kind.direction in ("class", "weak") else kind.direction
-    for word, said in sentences.items():
-        require(said is None or len(said.split()) > 2, f"{word} is a reason in words, not {said!r}")
+    for word, reason in sentences.items():
+        require(reason is None or len(reason.split()) > 2, f"{word} is a reason in words, not {reason!r}")
 
 
 LAWS = (

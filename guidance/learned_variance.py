@@ -58,6 +58,9 @@ class ImportanceSampler(nn.Module):
     The history is made of buffers: it is saved and resumed with the network that it belongs to.
     """
 
+    losses: Tensor
+    seen: Tensor
+
     def __init__(self, terms: int):
         super().__init__()
         if terms < 2:

@@ -23,6 +23,13 @@ class Mixture(nn.Module):
     in the dtype of `means`. Raises ValueError naming the argument that cannot be.
     """
 
+    means: Tensor
+    bases: Tensor
+    variances: Tensor
+    residuals: Tensor
+    log_weights: Tensor
+    labels: Tensor
+
     def __init__(
         self,
         means: Float[Tensor, "k d"],

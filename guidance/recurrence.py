@@ -40,10 +40,10 @@ def noised_back(
     z: Float[Tensor, "b *shape"], next_logsnr: float, logsnr: Float[Tensor, " b"], noise: Float[Tensor, "b *shape"]
 ) -> Float[Tensor, "b *shape"]:
     """z of `next_logsnr` diffused to the lower `logsnr`; a share e^(l - l') of its variance sigma^2 is kept, the rest is new."""
-    next_logsnr = torch.full_like(logsnr, next_logsnr)
+    reached = torch.full_like(logsnr, next_logsnr)
     alpha, sigma = alpha_sigma(logsnr, z)
-    renewed = -torch.expm1(logsnr - next_logsnr).reshape(alpha.shape)
-    return alpha / alpha_sigma(next_logsnr, z)[0] * z + sigma * renewed.sqrt() * noise
+    renewed = -torch.expm1(logsnr - reached).reshape(alpha.shape)
+    return alpha / alpha_sigma(reached, z)[0] * z + sigma * renewed.sqrt() * noise
 
 
 def recurring(guided: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor], times: int) -> Denoiser:
@@ -51,9 +51,10 @@ def recurring(guided: Denoiser, levels: Sequence[float], noise: Callable[[], Ten
 
     def visiting(z, logsnr, label):
         next_logsnr = next_level(logsnr, levels)
-        repeats = 0 if next_logsnr is None else times - 1
         start = z
-        for _ in range(repeats):
+        for _ in range(times - 1):
+            if next_logsnr is None:
+                break
             z = noised_back(ddim_step(guided(z, logsnr, label), next_logsnr), next_logsnr, logsnr, noise().to(z))
         pred = guided(z, logsnr, label)
         return pred if z is start or pred.control.z is not None else pred.with_control(z=z)
@@ -74,7 +75,7 @@ class Recurrent(Method, requires_sampler=("moved_z",)):
         """As of every method; nfe_per_visit: what one visit costs, or a property of that name."""
         super().__init_subclass__(**declared)
         if nfe_per_visit is not None:
-            cls.nfe_per_visit = nfe_per_visit
+            cls.nfe_per_visit = nfe_per_visit  # type: ignore[method-assign, assignment]  # in place of the property
 
     def __post_init__(self):
         super().__post_init__()
@@ -97,7 +98,8 @@ class Recurrent(Method, requires_sampler=("moved_z",)):
 
     def guided(self, *roles: Any) -> Denoiser:
         """`once`, recurring."""
-        return recurring(self.once(*roles), *roles[-2:], self.recurrences)
+        levels, noise = roles[-2:]
+        return recurring(self.once(*roles), levels, noise, self.recurrences)
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
         """As of every method; the last level, where there is nowhere to step to, is visited once."""

@@ -6,12 +6,13 @@ is p(lambda) = |du / dlambda|; `density.grid(steps)` are levels evenly spaced in
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Number = TypeVar("Number", float, Tensor)
 FARTHEST = 60.0  # beyond it alpha or sigma leaves float32
 
 
@@ -43,6 +44,12 @@ class LogSNRDensity:
         if steps < 2:
             raise ValueError(f"steps must be at least 2 (the two ends of the lambda range), not {steps}")
         return self(torch.linspace(1, 0, steps, dtype=torch.float64))
+
+    def _logsnr(self, u: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _density(self, logsnr: Tensor) -> Tensor:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,7 @@ class NormalLogSNR(LogSNRDensity):
         if not self._share() > 1e-290:
             raise ValueError(f"min and max leave less than 1e-290 of the normal density with mean {self.mean} and std {self.std}")
 
-    def _z(self, logsnr: float | Tensor) -> float | Tensor:
+    def _z(self, logsnr: Number) -> Number:
         """lambda in standard deviations above the mean of log(sigma / alpha): it grows with noise, as u does."""
         return (-logsnr / 2 - self.mean) / self.std
 

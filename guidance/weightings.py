@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-EPS_ERROR = {  # what a target's own squared error is multiplied by to become that of eps
+EPS_ERROR: dict[str, Callable[[Tensor], Tensor]] = {  # what a target's own squared error is multiplied by to become that of eps
     "eps": torch.ones_like,
     "x": torch.exp,
     "v": torch.sigmoid,

@@ -28,6 +28,15 @@ def test_every_make_target_that_is_named_exists():
         assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True).returncode == 0, target
 
 
+def test_lint_and_types_come_before_the_tests_and_root_may_open_the_lab():
+    def recipe(target: str) -> str:
+        return subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True).stdout
+
+    places = [recipe("test").index(word) for word in ("ruff check", "ruff format --check", "mypy", "pytest")]
+    assert places == sorted(places)
+    assert ("--allow-root" in recipe("lab")) == (os.getuid() == 0)
+
+
 def test_the_method_of_the_readme_obeys_the_laws():
     from guidance import laws
 

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -25,8 +25,8 @@ PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.da
 class Here(Executor):
     """One task after another, in this process."""
 
-    def submit(self, function, /, *args, **kwargs) -> Future:
-        future: Future = Future()
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
         try:
             future.set_result(function(*args, **kwargs))
         except Exception as error:
@@ -88,7 +88,7 @@ def place() -> int:
 _place = 0
 
 
-def _start(lines, lock) -> None:
+def _start(lines: Any, lock: Any) -> None:
     global _place
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
     threading.Thread(target=_die_with_parent, daemon=True).start()  # before anything is waited for
@@ -98,5 +98,6 @@ def _start(lines, lock) -> None:
 
 
 def _die_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)

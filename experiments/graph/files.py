@@ -30,10 +30,10 @@ def require_file(path: Path) -> Path:
     return path
 
 
-def sha256(path: Path) -> str:
+def sha256(path: str | Path) -> str:
     """The sha256 of a regular file, in hexadecimal. Problem if it cannot be read."""
     try:
-        with require_file(path).open("rb") as file:
+        with require_file(Path(path)).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror or error}") from error

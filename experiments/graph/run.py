@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from experiments.graph.files import disk_problems
 from experiments.graph.fingerprint import require_unedited
@@ -92,8 +93,9 @@ def run(
     remake: stale runs are made again, whatever makes them stale; else StaleRun is raised for the first. A task that another
     process is making is left to it and waited for last. A task that fails is told and kept; what is made of it is left out.
     """
-    work, busy = _Work(planned, tell), []
-    running: dict[Future, str] = {}
+    work = _Work(planned, tell)
+    busy: list[str] = []
+    running: dict[Future[Any], str] = {}
     while work.ready or running or busy:
         waiting = bool(busy) and not (work.ready or running)
         submitted, busy = (busy, []) if waiting else ([], busy)

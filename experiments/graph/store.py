@@ -128,7 +128,7 @@ class Store:
             if reasons in ((FOUND,), (MISSING,)):
                 return
             manifest, config, now = read_manifest(path), check_config(path), self.origin(task)
-            own = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "although": list(reasons)}
+            own: dict[str, Any] = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "although": list(reasons)}
             own["code"] = {name: then for name, then in manifest.code.items() if now.code.get(name) != then}
             with self._scratch(path) as folder:
                 shutil.copytree(path, folder, copy_function=_link, dirs_exist_ok=True)

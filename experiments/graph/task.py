@@ -28,6 +28,7 @@ class Task:
     clocked: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[bool] = False
     played: ClassVar[bool] = False
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every task is a `value`
 
     def run(self, folder: Path, store: "Store", device: str) -> None:
         """Writes `files` into `folder`. Parents are found by `store.open`."""

@@ -6,22 +6,24 @@ import json
 import types
 import typing
 from functools import cache
-from typing import Any, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, model_validator
 from pydantic.dataclasses import dataclass
 
+T = TypeVar("T")
 CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def value(kind: type) -> type:
+def value(kind: type[T]) -> type[T]:
     """The decorator of every value: frozen, by keyword, its fields checked, unknown ones refused.
 
     JSON that `encode` made is taken too: its "is" must be the name of the class.
     """
-    kind._without_is = model_validator(mode="before")(classmethod(_without_is))
-    return dataclass(frozen=True, kw_only=True, config=CONFIG)(kind)
+    validator = model_validator(mode="before")(classmethod(_without_is))  # type: ignore[arg-type]  # no class body here to type cls
+    type.__setattr__(kind, "_without_is", validator)  # pydantic looks for validators among the class attributes
+    return typing.cast("type[T]", dataclass(frozen=True, kw_only=True, config=CONFIG)(kind))
 
 
 def _without_is(kind: type, given: Any) -> Any:
@@ -55,7 +57,8 @@ def encode(held: Any, whole: bool = True, expand: bool = False, places: bool = T
 def encode_fields(held: Any, whole: bool = True, expand: bool = False, places: bool = True) -> dict[str, Any]:
     """The fields of a dataclass by name, as `encode` has them."""
     found = {}
-    for name, usual, incidental, real in _fields(type(held)):
+    kind: type = type(held)
+    for name, usual, incidental, real in _fields(kind):
         own = getattr(held, name)
         if type(own) is float or (type(own) is int and real):  # 1 and 1.0 are one value where a float is declared, -0 is 0
             own = own + 0.0
@@ -80,7 +83,8 @@ def digest(encoded: Any) -> str:
 
 def name_of(held: Any) -> str:
     """The name under which a value's class is registered, or that of the class."""
-    return name_of_class(type(held))
+    kind: type = type(held)
+    return name_of_class(kind)
 
 
 @cache
@@ -101,7 +105,7 @@ def label(held: Any, *besides: str) -> str:
     return name_of(held) + (f"({', '.join(changed)})" if changed else "")
 
 
-def default(field: dataclasses.Field) -> Any:
+def default(field: dataclasses.Field[Any]) -> Any:
     """The default of a field; MISSING where it has none."""
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
 

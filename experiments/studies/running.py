@@ -1,6 +1,7 @@
 """From a study to its table, figures and page: planned, asked about what is stale, made, and told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +34,7 @@ def run_study(
     cannot be done; cells that fail are told, and named in `results.failed`.
     """
     study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell)
-    return study.results(study_run.store, study_run.device)
+    return replace(study.results(study_run.store, study_run.device), folder=study_run.folder)
 
 
 class StudyRun:

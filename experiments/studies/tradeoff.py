@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from experiments.fields import Count, DensityOf, Name, Positive, Seeds, Size, WorldOf
+from experiments.fields import Count, DensityOf, Metrics, Name, Positive, Seeds, Size, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
@@ -35,7 +35,7 @@ class TradeOff(Study):
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
     another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it
     is the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
-    clip, batch and rows are those of Sample.
+    metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
     """
 
     name: Name
@@ -57,6 +57,7 @@ class TradeOff(Study):
     clip: Positive | None = 1.0
     batch: Count = 500
     rows: Count | None = 250
+    metrics: Metrics = ()
 
     @model_validator(mode="after")
     def fits_together(self) -> "TradeOff":
@@ -170,9 +171,11 @@ class TradeOff(Study):
 
     def _measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
         if self.evaluator is None:
-            return MeasureExact(samples=samples, world=self.world, w=w)
+            return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
         guide = self.network("classifier", seed) if self.classifier is not None else None
-        return Measure(samples=samples, judge=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide)
+        return Measure(
+            samples=samples, judge=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
+        )
 
     def _beside(self) -> Iterator[Placed]:
         """What no method made: held-out images; or, of an exact world, draws of the truth itself.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.fields import Count, WorldOf
+from experiments.fields import Count, Metrics, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
@@ -30,6 +30,7 @@ class Measured(Task):
 
     files: ClassVar[tuple[str, ...]] = ("metrics.json",)
     samples: Any
+    metrics: Metrics
 
     @property
     def title(self) -> str:
@@ -41,6 +42,11 @@ class Measured(Task):
             yield from ({"n": self.samples.n, "metric": k, "value": v} for k, v in self.samples.prices(store).items())
         for n, values in read_json(store.open(self) / "metrics.json").items():
             yield from ({"n": int(n), "metric": name, "value": found} for name, found in values.items())
+
+    def _own(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
+        """The mean of each metric of `metrics` over parts of so many samples, as of analysis.measures.measure_in_parts."""
+        parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
+        return {one.name: float(np.mean([one.measure(x[p], label[p], world) for p in parts])) for one in self.metrics}
 
     def _write(self, folder: Path, values: dict[str, dict[str, float]]) -> None:
         for metric, found in ((name, one) for by_name in values.values() for name, one in by_name.items()):
@@ -55,6 +61,7 @@ class Measure(Measured):
 
     sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall move with the
     number: values of one size compare with each other alone. guide: the noise-aware classifier that is asked too, if any.
+    metrics: further ones (experiments.metrics).
     """
 
     name: ClassVar[str] = "measure"
@@ -62,6 +69,7 @@ class Measure(Measured):
     judge: Train
     sizes: tuple[Count, ...]
     guide: Train | None = None
+    metrics: Metrics = ()
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         from analysis.measures import Samples, measure_in_parts  # torch-fidelity takes seconds to import
@@ -73,7 +81,8 @@ class Measure(Measured):
         samples = Samples(images=x.numpy(), label=label, features=features, logits=found, guide_logits=guide)
         real = reference(self.judge, store.root, store.seal(self.judge), device)
         name = self.judge.world.name
-        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) for size in self.sizes})
+        own = {size: self._own(samples.images, label, self.judge.world, size) for size in self.sizes}
+        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | own[size] for size in self.sizes})
 
 
 @value
@@ -88,10 +97,12 @@ class MeasureExact(Measured):
     samples: Any
     world: WorldOf
     w: float | None = None
+    metrics: Metrics = ()
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         found, label = self.samples.images(store)
-        self._write(folder, {f"{len(found)}": measured(self.world, found, label, self.w)})
+        own = self._own(found, label, self.world, len(found))
+        self._write(folder, {f"{len(found)}": measured(self.world, found, label, self.w) | own})
 
 
 def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:

@@ -29,7 +29,7 @@ class Block(nn.Module):
         super().__init__()
         self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6, elementwise_affine=False) for _ in range(2))
         self.attention = Attention(width, heads, qkv_bias=True)
-        self.mlp = Mlp(width, 4 * width, act_layer=lambda: nn.GELU(approximate="tanh"))
+        self.mlp = Mlp(width, 4 * width, act_layer=lambda: nn.GELU(approximate="tanh"))  # type: ignore[arg-type]  # timm calls it
         self.adapt = zeroed(nn.Linear(width, 6 * width))
 
     def forward(self, h: Tensor, condition: Tensor, grid: tuple[int, int], perturbed: PerturbedLayers | None = None) -> Tensor:

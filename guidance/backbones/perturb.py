@@ -8,6 +8,7 @@ declares how many it has: `attentions`, `blocks` and `embedding_width`.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +27,9 @@ class Perturbation:
     layers: Sequence[int] = ()
     skipped: Sequence[int] = ()
 
-    def of_rows(self, rows: slice) -> "Alteration":
+    def of_rows(self, rows: slice) -> "Perturbation":
         """This perturbation for some of the rows that it was made for."""
-        rows_of = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        rows_of: dict[str, Any] = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **rows_of) if rows_of else self
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:

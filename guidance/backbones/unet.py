@@ -1,8 +1,9 @@
 """A small U-Net conditioned on lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -38,6 +39,8 @@ def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
 
 class Condition(nn.Module):
     """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
+
+    frequencies: Tensor
 
     def __init__(self, width: int, num_classes: int):
         super().__init__()
@@ -86,7 +89,7 @@ class Attention(nn.Module):
 
     def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
         q, k, v = rearrange(self.qkv(self.norm(h)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
-        values = perturbed.attend(q, k, v, h.shape[2:]) if perturbed else F.scaled_dot_product_attention(q, k, v)
+        values = perturbed.attend(q, k, v, (h.shape[2], h.shape[3])) if perturbed else F.scaled_dot_product_attention(q, k, v)
         return h + self.out(rearrange(values, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
 
 
@@ -134,7 +137,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(level_down(level) for level in range(len(widths)))
         self.middle = stage(widths[-1], widths[-1], len(widths) - 1)
         self.up = nn.ModuleList(nn.ModuleList(stage(2 * w, w, level) for _ in range(blocks)) for level, w in enumerate(widths))
-        stages = [stage for half in (self.down, [[self.middle]], self.up) for level in half for stage in level]
+        stages = [stage for level in (*self.down, [self.middle], *self.up) for stage in stages_of(level)]
         self.blocks, self.attentions = len(stages), sum(len(stage) - 1 for stage in stages)
         self.embedding_width = 4 * width
         self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
@@ -156,15 +159,20 @@ class UNet(nn.Module):
         h, skips = self.enter(z), []
         for level, stages in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if level else h
-            for stage in stages:
+            for stage in stages_of(stages):
                 h = apply(stage, h, condition, perturbed)
                 skips.append(h)
         h = apply(self.middle, h, condition, perturbed)
         for level, stages in reversed(list(enumerate(self.up))):
-            for stage in stages:
+            for stage in stages_of(stages):
                 h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
             h = self.widen[level - 1](F.interpolate(h, scale_factor=2.0)) if level else h
         return self.leave(h)
+
+
+def stages_of(level: Any) -> Iterable[nn.ModuleList]:
+    """The stages of a level: to a type checker a ModuleList holds any modules."""
+    return level
 
 
 def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None) -> Tensor:
@@ -172,4 +180,4 @@ def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, perturbed: Perturb
     block_input = h
     for layer in stage:
         h = layer(h, condition, perturbed)
-    return perturbed.leave(h, lambda: stage[0].skip(block_input)) if perturbed else h
+    return perturbed.leave(h, lambda: cast(ResidualBlock, stage[0]).skip(block_input)) if perturbed else h

@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import nn
 
@@ -91,8 +91,15 @@ class Method:
     roles: ClassVar[tuple[str, ...]] = ("model",)
     requires_model: ClassVar[tuple[str, ...]] = ()
     requires_sampler: ClassVar[tuple[str, ...]] = ()
-    space: ClassVar[str] = "any"
-    nfe_per_call: ClassVar[NFE] = NFE(denoiser_forward=1)
+    if TYPE_CHECKING:  # to a type checker what a field or a property may replace, as it may these two
+
+        @property
+        def space(self) -> str: ...
+        @property
+        def nfe_per_call(self) -> NFE: ...
+    else:
+        space: ClassVar[str] = "any"
+        nfe_per_call: ClassVar[NFE] = NFE(denoiser_forward=1)
     nfe_is_upper_bound: ClassVar[bool] = False
     null_w: ClassVar[float] = 0.0
     reduces_to_cfg: ClassVar[dict[str, Any] | None] = None
@@ -164,8 +171,8 @@ class Method:
         return f"{self.name}: {refusal(sampler, missing[0])}" if missing and self.w != 0 else None
 
     def _window(self) -> tuple[float, float]:
-        ends = (self.logsnr_min, -math.inf), (self.logsnr_max, math.inf)
-        return tuple(default if end is None else end for end, default in ends)
+        low = -math.inf if self.logsnr_min is None else self.logsnr_min
+        return low, math.inf if self.logsnr_max is None else self.logsnr_max
 
     def _requiring(self, guided: Denoiser) -> Denoiser:
         def requiring(z, logsnr, label):

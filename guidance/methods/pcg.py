@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, weighted_sum
+from guidance.denoiser import Denoiser, Label, weighted_sum
+from guidance.diffusion import Prediction
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING
 from guidance.samplers.langevin import langevin
@@ -56,15 +57,19 @@ class PredictorCorrector(
         return super().nfe(logsnrs) + NFE(denoiser_forward=-2 * self.corrections * first)
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        def corrected(z, logsnr, label):
+        def corrected(z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
             current = logsnr[0].item()
             previous = max((level for level in levels if level < current - ROUNDING), default=None)
             if previous is None:
                 return model(z, logsnr, label)
             share = -math.expm1(previous - current)
+
+            def draw() -> Tensor:
+                return noise().to(z)
+
             for _ in range(self.corrections):
                 pred = weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
-                z = langevin(pred, z, current, lambda z=z: noise().to(z), share)
+                z = langevin(pred, z, current, draw, share)
             return model(z, logsnr, label).with_control(z=z)
 
         return corrected

@@ -11,6 +11,7 @@ model of eps: at lambda = -20 x(z, c) is 22,000 times the network's error, its g
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -46,7 +47,9 @@ class TwistedDiffusion(
         require_threshold(self.threshold)
 
     def guided(self, model: Denoiser, loss: Loss, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        weights = last_log_twist = proposal = None  # of each particle; proposal: of the last step
+        weights: Any = None  # of each particle
+        last_log_twist: Any = None
+        proposal: Any = None  # of the last step: a dictionary, once there was one
 
         def record(mean: Tensor, variance: Tensor | float) -> None:
             proposal["mean"], proposal["variance"] = mean, variance

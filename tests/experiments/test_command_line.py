@@ -235,6 +235,7 @@ def test_help_costs_less_than_a_second_and_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
+        (["--version"], "guidance-bench 0."),
         (["methods"], "classifier-free"),
         (["samplers"], "dpm-solver++-sde"),
         (["worlds"], "digits-exact"),
