@@ -87,7 +87,7 @@ def test_a_setting_without_a_value_is_told_what_one_looks_like(tmp_path, capsys)
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpoint(tmp_path, capsys, workers):
     """It is told, what does not rest on it is made, and it is not tried again before it is asked for."""
     runs = tmp_path / "runs"
@@ -180,7 +180,7 @@ def test_runs_that_were_damaged_or_are_newer_are_named(tmp_path, capsys):
     refused(here(words(tmp_path / "newer", small), capsys), "newer version of guidance-bench", "--runs")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_full_disk_is_one_line(tmp_path, workers):
     """A limit on the size of files stands in for the full disk; it is met at the first checkpoint."""
     words = command(tmp_path / "runs", workers=workers)

@@ -104,6 +104,7 @@ def test_a_formula_that_changed_is_a_question_and_both_answers_work(copy):
     assert sorted(map(len, notes)) == [0, 0, 0, 0, 1, 1]
 
 
+@pytest.mark.slow  # its fast twin asks the fingerprint alone: test_graph_fingerprint.py
 def test_a_file_of_ours_that_no_run_rests_on_moves_nothing(copy):
     said, _, edit = copy
     (folder,) = said("accept")
