@@ -104,7 +104,8 @@ def run(
         for key in submitted:
             task = planned.wanted[key]
             running[executor.submit(_make, store, task, device, waiting, remake or task.derived)] = key
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
+        done = wait(running, return_when=FIRST_COMPLETED).done
+        for future in [one for one in running if one in done]:  # as they were begun: a set has no order
             key = running.pop(future)
             try:
                 what = future.result()
