@@ -42,7 +42,7 @@ class Implicit(nn.Module):
         if not low < high or levels < 1 or noises < 1:
             raise ValueError(f"low must be below high and levels and noises positive, not {low}, {high}, {levels}, {noises}")
         self.model, self.classes, self.levels, self.noises, self.low, self.high = model, classes, levels, noises, low, high
-        self.register_buffer("noise", torch.randn(levels, noises, *shape, generator=generator(seed, 0)))
+        self.register_buffer("noise", torch.randn(levels, noises, *shape, generator=generator("implicit classifier", seed, 0)))
 
     def forward(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"]) -> Float[Tensor, "b classes"]:
         start, stop = span(logsnr, self.low, self.high)

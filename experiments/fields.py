@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from experiments.registry import named
-from guidance.seeding import SAMPLES, SEEDS
+from guidance.seeding import INDICES, SEEDS
 
 WorldOf = named("worlds")
 NetworkOf = named("networks")
@@ -21,7 +21,7 @@ MetricOf = named("metrics")
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Size = Annotated[int, Field(ge=1, le=SAMPLES)]
+Size = Annotated[int, Field(ge=1, le=INDICES)]
 Name = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 

@@ -46,7 +46,7 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
 
     apart: the standard deviation of the means' entries; the classes of 0.5 are certain in clean data, those of 1 / 8 are not.
     """
-    draw = partial(torch.randn, generator=generator(0, 0), dtype=torch.float64)  # rounding is no law
+    draw = partial(torch.randn, generator=generator("law", 0, 0), dtype=torch.float64)  # rounding is no law
     parameters = {
         "means": apart * draw(4, 64),
         "factors": draw(4, 64, 3) / 4,

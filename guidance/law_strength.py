@@ -58,8 +58,8 @@ def levels_within(method: Method) -> Tensor:
 def states(kit: Kit, levels: Tensor) -> tuple[list[Tensor], Tensor]:
     """z at each level on the conditional model's DDIM path that starts from diffused data, and the labels."""
     label = torch.arange(ROWS) % 3
-    x = kit.world.sample(label, generator(2, 0)).view(ROWS, *SHAPE)
-    eps = torch.randn(ROWS, *SHAPE, generator=generator(2, 1), dtype=torch.float64)
+    x = kit.world.sample(label, generator("law", 2, 0)).view(ROWS, *SHAPE)
+    eps = torch.randn(ROWS, *SHAPE, generator=generator("law", 2, 1), dtype=torch.float64)
     z = add_noise(x, eps, at(levels[0].item(), x)).to(torch.float64 if kit.exact else torch.float32)
     path = [z]
     for logsnr, next_logsnr in pairwise(levels.tolist()):
@@ -206,7 +206,7 @@ def updates(method: Method, roles: dict, kit: Kit) -> list[tuple[float | None, f
     levels = torch.tensor(EVERY_LAMBDA, dtype=torch.float64)
     guided, found = guide(method, roles, range(ROWS), levels), []
     for i, level in enumerate(EVERY_LAMBDA):
-        z = 2 * torch.randn(ROWS, *SHAPE, generator=generator(4, i), dtype=torch.float64)
+        z = 2 * torch.randn(ROWS, *SHAPE, generator=generator("law", 4, i), dtype=torch.float64)
         logsnr = at(level, z)
         leaf = z.clone().requires_grad_()
         densities = kit.world.log_prob(leaf, logsnr, label), log_class(kit, leaf, level, label), kit.world.log_prob(leaf, logsnr)

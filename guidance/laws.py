@@ -59,7 +59,7 @@ def w_zero_is_the_conditional_model(kind: type[Method]) -> None:
 
 def only_the_noise(kind: type[Method], kit: Kit) -> bool:
     """Whether the method leaves the model's prediction as it is, and only scales the sampler's noise."""
-    z, label, indices = torch.randn(4, *SHAPE, generator=generator(1, 0)), torch.arange(4) % 3, range(4)
+    z, label, indices = torch.randn(4, *SHAPE, generator=generator("law", 1, 0)), torch.arange(4) % 3, range(4)
     logsnr = torch.full((4,), LAW_LOGSNRS[0].item())
     unguided, guided = (denoiser(z, logsnr, label) for denoiser in (kit.roles["model"], guide(kind(w=W), kit.roles, indices)))
     return (
@@ -73,7 +73,7 @@ def prediction_is_consistent(kind: type[Method]) -> None:
     """z = alpha x + sigma eps also after guidance, unless the method decouples eps; of the z that it moves to, if any."""
     kit, label = make_kit(kind), torch.arange(4) % 3
     guided = guide(kind(w=W), kit.roles, range(4))
-    z = torch.randn(4, *SHAPE, generator=generator(1, 0))
+    z = torch.randn(4, *SHAPE, generator=generator("law", 1, 0))
     for value in LAW_LOGSNRS.tolist():
         logsnr = torch.full((4,), value)
         pred = guided(z, logsnr, label)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser
 from guidance.methods.method import Method, require_instance
-from guidance.seeding import SAMPLES, SampleNoise
+from guidance.seeding import SampleNoise
 
 
 @torch.no_grad()
@@ -41,7 +41,7 @@ def sample(
 
 def own_noise(seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> SampleNoise:
     """The role `noise` of a method for these samples: streams of theirs that no sampler draws from."""
-    return SampleNoise(seed, [SAMPLES + index for index in indices], shape, device)
+    return SampleNoise(seed, indices, shape, device, "method")
 
 
 def _called(method: Method) -> str:

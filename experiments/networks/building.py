@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
+from guidance.seeding import generator
+
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -14,7 +16,7 @@ Dropout = Annotated[float, Field(ge=0, lt=1)]
 def seeded(seed: int) -> Iterator[None]:
     """Random initial weights that depend on `seed` alone; what is drawn elsewhere is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(generator("weights", seed, 0).initial_seed())
         yield
 
 

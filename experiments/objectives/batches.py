@@ -32,7 +32,7 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
     """The mean of `value(x, eps, logsnr, label)` over `images` at each of LEVELS, from the same noise every time."""
-    eps, found = SampleNoise(0, range(len(images.x)), images.x.shape[1:])(), {}
+    eps, found = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")(), {}
     for level in LEVELS:
         parts = zip(images.x.split(500), eps.split(500), torch.full((len(eps),), level).split(500), images.label.split(500))
         found[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()

@@ -74,7 +74,7 @@ class NoisyCrossEntropy:
 
 def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, dict[str, float]]:
     """accuracy, nll and calibration_error at each of LEVELS, from the same noise every time."""
-    eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:])()
+    eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")()
     x, eps, label = to(device, images.x, eps, images.label)
     found = {}
     for level in LEVELS:

@@ -79,7 +79,7 @@ class Assess(Task):
         model = self._model(store, device)
         classifier, ascent = self._asked(model, store, device)
         x, label = (part.to(device) for part in vars(held_out(self.world, self.n)).values())
-        eps = SampleNoise(0, range(len(x)), self.world.shape, device)()
+        eps = SampleNoise(0, range(len(x)), self.world.shape, device, "test")()
         rows = []
         for level in self.levels:
             logsnr = torch.full((len(x),), level, device=device)
@@ -119,7 +119,7 @@ class Assess(Task):
             logits = torch.cat([classifier(*part) for part in zip(z.split(250), logsnr.split(250))])
         found = assess(logits, label)
         if self.what in ("noise-aware", "exact"):
-            start = torch.randn(z.shape, generator=generator(0, 1)).to(z)
+            start = torch.randn(z.shape, generator=generator("attack", 0, 0)).to(z)
             found["robust_accuracy"] = robust_accuracy(classifier, z, logsnr, label, self.attack_radius, self.attack_steps, start)
         if self.world.exact and self.what != "exact":
             exact = data(self.world).oracle.to(z.device)
@@ -134,7 +134,7 @@ class Assess(Task):
         return found
 
     def _pruned(self, model: Denoiser, z: Tensor, logsnr: Tensor, label: Tensor) -> dict[str, float]:
-        noise = torch.randn(ROUNDS * self.levels_implicit, *self.world.shape, generator=generator(0, 2))
+        noise = torch.randn(ROUNDS * self.levels_implicit, *self.world.shape, generator=generator("pruned classifier", 0, 0))
         found = {}
         for name, z_score in (("pruned", 3.0), ("unpruned", math.inf)):
             ask = partial(classify, model, classes=self.world.classes, noise=noise, z_score=z_score, low=self.low)

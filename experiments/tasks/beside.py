@@ -11,7 +11,7 @@ from experiments.graph.value import value
 from experiments.tasks.densities import tilted
 from experiments.tasks.images import to_uint8
 from experiments.worlds.world import data
-from guidance.seeding import INDICES, SEEDS, generator
+from guidance.seeding import SEEDS, generator
 
 
 @value
@@ -44,7 +44,7 @@ def draws(world: Any, n: int, w: float | None, seed: int) -> tuple[np.ndarray, n
     """x (n, *shape) and label (n,), balanced."""
     label = np.arange(n) % world.classes
     if w is None:
-        g = generator(seed, INDICES - 1)  # no sample of a study has this index
+        g = generator("draws", seed, 0)
         return data(world).oracle.sample(torch.from_numpy(label), g).float().numpy().reshape(n, *world.shape), label
     x = np.empty((n, 2), dtype=np.float32)
     for c in range(world.classes):

@@ -1,4 +1,4 @@
-"""The training loop: every step seeded by (seed, step), so a killed run goes on to the same weights, bit for bit."""
+"""The training loop: every step has a generator of its own, so a killed run goes on to the same weights, bit for bit."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from experiments.graph.value import value
 from experiments.problems import Failed, Problem
 from experiments.progress import bar
 from experiments.tasks.early_stopping import EarlyStopping
-from guidance.seeding import INDICES, generator
+from guidance.seeding import INDICES
 
 KEEP = 2  # checkpoints
 
@@ -48,15 +48,15 @@ def fit(
     network: nn.Module,
     loss: Callable[[torch.Generator], Tensor],
     config: Fit,
-    seed: int,
+    stream: Callable[[int], torch.Generator],
     partial: Path,
     title: str,
     stopping: EarlyStopping | None = None,
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The EMA of the weights of `network` after `config.steps` steps, or `stopping`'s best, and the loss of every step.
 
-    loss: the losses (b,) of a batch, all its randomness from the given CPU generator. Checkpoints go to `partial`, and
-    the newest one there is where it starts. Failed at the first non-finite loss or gradient, before it does harm.
+    loss: the losses (b,) of a batch, all its randomness from the given CPU generator, which is stream(step). Checkpoints go to
+    `partial`, and the newest one there is where it starts. Failed at the first non-finite loss or gradient, before it does harm.
     """
     decayed = [p for p in network.parameters() if p.ndim > 1]
     other = [p for p in network.parameters() if p.ndim <= 1]
@@ -72,11 +72,12 @@ def fit(
                 break
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * learning_rate_factor(step, config)
-            with_dropout = generator(seed, step).initial_seed()  # layers that drop at random know no generator
-            torch.default_generator.manual_seed(with_dropout)
+            g = stream(step)
+            of_layers = int(torch.randint(2**63 - 1, (), generator=g))  # dropout takes its numbers from torch's own generators
+            torch.default_generator.manual_seed(of_layers)
             if gpus:
-                torch.cuda.manual_seed(with_dropout)
-            mean = loss(generator(seed, step)).mean()
+                torch.cuda.manual_seed(of_layers)
+            mean = loss(g).mean()
             optimiser.zero_grad()
             mean.backward()
             norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)

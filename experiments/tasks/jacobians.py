@@ -52,7 +52,7 @@ class Jacobians(Task):
         model = self.model.play("model", {}, store, device)["model"] if trained else data(world).oracle.to(device)
         x, label = (part.to(device) for part in vars(held_out(world, self.n)).values())
         x = x if trained else x.double()
-        eps = SampleNoise(0, range(len(x)), world.shape, device)().to(x)
+        eps = SampleNoise(0, range(len(x)), world.shape, device, "test")().to(x)
         classifier = self.classifier.load(store, device).to(x.dtype) if self.classifier else None
         rows = []
         for level in self.levels:
@@ -61,7 +61,7 @@ class Jacobians(Task):
             for name, field in fields.items():
                 z = add_noise(x, eps, logsnr)
                 felt = norm(field(z)).flatten() > FELT * norm(fields["conditional"](z)).flatten()
-                found = asymmetry(field, z, rademacher(z, self.probes, generator(0, 3))).double()[felt]
+                found = asymmetry(field, z, rademacher(z, self.probes, generator("probes", 0, 0))).double()[felt]
                 if len(found):
                     row = {"field": name, "logsnr": level, "value": found.mean().item(), "sd": found.std(correction=0).item()}
                     rows.append(row)

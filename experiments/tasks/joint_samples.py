@@ -39,7 +39,8 @@ class JointSamples(Task):
         return f"chains of {self.model.title}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        model, own, world, g = self.model.load(store, device), self.model.objective, self.model.world, generator(self.seed, 0)
+        model, own, world = self.model.load(store, device), self.model.objective, self.model.world
+        g = generator(self.name, self.seed, 0)
         label = torch.arange(self.n, device=device) % world.classes if self.labelled else None
         if self.labelled:
             start = (2 * torch.rand(self.n, *world.shape, generator=g) - 1).to(device)

@@ -48,7 +48,7 @@ class NetworkError(Task):
         model = self.denoiser.play("model", {}, store, device, rows=250)["model"]
         classifier, exact = self.classifier.load(store, device), data(world).oracle.to(device)
         x, label = (part.to(device) for part in vars(held_out(world, self.n)).values())
-        eps = SampleNoise(0, range(len(x)), world.shape, device)()
+        eps = SampleNoise(0, range(len(x)), world.shape, device, "test")()
         rows = []
         for level in (level for level in self.levels if density.min <= level <= density.max):
             logsnr = torch.full((len(x),), level, device=device)

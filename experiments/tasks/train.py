@@ -1,6 +1,7 @@
 """A network fitted to a world by an objective: every training is this one task."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -21,6 +22,7 @@ from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
 from experiments.tasks.fit import Fit, fit
 from experiments.worlds.world import Data, Labelled, data
+from guidance.seeding import generator
 
 HELD_BACK, AT_MOST = 10, 1000  # one image of a class in so many, about so many in all, for a training to stop by
 
@@ -70,7 +72,8 @@ class Train(Task):
         def losses(g: torch.Generator) -> torch.Tensor:
             return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
 
-        ema, log = fit(module, losses, self.fit, self.seed, store.partial(self), self.title, stopping)
+        stream = partial(generator, f"train {self.objective.name}", self.seed)
+        ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping)
         module.load_state_dict(ema)
         with torch.no_grad():
             write_json(folder / "metrics.json", self.objective.held_out(module.eval(), found, self.world, device))

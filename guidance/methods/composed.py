@@ -19,6 +19,7 @@ class Composed(
     requires_model=("null",),
     nfe_per_call=NFE(denoiser_forward=3),
     reduces_to_cfg={"weight": 0.0},
+    direction="towards another class too, which alone is left where the sample's own is certain",
 ):
     """Guides towards the sample's class and towards another one: classes that can hold together, or a compromise.
 

@@ -49,7 +49,7 @@ def measure_ratios(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """(logsnr, label) -> rho (b, *shape), measured on n conditional DDIM trajectories of each class; of the nearest level."""
     label = torch.arange(classes, device=device).repeat_interleave(n)
-    z = SampleNoise(0, range(len(label)), shape, device)()
+    z = SampleNoise(0, range(len(label)), shape, device, "ratios")()
     table = []
     for step, level in enumerate(levels):
         cond, null = branches(model, z, at(level, z), [label, None])

@@ -54,10 +54,10 @@ def test_the_implicit_classifier_of_an_exact_denoiser_is_the_exact_one(logsnr):
     z, level, _ = drawn(mixture, 60, logsnr)
     truth = equal.class_logits(z, level).log_softmax(-1)
     kl = []
-    for noises in (1, 32):
-        found = Implicit(mixture, 3, (2,), levels=48, noises=noises)(z, level).log_softmax(-1)
-        kl.append((truth.exp() * (truth - found)).sum(-1).mean().item())
-    assert kl[1] < 0.004 and kl[1] < kl[0] / 8, kl
+    for noises in (1, 32):  # the noise is the same for all z, and a draw of it is one number: five draws
+        each = [Implicit(mixture, 3, (2,), levels=48, noises=noises, seed=seed)(z, level) for seed in range(5)]
+        kl.append(sum((truth.exp() * (truth - found.log_softmax(-1))).sum(-1).mean().item() for found in each) / 5)
+    assert kl[1] < 0.003 and kl[1] < kl[0] / 5, kl
 
 
 def test_its_gradient_guides_as_classifier_free_guidance_does():

@@ -1,5 +1,7 @@
 """Training resumes to the same weights bit for bit, and stops before harm."""
 
+from functools import partial
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -7,6 +9,7 @@ from safetensors.torch import load_file
 from experiments.problems import Failed, Problem
 from experiments.tasks.early_stopping import EarlyStopping
 from experiments.tasks.fit import Fit, fit, learning_rate_factor, update_ema
+from guidance.seeding import generator
 
 CONFIG = Fit(steps=30, batch=8, warmup=5, checkpoint_every=10)
 
@@ -15,8 +18,8 @@ class Stop(Exception):
     """Stands in for a kill."""
 
 
-def train(partial, config=CONFIG, stop_at=None, poison_at=None):
-    """Fits a small network with dropout to noise; the draws of a step depend on (seed, step) alone."""
+def train(folder, config=CONFIG, stop_at=None, poison_at=None):
+    """Fits a small network with dropout to noise; the draws of a step depend on the step alone."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = torch.nn.Sequential(
@@ -32,7 +35,7 @@ def train(partial, config=CONFIG, stop_at=None, poison_at=None):
         x = torch.randn(8, 4, generator=g)
         return (network(x)[:, 0] - x.sum(1)).square() * (float("nan") if step == poison_at else 1.0)
 
-    return (*fit(network, loss, config, seed=0, partial=partial, title="toy"), calls)
+    return (*fit(network, loss, config, torch.Generator().manual_seed, partial=folder, title="toy"), calls)
 
 
 def equal(a, b):
@@ -137,7 +140,7 @@ def test_what_a_training_returns_is_the_average_with_a_warm_decay(tmp_path, ema)
         return (network.weight - torch.tensor([4.0, 1.0])).square().sum().expand(2)
 
     config = Fit(steps=9, batch=2, lr=0.1, warmup=3, weight_decay=0.0, ema=ema)
-    found, _ = fit(network, loss, config, 0, tmp_path, "line")
+    found, _ = fit(network, loss, config, partial(generator, "test", 0), tmp_path, "line")
     states[-1] |= {"weight": network.weight.detach().clone()}
     weight, mean = torch.tensor([0.5, -0.5], dtype=torch.float64), 0.0
     for step, state in enumerate(states):
@@ -175,7 +178,7 @@ def test_a_training_that_stops_early_gives_the_same_weights_after_a_kill(tmp_pat
 
         stopping = EarlyStopping(lambda state: abs(state["weight"].abs().sum().item() - 1.0), every=2, patience=3)
         config = Fit(steps=200, lr=0.05, warmup=0, checkpoint_every=5, patience=3, look_every=2)
-        return *fit(network, loss, config, 0, folder, "test", stopping), stopping.looks
+        return *fit(network, loss, config, partial(generator, "test", 0), folder, "test", stopping), stopping.looks
 
     whole, losses, looks = run(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):

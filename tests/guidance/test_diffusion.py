@@ -5,7 +5,7 @@ import torch
 
 from guidance import Mixture, add_noise, alpha_sigma
 from guidance.diffusion import TARGETS, score, v_of
-from guidance.seeding import SampleNoise, generator
+from guidance.seeding import SampleNoise
 
 
 def test_the_process_preserves_variance_and_has_the_log_snr_it_is_given():
@@ -37,14 +37,3 @@ def test_noise_belongs_to_the_sample_and_not_to_the_batch():
     parts = [SampleNoise(7, [i], (2, 3)) for i in range(5)]
     for _ in range(3):
         assert torch.equal(whole(), torch.cat([part() for part in parts]))
-
-
-def test_every_pair_of_seed_and_index_has_noise_of_its_own():
-    draws = {torch.randn(1, generator=generator(s, i)).item() for s in (0, 1, 1023) for i in (0, 1, 2**22 - 1)}
-    assert len(draws) == 9
-
-
-@pytest.mark.parametrize("pair", [(1024, 0), (0, 2**22), (-1, 0)])
-def test_a_seed_that_would_collide_is_refused(pair):
-    with pytest.raises(ValueError, match="seed"):
-        generator(*pair)

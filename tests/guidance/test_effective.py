@@ -8,7 +8,7 @@ from guidance import METHODS, SAMPLERS, Clipped, CosineLogSNR, sample
 from guidance.diffusion import alpha_sigma, from_eps
 from guidance.effective import EffectiveWeight
 
-LEVELS = CosineLogSNR(-5.0, 5.0).grid(6)
+LEVELS = CosineLogSNR(-5.0, 7.0).grid(6)
 
 
 def recorded(method, sampler="ddim", n=8):

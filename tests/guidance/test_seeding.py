@@ -8,6 +8,7 @@ from worlds import mixture
 
 from guidance import SAMPLERS, CosineLogSNR, SampleNoise, sample
 from guidance.sampling import own_noise
+from guidance.seeding import INDICES, SEEDS, generator
 
 SHAPES = [(2,), (1, 8, 8), (3, 10, 10)]  # many steps are drawn at a time, a few, and one alone
 
@@ -75,3 +76,35 @@ def test_a_stochastic_sampler_starts_every_sample_elsewhere_and_steps_with_new_n
     draws = torch.stack(seen)
     assert len(draws) > 5 and len(draws.flatten(0, 1).unique(dim=0)) == 5 * len(draws)
     assert len(made.unique(dim=0)) == 5
+
+
+PURPOSES = ("sample", "method", "weights", "train denoising", "train noisy-cross-entropy", "train cross-entropy", "test")
+
+
+def states(purpose: str, seed: int, count: int) -> list[int]:
+    """What the generators of so many indices start from: equal numbers are equal streams."""
+    return [generator(purpose, seed, i).initial_seed() for i in range(count)]
+
+
+def test_no_two_purposes_share_a_stream_where_studies_draw():
+    """Once training step i and sample i of one seed had the same numbers, and the classifier's step i too."""
+    drawn = [state for purpose in PURPOSES for seed in range(3) for state in states(purpose, seed, 2112)]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_purposes_are_no_relabelling_of_each_other():
+    """Were a purpose one XOR more, its seed s would be another purpose's seed s', sample by sample."""
+    ones, others = (states(purpose, 0, 64) for purpose in ("sample", "method"))
+    assert len({one ^ other for one, other in zip(ones, others)}) == 1, "the same index: a key apart"
+    assert len({(one ^ ones[0]) // INDICES for one in ones}) > 48, "which is not a seed apart: indices have no order"
+
+
+def test_within_a_purpose_every_pair_of_seed_and_index_has_a_stream_of_its_own():
+    pairs = [(s, i) for s in (0, 1, 2, 511, SEEDS - 1) for i in (*range(500), *range(INDICES - 500, INDICES))]
+    assert len({generator("sample", *pair).initial_seed() for pair in pairs}) == len(pairs)
+
+
+@pytest.mark.parametrize("pair", [(SEEDS, 0), (0, INDICES), (-1, 0)])
+def test_a_seed_that_would_collide_is_refused(pair):
+    with pytest.raises(ValueError, match="seed"):
+        generator("sample", *pair)
