@@ -1,10 +1,18 @@
-"""The Laplacian pyramid (Burt & Adelson, 1983) of images of any size; what is taken apart is put together again exactly."""
+"""The Laplacian pyramid (Burt & Adelson, 1983) of images of any size; what is taken apart is put together again exactly.
+
+Both ways images are blurred by the kernel [1 4 6 4 1]/16, mirrored at the edges, and resized bilinearly by two: the pyramid of
+kornia, which the paper of frequency-decoupled guidance uses.
+"""
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+KERNEL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+SMALLEST = 3  # pixels of a side that the kernel's two can be mirrored in
 
 
 def laplacian(images: Float[Tensor, "b c h w"], levels: int) -> list[Tensor]:
@@ -14,9 +22,10 @@ def laplacian(images: Float[Tensor, "b c h w"], levels: int) -> list[Tensor]:
     """
     parts = []
     for _ in range(levels - 1):
-        if min(images.shape[-2:]) < 2:
+        if min(images.shape[-2:]) < SMALLEST:
             raise ValueError(f"levels is {levels}: images of {tuple(images.shape[-2:])} cannot be halved so often")
-        coarse = F.avg_pool2d(images, 2, ceil_mode=True, count_include_pad=False)
+        half = [(side + 1) // 2 for side in images.shape[-2:]]
+        coarse = F.interpolate(_blurred(images), size=half, mode="bilinear", align_corners=False)
         parts.append(images - _enlarged(coarse, images))
         images = coarse
     return [*parts, images]
@@ -31,4 +40,10 @@ def merged(parts: Sequence[Tensor]) -> Float[Tensor, "b c h w"]:
 
 
 def _enlarged(coarse: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(coarse, size=like.shape[-2:], mode="bilinear", align_corners=False)
+    return _blurred(F.interpolate(coarse, size=like.shape[-2:], mode="bilinear", align_corners=False))
+
+
+def _blurred(images: Tensor) -> Tensor:
+    kernel = torch.tensor(KERNEL, dtype=images.dtype, device=images.device)
+    padded = F.pad(images.flatten(0, 1)[:, None], (2, 2, 2, 2), mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, 5, 1)), kernel.view(1, 1, 1, 5)).view(images.shape)

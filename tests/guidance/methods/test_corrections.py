@@ -132,11 +132,13 @@ def test_energy_is_preserved():
 
 def test_frequency_decoupled_guidance_guides_coarse_and_fine_apart():
     cond, null = [1.0] * 16, [0.0] * 16  # a constant difference is all coarse
-    flat = guided_in("x", cond, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
+    flat = guided_in("x", cond, null, "fdg", w=4.0, scales=(1.0, 0.25), shape=(1, 4, 4))
     close(flat, [1.0 + 4.0 * 0.25] * 16)
+    along = guided_in("x", cond, null, "fdg", w=4.0, scales=(1.0, 0.25), parallel=(1.0, 0.5), shape=(1, 4, 4))
+    close(along, [1.0 + 4.0 * 0.25 * 0.5] * 16)  # the difference is parallel to the prediction
     checked = [1.0 if (i + j) % 2 else -1.0 for i in range(4) for j in range(4)]  # a checkerboard is all fine
-    fine = guided_in("x", checked, null, "fdg", w=4.0, low=0.25, shape=(1, 4, 4))
-    close(fine, [5.0 * value for value in checked])
+    fine = guided_in("x", checked, null, "fdg", w=4.0, scales=(1.0, 0.25), shape=(1, 4, 4))
+    assert max(abs(a - 5.0 * b) for a, b in zip(fine.tolist(), checked)) < 0.5, "but for what the mirrored edge lets through"
     with pytest.raises(ValueError, match="fdg is for images"):
         guided_in("x", [1.0, 2.0], [0.0, 0.0], "fdg", w=1.0)
 
@@ -202,8 +204,9 @@ def test_linear_guidance_is_the_same_in_every_space():
         ("mambo-g", {"decay": -1.0}, "decay must"),
         ("adg", {"limit": 4.0}, "limit must"),
         ("ep-cfg", {"low": 60.0, "high": 50.0}, "low must"),
-        ("fdg", {"low": 0.0}, "low must"),
-        ("fdg", {"levels": 1}, "levels must"),
+        ("fdg", {"scales": (1.0, float("inf"))}, "scales must"),
+        ("fdg", {"scales": (1.0,)}, "scales must"),
+        ("fdg", {"parallel": (1.0,)}, "parallel must be 2"),
         ("higs", {"decay": 1.0}, "decay must"),
     ],
 )
