@@ -1,6 +1,8 @@
 """What a guidance method orders of the sampler, apart from what it predicts: one StepControl, neutral by default."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +17,27 @@ CAPABILITIES = {  # what a method may require of a sampler, and what a sampler t
     "step_noise": "draws noise in every step",
     "transition": "reports the Gaussian that it draws each step from",
 }
+
+_STEP: ContextVar[float | None] = ContextVar("lambda at the start of the step", default=None)
+
+
+@contextmanager
+def later_call_of_step(logsnr: float) -> Iterator[None]:
+    """Calls of the denoiser inside belong to the sampler's step that began at `logsnr`, whatever lambda they are at.
+
+    No argument, so that a denoiser around a denoiser, of whatever package, need not hand it on.
+    """
+    token = _STEP.set(logsnr)
+    try:
+        yield
+    finally:
+        _STEP.reset(token)
+
+
+def step_start(logsnr: float) -> float:
+    """The lambda at which the step began that a call at `logsnr` belongs to: what is decided once a step is decided there."""
+    start = _STEP.get()
+    return logsnr if start is None else start
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from guidance.control import step_start
 from guidance.cost import count
 from guidance.denoiser import Clipped, Denoiser, Label
 from guidance.diffusion import Prediction, alpha_sigma
@@ -120,7 +121,7 @@ def counted_cost_is_the_formula(kind: type[Method]) -> None:
             def spy(
                 z: Tensor, logsnr: Tensor, label: Label, guided: Denoiser = guided, evaluated: list = evaluated
             ) -> Prediction:
-                evaluated.append(logsnr[0].item())
+                evaluated.append(step_start(logsnr[0].item()))
                 return guided(z, logsnr, label)
 
             with count(kit.denoiser, kit.classifiers, kit.weak) as counted:

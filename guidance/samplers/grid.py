@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from guidance.control import CAPABILITIES
+from guidance.control import CAPABILITIES, later_call_of_step
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
 
@@ -31,12 +31,19 @@ def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
     return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
 
 
-def evaluate(sampler, denoiser: Denoiser, z: Float[Tensor, "b *shape"], logsnr: float, label: Label) -> tuple[Tensor, Prediction]:
+def evaluate(
+    sampler, denoiser: Denoiser, z: Float[Tensor, "b *shape"], logsnr: float, label: Label, step: float | None = None
+) -> tuple[Tensor, Prediction]:
     """The denoiser's prediction at one lambda, and the z that it is of: the given one, or the one that its control moves to.
 
+    step: the lambda at which the step began, of its calls after the first.
     ValueError if the prediction's control requires what the sampler is not capable of: it would be ignored silently.
     """
-    pred = denoiser(z, at(logsnr, z), label)
+    if step is None:
+        pred = denoiser(z, at(logsnr, z), label)
+    else:
+        with later_call_of_step(at(step, z[:1]).item()):  # rounded as the first call's
+            pred = denoiser(z, at(logsnr, z), label)
     if isinstance(pred, Tensor):
         raise TypeError("denoiser must give a Prediction, not a tensor: wrap a network, as NetworkDenoiser(network, num_classes)")
     for word in pred.control.requires:

@@ -1,6 +1,6 @@
 """Heun's method with churn: EDM's Algorithm 2 (Karras et al., arXiv 2206.00364), in y = z / alpha and s = e^(-l/2).
 
-churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1)
+churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1),   at every level,
         but s^ is never above the first level's: no network is trained beyond it, and z is drawn there afresh
 predict y' = y^ + (s' - s^) d = x + s' eps,   d = (y^ - x) / s^ = eps
 correct y' = y^ + (s' - s^) (d + d') / 2 = x + s' eps + (s' - s^) (eps' - eps) / 2
@@ -68,17 +68,26 @@ class Heun:
         values, noise_scale = levels(logsnrs), 1.0
         max_s = math.exp(-values[0] / 2)
         gamma = min(self.churn / len(values), math.sqrt(2) - 1)  # EDM's N counts the step to s = 0, the last call here
-        for logsnr, next_logsnr in pairwise(values):
-            s, next_s = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2)
-            churned = min(s * (1 + gamma), max_s) if self.churn_min <= s <= self.churn_max else s
-            if churned > s:
-                std = noise_scale * self.churn_noise * math.sqrt((churned - s) * (churned + s))
-                y = z / alpha_sigma_at(logsnr)[0] + std * noise()
-                s, logsnr = churned, -2 * math.log(churned)
-                z = alpha_sigma_at(logsnr)[0] * y
+        for level, next_logsnr in pairwise(values):
+            z, logsnr = self._churned(z, level, gamma, max_s, noise_scale, noise)
             _, first = evaluate(self, denoiser, z, logsnr, label)
-            alpha, predicted_y = alpha_sigma_at(next_logsnr)[0], first.x + next_s * first.eps
-            _, second = evaluate(self, denoiser, alpha * predicted_y, next_logsnr, label)
+            s, next_s, alpha = math.exp(-logsnr / 2), math.exp(-next_logsnr / 2), alpha_sigma_at(next_logsnr)[0]
+            predicted_y = first.x + next_s * first.eps
+            _, second = evaluate(self, denoiser, alpha * predicted_y, next_logsnr, label, step=logsnr)
             z = alpha * (predicted_y + (next_s - s) / 2 * (second.eps - first.eps))
             noise_scale = second.control.noise_scale
-        return evaluate(self, denoiser, z, values[-1], label)[1].x
+        z, logsnr = self._churned(z, values[-1], gamma, max_s, noise_scale, noise)
+        return evaluate(self, denoiser, z, logsnr, label)[1].x
+
+    def _churned(
+        self, z: Tensor, logsnr: float, gamma: float, max_s: float, noise_scale: float, noise: Callable[[], Tensor]
+    ) -> tuple[Tensor, float]:
+        """z with noise put back, and the lambda that it is at then; both as they were where s lies outside the window."""
+        s = math.exp(-logsnr / 2)
+        churned = min(s * (1 + gamma), max_s)
+        if not (self.churn_min <= s <= self.churn_max and churned > s):
+            return z, logsnr
+        std = noise_scale * self.churn_noise * math.sqrt((churned - s) * (churned + s))
+        y = z / alpha_sigma_at(logsnr)[0] + std * noise()
+        logsnr = -2 * math.log(churned)
+        return alpha_sigma_at(logsnr)[0] * y, logsnr

@@ -57,21 +57,22 @@ def test_heun_is_edms_second_order_step():
     close(last_z(Heun(), z, GRID[:2]), a_s(then)[0] * y)
 
 
-def test_churn_is_edms_from_the_second_level_on():
-    (z, noise), levels = draws(2), [-3.0, 0.2, 0.7]  # far enough apart for churn not to reach the first level
+def test_churn_is_edms_from_the_second_level_to_the_last():
+    (z, *noises), levels = draws(3), [-3.0, 0.2, 0.7]  # far enough apart for churn not to reach the first level
     sampler, gamma = Heun(churn=0.6, churn_noise=1.1), 0.6 / 3  # three levels: two steps and EDM's last, to s = 0
     s = [math.exp(-logsnr / 2) for logsnr in levels]
     y = heun_by_hand(z / a_s(levels[0])[0], s[0], s[1], a_s(levels[1])[0])
-    more = s[1] * (1 + gamma)
-    y = y + 1.1 * math.sqrt(more**2 - s[1] ** 2) * noise
-    close(last_z(sampler, z, levels, [noise]), a_s(levels[2])[0] * heun_by_hand(y, more, s[2], a_s(levels[2])[0]))
+    more = [s_i * (1 + gamma) for s_i in s]
+    y = y + 1.1 * math.sqrt(more[1] ** 2 - s[1] ** 2) * noises[0]
+    y = heun_by_hand(y, more[1], s[2], a_s(levels[2])[0]) + 1.1 * math.sqrt(more[2] ** 2 - s[2] ** 2) * noises[1]
+    close(last_z(sampler, z, levels, noises), a_s(-2 * math.log(more[2]))[0] * y)
 
 
 def test_gamma_is_at_most_root_two_minus_one():
-    z, noise = draws(2)
+    z, *noises = draws(3)
     grid = [-3.0, 0.2, 0.7]
     most = Heun(churn=3 * (math.sqrt(2) - 1))
-    assert torch.equal(last_z(Heun(churn=100.0), z, grid, [noise]), last_z(most, z, grid, [noise]))
+    assert torch.equal(last_z(Heun(churn=100.0), z, grid, noises), last_z(most, z, grid, noises))
 
 
 @pytest.mark.parametrize("kind", [DPMSolver, DPMSolverSDE])
