@@ -193,7 +193,12 @@ def weighted_sum(
     """
     if together := getattr(denoiser, "weighted_sum", None):
         return together(z, logsnr, labels, weights)
-    first, *others = branches(denoiser, z, logsnr, labels)
+    return summed(branches(denoiser, z, logsnr, labels), weights)
+
+
+def summed(preds: Sequence[Prediction], weights: Sequence[float]) -> Prediction:
+    """The sum of predictions of the same z, each times its weight; the rest of the prediction is the first one's."""
+    first, *others = preds
     x, eps = weights[0] * first.x, weights[0] * first.eps
     for w, other in zip(weights[1:], others):
         x, eps = x + w * other.x, eps + w * other.eps

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.denoiser import Denoiser
-from guidance.methods.method import Method, require_instance
+from guidance.methods.method import Method
+from guidance.methods.roles import require_instance
 from guidance.seeding import SampleNoise
 
 

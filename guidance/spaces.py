@@ -1,10 +1,11 @@
 """Non-linear arithmetic on two predictions depends on the space it is done in: x, eps or v. The rules that all methods share.
 
-Norms, dot products and quantiles are per sample, over everything but the first dimension.
+Norms, dot products and quantiles are per sample, over everything but the first dimension, or over `axes` of those.
 """
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -41,19 +42,22 @@ def in_space(space: str, combine: Callable[[Tensor, Tensor], Tensor]) -> Callabl
     return combined
 
 
-def dot(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"]) -> Tensor:
+Axes = tuple[int, ...] | None
+
+
+def dot(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"], axes: Axes = None) -> Tensor:
     """<a, b> of each sample, shaped (b, 1, ...) to broadcast."""
-    return like((a * b).flatten(1).sum(1), a)
+    return like((a * b).flatten(1).sum(1), a) if axes is None else (a * b).sum(axes, keepdim=True)
 
 
-def norm(a: Float[Tensor, "b *shape"]) -> Tensor:
+def norm(a: Float[Tensor, "b *shape"], axes: Axes = None) -> Tensor:
     """||a|| of each sample, shaped (b, 1, ...) to broadcast."""
-    return like(a.flatten(1).norm(dim=1), a)
+    return like(a.flatten(1).norm(dim=1), a) if axes is None else torch.linalg.vector_norm(a, dim=axes, keepdim=True)
 
 
-def parallel(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"]) -> Float[Tensor, "b *shape"]:
+def parallel(a: Float[Tensor, "b *shape"], b: Float[Tensor, "b *shape"], axes: Axes = None) -> Float[Tensor, "b *shape"]:
     """The part of `a` along `b`, 0 where b is."""
-    return dot(a, b) / dot(b, b).clamp(min=1e-30) * b
+    return dot(a, b, axes) / dot(b, b, axes).clamp(min=1e-30) * b
 
 
 def std(a: Float[Tensor, "b *shape"]) -> Tensor:

@@ -18,7 +18,8 @@ class WeakBranch(Method, family="weak branch", direction="weak"):
     """Base: D_c + w (D_c - D_k), D_k the model itself evaluated in a way that makes it worse.
 
     null: the share of classifier-free guidance added to it, w null (D_c - D_u); 0 leaves it out, and saves its pass. Papers
-    that add guidance of strength s to classifier-free guidance of scale W mean w = s and null = (W - 1) / s.
+    that add guidance of strength s to classifier-free guidance of scale W mean w = s and null = (W - 1) / s. It stays on outside
+    the window of lambda, which is the weak branch's, as in Stable Diffusion 3.5.
     """
 
     null: float = 0.0
@@ -27,6 +28,17 @@ class WeakBranch(Method, family="weak branch", direction="weak"):
     def nfe_per_call(self) -> NFE:
         """Two forwards, and a third where `null` is not 0."""
         return NFE(denoiser_forward=3 if self.null else 2)
+
+    @property
+    def nfe_outside(self) -> NFE:
+        """A forward, and a second where `null` is not 0."""
+        return NFE(denoiser_forward=2 if self.null else 1)
+
+    def outside(self, model: Denoiser) -> Denoiser:
+        """The share of classifier-free guidance alone."""
+        share = self.w * self.null
+        weights = [1 + share, -share]
+        return (lambda z, logsnr, label: weighted_sum(model, z, logsnr, [label, None], weights)) if share else model
 
     def with_cfg(self, model: Denoiser, branch: Callable[..., Branch]) -> Denoiser:
         """The guided denoiser, with the share `null` of classifier-free guidance; branch(z, logsnr, label) is the weak branch."""

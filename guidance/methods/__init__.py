@@ -6,7 +6,8 @@ A package adds its own with, in its pyproject.toml,  [project.entry-points."guid
 from importlib import import_module
 from pkgutil import iter_modules
 
-from guidance.methods.method import MODEL_REQUIREMENTS, ROLES, Method
+from guidance.methods.method import MODEL_REQUIREMENTS, Method
+from guidance.methods.roles import ROLES
 from guidance.registry import Registry
 
 FAMILIES = ("gradient", "classifier-free", "correction", "weak branch", "with the sampler", "control")

@@ -3,11 +3,12 @@
 d <- (D_c - D_u) + beta d,   d' = min(1, r / ||d||) d,   D~ = D_c + w (d'_perp + eta d'_par),   par along D_c
 """
 
+import math
 from dataclasses import dataclass
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.methods.classifier_free import combined
+from guidance.methods.classifier_free import combined, extrapolate
 from guidance.methods.method import Method
 from guidance.spaces import from_space, norm, parallel, to_space
 
@@ -27,6 +28,9 @@ class APG(
     (None: no bound); momentum: beta, negative as in the paper; space: that of all this, x in the paper.
     form: what the projected update d'' is added to. "paper": D_c + w d''; "diffusers" 0.35: D_u + (1 + w) d''; "comfyui":
     D_c + (1 + w) d'', one unit stronger.
+    start, start_w: below the lambda `start` it is classifier-free guidance of strength start_w, while the momentum gathers: the
+    APG-mix of HunyuanImage 2.1 (None: from the beginning; start_w None: w). axes: of z, over which norms and projections go, as
+    (1,) for those of every pixel's channels (None: all but the batch's, 0).
     """
 
     w: float = 3.0
@@ -35,6 +39,9 @@ class APG(
     momentum: float = -0.5
     form: str = "paper"
     space: str = "x"
+    start: float | None = None
+    start_w: float | None = None
+    axes: tuple[int, ...] | None = None
 
     def __post_init__(self):
         super().__post_init__()
@@ -42,16 +49,26 @@ class APG(
             raise ValueError(f"form must be paper, diffusers or comfyui, not {self.form!r}")
         if self.radius is not None and not self.radius > 0:
             raise ValueError(f"radius must be positive or None, not {self.radius}")
+        if self.axes is not None:
+            object.__setattr__(self, "axes", tuple(self.axes))  # a list, from JSON
+            if not self.axes or min(self.axes) < 1:
+                raise ValueError(
+                    f"axes must be some of 1, 2, ... (0 is the batch's, and samples are independent), not {self.axes}"
+                )
 
     def guided(self, model: Denoiser) -> Denoiser:
         summed = None
+        start = -math.inf if self.start is None else self.start
+        start_w = self.w if self.start_w is None else self.start_w
 
         def project(cond, null, z, logsnr):
             nonlocal summed
             c, u = to_space(cond, self.space, logsnr), to_space(null, self.space, logsnr)
             summed = c - u if summed is None else c - u + self.momentum * summed
-            update = summed if self.radius is None else summed * (self.radius / norm(summed)).clamp(max=1)
-            along = parallel(update, c)
+            if self.of_all_rows(lambda level: level < start, logsnr):
+                return extrapolate(cond, null, start_w)
+            update = summed if self.radius is None else summed * (self.radius / norm(summed, self.axes)).clamp(max=1)
+            along = parallel(update, c, self.axes)
             update = update - along + self.eta * along
             base, strength = {"paper": (c, self.w), "diffusers": (u, 1 + self.w), "comfyui": (c, 1 + self.w)}[self.form]
             return from_space(cond, base + strength * update, self.space, z, logsnr)

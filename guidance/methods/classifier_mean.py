@@ -30,7 +30,8 @@ class ClassifierMean(
 ):
     """Leaves the prediction as it is and shifts where the next state is drawn, by the step's variance times the gradient.
 
-    w: on the conditional model; the last call's x is the sample, and is not shifted.
+    w: on the conditional model. The last call's x is the sample: that step ends at sigma' = 0, where Sigma is 0 for every v < 1
+    (of v = 1 it would shift x by sigma^2 w grad, sigma^2 being 2e-9 at lambda = 20).
     """
 
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:

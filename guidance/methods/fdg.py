@@ -1,6 +1,8 @@
 """Frequency-decoupled guidance (FDG). Sadat et al., 2025, arXiv 2506.19713, Algorithms 1 and 2.
 
-D~ = sum over the levels l of a Laplacian pyramid of  D_c[l] + w s_l (d_perp + p_l d_par),   d = D_c[l] - D_u[l],   par along D_c[l]
+D~ = sum over the levels l of a Laplacian pyramid of  D_c[l] + w s_l (d_perp + p_l d_par),
+
+d = D_c[l] - D_u[l], parallel and perpendicular to D_c[l].
 """
 
 import math
@@ -37,6 +39,8 @@ class FrequencyDecoupled(
 
     def __post_init__(self):
         super().__post_init__()
+        for name in ("scales", "parallel"):  # lists, from JSON
+            object.__setattr__(self, name, getattr(self, name) and tuple(getattr(self, name)))
         if len(self.scales) < 2 or not all(map(math.isfinite, self.scales)):
             raise ValueError(f"scales must be two or more finite numbers, not {self.scales}")
         if self.parallel is not None and (len(self.parallel) != len(self.scales) or not all(map(math.isfinite, self.parallel))):

@@ -1,30 +1,20 @@
 """What every method is: hyper-parameters, what it requires, what it costs, and the guided denoiser that it makes."""
 
-import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import nn
+from torch import Tensor
 
+from guidance.control import step_start
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
+from guidance.methods.roles import CALLED, name_of, require_instance, takes
+from guidance.rescaling import UNDEFINED, Remembering, rescaled
 from guidance.samplers.grid import refusal
 from guidance.spaces import require_space
 
-ROLES = {  # what a method may be given, by the name of the argument
-    "model": "the conditional Denoiser, whose null label (None) is the unconditional one",
-    "classifier": "(z, logsnr) -> logits (b, classes) of the noisy z",
-    "clean": "(x) -> logits (b, classes) of clean data",
-    "loss": "(x, label) -> (b,), small where x is what is wanted: any function of an image",
-    "discriminator": "(z, logsnr, label) -> log-odds (b,) that z comes from real data and not from the model's samples",
-    "ratios": "(logsnr, label) -> ratios (b, *shape) of guidance.methods.recfg.measure_ratios",
-    "weak": "a worse Denoiser of the same data",
-    "unconditional": "a second Denoiser that is evaluated without a label",
-    "levels": "the lambdas of the trajectory, as floats",
-    "noise": "() -> standard normal noise shaped as z, of streams that the sampler does not draw from",
-}
 MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "null": "a model that knows the null label",
     "gradient": "a backward pass through a network",
@@ -35,17 +25,6 @@ MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "logsnr_cond": "a model that can be conditioned on another lambda than z's",
     "state": "the calls before this one: one trajectory to a closure",
     "particles": "interacting samples: the rows of a batch are not independent",
-}
-CALLED = {  # how a role is called, of those that are
-    "model": ("z", "logsnr", "label"),
-    "classifier": ("z", "logsnr"),
-    "clean": ("x",),
-    "loss": ("x", "label"),
-    "discriminator": ("z", "logsnr", "label"),
-    "ratios": ("logsnr", "label"),
-    "weak": ("z", "logsnr", "label"),
-    "unconditional": ("z", "logsnr", "label"),
-    "noise": (),
 }
 FORMER = {  # names of before version 0.2
     "needs": "requires_model",
@@ -62,7 +41,9 @@ class Method:
     """Base of every method. Called with the roles that it declares it returns a guided denoiser, good for one trajectory.
 
     w: strength, any finite number; 0 is the plain conditional model, for every method. `guidance_scale` = 1 + w.
-    logsnr_min, logsnr_max: guides where logsnr_min <= lambda < logsnr_max (None: no bound), and costs nothing elsewhere.
+    logsnr_min, logsnr_max: guides where logsnr_min <= lambda < logsnr_max (None: no bound), and costs nothing elsewhere. Of the
+        several calls of a step all are guided or none, as the lambda at its start says.
+    rescale: how much of the way the standard deviation that guidance has enlarged is brought back, 0 to 1 (guidance.rescaling).
 
     A method declares, as keywords of its class: `class Mine(Method, name="mine", family="correction")`,
       name                in the registry, in tables and on the command line
@@ -72,6 +53,7 @@ class Method:
       requires_sampler    of guidance.control.CAPABILITIES; a sampler that is not capable of it is refused
       space               of its non-linear arithmetic: x, eps or v; "any" if it is linear. A hyper-parameter where it is a choice
       nfe_per_call        what one guided call of the denoiser costs, the plain model's own evaluation included
+      nfe_outside         what a call outside the window costs
       nfe_is_upper_bound  whether a sample may cost less, depending on its values
       null_w              the w at which no guide has any weight: 0, or -1 where the guide is applied to the unconditional model
       reduces_to_cfg      the hyper-parameters for which it is classifier-free guidance, which a law tests (None: there are none)
@@ -79,27 +61,31 @@ class Method:
       direction           of its update: "class", as D(c) - D(null); "weak", away from a worse prediction; or, in words, neither
       jumps_at_zero       why it does not tend to the conditional model as w -> 0, in words (None: it does)
       own_scale           why it is classifier-free guidance of a strength other than w, in words (None: it is not)
-    What depends on hyper-parameters (nfe_per_call, space) is a property or a field of that name instead.
+    What depends on hyper-parameters (nfe_per_call, nfe_outside, space) is a property or a field of that name instead.
     """
 
     w: float = 1.0
     logsnr_min: float | None = None
     logsnr_max: float | None = None
+    rescale: float = 0.0
 
     name: ClassVar[str]
     family: ClassVar[str]
     roles: ClassVar[tuple[str, ...]] = ("model",)
     requires_model: ClassVar[tuple[str, ...]] = ()
     requires_sampler: ClassVar[tuple[str, ...]] = ()
-    if TYPE_CHECKING:  # to a type checker what a field or a property may replace, as it may these two
+    if TYPE_CHECKING:  # to a type checker what a field or a property may replace, as it may these
 
         @property
         def space(self) -> str: ...
         @property
         def nfe_per_call(self) -> NFE: ...
+        @property
+        def nfe_outside(self) -> NFE: ...
     else:
         space: ClassVar[str] = "any"
         nfe_per_call: ClassVar[NFE] = NFE(denoiser_forward=1)
+        nfe_outside: ClassVar[NFE] = NFE(denoiser_forward=1)
     nfe_is_upper_bound: ClassVar[bool] = False
     null_w: ClassVar[float] = 0.0
     reduces_to_cfg: ClassVar[dict[str, Any] | None] = None
@@ -131,6 +117,12 @@ class Method:
             raise ValueError(f"w must be a finite number, not {self.w}")
         if self.space != "any":
             require_space(self.space)
+        if not 0 <= self.rescale <= 1:
+            raise ValueError(f"rescale must lie in [0, 1], not {self.rescale}")
+        if self.rescale and set(UNDEFINED) & set(self.requires_sampler):
+            raise ValueError(
+                f"rescale: {self.name} moves z or renoises with another eps, and has no prediction to rescale: leave it at 0"
+            )
         low, high = self._window()
         if not low < high:
             raise ValueError(f"logsnr_min must be below logsnr_max, but {low:g} >= {high:g}")
@@ -151,9 +143,17 @@ class Method:
         given = {role: as_role(role, given[role]) for role in self.roles}
         if self.w == 0:
             return given["model"]
+        if self.rescale:
+            given["model"] = Remembering(given["model"])
         guided = self.guided(*given.values())
+        if self.rescale:
+            guided = rescaled(guided, given["model"], self.rescale, self.name)
         guided = self._requiring(guided) if self.requires_sampler else guided
-        return guided if self._window() == (-math.inf, math.inf) else self._windowed(guided, model)
+        return guided if self._window() == (-math.inf, math.inf) else self._windowed(guided, self.outside(model))
+
+    def outside(self, model: Denoiser) -> Denoiser:
+        """What the denoiser is outside the window of lambda: the conditional model. Its cost is `nfe_outside`."""
+        return model
 
     def acts(self, logsnr: float) -> bool:
         """Whether it guides at this lambda."""
@@ -161,14 +161,25 @@ class Method:
         return self.w != 0 and low <= logsnr < high
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
-        """Network function evaluations per sample of a sampler that calls the denoiser at these lambdas, one after another."""
+        """Network function evaluations per sample of a sampler that calls the denoiser at these lambdas, one after another.
+
+        Of the later calls of a step, the lambda at its start (guidance.control.step_start).
+        """
         guided = sum(self.acts(logsnr) for logsnr in logsnrs)
-        return self.nfe_per_call * guided + NFE(denoiser_forward=1) * (len(logsnrs) - guided)
+        outside = self.nfe_outside if self.w else NFE(denoiser_forward=1)
+        return self.nfe_per_call * guided + outside * (len(logsnrs) - guided)
 
     def refuses(self, sampler: Any) -> str | None:
         """Why it is not defined for this sampler, in a sentence; None if it is."""
         missing = [word for word in self.requires_sampler if word not in sampler.capabilities]
         return f"{self.name}: {refusal(sampler, missing[0])}" if missing and self.w != 0 else None
+
+    def of_all_rows(self, decide: Callable[[float], bool], logsnr: Tensor) -> bool:
+        """What `decide` says of the lambda at which the rows' step began. ValueError if it says both of one batch."""
+        decided = {decide(step_start(value)) for value in logsnr.unique().tolist()}
+        if len(decided) > 1:
+            raise ValueError(f"{self.name}: the rows of a batch must all be inside its window of lambda, or all outside")
+        return decided == {True}
 
     def _window(self) -> tuple[float, float]:
         low = -math.inf if self.logsnr_min is None else self.logsnr_min
@@ -181,12 +192,9 @@ class Method:
 
         return requiring
 
-    def _windowed(self, guided: Denoiser, model: Denoiser) -> Denoiser:
+    def _windowed(self, guided: Denoiser, outside: Denoiser) -> Denoiser:
         def windowed(z, logsnr, label):
-            acting = {self.acts(value) for value in logsnr.unique().tolist()}
-            if len(acting) > 1:
-                raise ValueError(f"{self.name}: the rows of a batch must all be inside its window of lambda, or all outside")
-            return (guided if acting == {True} else model)(z, logsnr, label)
+            return (guided if self.of_all_rows(self.acts, logsnr) else outside)(z, logsnr, label)
 
         return windowed
 
@@ -207,28 +215,5 @@ def as_role(role: str, given: Any) -> Any:
     if role in CALLED and not takes(given, len(CALLED[role])):
         other = next((one for one in ("clean", "classifier", "loss") if one != role and takes(given, len(CALLED[one]))), None)
         hint = f"; with ({', '.join(CALLED[other])}) it can be the role {other}" if other and "model" not in (role, other) else ""
-        raise TypeError(f"{role} must be called with ({', '.join(CALLED[role])}), which {_name(given)} cannot be{hint}")
+        raise TypeError(f"{role} must be called with ({', '.join(CALLED[role])}), which {name_of(given)} cannot be{hint}")
     return given
-
-
-def takes(given: Any, arguments: int) -> bool:
-    """Whether `given` can be called with so many arguments; True for what does not tell."""
-    try:
-        inspect.signature(given.forward if isinstance(given, nn.Module) else given).bind(*[None] * arguments)
-    except TypeError:  # not callable, or not so
-        return False
-    except ValueError:
-        return True
-    return True
-
-
-def require_instance(argument: str, given: Any) -> None:
-    """TypeError for a class or a name in place of what `argument` must be."""
-    if isinstance(given, type):
-        raise TypeError(f"{argument} must be an instance, as {given.__name__}(...), not the class {given.__name__}")
-    if isinstance(given, str):
-        raise TypeError(f"{argument} must be an object, not its name {given!r}: look it up, as SAMPLERS[{given!r}]()")
-
-
-def _name(given: Any) -> str:
-    return getattr(given, "__name__", type(given).__name__)

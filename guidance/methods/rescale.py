@@ -9,7 +9,8 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
-from guidance.spaces import in_space, std
+from guidance.rescaling import rescaled_std
+from guidance.spaces import in_space
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Rescale(
     reduces_to_cfg={"phi": 0.0},
 ):
     """Brings the standard deviation that guidance has enlarged back to that of the conditional prediction.
+
+    Every method has it as `rescale`, in v; here it is of classifier-free guidance, in any space.
 
     phi: how much of the way, 0 to 1; space: what is rescaled, v in the paper (the deviation over all numbers of a sample).
     """
@@ -37,8 +40,6 @@ class Rescale(
 
     def guided(self, model: Denoiser) -> Denoiser:
         def rescaled(cond, null):
-            guided = cond + self.w * (cond - null)
-            factor = std(cond) / std(guided).clamp(min=1e-12)  # a prediction of zeros stays one
-            return (self.phi * factor + 1 - self.phi) * guided
+            return rescaled_std(cond + self.w * (cond - null), cond, self.phi)
 
         return combined(model, in_space(self.space, rescaled))

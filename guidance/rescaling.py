@@ -1,0 +1,64 @@
+"""The rescaling of Lin et al. (arXiv 2305.08891, eqs. 15 and 16) on top of any method: `METHODS["apg"](w=3.0, rescale=0.7)`.
+
+v~ = phi (std(v_c) / std(v)) v + (1 - phi) v,   v of the guided prediction, v_c of the conditional one
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from guidance.denoiser import Branch, Denoiser, Label, branches, summed
+from guidance.diffusion import Prediction
+from guidance.spaces import from_space, std, to_space
+
+UNDEFINED = ("decoupled_eps", "moved_z")  # of a sampler: such methods give no one prediction of the z that was evaluated
+
+
+class Remembering:
+    """A model that also keeps its prediction for the sample's own label, which a method evaluates on its way."""
+
+    def __init__(self, model: Denoiser):
+        self.model = model
+        self.label: Label = None
+        self.cond: Prediction | None = None
+
+    def __call__(self, z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
+        return self.branches(z, logsnr, [label])[0]
+
+    def branches(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
+        """The model's branches; the last of the sample's own label is kept."""
+        found = branches(self.model, z, logsnr, labels)
+        for entry, pred in zip(labels, found):
+            if isinstance(entry, Tensor) and isinstance(self.label, Tensor) and torch.equal(entry, self.label):
+                self.cond = pred.map(Tensor.detach)
+        return found
+
+    def weighted_sum(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch], weights: Sequence[float]) -> Prediction:
+        """The sum of the branches, which the model's own would not let be seen."""
+        return summed(self.branches(z, logsnr, labels), weights)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+
+def rescaled_std(guided: Float[Tensor, "b *shape"], cond: Float[Tensor, "b *shape"], phi: float) -> Float[Tensor, "b *shape"]:
+    """`guided` with the standard deviation of each sample brought back to cond's, phi of the way."""
+    factor = std(cond) / std(guided).clamp(min=1e-12)  # a prediction of zeros stays one
+    return (phi * factor + 1 - phi) * guided
+
+
+def rescaled(guided: Denoiser, model: Remembering, phi: float, name: str) -> Denoiser:
+    """`guided`, a denoiser made of `model`, rescaled in v. ValueError where it evaluated no conditional prediction."""
+
+    def rescaling(z, logsnr, label):
+        model.label, model.cond = label, None
+        pred = guided(z, logsnr, label)
+        if model.cond is None:
+            raise ValueError(f"rescale: {name} evaluates no conditional prediction, whose deviation could be kept: leave it at 0")
+        v = rescaled_std(to_space(pred, "v", logsnr), to_space(model.cond, "v", logsnr), phi)
+        return from_space(pred, v, "v", z, logsnr)
+
+    return rescaling
