@@ -1,4 +1,4 @@
-"""What a guidance method orders of the sampler, apart from what it predicts: one StepControl, neutral by default."""
+"""What a guidance method asks of the sampler besides its prediction: one StepControl, which by default asks nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _STEP: ContextVar[float | None] = ContextVar("lambda at the start of the step", 
 def later_call_of_step(logsnr: float) -> Iterator[None]:
     """Calls of the denoiser inside belong to the sampler's step that began at `logsnr`, whatever lambda they are at.
 
-    No argument, so that a denoiser around a denoiser, of whatever package, need not hand it on.
+    A context variable, not an argument, so that denoisers that wrap others need not pass it on.
     """
     token = _STEP.set(logsnr)
     try:
@@ -35,14 +35,14 @@ def later_call_of_step(logsnr: float) -> Iterator[None]:
 
 
 def step_start(logsnr: float) -> float:
-    """The lambda at which the step began that a call at `logsnr` belongs to: what is decided once a step is decided there."""
+    """The lambda at the start of the current step (`logsnr` itself in its first call). Decisions made once per step use it."""
     start = _STEP.get()
     return logsnr if start is None else start
 
 
 @dataclass(frozen=True, eq=False)
 class StepControl:
-    """Orders for the step that a sampler makes with a prediction. The defaults order nothing.
+    """Requests for the step that a sampler makes with a prediction. The defaults ask nothing.
 
     requires: words of CAPABILITIES; a sampler without one of them refuses the prediction (guidance.samplers.grid.evaluate).
     z: the step starts from this z, at the same lambda, instead of the z that was evaluated; x and eps are predictions of it.
@@ -60,7 +60,7 @@ class StepControl:
     def draw(
         self, mean: Float[Tensor, "b *shape"], std: Float[Tensor, "b *shape"] | float, noise: Callable[[], Tensor]
     ) -> Float[Tensor, "b *shape"]:
-        """z' ~ N(mean + std^2 mean_shift, (noise_scale std)^2), and the mean itself, without a draw, where std is 0."""
+        """z' ~ N(mean + std^2 mean_shift, (noise_scale std)^2), ; if std is the number 0, the mean, and no noise is drawn."""
         if self.on_transition is not None:
             self.on_transition(mean, std**2)
         z = mean + self.noise_scale * std * noise() if isinstance(std, Tensor) or std > 0 else mean

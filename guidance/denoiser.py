@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from guidance.diffusion import TARGETS, Prediction, from_x
 
 Label = Int[Tensor, " b"] | None
-CONDITIONED_ON = "logsnr"  # what a network declares that takes lambda as its second argument
+CONDITIONED_ON = "logsnr"  # the value of network.conditioned_on that means: the second argument is lambda
 
 
 @runtime_checkable
@@ -38,14 +38,14 @@ class Branch(NamedTuple):
 class NetworkDenoiser:
     """A network `network(z, logsnr, label)` as a Denoiser; its null label is the id `num_classes + groups`.
 
-    A network says that its second argument is lambda by `conditioned_on = "logsnr"`, as guidance.backbones do; of any other the
-    second argument is said by one of guidance.adapters. TypeError for one of which it is not said.
+    The network's second argument must be lambda. It says so by an attribute conditioned_on = "logsnr", as guidance.backbones do;
+    wrap any other network in one of guidance.adapters. TypeError for a network that does neither.
 
-    A network that gives twice as many channels as z has learned its variance too: the second half, from -1 to 1, is
-    2 variance_fraction - 1 (Nichol & Dhariwal, arXiv 2102.09672, section 3.1).
+    If the output has twice z's channels, the second half is a learned variance: 2 variance_fraction - 1, in [-1, 1] (Nichol &
+    Dhariwal, arXiv 2102.09672, section 3.1).
 
     target: what the first half is, one of TARGETS ("eps", "x", "v"); None: what an adapter says, "eps" of other networks.
-    rows: the most rows that one call of the network is given. None: all branches in one call, but on a CPU one call for each,
+    rows: the largest batch passed to the network in one call. None: all branches in one call, but on a CPU one call for each,
         since there a doubled batch is slower than two. A policy of the device (`guidance-bench speed` measures it), recorded
         with a run; it changes results by rounding only.
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
@@ -174,9 +174,7 @@ def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
     """The predictions of one denoiser for several labels or branches: together where it can, else one by one.
 
-    ValueError for a Branch that is more than a label, of a denoiser that only takes labels.
-
-    TypeError for a bare network, which is no Denoiser.
+    ValueError for a Branch with logsnr_cond or a perturbation if the denoiser takes labels only; TypeError for a bare network.
     """
     together = getattr(denoiser, "branches", None)
     if together is None and isinstance(denoiser, nn.Module):
@@ -216,8 +214,8 @@ def plain_label(entry: Label | Branch) -> Label:
 class Clipped:
     """A denoiser whose x is clipped to [low, high], eps following: static thresholding (Imagen, arXiv 2205.11487).
 
-    It goes outside the guidance: what guidance pushes out of the data's range comes back, whatever the method.
-    At lambda = -20 it is needed: x = (z - sigma eps) / alpha multiplies the network's error by 20,000 there.
+    Wrap it around the guided denoiser, not around the model, so that it also clips what guidance pushed out of range.
+    At lambda = -20 it is needed: x = (z - sigma eps) / alpha multiplies the network's error by 22,000 there.
     """
 
     denoiser: Denoiser

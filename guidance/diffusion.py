@@ -2,6 +2,9 @@
 
 z = alpha x + sigma eps,   alpha^2 = sigmoid(lambda),   sigma^2 = sigmoid(-lambda)
 
+Elsewhere: the sigma of EDM and k-diffusion is sigma / alpha = e^(-lambda / 2) here; the lambda of DPM-Solver is half of ours. In
+the samplers' formulas l is lambda, and a prime marks the next level, l < l'.
+
 The same prediction can be expressed as x, as eps, as v = alpha eps - sigma x (Salimans & Ho, arXiv 2202.00512) or as the score
 -eps / sigma (Song et al., arXiv 2011.13456): each follows from any other with z and lambda alone.
 """
@@ -22,9 +25,9 @@ class Prediction(NamedTuple):
     Both are kept: a sampler needs both, and CFG++ renoises with another eps than the one that belongs to x. A method changes
     a prediction with `_replace` and `with_control`, which leave the rest as the model gave it.
 
-    variance_fraction: of a network that learned its variance, shapes as z: where between the logarithms of the smaller
-        (0) and the larger (1) variance of the reverse step it lies (Nichol & Dhariwal, arXiv 2102.09672, eq. 15).
-    control: what the method orders of the sampler's next step; that of a model orders nothing.
+    variance_fraction: shapes as z, only of a network that learned its variance: the v of
+        log variance = v log beta + (1 - v) log beta~ (Nichol & Dhariwal, arXiv 2102.09672, eq. 15).
+    control: what the method asks of the sampler's next step; a plain model asks nothing.
     """
 
     x: Float[Tensor, "b *shape"]

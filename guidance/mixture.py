@@ -1,7 +1,8 @@
-"""The exact world: a labelled mixture of Gaussians, whose score, denoiser and classifier are known at every lambda.
+"""An exact model of data: a labelled mixture of Gaussians, whose score, denoiser and classifier are known at every lambda.
 
-z = alpha x + sigma eps of a Gaussian N(m, S) is N(alpha m, alpha^2 S + sigma^2 I): with S = U diag(d) U^T + r (I - U U^T)
-every quantity is diagonal in the basis U at every lambda. Components meet by logsumexp alone.
+z = alpha x + sigma eps of a Gaussian N(m, S) is N(alpha m, alpha^2 S + sigma^2 I): with
+S = U diag(variances) U^T + residual (I - U U^T) every quantity is diagonal in the basis U at every lambda. Components are
+combined only by logsumexp.
 """
 
 import math
@@ -20,7 +21,7 @@ class Mixture(nn.Module):
 
     means (k, d), covariances (k, d, d), weights (k,) positive (normalised here), labels (k,) class of each component,
     0..classes-1, each with a component. z is (b, *shape) with d numbers per row, logsnr (b,), label (b,) or None. Arithmetic
-    in the dtype of `means`. Raises ValueError naming the argument that cannot be.
+    in the dtype of `means`. ValueError, naming the argument, if one is invalid.
     """
 
     means: Tensor

@@ -1,6 +1,8 @@
 """The rescaling of Lin et al. (arXiv 2305.08891, eqs. 15 and 16) on top of any method: `METHODS["apg"](w=3.0, rescale=0.7)`.
 
 v~ = phi (std(v_c) / std(v)) v + (1 - phi) v,   v of the guided prediction, v_c of the conditional one
+
+This is the guidance_rescale of diffusers, but always in v: diffusers rescales whatever the network predicts.
 """
 
 from collections.abc import Sequence
@@ -14,11 +16,11 @@ from guidance.denoiser import Branch, Denoiser, Label, branches, summed
 from guidance.diffusion import Prediction
 from guidance.spaces import from_space, std, to_space
 
-UNDEFINED = ("decoupled_eps", "moved_z")  # of a sampler: such methods give no one prediction of the z that was evaluated
+NOT_RESCALABLE = ("decoupled_eps", "moved_z")  # of a sampler: such methods give no one prediction of the z that was evaluated
 
 
-class Remembering:
-    """A model that also keeps its prediction for the sample's own label, which a method evaluates on its way."""
+class RecordsConditional:
+    """A model that also keeps its prediction for the sample's own label, which the method evaluates anyway."""
 
     def __init__(self, model: Denoiser):
         self.model = model
@@ -50,14 +52,19 @@ def rescaled_std(guided: Float[Tensor, "b *shape"], cond: Float[Tensor, "b *shap
     return (phi * factor + 1 - phi) * guided
 
 
-def rescaled(guided: Denoiser, model: Remembering, phi: float, name: str) -> Denoiser:
-    """`guided`, a denoiser made of `model`, rescaled in v. ValueError where it evaluated no conditional prediction."""
+def rescaled(guided: Denoiser, model: RecordsConditional, phi: float, name: str) -> Denoiser:
+    """`guided`, a denoiser made of `model`, rescaled in v; as it is where label is None.
+
+    ValueError where the conditional prediction was not evaluated.
+    """
 
     def rescaling(z, logsnr, label):
         model.label, model.cond = label, None
         pred = guided(z, logsnr, label)
+        if label is None:
+            return pred
         if model.cond is None:
-            raise ValueError(f"rescale: {name} evaluates no conditional prediction, whose deviation could be kept: leave it at 0")
+            raise ValueError(f"rescale needs the conditional prediction, which {name} does not evaluate: leave it at 0")
         v = rescaled_std(to_space(pred, "v", logsnr), to_space(model.cond, "v", logsnr), phi)
         return from_space(pred, v, "v", z, logsnr)
 

@@ -24,13 +24,14 @@ class APG(
 ):
     """Drops the part of the update along the prediction, which saturates, bounds the update's norm and gives it momentum.
 
-    eta: the share of the parallel part that is kept; radius: r, of one sample's whole update, so a bound for one resolution
-    (None: no bound); momentum: beta, negative as in the paper; space: that of all this, x in the paper.
-    form: what the projected update d'' is added to. "paper": D_c + w d''; "diffusers" 0.35: D_u + (1 + w) d''; "comfyui":
-    D_c + (1 + w) d'', one unit stronger.
-    start, start_w: below the lambda `start` it is classifier-free guidance of strength start_w, while the momentum gathers: the
-    APG-mix of HunyuanImage 2.1 (None: from the beginning; start_w None: w). axes: of z, over which norms and projections go, as
-    (1,) for those of every pixel's channels (None: all but the batch's, 0).
+    eta: the share of the parallel part that is kept; radius: r, the largest norm of the update (norm_threshold of the authors'
+    code), over all numbers of a sample, so that it must grow with resolution (None: no bound); momentum: beta, negative as in the
+    paper; space: where all of this is done, x in the paper.
+    form: what the projected update d'' is added to. "paper" (use_original_formulation of diffusers): D_c + w d''; "diffusers":
+    D_u + (1 + w) d''; "comfyui": D_c + (1 + w) d'', one unit stronger.
+    start, start_w: at lambda < start, plain classifier-free guidance with start_w, the momentum accumulating meanwhile, as in
+    APG-mix of HunyuanImage 2.1 (start None: APG throughout; start_w None: w).
+    axes: axes of z that norms and projections run over, as (1,), the channels of each pixel (None: all but the batch axis).
     """
 
     w: float = 3.0
@@ -57,17 +58,17 @@ class APG(
                 )
 
     def guided(self, model: Denoiser) -> Denoiser:
-        summed = None
+        running = None
         start = -math.inf if self.start is None else self.start
         start_w = self.w if self.start_w is None else self.start_w
 
         def project(cond, null, z, logsnr):
-            nonlocal summed
+            nonlocal running
             c, u = to_space(cond, self.space, logsnr), to_space(null, self.space, logsnr)
-            summed = c - u if summed is None else c - u + self.momentum * summed
+            running = c - u if running is None else c - u + self.momentum * running
             if self.of_all_rows(lambda level: level < start, logsnr):
                 return extrapolate(cond, null, start_w)
-            update = summed if self.radius is None else summed * (self.radius / norm(summed, self.axes)).clamp(max=1)
+            update = running if self.radius is None else running * (self.radius / norm(running, self.axes)).clamp(max=1)
             along = parallel(update, c, self.axes)
             update = update - along + self.eta * along
             base, strength = {"paper": (c, self.w), "diffusers": (u, 1 + self.w), "comfyui": (c, 1 + self.w)}[self.form]

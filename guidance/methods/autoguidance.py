@@ -1,9 +1,9 @@
-"""Autoguidance. Karras et al., 2024, arXiv 2406.02507; with a share of the null label.
+"""Autoguidance. Karras et al., 2024, arXiv 2406.02507, eq. 3; with a share of the null label, as in appendix B.2.
 
-D = D_c + w (D_c - D_k),   D_k = a D_weak,c + (1 - a) D_u
+D = D_c + w (D_c - D_bad),   D_bad = a D_weak,c + (1 - a) D_u
 
-The weak network is a smaller one of the same data, less trained, evaluated with the same label. The paper tried to worsen the
-network itself, by dropout or noise on what it is given, and found that it did not work.
+The weak network is a smaller one of the same data, less trained, evaluated with the same label. One made by degrading the main
+network did not work in the paper (section 5.1); dropout and input noise helped only where the main network had the same fault.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,8 @@ class Autoguidance(
 ):
     """Extrapolates from a bad version of the model to the model: away from the errors that both make, in all classes alike.
 
-    w: the paper's is 1.1 for EDM2-S on ImageNet 512. share: a, the weak network's share of the guidance; 0 is classifier-free.
+    w: the paper's w is 1 + this: 2.1 for EDM2-S on ImageNet 512 (Table 1).
+    share: a, the weak network's share of the guidance; 0 is classifier-free.
     """
 
     w: float = 1.1

@@ -2,11 +2,11 @@
 
 z' = alpha' (D_c + w Delta) + sigma' eps(z, c),   Delta = D_c - D_u
 
-The paper writes z' = alpha' (D_u + l Delta) + sigma' eps(z), l in [0, 1]: the same step for l = w + l0, where l0 = 1 -
-e^((lambda - lambda') / 2), since eps(z, c) - eps(z) = -(alpha / sigma) Delta. l0 is the l of the conditional model: its l = 0
-is unconditional. A DDIM step of classifier-free guidance is the one with l = (1 + w) l0, so this one is guidance of strength w
-/ l0: the finer the grid the stronger, and a fixed w is no fixed guidance between grids. As steps shrink l0 -> 0 and l = w; the
-paper's 0.6 is that.
+The paper renoises with the unconditional eps: z' = alpha' (D_u + k Delta) + sigma' eps(z), its scale k in [0, 1]. In DDIM with
+eta = 0 both are the same step for k = w + k0, k0 = 1 - e^((lambda - lambda') / 2), because eps(z, c) - eps(z) =
+-(alpha / sigma) Delta: k = 0 is the unconditional model, k = k0 the conditional one (w = 0), k = (1 + u) k0 classifier-free
+guidance of strength u. So w acts as classifier-free guidance of strength w / k0: a fixed w is stronger on a finer grid. As steps
+shrink k0 -> 0 and k -> w, hence the default 0.6, the paper's k. At the last call k0 = 1: the sample is D_c + w Delta.
 """
 
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class CFGPlusPlus(
     requires_sampler=("decoupled_eps",),
     nfe_per_call=NFE(denoiser_forward=2),
 ):
-    """Guides x and renoises with the eps that is not guided.
+    """Guides x and renoises with the conditional eps; the paper's unconditional one is the same step at another w (see above).
 
-    w: of x; compare it with classifier-free guidance only at one grid.
+    w: guidance of x alone. Compare it with classifier-free guidance only on the same grid.
     """
 
     w: float = 0.6

@@ -3,7 +3,7 @@
 eps~ = eps(z, c) - w sigma grad_z log p(c | z)      (Ho & Salimans, arXiv 2207.12598, section 3.1)
 
 On the unconditional model the same target needs w + 1: that is ClassifierUnconditional. The paper prints Algorithm 2 without a
-scale; the authors' code multiplies the gradient by one, which is w on the conditional model.
+scale; the authors' code has one, classifier_scale: it is w on a conditional model and w + 1 on an unconditional one.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class ClassifierGuidance(
     nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1, classifier_backward=1),
     tilted=True,
 ):
-    """Climbs the gradient of a noise-aware classifier, on top of the conditional model.
+    """Adds w times the gradient of a noise-aware classifier's log-probability to the conditional model's score.
 
     w: on an unconditional model the same target needs w + 1.
     """
@@ -46,8 +46,8 @@ class ClassifierUnconditional(
 ):
     """The same on the unconditional model: eps(z) - (w + 1) sigma grad_z log p(c | z), the class from the classifier alone.
 
-    w: equal to the above for the ideal classifier. For another one w -> 0 does not tend to the conditional model, which w = 0
-    is all the same; w = -1 is the unconditional model.
+    w: with the exact classifier it equals ClassifierGuidance. With a trained one its limit as w -> 0 is not the conditional
+    model, although w = 0 itself is, as of every method; w = -1 is the unconditional model.
     """
 
     def guided(self, model: Denoiser, classifier: Classifier) -> Denoiser:

@@ -1,14 +1,13 @@
 """Feynman-Kac correctors (FKC) for classifier-free guidance. Skreta et al., 2025, arXiv 2503.02819, Proposition 3.
 
-d log W = (1/2) w (1 + w) ||eps(z, c) - eps(z)||^2 d lambda,   z moving as with eps~ = (1 + w) eps(z, c) - w eps(z)
+d log W / d lambda = (1/2) w (1 + w) ||eps(z, c) - eps(z)||^2,   z moving as with eps~ = (1 + w) eps(z, c) - w eps(z)
 
-So weighed, the particles are of p(z | c)^(1 + w) p(z)^(-w) at every lambda, which guidance alone does not reach at any but the
-first. In the paper's time that is (1/2) g^2 w (1 + w) ||s_c - s_u||^2 dt; by the Fokker-Planck equation of log p it is minus
-half g^2 times the variance of the scores under the weights 1 + w and -w, whatever share of noise the sampler adds (it must add
-some: copies of one particle would never part). The integral from call to call is a trapezium. The rows of one label are one set
-of particles, resampled where their effective sample size falls, and always at the last call, so that what comes out has equal
-weights: to hold many samples of a label, a batch must be large. Rows move within their label. -1 < w < 0 is right too, between
-the two densities.
+With these weights the particles represent p(z | c)^(1 + w) p(z)^(-w) at every lambda; guidance alone does so only at the first.
+In the paper's time, with beta = 1 + w, the rate is (1/2) g^2 beta (beta - 1) ||s_c - s_u||^2. It does not depend on how much
+noise the sampler adds, but there must be some, or copies of a particle would stay equal.
+The rate is integrated between calls by the trapezoidal rule. Rows with the same label are one set of particles. A set is
+resampled when its effective sample size falls below `threshold` of its size, and always at the last call, so that the samples
+have equal weight; many samples of a label need a large batch. -1 < w < 0 works too: the target lies between the two densities.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,16 +47,19 @@ class FeynmanKac(
         require_threshold(self.threshold)
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
-        weights = previous = None  # of each particle; lambda and the rate there at the call before
+        log_weights = previous_logsnr = previous_rate = None
 
         def weighed(z, logsnr, label):
-            nonlocal weights, previous
+            nonlocal log_weights, previous_logsnr, previous_rate
             cond, null = branches(model, z, logsnr, [label, None])
-            rate = self.w * (1 + self.w) / 2 * ((cond.eps - null.eps) ** 2).flatten(1).sum(1)
-            weights = torch.zeros_like(rate) if previous is None else weights + (rate + previous[1]) / 2 * (logsnr - previous[0])
-            threshold = 2.0 if next_level(logsnr, levels) is None else self.threshold
-            index, weights = resampled(weights, label, noise(), threshold)
-            previous = logsnr, rate[index]
+            rate = self.w * (1 + self.w) / 2 * ((cond.eps - null.eps) ** 2).flatten(1).sum(1)  # d log W / d lambda
+            if log_weights is None:
+                log_weights = torch.zeros_like(rate)
+            else:
+                log_weights = log_weights + (rate + previous_rate) / 2 * (logsnr - previous_logsnr)
+            threshold = 2.0 if next_level(logsnr, levels) is None else self.threshold  # above 1: always resampled
+            index, log_weights = resampled(log_weights, label, noise(), threshold)
+            previous_logsnr, previous_rate = logsnr, rate[index]
             return select_particles(extrapolate(cond, null, self.w), z, index)
 
         return weighed

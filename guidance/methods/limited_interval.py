@@ -1,6 +1,6 @@
 """Guidance in a limited interval. Kynkaanniemi et al., 2024, arXiv 2404.07724, eq. 5.
 
-eps~ = (1 + w) eps(z, c) - w eps(z)   where sigma_lo < sigma <= sigma_hi, else eps(z, c)
+eps~ = (1 + w) eps(z, c) - w eps(z)   where s_lo < s <= s_hi, else eps(z, c);   s = e^(-lambda / 2), the sigma of EDM
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ LOW, HIGH = 0.28, 2.90  # sigma of EDM2-S on ImageNet 512, Table 1
 class LimitedInterval(
     ClassifierFree, name="limited-interval", reduces_to_cfg={"logsnr_min": None, "logsnr_max": None}, tilted=False
 ):
-    """Classifier-free guidance in the middle of the trajectory; outside it costs one evaluation and changes nothing."""
+    """Classifier-free guidance within a window of lambda, which every method has (Method); here its defaults are the paper's.
+
+    Outside it is the conditional model, at one evaluation.
+    """
 
     w: float = 1.1
     logsnr_min: float | None = logsnr_of_sigma(HIGH)

@@ -11,7 +11,7 @@ from guidance.control import step_start
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.roles import CALLED, name_of, require_instance, takes
-from guidance.rescaling import UNDEFINED, Remembering, rescaled
+from guidance.rescaling import NOT_RESCALABLE, RecordsConditional, rescaled
 from guidance.samplers.grid import refusal
 from guidance.spaces import require_space
 
@@ -119,7 +119,7 @@ class Method:
             require_space(self.space)
         if not 0 <= self.rescale <= 1:
             raise ValueError(f"rescale must lie in [0, 1], not {self.rescale}")
-        if self.rescale and set(UNDEFINED) & set(self.requires_sampler):
+        if self.rescale and set(NOT_RESCALABLE) & set(self.requires_sampler):
             raise ValueError(
                 f"rescale: {self.name} moves z or renoises with another eps, and has no prediction to rescale: leave it at 0"
             )
@@ -144,7 +144,7 @@ class Method:
         if self.w == 0:
             return given["model"]
         if self.rescale:
-            given["model"] = Remembering(given["model"])
+            given["model"] = RecordsConditional(given["model"])
         guided = self.guided(*given.values())
         if self.rescale:
             guided = rescaled(guided, given["model"], self.rescale, self.name)

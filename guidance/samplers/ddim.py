@@ -1,6 +1,6 @@
 """DDIM (Song, Meng & Ermon, arXiv 2010.02502, eqs. 12 and 16), in log-SNR.
 
-z' = alpha' x + sqrt(sigma'^2 - s^2) eps + s noise,   s^2 = eta^2 (sigma'^2 / sigma^2) (1 - alpha^2 / alpha'^2)
+z' = alpha' x + sqrt(sigma'^2 - std^2) eps + std noise,   std^2 = eta^2 (sigma'^2 / sigma^2) (1 - alpha^2 / alpha'^2)
 """
 
 import math
@@ -18,7 +18,7 @@ from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 @dataclass(frozen=True)
 class DDIM:
-    """Steps along the probability flow. eta: 0 is deterministic, 1 is the ancestral sampler with v = 0."""
+    """eta: 0 follows the probability flow, without noise; 1 is the ancestral sampler with v = 0."""
 
     eta: float = 0.0
     name: ClassVar[str] = "ddim"
@@ -56,7 +56,7 @@ class DDIM:
         for logsnr, next_logsnr in pairwise(values):
             z, pred = evaluate(self, denoiser, z, logsnr, label)
             alpha, sigma = alpha_sigma_at(next_logsnr)
-            # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that s^2 = eta^2 sigma'^2 (1 - e^(l - l'))
+            # 1 - alpha^2 / alpha'^2 = sigma^2 (1 - e^(l - l')), so that std^2 = eta^2 sigma'^2 (1 - e^(l - l'))
             std = self.eta * sigma * math.sqrt(-math.expm1(logsnr - next_logsnr))
             mean = alpha * pred.x + math.sqrt(sigma**2 - std**2) * pred.eps
             z = pred.control.draw(mean, std, noise)

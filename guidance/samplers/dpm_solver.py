@@ -4,7 +4,7 @@ z' = (sigma'/sigma) z + alpha' (1 - e^-h) D,   h = (l' - l) / 2,   D = x + (h / 
 SDE form:
 z' = (sigma'/sigma) e^-h z + alpha' (1 - e^-2h) D + sigma' sqrt(1 - e^-2h) noise
 
-x is linear in l over two steps of the grid; the first step has no x_before, and D = x.
+h is the paper's: its lambda is l / 2. x is linear in l over two steps of the grid; the first step has no x_before, and D = x.
 """
 
 import math
@@ -22,7 +22,7 @@ from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 
 @dataclass(frozen=True)
 class DPMSolver:
-    """The deterministic solver: two-step, one denoiser call per level."""
+    """DPM-Solver++(2M), deterministic: the sample_dpmpp_2m of k-diffusion. One denoiser call per level."""
 
     name: ClassVar[str] = "dpm-solver++"
     order: ClassVar[int] = 2
@@ -42,14 +42,13 @@ class DPMSolver:
         noise: Callable[[], Tensor],
     ) -> Float[Tensor, "b *shape"]:
         """x (b, *shape) from z ~ N(0, I) at logsnrs[0], which increase; the last call's x is the sample."""
-        values, previous = levels(logsnrs), None
+        values, x_before, h_before = levels(logsnrs), None, 0.0
         for logsnr, next_logsnr in pairwise(values):
             _, pred = evaluate(self, denoiser, z, logsnr, label)
             h = (next_logsnr - logsnr) / 2
-            ratio = 0.0 if previous is None else h / previous[1] / 2
-            x = pred.x if previous is None else pred.x + ratio * (pred.x - previous[0])
-            z = self._step(z, x, logsnr, next_logsnr, pred.control.scaled(noise))
-            previous = pred.x, h
+            extrapolated = pred.x if x_before is None else pred.x + h / h_before / 2 * (pred.x - x_before)
+            z = self._step(z, extrapolated, logsnr, next_logsnr, pred.control.scaled(noise))
+            x_before, h_before = pred.x, h
         return evaluate(self, denoiser, z, values[-1], label)[1].x
 
     def _step(self, z: Tensor, x: Tensor, logsnr: float, next_logsnr: float, noise: Callable[[], Tensor]) -> Tensor:
@@ -59,7 +58,10 @@ class DPMSolver:
 
 @dataclass(frozen=True)
 class DPMSolverSDE(DPMSolver):
-    """The same x put into the reverse SDE: as much noise as the ancestral sampler's. Its order is that of its moments."""
+    """SDE-DPM-Solver++(2M): the sample_dpmpp_2m_sde of k-diffusion (midpoint, eta = 1), not its sample_dpmpp_sde.
+
+    As much noise as the ancestral sampler's with v = 0. order: of mean and covariance (weak order).
+    """
 
     name: ClassVar[str] = "dpm-solver++-sde"
     order: ClassVar[int] = 2

@@ -1,11 +1,14 @@
-"""Heun's method with churn: EDM's Algorithm 2 (Karras et al., arXiv 2206.00364), in y = z / alpha and s = e^(-l/2).
+"""Heun's method with churn: EDM's Algorithm 2 (Karras et al., arXiv 2206.00364), in EDM's x and sigma, here y = z / alpha and
+s = sigma / alpha = e^(-l/2).
 
-churn   s^ = s (1 + gamma),  y^ = y + sqrt(s^^2 - s^2) churn_noise noise,   gamma = min(churn / N, sqrt(2) - 1),   at every level,
-        but s^ is never above the first level's: no network is trained beyond it, and z is drawn there afresh
-predict y' = y^ + (s' - s^) d = x + s' eps,   d = (y^ - x) / s^ = eps
-correct y' = y^ + (s' - s^) (d + d') / 2 = x + s' eps + (s' - s^) (eps' - eps) / 2
+churn   s_hat = s (1 + gamma),  y_hat = y + sqrt(s_hat^2 - s^2) churn_noise noise,  gamma = min(churn / N, sqrt(2) - 1)
+        at every level; but s_hat is never above the first level's, where z is fresh noise and beyond which no network is trained
+        (EDM has no such cap)
+predict y' = y_hat + (s' - s_hat) d = x + s' eps,   d = (y_hat - x) / s_hat = eps
+correct y' = y_hat + (s' - s_hat) (d + d') / 2 = x + s' eps + (s' - s_hat) (eps' - eps) / 2
 
-At lambda = -20 y is 22,000 z and (s' - s^) d nearly as large: in float32 their sum has lost what x + s' eps keeps.
+At lambda = -20 y is 22,000 z and (s' - s_hat) d is nearly as large with the opposite sign: in float32 their sum loses digits that
+x + s' eps keeps.
 """
 
 import math
@@ -25,9 +28,10 @@ from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
 class Heun:
     """Two denoiser calls per step, one at the last level.
 
-    churn: S_churn, how much noise is put back over the whole trajectory, while s lies in [churn_min, churn_max];
-    churn_noise: S_noise, by which the standard deviation of that noise is multiplied. All are finite and at least 0.
-    order: 2, of the moments too, once gamma falls with N; 0 with a churn_noise other than 1, whose excess stays.
+    churn: S_churn, how much noise is put back over the whole trajectory, at levels whose s (EDM's sigma, not lambda) lies in
+    [churn_min, churn_max], EDM's S_tmin and S_tmax; churn_noise: S_noise, by which the standard deviation of that noise is
+    multiplied. All are finite and at least 0. order: 2; with churn too, for mean and covariance, on grids fine enough that
+    gamma = churn / N. With churn > 0 and churn_noise != 1 it is 0: the extra variance does not vanish as steps shrink.
     """
 
     churn: float = 0.0

@@ -131,7 +131,10 @@ def test_rescaled_classifier_free_guidance_is_the_method_of_that_name():
 def test_a_method_without_one_prediction_to_rescale_says_so():
     with pytest.raises(ValueError, match=r"rescale: cfg\+\+ moves z or renoises"):
         METHODS["cfg++"](rescale=0.5)
-    with pytest.raises(ValueError, match="rescale: classifier-unconditional evaluates no conditional prediction"):
+    with pytest.raises(ValueError, match="rescale needs the conditional prediction, which classifier-unconditional does not"):
         said("classifier-unconditional", roles=(WORLD,), w=1.0, rescale=0.5)
+    z, level = points()
+    free = [METHODS["classifier-free"](w=1.0, rescale=phi)(WORLD)(z, level, None).eps for phi in (0.0, 0.5)]
+    assert torch.equal(*free), "without a label there is no conditional prediction"
     with pytest.raises(ValueError, match="rescale must lie in"):
         METHODS["apg"](rescale=math.inf)

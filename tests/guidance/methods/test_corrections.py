@@ -134,7 +134,7 @@ def test_frequency_decoupled_guidance_guides_coarse_and_fine_apart():
     cond, null = [1.0] * 16, [0.0] * 16  # a constant difference is all coarse
     flat = guided_in("x", cond, null, "fdg", w=4.0, scales=(1.0, 0.25), shape=(1, 4, 4))
     close(flat, [1.0 + 4.0 * 0.25] * 16)
-    along = guided_in("x", cond, null, "fdg", w=4.0, scales=(1.0, 0.25), parallel=(1.0, 0.5), shape=(1, 4, 4))
+    along = guided_in("x", cond, null, "fdg", w=4.0, scales=(1.0, 0.25), parallel_weights=(1.0, 0.5), shape=(1, 4, 4))
     close(along, [1.0 + 4.0 * 0.25 * 0.5] * 16)  # the difference is parallel to the prediction
     checked = [1.0 if (i + j) % 2 else -1.0 for i in range(4) for j in range(4)]  # a checkerboard is all fine
     fine = guided_in("x", checked, null, "fdg", w=4.0, scales=(1.0, 0.25), shape=(1, 4, 4))
@@ -206,7 +206,7 @@ def test_linear_guidance_is_the_same_in_every_space():
         ("ep-cfg", {"low": 60.0, "high": 50.0}, "low must"),
         ("fdg", {"scales": (1.0, float("inf"))}, "scales must"),
         ("fdg", {"scales": (1.0,)}, "scales must"),
-        ("fdg", {"parallel": (1.0,)}, "parallel must be 2"),
+        ("fdg", {"parallel_weights": (1.0,)}, "parallel_weights must be 2"),
         ("higs", {"decay": 1.0}, "decay must"),
     ],
 )
