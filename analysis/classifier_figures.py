@@ -25,13 +25,13 @@ _DASHED = (0, (3, 2))
 
 
 def shades(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name, the first ones' again after eight; the truth is grey."""
+    """A colour for each name, the first ones' again after eight; the exact model is grey."""
     coloured = [name for name in names if name != "exact"]
     return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(coloured)} | {"exact": GREY}
 
 
 def strokes(names: Sequence[str]) -> dict[str, object]:
-    """A style of line for each name: dashed where the truth takes part, dotted where a colour comes again."""
+    """A style of line for each name: dashed where the exact model takes part, dotted where a colour comes again."""
     coloured = [name for name in names if name != "exact"]
     plain = {name: "-" if i < len(_PALETTE) else _DOTTED for i, name in enumerate(coloured)}
     return {name: _DASHED if "exact" in name else plain[name] for name in names}

@@ -1,6 +1,6 @@
-"""Curves of the worlds whose truth is known: distances from what guidance is said to draw, and the errors of networks.
+"""Curves of the worlds with an exact oracle: distances from what guidance is said to draw, and the errors of networks.
 
-Lines are means over runs, bands one standard deviation; grey and dashed is the floor, what as many draws of the truth read.
+Lines are means over runs, bands one standard deviation; grey and dashed is the floor, what as many exact draws read.
 Pure functions from the summary (`analysis.table.summarise`); ValueError when it lacks what is to be drawn, saying what it has.
 """
 

@@ -16,7 +16,7 @@ class Metric:
     name              its column, without the suffix
     title             in words; unit: "" where there is none, or where it is that of the data
     higher_is_better  None where neither direction is; `reading` then says what a higher value means
-    needs             of what it can be measured: "evaluator" and "pixels" of images; "truth" of an exact world and "plane" of one
+    needs             of what it can be measured: "evaluator" and "pixels" of images; "oracle" of an exact world and "plane" of one
                       in two dimensions; "classifier" where the samples or images are classified by a network
     log, share        whether a logarithmic axis suits it, or one of shares from 0 to 1
     suffix            what its suffix names, "features" or "classifier"; of: the suffix, once it is known
@@ -78,22 +78,22 @@ class Comparison(NamedTuple):
     alike: tuple[str, ...]
 
 
-_TILTED, _TRUTH, _EVALUATOR = ("truth", "plane"), ("truth",), ("evaluator",)
+_TILTED, _ORACLE, _EVALUATOR = ("oracle", "plane"), ("oracle",), ("evaluator",)
 METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
     # samples of an exact world
     Metric("kl_tilted", "KL(sampled || tilted)", "nats", False, _TILTED, True, shown=2,
            diversity="spread", alike=("spread", "nll_exact", "confidence_exact", "frechet_exact")),
     Metric("wasserstein_tilted", "sliced Wasserstein distance to the tilted density", "", False, _TILTED, True, shown=2),
-    Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _TRUTH, True, shown=2,
+    Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _ORACLE, True, shown=2,
            diversity="spread", alike=("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
-    Metric("is_exact", "Inception score, exact classifier", "", True, _TRUTH, shown=2),
-    Metric("accuracy_exact", "accuracy, exact classifier", "", True, _TRUTH, share=True, shown=2),
-    Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _TRUTH, shown=2,
+    Metric("is_exact", "Inception score, exact classifier", "", True, _ORACLE, shown=2),
+    Metric("accuracy_exact", "accuracy, exact classifier", "", True, _ORACLE, share=True, shown=2),
+    Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _ORACLE, shown=2,
            reading="lower is sharper"),
     Metric("mmd_tilted", "squared MMD to the tilted density", "", False, _TILTED, True, shown=1),
-    Metric("spread", "spread within a class", "", None, _TRUTH, shown=1, reading="higher is more diverse"),
-    Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _TRUTH, True),
-    Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _TRUTH, share=True),
+    Metric("spread", "spread within a class", "", None, _ORACLE, shown=1, reading="higher is more diverse"),
+    Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _ORACLE, True),
+    Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _ORACLE, share=True),
     Metric("mean_error_tilted", "error of the class means", "", False, _TILTED, True),
     Metric("outside_tilted", "share of samples outside the grid", "", False, _TILTED, share=True),
     # samples of images
@@ -129,9 +129,9 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("nll", "−log p(label | z)", "nats", False, ("classifier",), True),
     Metric("calibration_error", "calibration error", "", False, ("classifier",), True),
     Metric("robust_accuracy", "accuracy after an attack on z", "", True, ("classifier",), share=True),
-    Metric("kl_exact", "KL from the exact p(c | z)", "nats", False, ("classifier", "truth"), True),
-    Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "truth")),
-    Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "truth"), True),
+    Metric("kl_exact", "KL from the exact p(c | z)", "nats", False, ("classifier", "oracle"), True),
+    Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "oracle")),
+    Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "oracle"), True),
 )  # fmt: skip
 _BY_NAME = {one.name: one for one in METRICS}  # and those of other packages, as they are described
 

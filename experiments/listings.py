@@ -42,8 +42,8 @@ def list_worlds() -> Iterator[str]:
     for name, world in WORLDS.items():
         shape = " x ".join(map(str, getattr(world, "shape", ()))) if isinstance(getattr(world, "shape", None), tuple) else ""
         classes = world.classes if isinstance(getattr(world, "classes", None), int) else ""
-        truth = "truth known" if world.exact else ""
-        yield f"{name:16}{classes:>4} classes  {shape:12}{truth:14}{_first_line(world)}"
+        oracle = "exact oracle" if world.exact else ""
+        yield f"{name:16}{classes:>4} classes  {shape:12}{oracle:14}{_first_line(world)}"
     yield from broken("worlds")
 
 

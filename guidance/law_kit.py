@@ -17,7 +17,7 @@ from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import generator
-from guidance.truth import exact_roles
+from guidance.oracle import exact_roles
 
 W = 1.5
 SHAPE = (1, 8, 8)

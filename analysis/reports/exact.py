@@ -1,4 +1,4 @@
-"""Worlds whose truth is known: what is sampled beside what is claimed, the method's part and the networks', and their errors."""
+"""Worlds with an exact oracle: what is sampled beside what is claimed, the method's part and the networks', and their errors."""
 
 import pandas as pd
 

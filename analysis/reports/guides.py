@@ -89,7 +89,7 @@ def _sections(own: Results, gaps: Table | Missing) -> list[Section]:
     by_lambda = [
         picture(f"{world}_{name}", words, f"{words}. {classified}.", figures.by_lambda, levels, metrics)
         for name, metrics, words in BY_LAMBDA
-        if own.world.exact or "truth" not in metric(metrics[0]).needs
+        if own.world.exact or "oracle" not in metric(metrics[0]).needs
     ]
     attacked = [
         picture(

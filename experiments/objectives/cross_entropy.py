@@ -11,7 +11,7 @@ from experiments.graph.value import value
 from experiments.networks import require
 from experiments.objectives.batches import batch, clean_figures
 from experiments.worlds.world import Data, Labelled
-from guidance.truth import CrossEntropy as Loss
+from guidance.oracle import CrossEntropy as Loss
 
 
 @value

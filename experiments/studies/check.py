@@ -13,12 +13,12 @@ def check_trade_off(study: Any) -> None:
     """ValueError for networks of another world, a judge that guides, methods that cannot run, or too few samples to measure."""
     trainings = {role: one for role in TRAINED if isinstance(one := getattr(study, role), Train)}
     _one_world(study, trainings)
-    if study.truth is not None and not study.world.exact:
-        raise ValueError(f"truth: that of {study.world.name} is unknown")
-    if study.model is None and study.truth is None:
-        raise ValueError("model: give one, or the truth of an exact world")
+    if study.oracle is not None and not study.world.exact:
+        raise ValueError(f"oracle: {study.world.name} has none")
+    if study.model is None and study.oracle is None:
+        raise ValueError("model: give one, or the oracle of an exact world")
     if (study.evaluator is None) != study.world.exact:
-        raise ValueError("evaluator: a world whose truth is known needs none, and any other needs one")
+        raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
     _independent(study)
     _enough(study)
     labels = [curve.label for curve in study.methods]
@@ -38,7 +38,7 @@ def check_trade_off(study: Any) -> None:
 
 
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
-    for role, one in {**trainings, "truth": study.truth}.items():
+    for role, one in {**trainings, "oracle": study.oracle}.items():
         if one is not None and one.world != study.world:
             raise ValueError(f"{role}: it is of the world {one.world.name}, and the study of {study.world.name}")
     for role in ("model", "classifier", "weak", "unconditional"):
@@ -78,7 +78,7 @@ def _possible(study: Any, method: Any) -> None:
     lacking = {
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
-        "a network whose layers can be perturbed, and an exact model has none": study.truth is not None
+        "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.name} are points": "image" in needs and len(study.world.shape) != 3,
     }
@@ -103,9 +103,9 @@ def check_guides(study: Any) -> None:
         if one.seed or one.objective.density not in (CosineLogSNR(), study.density):
             raise ValueError(f"{where}: its seed and density are set by train_seeds and density: change those")
     if not study.world.exact and len(study.judges) < 2:
-        raise ValueError("judges: two at least, where the truth is unknown")
+        raise ValueError("judges: two at least, for a world without an exact oracle")
     if study.world.exact and (study.judges or study.joint is not None):
-        raise ValueError(f"judges, joint: the truth of {study.world.name} is known and judges; leave both out")
+        raise ValueError(f"judges, joint: {study.world.name} has an exact oracle, which evaluates; leave both out")
     guiding = {_arch(one) for one in (study.clean, *study.guides.values())}
     judging = [_arch(one) for one in study.judges.values()]
     if (both := guiding & set(judging)) or len(set(judging)) < len(judging):

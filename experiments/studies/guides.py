@@ -26,7 +26,7 @@ from experiments.tasks.sources import LEAST, Exact
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
-EXACT = "exact"  # the truth's name among the judges
+EXACT = "exact"  # the oracle's name among the evaluators
 
 
 @value
@@ -35,7 +35,7 @@ class Guides(Study):
 
     guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
     guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
-    the Frechet distance. In a world whose truth is known the truth takes the place of denoiser and judges in what is sampled.
+    the Frechet distance. In a world with an exact oracle, it is used instead of denoiser and evaluators in what is sampled.
     joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
     implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
     Seeds of every network but the judges are those of train_seeds.

@@ -66,8 +66,8 @@ def evaluations(name: str) -> float:
 
 
 def possible(name: str, base: TradeOff) -> bool:
-    """Whether a method can run there: networks have layers to perturb, the truth has none, and points are no images."""
-    method, exact = METHODS[name], base.truth is not None
+    """Whether a method can run there: networks have layers to perturb, the exact model has none, and points are no images."""
+    method, exact = METHODS[name], base.oracle is not None
     perturbs = {"attention", "embedding"} & set(method.requires_model)
     if (exact and perturbs) or (len(base.world.shape) != 3 and "image" in method.requires_model):
         return False

@@ -1,4 +1,4 @@
-"""Methods over w on shared networks, or on the truth in their place, or both beside each other: the paper's trade-off."""
+"""Methods over w on shared networks, or on the exact oracle instead, or both beside each other: the paper's trade-off."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,14 +33,14 @@ class TradeOff(Study):
     together, and once more in parts of the size of the held-out set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it
+    another source; None where no method asks. oracle: the exact model, studied beside the model or, where that is None, alone; it
     is the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
     metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
     """
 
     name: Name
     world: WorldOf
-    truth: Exact | None = None
+    oracle: Exact | None = None
     model: Source | None = None
     classifier: Source | None = None
     evaluator: Train | None = None
@@ -83,10 +83,10 @@ class TradeOff(Study):
 
     @property
     def models(self) -> list[tuple[int, bool]]:
-        """(training seed, whether it is the truth) of every model; what is no training of ours has no seed."""
-        truth = [(NO_TRAINING, True)] if self.truth is not None else []
+        """(training seed, whether it is the oracle) of every model; what is no training of ours has no seed."""
+        oracle = [(NO_TRAINING, True)] if self.oracle is not None else []
         seeds = self.train_seeds if isinstance(self.model, Train) else (NO_TRAINING,)
-        return truth + ([(seed, False) for seed in seeds] if self.model is not None else [])
+        return oracle + ([(seed, False) for seed in seeds] if self.model is not None else [])
 
     @property
     def roles(self) -> set[str]:
@@ -96,10 +96,10 @@ class TradeOff(Study):
 
     def cells(self) -> Iterator[Placed]:
         yield from self._beside()
-        for (seed, truth), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
+        for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             for w, curve in sweep.cells(self.methods):
-                samples = self._samples(seed, truth, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if truth and self.model is not None else "")
+                samples = self._samples(seed, exact, sampling, sweep, curve, w)
+                name = curve.label + (" (exact)" if exact and self.model is not None else "")
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
                 place = {"world": self.world.name, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
@@ -145,10 +145,10 @@ class TradeOff(Study):
             f"{times * calls * self.n:,.0f} network evaluations"
         )
 
-    def _samples(self, seed: int, truth: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
+    def _samples(self, seed: int, exact: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
         roles = {"clean" if role == "loss" else role for role in curve.method.roles}
-        if truth:
-            model = replace(self.truth, groups="groups" in curve.method.requires_model)
+        if exact:
+            model = replace(self.oracle, groups="groups" in curve.method.requires_model)
             others = {}
         else:
             model = self.network("model", seed)
@@ -178,7 +178,7 @@ class TradeOff(Study):
         )
 
     def _beside(self) -> Iterator[Placed]:
-        """What no method made: held-out images; or, of an exact world, draws of the truth itself.
+        """What no method made: held-out images; or, of an exact world, draws of the oracle itself.
 
         In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
         """
@@ -193,14 +193,14 @@ class TradeOff(Study):
             yield Placed(TABLE, place, self._measured(Draws(world=self.world, n=self.n, w=w, seed=seed), (self.n,), seed, w))
 
     def _networks(self) -> Iterator[Placed]:
-        """What the networks reach on held-out data, and where the truth is known what they get wrong."""
+        """What the networks reach on held-out data, and, in a world with an exact oracle, their errors."""
         names = {"model": "denoiser"}
         for seed in self.train_seeds if isinstance(self.model, Train) else ():
             for role in ROLES:
                 if isinstance(one := self.network(role, seed), Train):
                     place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
                     yield Placed("networks", place, one)
-            if self.truth is not None and self.classifier is not None:
+            if self.oracle is not None and self.classifier is not None:
                 own = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
                 place = {"world": self.world.name, "train_seed": seed}
                 yield Placed("network_error", place, NetworkError(**own))

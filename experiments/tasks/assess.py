@@ -1,4 +1,4 @@
-"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack; and beside the truth."""
+"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack; and compared with the exact classifier."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -40,11 +40,11 @@ class Assess(Task):
 
     what: "noise-aware" (the training `classifier`), "implicit" (the one inside the training `denoiser`, or inside the exact
     denoiser where none is given), "estimate" (the clean `classifier` on the denoiser's unconditional x, bounded by `clip`),
-    "exact" (the truth). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z
+    "exact" (the oracle). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z
     (noise-aware and exact).
 
     by_level.csv has the columns metric, logsnr, value: accuracy, nll, calibration_error; robust_accuracy (after an attack on z);
-    where the truth is known also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient is felt, gradient_cosine
+    of a world with an exact oracle also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient does not vanish, gradient_cosine
     and gradient_ratio (over all samples at once; of an "estimate" the ascent of the method clean-classifier at w = 1, which
     guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and evaluations,
     _pruned and _unpruned: with classes dropped early and without, in ROUNDS `levels_implicit` rounds at most, of the same noise.
@@ -123,8 +123,10 @@ class Assess(Task):
             found["robust_accuracy"] = robust_accuracy(classifier, z, logsnr, label, self.attack_radius, self.attack_steps, start)
         if self.world.exact and self.what != "exact":
             exact = data(self.world).oracle.to(z.device)
-            truth = exact.class_logits(z.double(), logsnr.double()).log_softmax(-1)
-            found["kl_exact"] = F.kl_div(logits.double().log_softmax(-1), truth, reduction="batchmean", log_target=True).item()
+            log_probs = exact.class_logits(z.double(), logsnr.double()).log_softmax(-1)
+            found["kl_exact"] = F.kl_div(
+                logits.double().log_softmax(-1), log_probs, reduction="batchmean", log_target=True
+            ).item()
             true = log_prob_gradient(exact.class_logits, z.double(), logsnr.double(), label)
             if (alpha_sigma(logsnr, true)[1] * true).square().mean().sqrt() < FELT:
                 return found  # where every class is certain there is no direction to compare with

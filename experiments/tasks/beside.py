@@ -1,4 +1,4 @@
-"""Sets of data that no method made, to be measured beside those that one did: held-out images, and draws of the truth."""
+"""Sets of data that no method made, to be measured beside those that one did: held-out images, and draws of the exact model."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class HeldOut:
 
 @value
 class Draws:
-    """n draws of the truth, labels balanced; in the plane, where w is given, of its density tilted with w."""
+    """n draws of the exact model, labels balanced; in the plane, where w is given, of its density tilted with w."""
 
     name: ClassVar[str] = "draws"
     world: WorldOf

@@ -1,4 +1,4 @@
-"""The truth of a world, asked on samples and on a grid: log densities, class logits, and densities tilted with w."""
+"""The exact model of a world, evaluated on samples and on a grid: log densities, class logits, and densities tilted with w."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any

@@ -26,7 +26,7 @@ FELT = 1e-6
 
 @value
 class Jacobians(Task):
-    """jacobian.csv with the columns field, logsnr, value, sd (over images): of a trained denoiser, or of the truth in float64.
+    """jacobian.csv with the columns field, logsnr, value, sd (over images): of a trained denoiser, or of the exact model in float64.
 
     Fields: conditional (eps of the model given the label), guided ((1 + w) eps_cond - w eps_null), difference (eps_cond -
     eps_null, the gradient of the implicit classifier if there were one), classifier (grad log p(c | z) of a noise-aware one).
@@ -45,7 +45,7 @@ class Jacobians(Task):
 
     @property
     def title(self) -> str:
-        return f"Jacobians of {getattr(self.model, 'title', 'the truth')}"
+        return f"Jacobians of {getattr(self.model, 'title', 'the exact model')}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         world, trained = self.model.world, isinstance(self.model, Train)

@@ -1,4 +1,4 @@
-"""Samples measured: by an evaluator beside the training images, or by the truth where it is known."""
+"""Samples measured: by an evaluator beside the training images, or by the exact oracle of the world."""
 
 import math
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class Measure(Measured):
 
 @value
 class MeasureExact(Measured):
-    """metrics.json as of `Measure`, of samples of a world whose truth is known and judges.
+    """metrics.json as of `Measure`, of samples of a world with an exact oracle, which evaluates them.
 
     In the plane, for a w, also the distances from the density tilted with w: p(x|c) p(c|x)^w. Samples that share points,
     collapsed or cut off at a bound, have no density, and no distances from one.
@@ -106,7 +106,7 @@ class MeasureExact(Measured):
 
 
 def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
-    """All measures by name of samples (n, *shape) of a world whose truth is known; in the plane also those of tilted density."""
+    """All measures by name of samples (n, *shape) of a world with an exact oracle; in the plane also those of tilted density."""
     from analysis.exact import Drawn, against_data, measure_points
 
     x = found.reshape(len(found), -1).astype(np.float64)
@@ -114,18 +114,18 @@ def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) 
     planar = in_the_plane(world) and w is not None
     densities = [tilted(world, c, w) for c in range(world.classes)] if planar else None
     drawn = Drawn(x=x, label=label, logits=by_class, log_density=log_density)
-    truth = truth_of(data(world), world.classes, densities)
+    oracle = oracle_of(data(world), world.classes, densities)
     collapsed = np.unique(x, axis=0, return_counts=True)[1].max() >= NEIGHBOURS
-    return against_data(drawn, truth) if collapsed else measure_points(drawn, truth)
+    return against_data(drawn, oracle) if collapsed else measure_points(drawn, oracle)
 
 
-def truth_of(found: Data, classes: int, densities: list | None) -> Any:
+def oracle_of(found: Data, classes: int, densities: list | None) -> Any:
     """The exact moments of a world and of each class, and the densities that samples are compared with."""
-    from analysis.exact import Truth
+    from analysis.exact import Oracle
 
     moments = [found.oracle.moments(c) for c in (None, *range(classes))]
     means, covariances = (np.stack([part.double().numpy() for part in parts]) for parts in zip(*moments))
-    return Truth(
+    return Oracle(
         mean=means[0],
         covariance=covariances[0],
         class_means=means[1:],

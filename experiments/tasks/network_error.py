@@ -1,4 +1,4 @@
-"""What trained networks get wrong, lambda by lambda, where the truth is known: denoiser, guided difference, classifier."""
+"""What trained networks get wrong, lambda by lambda, in a world with an exact oracle: denoiser, guided difference, classifier."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +80,7 @@ def compare(
     z64, logsnr64 = z.double(), logsnr.double()
     true_cond, true_null = (branch.eps for branch in exact.branches(z64, logsnr64, [label, None]))
     difference, true_difference = cond - null, true_cond - true_null
-    found, truth = classifier(z, logsnr).double().log_softmax(-1), exact.class_logits(z64, logsnr64).log_softmax(-1)
+    found, exact_log_probs = classifier(z, logsnr).double().log_softmax(-1), exact.class_logits(z64, logsnr64).log_softmax(-1)
     gradient = log_prob_gradient(classifier, z, logsnr, label).double()
     true_gradient = log_prob_gradient(exact.class_logits, z64, logsnr64, label)
     values = {
@@ -90,9 +90,9 @@ def compare(
         "difference": (difference - true_difference).square().mean(),
         "difference_size": true_difference.square().mean(),
         "difference_cosine": cosine(difference, true_difference),
-        "kl_classifier": F.kl_div(found, truth, reduction="batchmean", log_target=True),
+        "kl_classifier": F.kl_div(found, exact_log_probs, reduction="batchmean", log_target=True),
         "accuracy_classifier": (found.argmax(-1) == label).double().mean(),
-        "accuracy_exact": (truth.argmax(-1) == label).double().mean(),
+        "accuracy_exact": (exact_log_probs.argmax(-1) == label).double().mean(),
         "calibration": calibration_error(found.exp(), label),
         "gradient_cosine": cosine(gradient, true_gradient),
         "gradient_ratio": gradient.norm() / true_gradient.norm(),

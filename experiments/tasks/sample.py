@@ -38,7 +38,7 @@ class Sample(Task):
     density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
     every step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
 
-    samples.npz holds label, index and `images` (bytes), or `x` (float32) where the world's truth is known exactly. cost.json:
+    samples.npz holds label, index and `images` (bytes), or `x` (float32) of a world with an exact oracle. cost.json:
     rows through each network; timing.json: seconds and memory; effective.json: by call, how hard the method pushed the first
     samples, told as classifier-free guidance (guidance.effective).
     """

@@ -1,4 +1,4 @@
-"""Who plays the roles that methods declare: a training, the exact truth of a world, a classifier made into a guide.
+"""Who plays the roles that methods declare: a training, the exact model of a world, a classifier made into a guide.
 
 A source is a value with  play(role, given, store, device, rows) -> {role: what plays it};  `given` are the roles so far.
 """
@@ -23,7 +23,7 @@ from experiments.tasks.train import Train
 from experiments.worlds.world import data
 from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
-from guidance.truth import exact_roles
+from guidance.oracle import exact_roles
 
 DENOISERS = ("model", "weak", "unconditional")  # roles
 LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
@@ -31,7 +31,7 @@ LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below
 
 @value
 class Exact:
-    """The truth of a world in the place of every network, in float32, as noise is. groups: a model that knows two of them."""
+    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them."""
 
     name: ClassVar[str] = "exact"
     world: WorldOf

@@ -1,4 +1,4 @@
-"""A labelled mixture of low-rank Gaussians fitted to the digits in pixel space, frozen: images whose truth is known."""
+"""A labelled mixture of low-rank Gaussians fitted to the digits in pixel space, frozen: images whose density is known in closed form."""
 
 import hashlib
 from pathlib import Path
@@ -41,13 +41,13 @@ class DigitsExact(World):
         return Data(
             train=_draws(exact, TRAIN, index=0),
             held_out=_draws(exact, HELD_OUT, index=1),
-            truth=exact,
+            oracle=exact,
             card={
                 "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
                 "source": "fitted to the training digits by experiments/worlds/fit_digits_exact.py, then frozen (version 1)",
                 "classes": f"{classes}, of equal weight, {components // classes} Gaussians each",
                 "images": "8 x 8, one channel, real numbers around [-1, 1] and beyond it",
-                "train": f"{TRAIN:,} draws for networks to be trained on; the truth is the reference of every distance",
+                "train": f"{TRAIN:,} draws for networks to be trained on; the exact model is the reference of every distance",
                 "held out": f"{HELD_OUT:,} other draws",
                 "sha256": SHA256,
             },

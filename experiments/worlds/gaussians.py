@@ -28,7 +28,7 @@ class Gaussians(World):
         means = RADIUS * torch.stack([angles.cos(), angles.sin()], -1)
         covariances = STD**2 * torch.eye(2, dtype=torch.float64).expand(3, 2, 2)
         return Data(
-            truth=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
+            oracle=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
             card={
                 "what": "three isotropic Gaussians in the plane, one a class, with equal weights",
                 "source": "after Figure 2 of Ho & Salimans (arXiv 2207.12598), whose parameters are not given there",

@@ -91,7 +91,7 @@ def in_the_plane(ws=(0.0, 1.0, 4.0), seeds=(0, 1), collapsed=False, methods=("cl
 
 
 def of_exact_images(**more):
-    """A world whose truth is known, sampled with the exact denoiser and with networks."""
+    """A world with an exact oracle, sampled with the exact denoiser and with networks."""
     rows = [("exact", -1, "real", np.nan, "", 0, 0, 100, "frechet_exact", 0.05)]
     for method, training in (("classifier-free (exact)", -1), ("classifier-free", 0), ("classifier-free", 1)):
         for w in (0.0, 1.0, 4.0):

@@ -84,7 +84,7 @@ def test_every_classifier_is_a_line_by_lambda():
     axes = figures.by_lambda(levels(), ["accuracy"]).axes[0]
     assert len(axes.lines) == 2 and axes.lines[0].get_xdata().tolist() == [-4.0, 0.0, 4.0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.34, 0.5, 0.66])
-    assert axes.lines[0].get_color() != axes.lines[1].get_color() and axes.lines[1].is_dashed(), "the truth is dashed"
+    assert axes.lines[0].get_color() != axes.lines[1].get_color() and axes.lines[1].is_dashed(), "the exact model is dashed"
     faint = levels().assign(value=1e-9)
     assert not figures.by_lambda(faint, ["kl_exact"]).axes[0].lines, "too small to be told from 0"
     with pytest.raises(ValueError, match=r"no ece: it has accuracy, kl_exact"):

@@ -1,4 +1,4 @@
-"""The worlds: their splits, their truth, and bytes."""
+"""The worlds: their splits, their oracles, and bytes."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_the_worlds_are_known_by_their_names_and_say_what_they_load():
     for name, world in {"digits": Digits, "digits-exact": DigitsExact, "gaussians": Gaussians}.items():
         found = data(world())
         assert WORLDS[name] is world and world.name == name and data(world()) is found, "loaded once"
-        assert world.exact == (found.truth is not None) and world.trains == (found.train is not None)
+        assert world.exact == (found.oracle is not None) and world.trains == (found.train is not None)
 
 
 def test_the_split_is_fixed_balanced_and_disjoint():
@@ -59,10 +59,10 @@ def test_the_card_says_what_the_arrays_are():
 
 def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws():
     world = data(DigitsExact())
-    assert world.truth.means.shape == (20, 64) and world.truth.bases.shape == (20, 64, 10) and DigitsExact.shape == (1, 8, 8)
-    share = world.truth.class_log_weights().exp()
+    assert world.oracle.means.shape == (20, 64) and world.oracle.bases.shape == (20, 64, 10) and DigitsExact.shape == (1, 8, 8)
+    share = world.oracle.class_log_weights().exp()
     torch.testing.assert_close(share, torch.full((10,), 0.1, dtype=torch.float64), rtol=1e-6, atol=0)
-    mean, covariance = world.truth.moments()
+    mean, covariance = world.oracle.moments()
     x = world.train.x.double().flatten(1)
     n = len(x)
     torch.testing.assert_close(x.mean(0), mean, rtol=0, atol=6 * (covariance.max().item() / n) ** 0.5)
@@ -71,7 +71,7 @@ def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws
 
 
 def test_a_real_digit_is_most_likely_in_its_own_class_of_the_frozen_mixture():
-    real, exact = data(Digits()), data(DigitsExact()).truth
+    real, exact = data(Digits()), data(DigitsExact()).oracle
     x = real.held_out.x.double()
     found = exact.class_logits(x, torch.full((len(x),), 60.0, dtype=torch.float64)).argmax(-1)
     assert (found == real.held_out.label).double().mean() > 0.95
@@ -89,7 +89,7 @@ def test_the_script_makes_the_frozen_digits_again():
     from guidance import Mixture
 
     values = {k: v if k == "labels" else v.double() for k, v in fit(data(Digits()).train, COMPONENTS, RANK).items()}
-    again, frozen = Mixture.low_rank(**values), data(DigitsExact()).truth
+    again, frozen = Mixture.low_rank(**values), data(DigitsExact()).oracle
     x, clean = data(DigitsExact()).held_out.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
     torch.testing.assert_close(again.log_prob(x, clean), frozen.log_prob(x, clean), rtol=1e-3, atol=0.05)
 
@@ -97,6 +97,6 @@ def test_the_script_makes_the_frozen_digits_again():
 def test_the_three_gaussians_are_those_of_the_card():
     world = data(Gaussians())
     assert Gaussians.shape == (2,) and world.train is None
-    mean, _ = world.truth.moments()
-    assert mean.norm() < 1e-12 and torch.allclose(world.truth.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
-    torch.testing.assert_close(world.truth.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))
+    mean, _ = world.oracle.moments()
+    assert mean.norm() < 1e-12 and torch.allclose(world.oracle.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(world.oracle.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))

@@ -16,7 +16,7 @@ from guidance.samplers import SAMPLERS
 from guidance.samplers.ddim import DDIM
 from guidance.samplers.grid import alpha_sigma_at
 from guidance.sampling import sample
-from guidance.truth import LogOdds
+from guidance.oracle import LogOdds
 
 
 def test_the_exact_discriminator_mends_a_widened_model():

@@ -1,4 +1,4 @@
-"""Two worlds: Gaussians on a ring, whose truth is known, and images of two stripes, which are there to train on."""
+"""Two worlds: Gaussians on a ring, whose density is known, and images of two stripes, which are there to train on."""
 
 import math
 from typing import ClassVar
@@ -27,7 +27,7 @@ class Ring(World):
         means = torch.stack([angles.cos(), angles.sin()], -1)
         covariances = self.std**2 * torch.eye(2, dtype=torch.float64).expand(self.classes, 2, 2)
         weights = torch.ones(self.classes, dtype=torch.float64)
-        return Data(truth=Mixture(means, covariances, weights, torch.arange(self.classes)), card={"what": "a ring"})
+        return Data(oracle=Mixture(means, covariances, weights, torch.arange(self.classes)), card={"what": "a ring"})
 
 
 @value
