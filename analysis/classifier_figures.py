@@ -19,8 +19,8 @@ _PALETTE = [
     shade for i, shade in enumerate(seaborn.color_palette("colorblind").as_hex()) if i not in (7, 8)
 ]  # no grey, no yellow
 _DOTTED = (0, (1, 1.2))
-FAINTEST = 1e-4  # smaller distances, of certain classifiers of clean images, leave the picture
-FEWEST, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
+MIN_PLOTTED = 1e-4  # smaller distances, of certain classifiers of clean images, are not drawn
+LINEAR_BELOW, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
 _DASHED = (0, (3, 2))
 
 
@@ -47,7 +47,7 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     for axes, metric in zip(grid, metrics):
         kind, own, ends = described.metric(metric), levels[levels["metric"] == metric], []
         if kind.log and kind.higher_is_better is False:
-            own = own[own["value"] > FAINTEST]
+            own = own[own["value"] > MIN_PLOTTED]
         for name in names:
             line = own[own["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
             if len(line):
@@ -64,24 +64,24 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     return figure
 
 
-def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> Figure:
-    """A panel a guided label: which share of its samples is given another label than the one asked for, and by whom, against w.
+def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], evaluators: Sequence[str]) -> Figure:
+    """One panel per guided label: the share of its samples that each classifier assigns to another label, against w.
 
-    Where the solid line lies below the dashed ones, the guide believes what judges do not. Logarithmic down to FEWEST.
-    guides: the name of the label's own guide among the classifiers, None where it has none; judges: those that never guided.
+    Where the solid line lies below the dashed ones, the guide assigns the label, evaluators do not. Linear below LINEAR_BELOW.
+    guides: the name of each label's guide among the classifiers, None where it has none; evaluators: those that never guide.
     """
-    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *judges])
+    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *evaluators])
     columns = min(3, len(guides))
     rows = -(-len(guides) // columns)
     figure, grid = panels(rows, columns, (1.4 + 3.7 * columns, 0.4 + 2.8 * rows), share_y=True)
     named = []
     for axes, (label, guide) in zip(grid, guides.items()):
         ends = []
-        for name in [*judges, *([guide] if guide else [])]:
+        for name in [*evaluators, *([guide] if guide else [])]:
             column = described.column("accuracy_by", name)
             line = summary[(summary["method"] == label) & (summary["metric"] == column)].sort_values("w")
             if line.empty:
-                raise ValueError(f"no sample of {label} was judged by {name}")
+                raise ValueError(f"no sample of {label} was classified by {name}")
             missed = 1 - line["value"]
             _line(axes, line["w"], missed, line["sd"], colours[name], "-" if name == guide else _DASHED)
             ends.append((missed.iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
@@ -92,8 +92,8 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
         axes.set_visible(False)
     for axes in grid[::columns]:
         axes.set_ylabel("given another label")
-    grid[0].set_yscale("symlog", linthresh=FEWEST)
-    grid[0].set_ylim(-FEWEST / 4, 1)
+    grid[0].set_yscale("symlog", linthresh=LINEAR_BELOW)
+    grid[0].set_ylim(-LINEAR_BELOW / 4, 1)
     grid[0].set_yticks([0, *TICKS], ["0", *(f"{tick:g}" for tick in TICKS)])
     grid[0].yaxis.set_minor_locator(NullLocator())
     for axes, ends in named:
@@ -102,7 +102,7 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
 
 
 def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str]) -> Figure:
-    """A heat map at each label's largest w: rows by whom samples were guided, columns by whom they are judged."""
+    """A heat map at each label's largest w: rows by whom samples were guided, columns by whom they are classified."""
     shown = pd.DataFrame(index=list(labels), columns=list(names), dtype=float)
     for label in labels:
         own = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
@@ -119,7 +119,7 @@ def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str])
     axes.set_yticks(range(len(labels)), [f"{label}, w = {largest[label]:g}" for label in labels], fontsize=9)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    head(axes, "Who believes whose samples", "share given the label; rows: guided by, columns: judged by")
+    head(axes, "Transfer accuracy", "share given the label; rows: guided by, columns: classified by")
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     return figure
 

@@ -1,4 +1,4 @@
-"""Every measure of samples of a world whose density is known in closed form: no evaluator, no reference images, only what is exact."""
+"""Every measure of samples of a world whose density is known in closed form: no evaluator and no reference images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def against_data(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
     nll_exact            mean -log p(x | label), nats per dimension; of data it is their entropy: lower is not better but sharper
     frechet_exact        Frechet distance of the moments to those of the data, squared units of x
     frechet_class_exact  the same within each class, mean over classes
-    spread               root mean square distance of a sample from the mean of its class, in the unit of x
+    std_within_class     root mean square distance of a sample from the mean of its class, in the unit of x
 
     ValueError for other widths or numbers of classes, or a class with fewer than 2 samples.
     """
@@ -92,7 +92,7 @@ def against_data(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
         "nll_exact": float(-drawn.log_density.mean() / drawn.x.shape[1]),
         "frechet_exact": frechet_to_moments(drawn.x, oracle.mean, oracle.covariance),
         "frechet_class_exact": float(np.mean([frechet_to_moments(x, mean, cov) for x, mean, cov in moments])),
-        "spread": float(np.sqrt(np.mean([x.var(axis=0, ddof=1).sum() for x in rows]))),
+        "std_within_class": float(np.sqrt(np.mean([x.var(axis=0, ddof=1).sum() for x in rows]))),
     }
 
 

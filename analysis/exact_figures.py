@@ -20,7 +20,7 @@ from analysis.table import REAL, cells_at, cells_of, what_is_held
 
 FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
-FAINTEST = 1e-8  # of the largest error: smaller ones leave the picture
+MIN_PLOTTED_SHARE = 1e-8  # of the largest error: smaller ones are not drawn
 _DASHED = (0, (3, 2))
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 
@@ -145,7 +145,7 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
     if log:
         scale_log(axes, least=1.0)
         low, high = axes.get_ylim()
-        axes.set_ylim(bottom=max(low, FAINTEST * high))
+        axes.set_ylim(bottom=max(low, MIN_PLOTTED_SHARE * high))
         ends = [(max(value, axes.get_ylim()[0]), words, shade) for value, words, shade in ends]
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("λ = log SNR (noise on the left, data on the right)")

@@ -36,7 +36,7 @@ def metric_against_w(
 ) -> Figure:
     """One panel per metric, one line per method against w, at the largest n there is.
 
-    Held-out real data is a dash-dotted grey line labelled with its own n. If that n is smaller, and the metric depends on n by
+    The real test set is a dash-dotted grey line labelled with its own n. If that n is smaller, and the metric depends on n by
     more than 1 % of the range of the solid curves, the methods are drawn at that n too, thin and dashed: only these may be
     compared with the line. With `log`, y is logarithmic where `scale_log` finds it useful, and the values at w = 0 and at each
     minimum are written beside their points.
@@ -61,7 +61,7 @@ def metric_against_w(
         if n_real is not None:
             value = float(real.loc[real["n"] == n_real, "value"].iloc[0])
             axes.axhline(value, label=REAL, **REAL_LINE)
-            ends.append((value, f"held-out real\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
+            ends.append((value, f"real test set\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
         axes.set_ylabel(described.metric(metric).label)
         scale_w(axes, cells["w"])
         sizes = f"solid: n = {n:,}, dashed: n = {n_real:,}" if dashed else f"n = {n:,}"
@@ -78,10 +78,10 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
 
     The independent evaluator never guides. The other is the noise-aware classifier, called "guiding" in the panels of methods
     that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation over runs; with a single run,
-    bars are 95 % Wilson intervals for the cell's n samples. Held-out real data, by the evaluator, is a dash-dotted line.
+    bars are 95 % Wilson intervals for the cell's n samples. The real test set, by the evaluator, is a dash-dotted line.
     """
     shades = {"accuracy_evaluator": EVALUATOR, "accuracy_guide": GUIDE}
-    cells = {judge: cells_at(summary, judge, sampler, steps) for judge in shades}
+    cells = {classifier: cells_at(summary, classifier, sampler, steps) for classifier in shades}
     methods = list(dict.fromkeys(cells["accuracy_evaluator"]["method"]))
     figure, grid = panels(1, len(methods), (5.6 * len(methods), 3.8), share_y=True)
     n = int(cells["accuracy_evaluator"]["n"].max())
@@ -90,8 +90,8 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
     ends: dict[str, list] = {method: [] for method in methods}
     for axes, method in zip(grid, methods):
         guide = "guiding\nclassifier" if method in set(calls["method"]) else "noise-aware\nclassifier"
-        for (judge, shade), name, aside in zip(shades.items(), ("independent\nevaluator", guide), (-2.0, 2.0)):
-            own = cells[judge][(cells[judge]["method"] == method) & (cells[judge]["n"] == n)]
+        for (classifier, shade), name, aside in zip(shades.items(), ("independent\nevaluator", guide), (-2.0, 2.0)):
+            own = cells[classifier][(cells[classifier]["method"] == method) & (cells[classifier]["n"] == n)]
             if len(own):
                 ends[method].append((_curve(axes, own, shade), name, shade))
                 if single:

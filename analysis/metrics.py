@@ -16,7 +16,7 @@ class Metric:
     name              its column, without the suffix
     title             in words; unit: "" where there is none, or where it is that of the data
     higher_is_better  None where neither direction is; `reading` then says what a higher value means
-    needs             of what it can be measured: "evaluator" and "pixels" of images; "oracle" of an exact world and "plane" of one
+    needs             of what it can be measured: "evaluator" and "pixels" of images; "oracle" of exact worlds and "plane" of one
                       in two dimensions; "classifier" where the samples or images are classified by a network
     log, share        whether a logarithmic axis suits it, or one of shares from 0 to 1
     suffix            what its suffix names, "features" or "classifier"; of: the suffix, once it is known
@@ -82,16 +82,16 @@ _TILTED, _ORACLE, _EVALUATOR = ("oracle", "plane"), ("oracle",), ("evaluator",)
 METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
     # samples of an exact world
     Metric("kl_tilted", "KL(sampled || tilted)", "nats", False, _TILTED, True, shown=2,
-           diversity="spread", alike=("spread", "nll_exact", "confidence_exact", "frechet_exact")),
+           diversity="std_within_class", alike=("std_within_class", "nll_exact", "confidence_exact", "frechet_exact")),
     Metric("wasserstein_tilted", "sliced Wasserstein distance to the tilted density", "", False, _TILTED, True, shown=2),
     Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _ORACLE, True, shown=2,
-           diversity="spread", alike=("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
+           diversity="std_within_class", alike=("frechet_exact", "frechet_class_exact", "std_within_class", "nll_exact")),
     Metric("is_exact", "Inception score, exact classifier", "", True, _ORACLE, shown=2),
     Metric("accuracy_exact", "accuracy, exact classifier", "", True, _ORACLE, share=True, shown=2),
     Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _ORACLE, shown=2,
            reading="lower is sharper"),
     Metric("mmd_tilted", "squared MMD to the tilted density", "", False, _TILTED, True, shown=1),
-    Metric("spread", "spread within a class", "", None, _ORACLE, shown=1, reading="higher is more diverse"),
+    Metric("std_within_class", "standard deviation within a class", "", None, _ORACLE, shown=1, reading="higher is more diverse"),
     Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _ORACLE, True),
     Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _ORACLE, share=True),
     Metric("mean_error_tilted", "error of the class means", "", False, _TILTED, True),
@@ -121,7 +121,7 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("seconds_per_sample", "seconds a sample", "seconds", False),
     Metric("peak_memory_mib", "peak memory", "MiB", False),
     Metric("effective_w", "effective w"),
-    Metric("orthogonal", "part of the update orthogonal to that of classifier-free guidance"),
+    Metric("cfg_residual", "part of the update that no scale of classifier-free guidance explains"),
     # networks, by lambda or on clean images
     Metric("eps_loss_conditional", "MSE of eps, conditional", "", False, log=True),
     Metric("eps_loss_null", "MSE of eps, unconditional", "", False, log=True),

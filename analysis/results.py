@@ -25,8 +25,8 @@ class WorldFacts:
     exact        whether density, score, denoiser and classifier are known; train_size: training images, None without any
     densities    of an exact world in the plane: w -> the density p(x|c) p(c|x)^w / Z of every class; marginal: that of x
     guides       by label of the guided methods the classifier that guided (None: another network did), in order
-    classifiers  the names, in `accuracy_by_<name>`, of classifiers that may guide; judges: of those that never do
-    n_levels, n_implicit  held-out images classified by lambda, by classifiers and by implicit ones
+    classifiers  the names, in `accuracy_by_<name>`, of classifiers that may guide; evaluators: of those that never do
+    n_levels, n_implicit  test images classified by lambda, by classifiers and by implicit ones
     """
 
     name: str
@@ -38,7 +38,7 @@ class WorldFacts:
     densities: Callable[[float], Sequence[GridDensity]] | None = None
     marginal: Callable[[], GridDensity] | None = None
     guides: Mapping[str, str | None] = field(default_factory=dict)
-    judges: Sequence[str] = ()
+    evaluators: Sequence[str] = ()
     classifiers: Sequence[str] = ()
     n_levels: int = 0
     n_implicit: int = 0
@@ -75,7 +75,7 @@ class Results:
 
     table           tidy, of `analysis.table`; without rows if every cell failed
     cells           in the order of the study; sampler, steps: of the main sweep, where methods are compared
-    n, part         by world: samples of a cell, and of the parts that are measured beside as many held-out images
+    n, part         by world: samples of a cell, and of the parts that are measured beside as many test images
     tables          by name, each with a column `world`, where there is something to tell:
                     networks       train_seed, network, metric, logsnr (NaN for classifiers of clean images), value
                     network_error  train_seed, quantity, logsnr, value

@@ -1,6 +1,6 @@
 """The one tidy table of a study, how it is read, and its means over runs.
 
-A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is held-out real data:
+A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is the real test set:
 w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
 """
 

@@ -16,7 +16,7 @@ from analysis.compare import REFERENCE
 from analysis.statistics import LEVEL, Difference, by_run, difference, holm
 
 MARGIN = 0.1  # of the span of plain guidance's curve in a measure
-NOTHING = 0.05  # w of the reference, below which a method that is alike has done nothing to speak of
+MAX_W_NO_EFFECT = 0.05  # w of the reference, below which an equivalent method has no effect
 GRID = 400  # strengths of the reference that are tried
 LINEAR = 0.15  # ws are spread as asinh(w / LINEAR), as on the figures' axes
 VERDICTS = {
@@ -55,7 +55,7 @@ class _Reference:
             raise ValueError(f"{REFERENCE} has no curve over w: it is what all else is compared with")
         self.runs = next(iter(found.values())).index
         if len(self.runs) < 2:
-            raise ValueError("one run: no difference can be judged; give more sample_seeds or train_seeds")
+            raise ValueError("one run: no difference can be tested; give more sample_seeds or train_seeds")
         self.ws = np.asarray(next(iter(found.values())).columns, dtype=float)
         stretched = np.arcsinh(self.ws / LINEAR)
         dense = np.linspace(stretched[0], stretched[-1], GRID)
@@ -156,7 +156,7 @@ def _word(counts: dict[str, int], near: Sequence[float], better: int, worse: int
         return "mixed" if better and worse else "better" if better else "worse" if worse else "different"
     if counts["undecided"] or not counts["alike"]:
         return "undecided"
-    return "no effect" if max(map(abs, near)) < NOTHING else "another w"
+    return "no effect" if max(map(abs, near)) < MAX_W_NO_EFFECT else "another w"
 
 
 def overview(compared: pd.DataFrame) -> pd.DataFrame:

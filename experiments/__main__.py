@@ -156,7 +156,7 @@ def train(
     device: Device = "auto",
     show: Show = False,
 ) -> None:
-    """Train one classifier, and print what it reaches on held-out images, by lambda. What is trained already is found again."""
+    """Train one classifier, and print what it reaches on test images, by lambda. What is trained already is found again."""
     from experiments.train_command import train as run_train
 
     with resumable():

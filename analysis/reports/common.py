@@ -92,7 +92,7 @@ def conditional_model(results: Results) -> Section:
 
 
 def networks(results: Results) -> list[Section]:
-    """What the networks reach on held-out images, by lambda or on clean ones; no section where none was trained."""
+    """What the networks reach on test images, by lambda or on clean ones; no section where none was trained."""
     found = results.tables.get("networks")
     if found is None or found.empty:
         return []
@@ -102,9 +102,9 @@ def networks(results: Results) -> list[Section]:
         f"{name}: " + ", ".join(f"{metric(one).axis} {value:.3f}" for (_, one), value in own.items())
         for name, own in means.groupby(level="network", sort=False)
     ]
-    text = f"On clean held-out images, {'; '.join(words)}." if words else ""
+    text = f"On clean test images, {'; '.join(words)}." if words else ""
     text += " By the noise level lambda, chance is one over the classes." if len(noisy) else ""
-    parts = [table("By lambda = log SNR, on held-out images.", _by_lambda, noisy)] if len(noisy) else []
+    parts = [table("By lambda = log SNR, on test images.", _by_lambda, noisy)] if len(noisy) else []
     return [section("The networks", text.strip(), *parts)]
 
 

@@ -14,7 +14,7 @@ from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.verdicts import MARGIN, verdicts
 
-SHOWN = 10  # samples of a method in the gallery
+GALLERY_SIZE = 10  # samples of a method in the gallery
 PRINTED = ["world", "family", "method", "alike", "different", "undecided", "largest", "detectable", "verdict"]
 
 
@@ -149,4 +149,4 @@ def _gallery_figure(own: Results) -> Figure:
     if own.world.in_the_plane:
         densities = own.world.densities(1.0) if own.world.densities else []
         return figures.plane_gallery(densities, samples)
-    return figures.image_gallery({name: as_bytes(x[:SHOWN]) for name, (x, _) in samples.items()})
+    return figures.image_gallery({name: as_bytes(x[:GALLERY_SIZE]) for name, (x, _) in samples.items()})

@@ -99,7 +99,7 @@ def _share(results: Results) -> Section:
             words = f"{metric(name).axis}, {method}: the method's part and the networks'"
             parts.append(picture(f"{name}_{method}", words, words, figures.share_of_network, results.summary, name, method, **at))
     words = "Accuracy, log density and spread against w, with the exact denoiser and with networks"
-    shown = [name for name in ("accuracy_exact", "nll_exact", "spread") if name in results.columns]
+    shown = [name for name in ("accuracy_exact", "nll_exact", "std_within_class") if name in results.columns]
     caption = f"{words}; by the exact classifier and density."
     parts.append(picture("accuracy_nll_spread", words, caption, figures.methods_against_w, results.summary, shown, **at))
     return section("The method's part and the networks'", SHARE, *parts, common.main_table(results))
@@ -110,4 +110,4 @@ def _errors(errors: pd.DataFrame) -> Section:
         picture(name, title, f"{title}, against lambda.", figures.error_against_logsnr, errors, words, title, log=log)
         for name, (title, words, log) in ERRORS.items()
     ]
-    return section("The networks' error against lambda", "On held-out draws, where the exact values are known.", *shown)
+    return section("The networks' error against lambda", "On test draws, where the exact values are known.", *shown)

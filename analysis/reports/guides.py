@@ -14,7 +14,7 @@ from analysis.reports.parts import Missing, Table, by_world, picture, section, t
 from analysis.reports.report import Report
 from analysis.results import Results
 
-SHOWN = 10  # samples of a guide in the gallery, one a class
+GALLERY_SIZE = 10  # samples of a guide in the gallery, one a class
 INTRO = """\
 How much trouble is the classifier, and are its better scores an adversarial attack? Classifiers of noisy images, of clean ones,
 and inside generative models: what they know at every lambda, what they do as guides, and who believes the samples."""
@@ -27,24 +27,24 @@ BY_LAMBDA = (
         "Distance from the exact classifier and its gradient, by lambda",
     ),
 )
-CLEAN = ("accuracy", "nll", "calibration_error")
+CLEAN_METRICS = ("accuracy", "nll", "calibration_error")
 LONG = {  # the csv of each long table: its columns
     "by_level": ["world", "train_seed", "classifier", "metric", "logsnr", "value"],
     "jacobian": ["world", "train_seed", "of", "field", "logsnr", "value", "sd"],
     "networks": ["world", "train_seed", "network", "metric", "value"],
 }
-PRINTED = ["world", "guided", "w", "guide", "judges", "gap", "baseline"]
+PRINTED = ["world", "guided", "w", "guide", "evaluators", "gap", "baseline"]
 
 
 def report(results: Results) -> Report:
     """The report: table, summary, by_level, jacobian, networks and attack.csv, and the sections of every world."""
-    tables, text = {"table": results.table, "summary": results.summary}, "no sample was judged"
+    tables, text = {"table": results.table, "summary": results.summary}, "no sample was classified"
     for name, columns in LONG.items():
         found = results.tables.get(name)
         if found is not None and len(found):
             tables[name] = (at_the_highest_lambda(found) if name == "networks" else found)[columns]
     parts = [results.of(world) for world in results.worlds]
-    gaps = [table(f"The guide's accuracy beside that of judges. {_drawn(own)}.", _gaps, own) for own in parts]
+    gaps = [table(f"The guide's accuracy beside that of evaluators. {_drawn(own)}.", _gaps, own) for own in parts]
     if known := [one.frame for one in gaps if isinstance(one, Table)]:
         tables["attack"] = pd.concat(known)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
@@ -77,13 +77,13 @@ def _gaps(own: Results) -> pd.DataFrame:
     guided = {label: guide for label, guide in own.world.guides.items() if label in own.methods}
     if not any(guided.values()):
         raise ValueError("no classifier guided")
-    return attack_gap(own.read, guided, own.world.judges)
+    return attack_gap(own.read, guided, own.world.evaluators)
 
 
 def _sections(own: Results, gaps: Table | Missing) -> list[Section]:
     world, drawn, summary = own.world.name, _drawn(own), own.summary
     labels = [label for label in own.world.guides if label in own.methods]
-    classified = f"{own.world.n_levels} held-out images of {world}, {own.world.n_implicit} for implicit classifiers"
+    classified = f"{own.world.n_levels} test images of {world}, {own.world.n_implicit} for implicit classifiers"
     levels, fields = (own.tables.get(name, pd.DataFrame(columns=LONG[name])) for name in ("by_level", "jacobian"))
     clean = own.tables.get("networks", pd.DataFrame(columns=[*LONG["networks"], "logsnr"]))
     by_lambda = [
@@ -94,15 +94,15 @@ def _sections(own: Results, gaps: Table | Missing) -> list[Section]:
     attacked = [
         picture(
             f"{world}_attack",
-            "Share of samples given another label, by the guide and by independent judges, against w",
-            f"Solid: the guide on its own samples; dashed: judges that never guided. {drawn}.",
-            figures.attack, summary, {label: own.world.guides[label] for label in labels}, own.world.judges,
+            "Share of samples given another label, by the guide and by independent evaluators, against w",
+            f"Solid: the guide on its own samples; dashed: evaluators that never guide. {drawn}.",
+            figures.attack, summary, {label: own.world.guides[label] for label in labels}, own.world.evaluators,
         ),
         picture(
             f"{world}_transfer",
             "Heat map of who gives whose samples their label, at the largest w",
             f"Transfer between classifiers. {drawn}.",
-            figures.transfer, summary, labels, [*own.world.classifiers, *own.world.judges],
+            figures.transfer, summary, labels, [*own.world.classifiers, *own.world.evaluators],
         ),
     ]  # fmt: skip
     gallery = "A row a guide at its largest w, a column a class, from the same noise"
@@ -121,12 +121,12 @@ def _sections(own: Results, gaps: Table | Missing) -> list[Section]:
     field = picture(
         f"{world}_asymmetry",
         "Relative size of the antisymmetric part of the Jacobians by lambda",
-        "Hutchinson probes on noisy held-out images; dashed: the exact world in float64, whose fields are gradients.",
+        "Hutchinson probes on noisy test images; dashed: the exact world in float64, whose fields are gradients.",
         figures.asymmetry, fields,
     )  # fmt: skip
     return [
-        section(f"{world}: what classifiers know", "", *by_lambda, table("On clean held-out images.", _clean, clean)),
-        section(f"{world}: guides and judges", "", *attacked, gaps),
+        section(f"{world}: what classifiers know", "", *by_lambda, table("On clean test images.", _clean, clean)),
+        section(f"{world}: guides and evaluators", "", *attacked, gaps),
         section(
             f"{world}: quality and cost",
             "",
@@ -140,7 +140,7 @@ def _sections(own: Results, gaps: Table | Missing) -> list[Section]:
 
 def _clean(networks: pd.DataFrame) -> pd.DataFrame:
     wanted = at_the_highest_lambda(networks)
-    wanted = wanted[wanted["metric"].isin(CLEAN)]
+    wanted = wanted[wanted["metric"].isin(CLEAN_METRICS)]
     return wanted.pivot_table(index="network", columns="metric", values="value", sort=False).round(4)
 
 
@@ -156,4 +156,4 @@ def _gallery(own: Results, labels: list[str]) -> Figure:
             one = max(cells, key=lambda cell: cell.w)  # the first of several
             chosen[f"{label}, w = {one.w:g}"] = one.draw
     chosen |= {label: draw for (_, label), draw in own.others.items()}
-    return image_gallery({name: as_bytes(draw()[0][:SHOWN]) for name, draw in chosen.items()})
+    return image_gallery({name: as_bytes(draw()[0][:GALLERY_SIZE]) for name, draw in chosen.items()})

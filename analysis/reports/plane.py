@@ -14,7 +14,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import capital, picture, section, seeds
 from analysis.results import Results
 
-SHOWN_POINTS = 600
+N_POINTS = 600
 FIGURE_2 = """\
 Ho & Salimans show what guidance is said to sample: p(x|c) p(c|x)^w, normalised. Contours hold half and nine tenths of the
 mass of each class; the points are samples of {method} guidance."""
@@ -49,7 +49,7 @@ def plane_sections(results: Results) -> list[Section]:
 
     claimed = "Guided conditionals for growing w"
     controls = CONTROLS if {"temperature", "shrunk-noise"} & set(results.methods) else ""
-    held = [name for name in ("kl_tilted", "spread") if name in results.columns]
+    held = [name for name in ("kl_tilted", "std_within_class") if name in results.columns]
     beside = f"{capital(' and '.join(metric(name).title for name in held)) or 'Nothing'} of every method"
     return [
         section("Figure 2 of the paper", FIGURE_2.format(method=method), shown(_figure2, "figure2", claimed, results, method)),
@@ -84,7 +84,7 @@ def _figure2(results: Results, method: str) -> Figure:
     for cell in own:
         if (cell.sampler, cell.steps, cell.seed) == (results.sampler, results.steps, own[0].seed):
             x, label = cell.draw()
-            points.setdefault(cell.w, (x[:SHOWN_POINTS], label[:SHOWN_POINTS]))
+            points.setdefault(cell.w, (x[:N_POINTS], label[:N_POINTS]))
     if not points:
         raise ValueError(f"{method} was not sampled with {results.sampler}, T = {results.steps}")
     densities = {w: results.world.densities(w) for w in points}

@@ -1,4 +1,4 @@
-"""The trade-off of fidelity and diversity against w, of images judged by an evaluator's features."""
+"""The trade-off of fidelity and diversity against w, of images measured on an evaluator's features."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from analysis.results import Results
 
 PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
 FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
-ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0 can be judged."
+ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0 can be tested."
 
 
 def report(results: Results) -> Report:
@@ -68,12 +68,12 @@ def _against_w(results: Results) -> list[Section]:
         score = fid.replace("fid", "is", 1)
         curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, f"At n = {n}.")]
-    tables += [main(part, f"At n = {part}, beside held-out real images.")] if part != n else []
+    tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     accuracy = "Accuracy of two classifiers against w"
     return [
         section(
             "Fidelity against w",
-            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the held-out real "
+            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the real test "
             f"images, {part} of them, are compared with the same samples cut into parts of {part} (dashed curves, second table).",
             *pictures(FIDELITY),
             *curves,
@@ -116,7 +116,7 @@ def _minimum(results: Results) -> Section:
         words = f"The w with the smallest mean {column}" + ("." if paired.empty else ", and its difference from w = 0.")
         tables.append(table(words, _tidy, paired if len(paired) else best(results.summary, column), results))
     text = "Runs are paired: same networks, same noise." if tables and not lone else ""
-    notes = "One run: no difference from w = 0 can be judged." if lone else ""
+    notes = "One run: no difference from w = 0 can be tested." if lone else ""
     return section("Where FID is smallest", text, *tables, notes=notes)
 
 

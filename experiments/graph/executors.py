@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from experiments.memory import keep_memory
 
-MOST = 8  # processes: each holds about 1 GB of libraries
+MAX_PROCESSES = 8  # processes: each holds about 1 GB of libraries
 # of others, by the server that workers are forked from: seconds of imports, once; a worker imports ours itself, as they are then
 PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.datasets", "timm", "torch_fidelity")
 
@@ -76,8 +76,8 @@ def one_thread() -> Any:
 
 
 def cores() -> int:
-    """How many processes this one may use, MOST at most."""
-    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """How many processes this one may use, MAX_PROCESSES at most."""
+    return min(MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def place() -> int:

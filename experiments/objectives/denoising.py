@@ -66,12 +66,12 @@ class Denoising:
             weighting = dataclasses.replace(weighting, density=self.density.density)
         return denoising_loss(module, *to(device, x, eps, logsnr, label), self.target, weighting)
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
             return eps_loss(module, x, eps, logsnr, torch.full_like(label, world.classes + self.groups), self.target)
 
-        conditional = by_level(data.held_out, device, partial(eps_loss, module, target=self.target))
-        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.held_out, device, null_loss)}
+        conditional = by_level(data.test, device, partial(eps_loss, module, target=self.target))
+        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.test, device, null_loss)}
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)

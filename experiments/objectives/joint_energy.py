@@ -11,7 +11,7 @@ from classifiers.joint_energy import joint_loss
 from experiments.fields import Count, Positive
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import batch, clean_figures, to
+from experiments.objectives.batches import batch, clean_metrics, to
 from experiments.worlds.world import Data, Labelled
 
 
@@ -40,8 +40,8 @@ class JointEnergy:
         options = {"steps": self.langevin_steps, "step": self.step, "noise": self.noise, "blur": self.blur, "bound": self.bound}
         return joint_loss(module, *to(device, *batch(images, size, g)), g, **options)
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
-        return clean_figures(module, data.held_out, device)
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        return clean_metrics(module, data.test, device)
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         return {role: module}

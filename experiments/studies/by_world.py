@@ -22,8 +22,8 @@ class ByWorld(Study):
         parts = [one.results(store, device) for one in self.worlds.values()]
         return dataclasses.replace(joined(parts), name=self.name, title=self.title, values=encode(self, expand=True))
 
-    def announce(self) -> str:
-        return "\n".join(one.announce() for one in self.worlds.values())
+    def describe(self) -> str:
+        return "\n".join(one.describe() for one in self.worlds.values())
 
     def filed(self) -> None:
         """ValueError for a study that is filed under another world than its own."""

@@ -10,7 +10,7 @@ TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
 
 
 def check_trade_off(study: Any) -> None:
-    """ValueError for networks of another world, a judge that guides, methods that cannot run, or too few samples to measure."""
+    """ValueError for networks of another world, an evaluator that guides, methods that cannot run, or too few samples."""
     trainings = {role: one for role in TRAINED if isinstance(one := getattr(study, role), Train)}
     _one_world(study, trainings)
     if study.oracle is not None and not study.world.exact:
@@ -48,11 +48,11 @@ def _one_world(study: Any, trainings: dict[str, Train]) -> None:
 
 
 def _independent(study: Any) -> None:
-    judge, guide = study.evaluator, study.classifier
-    if judge is None or not isinstance(guide, Train):
+    evaluator, guide = study.evaluator, study.classifier
+    if evaluator is None or not isinstance(guide, Train):
         return
-    if _arch(judge) == _arch(guide) or judge.seed in study.train_seeds:
-        raise ValueError("evaluator: it must be independent of the guide, of another arch and with a seed of its own")
+    if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
+        raise ValueError("evaluator: it must be independent of the guide, of another arch and and with another seed")
 
 
 def _enough(study: Any) -> None:
@@ -87,12 +87,12 @@ def _possible(study: Any, method: Any) -> None:
 
 
 def check_guides(study: Any) -> None:
-    """ValueError for networks of another world, judges that guide, or guides that are not there."""
+    """ValueError for networks of another world, evaluators that guide, or guides that are missing."""
     every = {
         "model": study.model,
         "clean": study.clean,
         **{f"guides.{name}": one for name, one in study.guides.items()},
-        **{f"judges.{name}": one for name, one in study.judges.items()},
+        **{f"evaluators.{name}": one for name, one in study.evaluators.items()},
         **({"joint": study.joint} if study.joint is not None else {}),
     }
     for where, one in every.items():
@@ -102,14 +102,14 @@ def check_guides(study: Any) -> None:
         one = every[where]
         if one.seed or one.objective.density not in (CosineLogSNR(), study.density):
             raise ValueError(f"{where}: its seed and density are set by train_seeds and density: change those")
-    if not study.world.exact and len(study.judges) < 2:
-        raise ValueError("judges: two at least, for a world without an exact oracle")
-    if study.world.exact and (study.judges or study.joint is not None):
-        raise ValueError(f"judges, joint: {study.world.name} has an exact oracle, which evaluates; leave both out")
+    if not study.world.exact and len(study.evaluators) < 2:
+        raise ValueError("evaluators: two at least, for a world without an exact oracle")
+    if study.world.exact and (study.evaluators or study.joint is not None):
+        raise ValueError(f"evaluators, joint: {study.world.name} has an exact oracle, which evaluates; leave both out")
     guiding = {_arch(one) for one in (study.clean, *study.guides.values())}
-    judging = [_arch(one) for one in study.judges.values()]
-    if (both := guiding & set(judging)) or len(set(judging)) < len(judging):
-        raise ValueError(f"judges: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
+    evaluating = [_arch(one) for one in study.evaluators.values()]
+    if (both := guiding & set(evaluating)) or len(set(evaluating)) < len(evaluating):
+        raise ValueError(f"evaluators: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
     if strange := {one.classifier for one in study.guided.values() if one.classifier} - set(study.guides):
         raise ValueError(f"guided: {sorted(strange)[0]!r} is none of the guides, {', '.join(study.guides)}")
     if (least := 2 * study.world.classes) > study.n:

@@ -37,7 +37,7 @@ def explained(study: Study, runs: Path) -> Iterator[str]:
     """What a run of the study would make, and why, line by line."""
     report, store = Report(study=study), Store(runs)
     planned = plan([report], store)
-    yield study.announce()
+    yield study.describe()
     counts: dict[str, int] = {}
     for address, task in planned.tasks.items():
         state = planned.states[address]

@@ -100,7 +100,7 @@ def study(
         model=model(digits, denoiser),
         guides=guides(digits, fit),
         clean=evaluator(digits, 500, Timm()),
-        judges={
+        evaluators={
             "byobnet": evaluator(digits, 900, Timm(arch="test_byobnet")),
             "convnext": evaluator(digits, 901, Timm(arch="test_convnext", size=32)),
         },

@@ -27,7 +27,7 @@ class Comparison(ByWorld):
         self.filed()
         for name, one in self.worlds.items():
             if len(one.sample_seeds) < 2:
-                raise ValueError(f"worlds.{name}.sample_seeds: two seeds at least, or no difference can be judged")
+                raise ValueError(f"worlds.{name}.sample_seeds: two seeds at least, or no difference can be tested")
             if not any(curve.method.name == REFERENCE and 0.0 in (curve.ws or ()) for curve in one.methods):
                 raise ValueError(
                     f"worlds.{name}.methods: {REFERENCE} with w = 0 among its own ws is what others are compared with"

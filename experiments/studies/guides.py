@@ -1,4 +1,4 @@
-"""Classifiers: trained, assessed at every lambda, used as guides, and their samples judged by others, in one world."""
+"""Classifiers: trained, assessed at every lambda, used as guides, and their samples evaluated by others, in one world."""
 
 from collections.abc import Iterator
 from dataclasses import field, replace
@@ -15,15 +15,15 @@ from experiments.studies.check import check_guides
 from experiments.studies.guided import Guided
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.tradeoff import NO_TRAINING, REAL
-from experiments.tasks.assess import LEVELS, Assess
-from experiments.tasks.beside import HeldOut
+from experiments.tasks.assess import ASSESS_LOGSNRS, Assess
+from experiments.tasks.baselines import TestSet
 from experiments.tasks.jacobians import Jacobians
 from experiments.tasks.joint_samples import JointSamples
-from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sample import Sample
-from experiments.tasks.sources import LEAST, Exact
+from experiments.tasks.sources import MIN_LOGSNR_IMPLICIT, Exact
 from experiments.tasks.train import Train
+from experiments.tasks.transfer import TransferAccuracy
 from guidance.schedules import CosineLogSNR
 
 EXACT = "exact"  # the oracle's name among the evaluators
@@ -31,14 +31,14 @@ EXACT = "exact"  # the oracle's name among the evaluators
 
 @value
 class Guides(Study):
-    """One world: the denoiser, noise-aware guides and clean judges by name, and what is sampled.
+    """One world: the denoiser, noise-aware guides and clean evaluators by name, and what is sampled.
 
     guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
-    guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
-    the Frechet distance. In a world with an exact oracle, it is used instead of denoiser and evaluators in what is sampled.
+    guides by x-hat. evaluators: classifiers of clean images that never guide, of other architectures; the first is the one
+    of the Frechet distance. In a world with an exact oracle, it is used instead of denoiser and evaluators in what is sampled.
     joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
     implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
-    Seeds of every network but the judges are those of train_seeds.
+    Seeds of every network but the evaluators are those of train_seeds.
     """
 
     report: ClassVar[str] = "guides"
@@ -48,7 +48,7 @@ class Guides(Study):
     model: Train
     guides: Annotated[dict[str, Train], Field(min_length=1)]
     clean: Train
-    judges: dict[str, Train] = field(default_factory=dict)
+    evaluators: dict[str, Train] = field(default_factory=dict)
     joint: Train | None = None
     guided: Annotated[dict[str, Guided], Field(min_length=1)]
     sampler: SamplerOf
@@ -90,7 +90,7 @@ class Guides(Study):
         for seed in self.train_seeds:
             for name, one in self.trainings(seed).items():
                 yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, one)
-        for name, one in self.judges.items():
+        for name, one in self.evaluators.items():
             yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, one)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
@@ -102,7 +102,7 @@ class Guides(Study):
         cells, name = list(self.cells()), self.world.name
         tables = tables_of(cells, store)
         guides = {key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()}
-        more = {"guides": guides, "judges": list(self.judges) or [EXACT], "classifiers": [*self.guides, "clean"]}
+        more = {"guides": guides, "evaluators": list(self.evaluators) or [EXACT], "classifiers": [*self.guides, "clean"]}
         others = {
             (name, place["method"]): task.samples
             for _, place, task in cells
@@ -125,8 +125,8 @@ class Guides(Study):
             device=device,
         )
 
-    def announce(self) -> str:
-        trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.judges)
+    def describe(self) -> str:
+        trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.evaluators)
         cells = sum(len(one.ws) for one in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
         return (
             f"study {self.name} of {self.world.name}: {trainings} trainings, {cells} cells of {self.n} samples, "
@@ -159,21 +159,21 @@ class Guides(Study):
         place = {"world": self.world.name, **key, "sampler": label(self.sampler), "steps": self.steps}
         if seed == self.train_seeds[0] or owes_to_training(samples):
             yield Placed(TABLE, place, self._measured(samples, self.n, w))
-        judges = {**guides, "clean": trained["clean"]}
-        judges |= {EXACT: Exact(world=self.world)} if self.world.exact else self.judges
-        yield Placed(TABLE, place, Judge(samples=samples, judges=judges))
+        classifiers = {**guides, "clean": trained["clean"]}
+        classifiers |= {EXACT: Exact(world=self.world)} if self.world.exact else self.evaluators
+        yield Placed(TABLE, place, TransferAccuracy(samples=samples, classifiers=classifiers))
 
     def _measured(self, samples: Any, n: int, w: float | None = None) -> Measure | MeasureExact:
         if self.world.exact:
             return MeasureExact(samples=samples, world=self.world, w=w)
-        return Measure(samples=samples, judge=next(iter(self.judges.values())), sizes=(n,))
+        return Measure(samples=samples, evaluator=next(iter(self.evaluators.values())), sizes=(n,))
 
     def _beside(self) -> Iterator[Placed]:
         """What no guide made: real images, and the joint energy model's."""
         if self.world.exact:
             return
         real = {"world": self.world.name, **REAL}
-        yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), self.n))
+        yield Placed(TABLE, real, self._measured(TestSet(world=self.world), self.n))
         for seed in self.train_seeds if self.joint is not None else ():
             for name, labelled in (("joint energy", False), ("joint energy, of a class", True)):
                 samples = JointSamples(model=self.trainings(seed)["joint energy"], labelled=labelled, n=self.n)
@@ -182,8 +182,8 @@ class Guides(Study):
     def _looks(self, seed: int) -> Iterator[Placed]:
         """Every assessment by lambda, and the Jacobians, for one training seed."""
         trained, density = self.trainings(seed), self.density
-        levels = tuple(level for level in LEVELS if density.min <= level <= density.max)
-        own = {"world": self.world, "low": max(density.min, LEAST), "clip": self.clip, "levels": levels}
+        levels = tuple(level for level in ASSESS_LOGSNRS if density.min <= level <= density.max)
+        own = {"world": self.world, "low": max(density.min, MIN_LOGSNR_IMPLICIT), "clip": self.clip, "levels": levels}
         implicit = {"what": "implicit", "n": self.n_implicit, "levels_implicit": self.levels_implicit, "noises": self.noises}
 
         def assessed(name: str, **changes: Any) -> Placed:

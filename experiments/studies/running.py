@@ -12,7 +12,7 @@ from experiments.graph.store import MISSING, Store
 from experiments.graph.task import Task
 from experiments.problems import Problem
 from experiments.progress import bar
-from experiments.studies.rehearse import rehearse
+from experiments.studies.dry_run import dry_run
 from experiments.studies.study import Report, Study
 
 Stale = Literal["ask", "remake", "accept"]
@@ -75,11 +75,11 @@ def make(
         raise Problem(planned.question())
     wanted = [task for task in planned.wanted.values() if not task.derived]
     if wanted:
-        rehearse(task for task in wanted if planned.states[task.address] == (MISSING,))
+        dry_run(task for task in wanted if planned.states[task.address] == (MISSING,))
         if workers > 1 and not all(travels(task) for task in planned.wanted.values()):
             workers = 1
             tell("values of a class that was typed in here cannot go to other processes: one is used")
-        tell(f"{study.announce()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
+        tell(f"{study.describe()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
     outcome = _run(planned, store, workers, device, stale == "remake", tell)
     _told(outcome, planned, report, store, tell)
     return StudyRun(store, report, device, outcome)

@@ -42,7 +42,7 @@ class Study:
         """analysis.results.Results of the runs that are there."""
         raise NotImplementedError
 
-    def announce(self) -> str:
+    def describe(self) -> str:
         """What is about to happen, in a line or a few."""
         raise NotImplementedError
 

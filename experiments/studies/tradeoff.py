@@ -13,7 +13,7 @@ from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
-from experiments.tasks.beside import Draws, HeldOut
+from experiments.tasks.baselines import Draws, TestSet
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError
@@ -30,11 +30,11 @@ ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 @value
 class TradeOff(Study):
     """A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured
-    together, and once more in parts of the size of the held-out set.
+    together, and once more in parts of the size of the test set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
     another source; None where no method asks. oracle: the exact model, studied beside the model or, where that is None, alone; it
-    is the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
+    evaluates then. evaluator: of any other world; one for all cells, so that they compare. density: of every network's training.
     metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
     """
 
@@ -131,7 +131,7 @@ class TradeOff(Study):
             device=device,
         )
 
-    def announce(self) -> str:
+    def describe(self) -> str:
         """Trainings, cells, samples and evaluations, and the world."""
         cells = [(sweep, curve) for sweep in self.sweeps for _, curve in sweep.cells(self.methods)]
         times = len(self.sample_seeds) * len(self.models)
@@ -174,17 +174,17 @@ class TradeOff(Study):
             return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
         guide = self.network("classifier", seed) if self.classifier is not None else None
         return Measure(
-            samples=samples, judge=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
+            samples=samples, evaluator=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
         )
 
     def _beside(self) -> Iterator[Placed]:
-        """What no method made: held-out images; or, of an exact world, draws of the oracle itself.
+        """What no method made: test images; or, of an exact world, draws of the oracle itself.
 
         In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
         """
         real = {"world": self.world.name, **REAL}
         if self.evaluator is not None:
-            yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), (self.part,), self.train_seeds[0]))
+            yield Placed(TABLE, real, self._measured(TestSet(world=self.world), (self.part,), self.train_seeds[0]))
             return
         planar = in_the_plane(self.world)
         ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]
@@ -193,7 +193,7 @@ class TradeOff(Study):
             yield Placed(TABLE, place, self._measured(Draws(world=self.world, n=self.n, w=w, seed=seed), (self.n,), seed, w))
 
     def _networks(self) -> Iterator[Placed]:
-        """What the networks reach on held-out data, and, in a world with an exact oracle, their errors."""
+        """What the networks reach on the test set, and, in a world with an exact oracle, their errors."""
         names = {"model": "denoiser"}
         for seed in self.train_seeds if isinstance(self.model, Train) else ():
             for role in ROLES:

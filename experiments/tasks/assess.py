@@ -1,4 +1,4 @@
-"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack; and compared with the exact classifier."""
+"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack, and against the exact one."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.tasks.network_error import cosine
 from experiments.tasks.tables import read_rows, write_rows
-from experiments.tasks.train import Train, held_out
+from experiments.tasks.train import Train, load_test_set
 from experiments.worlds.world import data
 from guidance.denoiser import Clipped, Denoiser
 from guidance.diffusion import add_noise, alpha_sigma
@@ -29,14 +29,14 @@ from guidance.gradients import log_prob_gradient
 from guidance.methods.clean_classifier import CleanClassifier
 from guidance.seeding import SampleNoise, generator
 
-LEVELS = (-10.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
-FELT = 1e-3  # root mean square of sigma times the exact gradient: below, there is nothing to follow
+ASSESS_LOGSNRS = (-10.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
+MIN_GRADIENT_RMS = 1e-3  # of sigma times the exact gradient: a smaller one has no direction to compare with
 ROUNDS = 4  # of the pruned classifier to each of `levels_implicit`
 
 
 @value
 class Assess(Task):
-    """Which classifier is assessed, on how many held-out images, at which lambdas.
+    """Which classifier is assessed, on how many test images, at which lambdas.
 
     what: "noise-aware" (the training `classifier`), "implicit" (the one inside the training `denoiser`, or inside the exact
     denoiser where none is given), "estimate" (the clean `classifier` on the denoiser's unconditional x, bounded by `clip`),
@@ -44,10 +44,11 @@ class Assess(Task):
     (noise-aware and exact).
 
     by_level.csv has the columns metric, logsnr, value: accuracy, nll, calibration_error; robust_accuracy (after an attack on z);
-    of a world with an exact oracle also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient does not vanish, gradient_cosine
-    and gradient_ratio (over all samples at once; of an "estimate" the ascent of the method clean-classifier at w = 1, which
-    guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and evaluations,
-    _pruned and _unpruned: with classes dropped early and without, in ROUNDS `levels_implicit` rounds at most, of the same noise.
+    with an exact oracle also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient does not vanish,
+    gradient_cosine and gradient_ratio (over all samples at once; of an "estimate" the gradient of the method clean-classifier at
+    w = 1, which guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and
+    evaluations, _pruned and _unpruned: with classes dropped early and without, in at most ROUNDS *
+    `levels_implicit` rounds, of the same noise.
     """
 
     name: ClassVar[str] = "assess"
@@ -57,7 +58,7 @@ class Assess(Task):
     classifier: Train | None = None
     denoiser: Train | None = None
     n: Count = 500
-    levels: tuple[float, ...] = LEVELS
+    levels: tuple[float, ...] = ASSESS_LOGSNRS
     levels_implicit: Count = 8
     noises: Count = 1
     low: float = -10.0
@@ -78,7 +79,7 @@ class Assess(Task):
     def run(self, folder: Path, store: Store, device: str) -> None:
         model = self._model(store, device)
         classifier, ascent = self._asked(model, store, device)
-        x, label = (part.to(device) for part in vars(held_out(self.world, self.n)).values())
+        x, label = (part.to(device) for part in vars(load_test_set(self.world, self.n)).values())
         eps = SampleNoise(0, range(len(x)), self.world.shape, device)()
         rows = []
         for level in self.levels:
@@ -128,7 +129,7 @@ class Assess(Task):
                 logits.double().log_softmax(-1), log_probs, reduction="batchmean", log_target=True
             ).item()
             true = log_prob_gradient(exact.class_logits, z.double(), logsnr.double(), label)
-            if (alpha_sigma(logsnr, true)[1] * true).square().mean().sqrt() < FELT:
+            if (alpha_sigma(logsnr, true)[1] * true).square().mean().sqrt() < MIN_GRADIENT_RMS:
                 return found  # where every class is certain there is no direction to compare with
             theirs = torch.cat([ascent(*part) for part in zip(*(one.split(50) for one in (z, logsnr, label)))])
             found["gradient_cosine"] = cosine(theirs.double(), true).item()

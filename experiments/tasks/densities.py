@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from experiments.worlds.world import data
+from experiments.worlds.world import LOGSNR_CLEAN, data
 
 if TYPE_CHECKING:
     from analysis.grid import GridDensity
 
-CLEAN = 60.0  # the lambda at which z is x
 EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
 
 
@@ -24,7 +23,7 @@ def logits(world: Any, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
     """Exact log p(x | label) (n,) and log p(x, c) (n, classes), in float64, a few thousand rows at a time."""
     exact, parts = data(world).oracle, []
     for rows in torch.arange(len(x)).split(4000):
-        clean = torch.full((len(rows),), CLEAN, dtype=torch.float64)
+        clean = torch.full((len(rows),), LOGSNR_CLEAN, dtype=torch.float64)
         parts.append(exact.class_logits(torch.from_numpy(x[rows]), clean))
     found = torch.cat(parts).numpy()
     return found[np.arange(len(x)), label] - exact.class_log_weights().numpy()[label], found

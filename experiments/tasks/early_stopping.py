@@ -8,7 +8,7 @@ from torch import Tensor
 class EarlyStopping:
     """Looks at the averaged weights every `every` steps; `over` once the last `patience` looks were none better than the best.
 
-    loss: of a state of the network, on images held back. best: the state where it was smallest, empty before the first look;
+    loss: of a state of the network, on validation images. best: the state where it was smallest, empty before the first look;
     looks: the loss of every look.
     """
 

@@ -1,4 +1,4 @@
-"""Samples measured: by an evaluator beside the training images, or by the exact oracle of the world."""
+"""Samples measured: by an evaluator against the training images, or by the exact oracle of the world."""
 
 import math
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Measured(Task):
         for n, values in read_json(store.open(self) / "metrics.json").items():
             yield from ({"n": int(n), "metric": name, "value": found} for name, found in values.items())
 
-    def _own(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
+    def _extra_metrics(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
         """The mean of each metric of `metrics` over parts of so many samples, as of analysis.measures.measure_in_parts."""
         parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
         return {one.name: float(np.mean([one.measure(x[p], label[p], world) for p in parts])) for one in self.metrics}
@@ -51,22 +51,22 @@ class Measured(Task):
     def _write(self, folder: Path, values: dict[str, dict[str, float]]) -> None:
         for metric, found in ((name, one) for by_name in values.values() for name, one in by_name.items()):
             if not math.isfinite(found):
-                raise Failed(f"{self.title}: {metric} is {found}: the samples or the judge's features are not sound")
+                raise Failed(f"{self.title}: {metric} is {found}: the samples or the evaluator's features are not sound")
         write_json(folder / "metrics.json", values)
 
 
 @value
 class Measure(Measured):
-    """metrics.json, {"<size>": {metric: value}}, on the features of a judge that never guided.
+    """metrics.json, {"<size>": {metric: value}}, on the features of an independent evaluator, which never guides.
 
-    sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall move with the
-    number: values of one size compare with each other alone. guide: the noise-aware classifier that is asked too, if any.
+    sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall depend on
+    the number: values of one size compare with each other alone. guide: the noise-aware classifier to measure too, if any.
     metrics: further ones (experiments.metrics).
     """
 
     name: ClassVar[str] = "measure"
     samples: Any
-    judge: Train
+    evaluator: Train
     sizes: tuple[Count, ...]
     guide: Train | None = None
     metrics: Metrics = ()
@@ -76,12 +76,12 @@ class Measure(Measured):
 
         images, label = self.samples.images(store)
         x = from_uint8(images)
-        features, found = evaluate(judge(self.judge, store.root, store.seal(self.judge), device), x, device)
+        features, found = evaluate(load_evaluator(self.evaluator, store.root, store.seal(self.evaluator), device), x, device)
         guide = guide_logits(self.guide, store, x, device) if self.guide else None
         samples = Samples(images=x.numpy(), label=label, features=features, logits=found, guide_logits=guide)
-        real = reference(self.judge, store.root, store.seal(self.judge), device)
-        name = self.judge.world.name
-        own = {size: self._own(samples.images, label, self.judge.world, size) for size in self.sizes}
+        real = reference(self.evaluator, store.root, store.seal(self.evaluator), device)
+        name = self.evaluator.world.name
+        own = {size: self._extra_metrics(samples.images, label, self.evaluator.world, size) for size in self.sizes}
         self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | own[size] for size in self.sizes})
 
 
@@ -101,7 +101,7 @@ class MeasureExact(Measured):
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         found, label = self.samples.images(store)
-        own = self._own(found, label, self.world, len(found))
+        own = self._extra_metrics(found, label, self.world, len(found))
         self._write(folder, {f"{len(found)}": measured(self.world, found, label, self.w) | own})
 
 
@@ -135,7 +135,7 @@ def oracle_of(found: Data, classes: int, densities: list | None) -> Any:
 
 
 @lru_cache(maxsize=1)
-def judge(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
+def load_evaluator(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
     """The evaluator of a run, loaded once for many cells; another seal, another network."""
     return training.load(Store(root), device)
 
@@ -146,7 +146,7 @@ def reference(training: Train, root: Path, seal: str, device: str) -> Any:
     from analysis.measures import Reference
 
     x = from_uint8(to_uint8(data(training.world).train.x))
-    return Reference(images=x.numpy(), features=evaluate(judge(training, root, seal, device), x, device)[0])
+    return Reference(images=x.numpy(), features=evaluate(load_evaluator(training, root, seal, device), x, device)[0])
 
 
 @torch.inference_mode()

@@ -102,14 +102,14 @@ class Sample(Task):
         return load_samples(store.open(self))
 
     def prices(self, store: Store) -> dict[str, float]:
-        """What a sample cost, by the metric's name, and how hard it was pushed."""
+        """What a sample cost, by the metric's name, and the effective scale of its guidance."""
         path = store.open(self)
         cost, timing = read_json(path / "cost.json"), read_json(path / "timing.json")
         found = {"seconds_per_sample": timing["seconds"] / self.n, "peak_memory_mib": timing["peak_memory_mib"]}
         found |= {f"nfe_{name}": cost[name] / self.n for name in vars(NFE())}
         pushed = read_json(path / "effective.json")["overall"]
         if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
-            found |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
+            found |= {"effective_w": pushed["scale"] - 1, "cfg_residual": pushed["cfg_residual"]}
         return found
 
     def _part(
@@ -130,8 +130,8 @@ class Sample(Task):
         timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib")}
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
-        scale, orthogonal = pushed.overall()
-        overall = {"scale": scale, "orthogonal": orthogonal, "samples": min(WATCHED, self.n)}
+        scale, residual = pushed.overall()
+        overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.n)}
         write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
 
 

@@ -26,7 +26,7 @@ from guidance.grouped import Grouped
 from guidance.oracle import exact_roles
 
 DENOISERS = ("model", "weak", "unconditional")  # roles
-LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
+MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums errors: below, z is indistinguishable from noise
 
 
 @value
@@ -59,7 +59,7 @@ class Implicit:
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
         from classifiers.generative import Implicit as Module
 
-        ends = max(self.low, LEAST), min(self.high, -LEAST)
+        ends = max(self.low, MIN_LOGSNR_IMPLICIT), min(self.high, -MIN_LOGSNR_IMPLICIT)
         return {role: Module(given["model"], self.world.classes, self.world.shape, self.levels, self.noises, *ends)}
 
 
@@ -89,7 +89,7 @@ class Guide:
     def implicit(self) -> bool:
         return isinstance(self.classifier, Implicit)
 
-    def rehearse(self) -> None:
+    def dry_run(self) -> None:
         """ValueError for a classifier that cannot be made smooth."""
         from classifiers.guide import softened
 

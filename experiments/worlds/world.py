@@ -11,6 +11,8 @@ from torch import Tensor
 from experiments.problems import Problem
 from guidance.mixture import Mixture
 
+LOGSNR_CLEAN = 60.0  # lambda at which z equals x: sigma is 1e-13
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -35,15 +37,15 @@ class _Copied:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set with its fixed split, or a distribution whose density is known in closed form, or both; and its card, for the report.
+    """A data set with its fixed split, or a distribution with a density in closed form, or both; and its card, for the report.
 
-    train, held_out: None for a world that no network is trained on. oracle: the exact model of the distribution,
+    train, test: None for a world that no network is trained on. oracle: the exact model of the distribution,
     None where it is unknown. Every read of it gives a copy.
     """
 
     card: dict[str, str]
     train: Labelled | None = None
-    held_out: Labelled | None = None
+    test: Labelled | None = None
     oracle: _Copied = _Copied()
 
     @property
@@ -78,7 +80,7 @@ def data(world: World) -> Data:
     found = world.load()
     if (found.oracle is not None) != world.exact or (found.train is not None) != world.trains:
         raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
-    for part in [part for part in (found.train, found.held_out) if part is not None]:
+    for part in [part for part in (found.train, found.test) if part is not None]:
         low, high = int(part.label.min()), int(part.label.max())
         if low < 0 or high >= world.classes:
             raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")

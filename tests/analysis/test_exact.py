@@ -10,7 +10,7 @@ from analysis.exact import Drawn, Oracle, against_tilted, measure_points
 from analysis.grid import GridDensity
 
 CENTRES, STD = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.5]]), 0.5
-DATA = {"accuracy_exact", "confidence_exact", "is_exact", "nll_exact", "frechet_exact", "frechet_class_exact", "spread"}
+DATA = {"accuracy_exact", "confidence_exact", "is_exact", "nll_exact", "frechet_exact", "frechet_class_exact", "std_within_class"}
 TILTED = {"kl_tilted", "mmd_tilted", "wasserstein_tilted", "mean_error_tilted", "outside_tilted"}
 AXIS = np.linspace(-4, 4, 161)
 
@@ -19,7 +19,7 @@ def log_joint(x):
     return -((x[:, None] - CENTRES) ** 2).sum(-1) / (2 * STD**2) - np.log(2 * np.pi * STD**2) - np.log(3)
 
 
-def judged(x, label):
+def evaluated(x, label):
     logits = log_joint(x)
     return Drawn(x=x, label=label, logits=logits + 11, log_density=logits[np.arange(len(x)), label] + np.log(3))
 
@@ -47,7 +47,7 @@ def drawn():
     x = CENTRES[label] + [0.1, -0.2] + np.array([0.5, 0.4, 0.3])[label, None] * rng.normal(size=(600, 2))
     x[-1] = [0.0, 4.5]
     order = rng.permutation(600)
-    return judged(x[order], label[order])
+    return evaluated(x[order], label[order])
 
 
 def test_tilted_densities_bring_their_names(drawn, oracle):
@@ -80,7 +80,7 @@ def test_values_by_hand(drawn, oracle):
     assert values["nll_exact"] == pytest.approx((squares / (2 * STD**2) + np.log(2 * np.pi * STD**2)).mean() / 2)
     within = [x[label == c] for c in range(3)]
     variances = [((own - own.mean(0)) ** 2).sum() / (len(own) - 1) for own in within]
-    assert values["spread"] == pytest.approx(np.sqrt(np.mean(variances)))
+    assert values["std_within_class"] == pytest.approx(np.sqrt(np.mean(variances)))
     pairs = []
     for own, centre in zip(within, CENTRES):  # to an isotropic Gaussian: Tr S + 2 s^2 - 2 s Tr S^(1/2)
         s = np.cov(own.T)
@@ -100,10 +100,10 @@ def test_draws_of_the_exact_model_read_the_floor_and_collapse_does_not(oracle):
     exact = np.empty((3000, 2))
     for c in range(3):
         exact[label == c] = oracle.tilted[c].sample(1000, rng)
-    floor = measure_points(judged(exact, label), oracle)
+    floor = measure_points(evaluated(exact, label), oracle)
     assert floor["kl_tilted"] < 0.06 and abs(floor["mmd_tilted"]) < 0.001 and floor["wasserstein_tilted"] < 0.04
-    assert floor["frechet_class_exact"] < 0.006 and floor["spread"] == pytest.approx(STD * np.sqrt(2), rel=0.03)
-    tight = measure_points(judged(CENTRES[label] + 0.02 * rng.normal(size=(3000, 2)), label), oracle)
+    assert floor["frechet_class_exact"] < 0.006 and floor["std_within_class"] == pytest.approx(STD * np.sqrt(2), rel=0.03)
+    tight = measure_points(evaluated(CENTRES[label] + 0.02 * rng.normal(size=(3000, 2)), label), oracle)
     assert tight["accuracy_exact"] == 1 > floor["accuracy_exact"] and tight["nll_exact"] < floor["nll_exact"] - 0.4
     assert tight["kl_tilted"] == pytest.approx(2 * np.log(STD / 0.02) - 1 + (0.02 / STD) ** 2, abs=0.1)
 

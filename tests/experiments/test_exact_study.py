@@ -42,7 +42,7 @@ def test_the_plane_is_studied_without_a_network(plane):
 
 def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
     table = read_table(plane / "table.csv")
-    for metric in ("kl_tilted", "wasserstein_tilted", "spread"):
+    for metric in ("kl_tilted", "wasserstein_tilted", "std_within_class"):
         assert value(table, metric, "classifier", 2) == pytest.approx(value(table, metric, "classifier-free", 2), abs=1e-3)
     assert value(table, "nfe_denoiser_forward", "classifier-free", 2) == 128
     assert value(table, "nfe_classifier_backward", "classifier", 2) == 64
@@ -99,7 +99,7 @@ def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkey
     assert len(shown) >= 5
 
 
-JUDGE = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy", "fit": {"steps": 5}}
+EVALUATOR = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy", "fit": {"steps": 5}}
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,12 @@ JUDGE = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy
         ("gaussians", {"oracle": None}, "model: give one, or the oracle of an exact world"),
         ("gaussians", {"sweeps": [{"sampler": "ddim", "steps": 1, "ws": [0]}]}, "steps"),
         ("gaussians", {"density.min": 11}, "min < max"),
-        ("gaussians", {"model": {"is": "train", **JUDGE, "world": "gaussians"}}, "gaussians has nothing to train networks on"),
-        ("digits-exact", {"evaluator": JUDGE}, "evaluator: a world with an exact oracle needs none"),
+        (
+            "gaussians",
+            {"model": {"is": "train", **EVALUATOR, "world": "gaussians"}},
+            "gaussians has nothing to train",
+        ),
+        ("digits-exact", {"evaluator": EVALUATOR}, "evaluator: a world with an exact oracle needs none"),
         ("digits-exact", {"world": "digits"}, "model: it is of the world digits-exact, and the study of digits"),
         ("digits-exact", {"classifier": None}, "classifier needs a network for its role 'classifier'; set classifier"),
         ("digits", {"oracle": {"world": "digits"}, "evaluator": None}, "oracle: digits has none"),

@@ -38,7 +38,7 @@ class ExactClassifier(nn.Module):
 def at(level: float, off: float = 0.0, temperature: float = 1.0) -> dict[str, float]:
     world, exact = data(DigitsExact()), data(DigitsExact()).oracle
     n = 300
-    x, label = world.held_out.x[:n], world.held_out.label[:n]
+    x, label = world.test.x[:n], world.test.label[:n]
     eps, logsnr = SampleNoise(0, range(n), DigitsExact.shape)(), torch.full((n,), level)
     model = NetworkDenoiser(Oracle(exact, off), 10)
     return compare(model, ExactClassifier(exact, temperature), exact, add_noise(x, eps, logsnr), logsnr, label, eps)

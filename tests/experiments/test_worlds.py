@@ -22,11 +22,11 @@ def test_the_worlds_are_known_by_their_names_and_say_what_they_load():
 
 def test_the_split_is_fixed_balanced_and_disjoint():
     world = data(Digits())
-    assert len(world.train.x) == 1297 and len(world.held_out.x) == 500
-    assert world.held_out.label.bincount().tolist() == [50] * 10
-    assert world.held_out.label[:20].tolist() == list(range(10)) * 2, "any 10 k of them in a row are balanced"
+    assert len(world.train.x) == 1297 and len(world.test.x) == 500
+    assert world.test.label.bincount().tolist() == [50] * 10
+    assert world.test.label[:20].tolist() == list(range(10)) * 2, "any 10 k of them in a row are balanced"
     rows = {tuple(image.flatten().tolist()) for image in world.train.x}
-    shared = sum(tuple(image.flatten().tolist()) in rows for image in world.held_out.x)
+    shared = sum(tuple(image.flatten().tolist()) in rows for image in world.test.x)
     assert shared == 0
     assert world.train.x.min() == -1 and world.train.x.max() == 1
 
@@ -54,7 +54,7 @@ def test_colours_stay_where_they_were():
 
 def test_the_card_says_what_the_arrays_are():
     world = data(Digits())
-    assert "1,297" in world.card["train"] and "500" in world.card["held out"]
+    assert "1,297" in world.card["train"] and "500" in world.card["test"]
 
 
 def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws():
@@ -67,14 +67,14 @@ def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws
     n = len(x)
     torch.testing.assert_close(x.mean(0), mean, rtol=0, atol=6 * (covariance.max().item() / n) ** 0.5)
     torch.testing.assert_close(x.T.cov(), covariance, rtol=0, atol=8 * covariance.max().item() / n**0.5)
-    assert world.train.label[:12].tolist() == [*range(10), 0, 1] and len(world.held_out.x) == 5000
+    assert world.train.label[:12].tolist() == [*range(10), 0, 1] and len(world.test.x) == 5000
 
 
 def test_a_real_digit_is_most_likely_in_its_own_class_of_the_frozen_mixture():
     real, exact = data(Digits()), data(DigitsExact()).oracle
-    x = real.held_out.x.double()
+    x = real.test.x.double()
     found = exact.class_logits(x, torch.full((len(x),), 60.0, dtype=torch.float64)).argmax(-1)
-    assert (found == real.held_out.label).double().mean() > 0.95
+    assert (found == real.test.label).double().mean() > 0.95
 
 
 def test_another_file_under_the_name_of_the_frozen_digits_is_refused(monkeypatch):
@@ -90,7 +90,7 @@ def test_the_script_makes_the_frozen_digits_again():
 
     values = {k: v if k == "labels" else v.double() for k, v in fit(data(Digits()).train, COMPONENTS, RANK).items()}
     again, frozen = Mixture.low_rank(**values), data(DigitsExact()).oracle
-    x, clean = data(DigitsExact()).held_out.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
+    x, clean = data(DigitsExact()).test.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
     torch.testing.assert_close(again.log_prob(x, clean), frozen.log_prob(x, clean), rtol=1e-3, atol=0.05)
 
 

@@ -45,4 +45,4 @@ class RingImages(World):
         x = 0.1 * torch.randn(240, 1, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
         x[label == 0, :, 3:5] += 1
         x[label == 1, :, :, 3:5] += 1
-        return Data(train=Labelled(x[:200], label[:200]), held_out=Labelled(x[200:], label[200:]), card={"what": "stripes"})
+        return Data(train=Labelled(x[:200], label[:200]), test=Labelled(x[200:], label[200:]), card={"what": "stripes"})
