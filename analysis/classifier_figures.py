@@ -1,4 +1,4 @@
-"""What classifiers know at every lambda, what they do as guides, and who believes the samples.
+"""Figures of classifiers: quality at every lambda, behaviour as guides, and transfer accuracy of the samples.
 
 Pure functions of the study's tables; lines are means over trainings and seeds, bands one standard deviation.
 """
@@ -38,18 +38,18 @@ def strokes(names: Sequence[str]) -> dict[str, object]:
 
 
 def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
-    """A panel a metric, a line a classifier, against lambda; ValueError for a metric that no classifier has."""
+    """One panel per metric, one line per classifier, against lambda; ValueError for a metric that no classifier has."""
     if missing := sorted(set(metrics) - set(levels["metric"])):
         raise ValueError(f"the table has no {', '.join(missing)}: it has {', '.join(sorted(set(levels['metric'])))}")
     names = list(dict.fromkeys(levels["classifier"]))
     colours, styles = shades(names), strokes(names)
     figure, grid = panels(1, len(metrics), (1.2 + 4.6 * len(metrics), 4.2))
     for axes, metric in zip(grid, metrics):
-        kind, own, ends = described.metric(metric), levels[levels["metric"] == metric], []
+        kind, rows, ends = described.metric(metric), levels[levels["metric"] == metric], []
         if kind.log and kind.higher_is_better is False:
-            own = own[own["value"] > MIN_PLOTTED]
+            rows = rows[rows["value"] > MIN_PLOTTED]
         for name in names:
-            line = own[own["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
+            line = rows[rows["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
             if len(line):
                 _line(axes, line["logsnr"], line["mean"], line["std"], colours[name], styles[name])
                 ends.append((line["mean"].iloc[-1], name, colours[name]))
@@ -102,12 +102,12 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], evaluators: 
 
 
 def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str]) -> Figure:
-    """A heat map at each label's largest w: rows by whom samples were guided, columns by whom they are classified."""
+    """A heat map at each label's largest w: rows: the guide of the samples, columns: the classifier that labels them."""
     shown = pd.DataFrame(index=list(labels), columns=list(names), dtype=float)
     for label in labels:
-        own = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
+        rows = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
         for name in names:
-            shown.loc[label, name] = own.loc[own["metric"] == described.column("accuracy_by", name), "value"].mean()
+            shown.loc[label, name] = rows.loc[rows["metric"] == described.column("accuracy_by", name), "value"].mean()
     largest = {label: summary.loc[summary["method"] == label, "w"].max() for label in labels}
     figure, (axes,) = panels(1, 1, (2.6 + 0.85 * len(names), 1.4 + 0.42 * len(labels)))
     axes.grid(False)
@@ -125,7 +125,7 @@ def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str])
 
 
 def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Figure:
-    """A curve a label of one metric against another, w growing along it; the last w is written beside it."""
+    """One curve per label, one metric against another, w growing along it; the last w is written next to it."""
     colours, styles = shades(labels), strokes(labels)
     figure, (axes,) = panels(1, 1, (8.2, 4.6))
     points, ends = [], []
@@ -158,8 +158,8 @@ def asymmetry(fields: pd.DataFrame) -> Figure:
     colours = shades(list(dict.fromkeys(field for _, field in names)))
     ends = []
     for of, field in names:
-        own = fields[(fields["of"] == of) & (fields["field"] == field)]
-        line = own.groupby("logsnr")["value"].mean()
+        rows = fields[(fields["of"] == of) & (fields["field"] == field)]
+        line = rows.groupby("logsnr")["value"].mean()
         axes.plot(line.index, line, color=colours[field], marker="o", markersize=4, linestyle=_DASHED if of == "exact" else "-")
         ends.append((line.iloc[-1], f"{field}, {of}", colours[field]))
     axes.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Every method beside one reference, plain classifier-free guidance, as figures show them: one row per method at one w.
+"""Every method compared with one reference, plain classifier-free guidance, as figures show them: one row per method at one w.
 
 Columns of the standard deviation over runs end in `_sd`. Whether a method is the reference with another w: analysis.verdicts.
 """

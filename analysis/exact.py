@@ -15,10 +15,10 @@ from analysis.grid import GridDensity
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Drawn:
-    """n samples, and what the exact world makes of them; row i of every array belongs to sample i.
+    """n samples, and their values under the exact model; row i of every array belongs to sample i.
 
     x            the samples, (n, d)
-    label        the class each was asked to be, integers (n,) in 0..c-1
+    label        the class that each was generated for, integers (n,) in 0..c-1
     logits       exact log p(x, c) up to a constant of the row, (n, c): their softmax is p(c|x)
     log_density  exact log p(x | label), nats, (n,)
 
@@ -70,7 +70,7 @@ def measure_points(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
 
 
 def against_data(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
-    """The samples beside the data themselves, in any dimension; for the data no guidance is best.
+    """The samples compared with the data, in any dimension; w = 0 is best by construction.
 
     accuracy_exact       share of samples whose most probable class is the label
     confidence_exact     mean p(label | x)
@@ -97,7 +97,7 @@ def against_data(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
 
 
 def against_tilted(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
-    """The samples beside p(x|c) p(c|x)^w / Z, class by class; each value is the mean over classes. 0 is best, but for noise.
+    """The samples compared with p(x|c) p(c|x)^w / Z, class by class; values are means over classes. 0 is best, up to noise.
 
     kl_tilted           KL(sampled || tilted), nats: `kl_divergence`
     mmd_tilted          squared maximum mean discrepancy: `mmd` with the bandwidth of the oracle

@@ -21,14 +21,14 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators
     for label, guide in guides.items():
         if guide is None:
             continue
-        own = table[table["method"] == label]
-        found_by = own.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
-        found = pd.DataFrame({"guide": found_by[column("accuracy_by", guide)]})
-        found["evaluators"] = found_by[[column("accuracy_by", name) for name in evaluators]].mean(axis=1)
-        found["gap"] = found["guide"] - found["evaluators"]
-        for w, group in found.groupby(level="w"):
-            row = {"world": own["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
-            for name in found:
+        rows_of_label = table[table["method"] == label]
+        accuracy = rows_of_label.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
+        gaps = pd.DataFrame({"guide": accuracy[column("accuracy_by", guide)]})
+        gaps["evaluators"] = accuracy[[column("accuracy_by", name) for name in evaluators]].mean(axis=1)
+        gaps["gap"] = gaps["guide"] - gaps["evaluators"]
+        for w, group in gaps.groupby(level="w"):
+            row = {"world": rows_of_label["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
+            for name in gaps:
                 row |= {name: group[name].mean(), f"{name}_sd": group[name].std()}
             rows.append(row)
     frame = pd.DataFrame(rows)
@@ -38,15 +38,15 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators
 def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """One row per label at its best w by the first of `measures` (the smaller, the better), and its price where it guides.
 
-    The price is that at its largest w: at w = 0 no guide is asked. Samples that none of `labels` made have no price.
+    The price is that at its largest w: at w = 0 no guide is evaluated. Samples that none of `labels` made have no price.
     """
     rows = []
     for label in [*labels, *sorted(set(summary["method"]) - set(labels))]:
-        own = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
-        row = (wide := own.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
-        dear = wide.loc[wide.index.max()]
-        nfe = {name.removeprefix("nfe_").replace("_", " "): dear.get(name, "") for name in PRICES}
-        milliseconds = round(1e3 * dear["seconds_per_sample"], 2) if "seconds_per_sample" in dear else ""
+        cells = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
+        row = (wide := cells.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
+        strongest = wide.loc[wide.index.max()]
+        nfe = {name.removeprefix("nfe_").replace("_", " "): strongest.get(name, "") for name in PRICES}
+        milliseconds = round(1e3 * strongest["seconds_per_sample"], 2) if "seconds_per_sample" in strongest else ""
         best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
         rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})
     return pd.DataFrame(rows).set_index("guided")

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.grid import GridDensity
 from analysis.table import COLUMNS, REAL, read_table, summarise
 
-NO_TRAINING = -1  # in the place of a training seed: the exact world, or what no network made
+NO_TRAINING = -1  # instead of a training seed: the exact model, or data that no network generated
 Draw = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 

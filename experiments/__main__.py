@@ -219,7 +219,7 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
 
 @app.command()
 def speed(device: Device = "auto") -> None:
-    """Time sampler and method beside a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
+    """Time sampler and method against a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
     from experiments.speed import report
 
     for line in report(device):

@@ -63,8 +63,9 @@ def _intro(results: Results) -> str:
     twice = " Every cell is there twice: with the exact denoiser and classifier, and with trained networks."
     sizes = " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
     spread = " Values are means over runs, bands and ± one standard deviation." if results.runs > 1 else ""
+    methods = [method for method in results.methods if not method.endswith(figures.EXACT)]
     return (
-        f"{listed([one for one in results.methods if not one.endswith(figures.EXACT)])} in a world whose density, score, "
+        f"{listed(methods)} in a world whose density, score, "
         "denoiser and classifier are known in closed form, so that what is sampled can be compared with what is claimed."
         f"{twice if _both(results) else ''} A cell is one method at one w, one sampler, one number of levels T and one seed: "
         f"{sizes} samples. {seeds(results)}.{spread}"
@@ -73,16 +74,16 @@ def _intro(results: Results) -> str:
 
 def _both(results: Results) -> list[str]:
     """The methods that were sampled with the exact denoiser and with networks."""
-    return [one for one in results.methods if one + figures.EXACT in results.methods]
+    return [method for method in results.methods if method + figures.EXACT in results.methods]
 
 
 def _sections(results: Results) -> list[Section]:
-    found = plane_sections(results) if results.world.in_the_plane else [_share(results), common.samples(results)]
+    sections = plane_sections(results) if results.world.in_the_plane else [_share(results), common.samples(results)]
     errors = results.tables.get("network_error")
     if errors is not None and len(errors):
-        found.append(_errors(errors))
+        sections.append(_errors(errors))
     return [
-        *found,
+        *sections,
         *common.networks(results),
         common.conditional_model(results),
         common.cost(results),

@@ -38,32 +38,32 @@ def _intro(results: Results) -> str:
 
 
 def _sections(results: Results) -> list[Section]:
-    found = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
-    found += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
-    return found
+    sections = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
+    sections += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
+    return sections
 
 
 def _against_w(results: Results) -> list[Section]:
-    summary, held, world = results.summary, results.columns, results.world
+    summary, columns, world = results.summary, results.columns, results.world
     at = {"sampler": results.sampler, "steps": results.steps}
     n = results.n[world.name]
     part = results.part.get(world.name, n)
-    drawn = f"{results.sampler} sampler, T = {results.steps}, {n} samples a cell; {seeds(results)}."
+    drawn = f"{results.sampler} sampler, T = {results.steps}, {n} samples per cell; {seeds(results)}."
 
     def pictures(names: tuple[str, ...]) -> list:
         parts = []
-        for one in (metric(column) for name in names for column in columns_of(name, held)):
-            text, file = f"{capital(one.axis)} against w", f"{one.name}_against_w"
-            options = {**at, "log": one.log}
-            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, one.column, **options))
+        for described in (metric(column) for name in names for column in columns_of(name, columns)):
+            text, file = f"{capital(described.axis)} against w", f"{described.name}_against_w"
+            options = {**at, "log": described.log}
+            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, described.column, **options))
         return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
 
     def main(size: int, caption: str):
-        return table(caption, headline, summary, **at, n=size, metrics=main_columns(held, report=True))
+        return table(caption, headline, summary, **at, n=size, metrics=main_columns(columns, report=True))
 
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
     curves = []
-    for fid in columns_of("fid", held):
+    for fid in columns_of("fid", columns):
         alt, caption = "FID against Inception score", f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
         curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
@@ -88,7 +88,7 @@ def _against_w(results: Results) -> list[Section]:
         ),
         section(
             "Classification accuracy of the samples",
-            "The share of samples recognised as the class asked for, by the evaluator (which never guides) and by the "
+            "The share of samples recognised as the intended class, by the evaluator (which never guides) and by the "
             f"noise-aware classifier (which guides in classifier guidance alone). One image is {1 / n:g}.",
             picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
         ),
@@ -121,5 +121,7 @@ def _minimum(results: Results) -> Section:
 
 
 def _tidy(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
-    own = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
-    return own.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in own else ["world", "n"]).round(4)
+    rows = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
+    return rows.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in rows else ["world", "n"]).round(
+        4
+    )

@@ -32,11 +32,11 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
     """The mean of `value(x, eps, logsnr, label)` over `images` at each of TEST_LOGSNRS, from the same noise every time."""
-    eps, found = SampleNoise(0, range(len(images.x)), images.x.shape[1:])(), {}
+    eps, means = SampleNoise(0, range(len(images.x)), images.x.shape[1:])(), {}
     for level in TEST_LOGSNRS:
         parts = zip(images.x.split(500), eps.split(500), torch.full((len(eps),), level).split(500), images.label.split(500))
-        found[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
-    return found
+        means[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
+    return means
 
 
 def clean_metrics(network: torch.nn.Module, images: Labelled, device: str) -> dict[str, float]:

@@ -25,9 +25,9 @@ from guidance.weightings import Simple
 class Denoising:
     """p_uncond: the share of labels dropped in training (1: all of them). density: of lambda; sampling grids take its ends.
 
-    target: what the network is trained to say. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
+    target: what the network is trained to predict. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
     grid of `levels` (Nichol & Dhariwal, arXiv 2102.09672): "hybrid" adds a little of the bound, which teaches the variance
-    alone; "bound" is the bound, its terms drawn by importance. Both take the place of the weighting. bin_width: of data with
+    alone; "bound" is the bound, its terms drawn by importance. Both replace the weighting. bin_width: of data with
     grey levels, for the bound's last term. groups: of classes that it knows too (guidance.grouped); a share p_group of its
     labels is then the group's.
     """

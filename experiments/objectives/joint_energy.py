@@ -1,4 +1,4 @@
-"""A joint energy model over a network that is told no lambda. Grathwohl et al., arXiv 1912.03263."""
+"""A joint energy model over a network that is not conditioned on lambda. Grathwohl et al., arXiv 1912.03263."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -51,7 +51,7 @@ class JointEnergy:
 
 
 class Untold(nn.Module):
-    """A classifier of noisy images as one of clean images: at lambda 0, whatever that meant, for ever."""
+    """A classifier of noisy images as one of clean images: its lambda is always 0."""
 
     def __init__(self, network: nn.Module):
         super().__init__()

@@ -57,13 +57,16 @@ class NoisyCrossEntropy:
 
         module.eval()
         with torch.no_grad():
-            found = by_level(images, device, nll)
+            nll_by_level = by_level(images, device, nll)
         module.train()
-        return sum(found.values()) / len(found)
+        return sum(nll_by_level.values()) / len(nll_by_level)
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
-        found = by_lambda(module, data.test, device)
-        return {name: {level: one[name] for level, one in found.items()} for name in next(iter(found.values()))}
+        by_level_metrics = by_lambda(module, data.test, device)
+        return {
+            name: {level: metrics[name] for level, metrics in by_level_metrics.items()}
+            for name in next(iter(by_level_metrics.values()))
+        }
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         return {role: module}
@@ -76,10 +79,10 @@ def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, di
     """accuracy, nll and calibration_error at each of TEST_LOGSNRS, from the same noise every time."""
     eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:])()
     x, eps, label = to(device, images.x, eps, images.label)
-    found = {}
+    metrics = {}
     for level in TEST_LOGSNRS:
         logsnr = torch.full((len(x),), level, device=device)
         z = add_noise(x, eps, logsnr)
         logits = torch.cat([network(*part) for part in zip(z.split(500), logsnr.split(500))])
-        found[f"{level:g}"] = assess(logits, label)
-    return found
+        metrics[f"{level:g}"] = assess(logits, label)
+    return metrics

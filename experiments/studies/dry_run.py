@@ -1,4 +1,4 @@
-"""Every network that is to be trained is built and shown two samples first, so that what cannot be stops before any work."""
+"""A dry run of every training: the network is built and evaluated on two samples, so that errors surface before any work."""
 
 from collections.abc import Iterable
 from dataclasses import replace

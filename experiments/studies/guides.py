@@ -72,26 +72,26 @@ class Guides(Study):
 
     def trainings(self, seed: int) -> dict[str, Train]:
         """Every network of a training seed by name, in the order of the table."""
-        found = {"denoiser": self._seeded(self.model, seed)}
-        for name, one in sorted(self.guides.items(), key=lambda item: -item[1].objective.attack_radius):
-            found[name] = self._seeded(one, seed)
+        networks = {"denoiser": self._seeded(self.model, seed)}
+        for name, guide in sorted(self.guides.items(), key=lambda item: -item[1].objective.attack_radius):
+            networks[name] = self._seeded(guide, seed)
         if self.joint is not None:
-            found["joint energy"] = replace(self.joint, seed=seed)
-        return found | {"clean": replace(self.clean, seed=self.clean.seed + seed)}
+            networks["joint energy"] = replace(self.joint, seed=seed)
+        return networks | {"clean": replace(self.clean, seed=self.clean.seed + seed)}
 
     def cells(self) -> Iterator[Placed]:
         for seed, sampling in product(self.train_seeds, self.sample_seeds):
-            for name, one in self.guided.items():
-                for w in one.ws:
-                    yield from self._cell(seed, sampling, name, one, w)
-        yield from self._beside()
+            for name, entry in self.guided.items():
+                for w in entry.ws:
+                    yield from self._cell(seed, sampling, name, entry, w)
+        yield from self._baselines()
         for seed in self.train_seeds:
-            yield from self._looks(seed)
+            yield from self._diagnostics(seed)
         for seed in self.train_seeds:
-            for name, one in self.trainings(seed).items():
-                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, one)
-        for name, one in self.evaluators.items():
-            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, one)
+            for name, entry in self.trainings(seed).items():
+                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, entry)
+        for name, entry in self.evaluators.items():
+            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, entry)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
         import pandas as pd
@@ -101,7 +101,9 @@ class Guides(Study):
 
         cells, name = list(self.cells()), self.world.name
         tables = tables_of(cells, store)
-        guides = {key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()}
+        guides = {
+            key: guided.classifier or ("clean" if "clean" in guided.method.roles else None) for key, guided in self.guided.items()
+        }
         more = {"guides": guides, "evaluators": list(self.evaluators) or [EXACT], "classifiers": [*self.guides, "clean"]}
         others = {
             (name, place["method"]): task.samples
@@ -127,25 +129,25 @@ class Guides(Study):
 
     def describe(self) -> str:
         trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.evaluators)
-        cells = sum(len(one.ws) for one in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
+        cells = sum(len(guided.ws) for guided in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
         return (
             f"study {self.name} of {self.world.name}: {trainings} trainings, {cells} cells of {self.n} samples, "
             f"{len(self.guides) + 2} classifiers by lambda"
         )
 
-    def _seeded(self, one: Train, seed: int) -> Train:
-        return replace(one, seed=seed, objective=replace(one.objective, density=self.density))
+    def _seeded(self, training: Train, seed: int) -> Train:
+        return replace(training, seed=seed, objective=replace(training.objective, density=self.density))
 
-    def _cell(self, seed: int, sampling: int, name: str, one: Guided, w: float) -> Iterator[Placed]:
+    def _cell(self, seed: int, sampling: int, name: str, guided: Guided, w: float) -> Iterator[Placed]:
         trained = self.trainings(seed)
         guides = {key: trained[key] for key in self.guides}
-        source = one.source(guides, self.world, self.density)
-        others = {"classifier": source, "clean": trained["clean"] if "clean" in one.method.roles else None}
+        source = guided.source(guides, self.world, self.density)
+        others = {"classifier": source, "clean": trained["clean"] if "clean" in guided.method.roles else None}
         samples = Sample(
             world=self.world,
             model=Exact(world=self.world) if self.world.exact else trained["denoiser"],
-            others={role: held for role, held in others.items() if held is not None},
-            method=replace(one.method, w=w),
+            others={role: source_of_role for role, source_of_role in others.items() if source_of_role is not None},
+            method=replace(guided.method, w=w),
             sampler=self.sampler,
             steps=self.steps,
             density=self.density,
@@ -168,8 +170,8 @@ class Guides(Study):
             return MeasureExact(samples=samples, world=self.world, w=w)
         return Measure(samples=samples, evaluator=next(iter(self.evaluators.values())), sizes=(n,))
 
-    def _beside(self) -> Iterator[Placed]:
-        """What no guide made: real images, and the joint energy model's."""
+    def _baselines(self) -> Iterator[Placed]:
+        """Baselines without a guide: real images, and samples of the joint energy model."""
         if self.world.exact:
             return
         real = {"world": self.world.name, **REAL}
@@ -179,16 +181,16 @@ class Guides(Study):
                 samples = JointSamples(model=self.trainings(seed)["joint energy"], labelled=labelled, n=self.n)
                 yield Placed(TABLE, {**real, "train_seed": seed, "method": name}, self._measured(samples, self.n))
 
-    def _looks(self, seed: int) -> Iterator[Placed]:
+    def _diagnostics(self, seed: int) -> Iterator[Placed]:
         """Every assessment by lambda, and the Jacobians, for one training seed."""
         trained, density = self.trainings(seed), self.density
         levels = tuple(level for level in ASSESS_LOGSNRS if density.min <= level <= density.max)
-        own = {"world": self.world, "low": max(density.min, MIN_LOGSNR_IMPLICIT), "clip": self.clip, "levels": levels}
+        options = {"world": self.world, "low": max(density.min, MIN_LOGSNR_IMPLICIT), "clip": self.clip, "levels": levels}
         implicit = {"what": "implicit", "n": self.n_implicit, "levels_implicit": self.levels_implicit, "noises": self.noises}
 
         def assessed(name: str, **changes: Any) -> Placed:
             place = {"world": self.world.name, "train_seed": seed, "classifier": name}
-            return Placed("by_level", place, Assess(**{**own, "n": self.n_levels, **changes}))
+            return Placed("by_level", place, Assess(**{**options, "n": self.n_levels, **changes}))
 
         def fields(name: str, **changes: Any) -> Placed:
             place = {"world": self.world.name, "train_seed": seed, "of": name}

@@ -22,7 +22,7 @@ from experiments.tasks.sources import Exact, Source
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
-NO_TRAINING = -1  # in the place of a training seed
+NO_TRAINING = -1  # instead of a training seed
 REAL = {"train_seed": NO_TRAINING, "method": "real", "w": None, "sampler": "", "steps": 0, "seed": NO_TRAINING}
 ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 
@@ -33,7 +33,7 @@ class TradeOff(Study):
     together, and once more in parts of the size of the test set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method asks. oracle: the exact model, studied beside the model or, where that is None, alone; it
+    another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
     evaluates then. evaluator: of any other world; one for all cells, so that they compare. density: of every network's training.
     metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
     """
@@ -73,13 +73,13 @@ class TradeOff(Study):
         """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no
         method.
         """
-        one = getattr(self, role)
-        if one is None or (role not in ("model", "classifier") and role not in self.roles):
+        source = getattr(self, role)
+        if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
-        if not isinstance(one, Train):
-            return one
-        objective = replace(one.objective, density=self.density) if hasattr(one.objective, "density") else one.objective
-        return replace(one, seed=one.seed + seed, objective=objective)
+        if not isinstance(source, Train):
+            return source
+        objective = replace(source.objective, density=self.density) if hasattr(source.objective, "density") else source.objective
+        return replace(source, seed=source.seed + seed, objective=objective)
 
     @property
     def models(self) -> list[tuple[int, bool]]:
@@ -90,12 +90,12 @@ class TradeOff(Study):
 
     @property
     def roles(self) -> set[str]:
-        """The roles that methods ask for; the loss of an image is a clean classifier's."""
+        """The roles that methods declare; the loss of an image is a clean classifier's."""
         roles = {role for curve in self.methods for role in curve.method.roles}
         return roles | ({"clean"} if "loss" in roles else set())
 
     def cells(self) -> Iterator[Placed]:
-        yield from self._beside()
+        yield from self._baselines()
         for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
@@ -136,12 +136,12 @@ class TradeOff(Study):
         cells = [(sweep, curve) for sweep in self.sweeps for _, curve in sweep.cells(self.methods)]
         times = len(self.sample_seeds) * len(self.models)
         calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
-        trained = [one for role in ROLES if isinstance(one := self.network(role, 0), Train)]
-        trained = [one for one in trained for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
-        steps = sum(one.fit.steps for one in trained)
-        training = f"{len(trained)} trainings of {steps:,} steps in all, " if trained else ""
+        trainings = [training for role in ROLES if isinstance(training := self.network(role, 0), Train)]
+        trainings = [training for training in trainings for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
+        steps = sum(training.fit.steps for training in trainings)
+        text = f"{len(trainings)} trainings of {steps:,} steps in all, " if trainings else ""
         return (
-            f"study {self.name} of {self.world.name}: {training}{times * len(cells)} cells of {self.n:,} samples, about "
+            f"study {self.name} of {self.world.name}: {text}{times * len(cells)} cells of {self.n:,} samples, about "
             f"{times * calls * self.n:,.0f} network evaluations"
         )
 
@@ -156,7 +156,7 @@ class TradeOff(Study):
         return Sample(
             world=self.world,
             model=model,
-            others={role: one for role, one in others.items() if one is not None},
+            others={role: source for role, source in others.items() if source is not None},
             method=curve.at(w),
             sampler=sweep.sampler,
             steps=sweep.steps,
@@ -177,8 +177,8 @@ class TradeOff(Study):
             samples=samples, evaluator=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
         )
 
-    def _beside(self) -> Iterator[Placed]:
-        """What no method made: test images; or, of an exact world, draws of the oracle itself.
+    def _baselines(self) -> Iterator[Placed]:
+        """Baselines that no method generated: test images; or, of an exact world, draws of the oracle itself.
 
         In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
         """
@@ -197,13 +197,13 @@ class TradeOff(Study):
         names = {"model": "denoiser"}
         for seed in self.train_seeds if isinstance(self.model, Train) else ():
             for role in ROLES:
-                if isinstance(one := self.network(role, seed), Train):
+                if isinstance(source := self.network(role, seed), Train):
                     place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
-                    yield Placed("networks", place, one)
+                    yield Placed("networks", place, source)
             if self.oracle is not None and self.classifier is not None:
-                own = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
+                networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
                 place = {"world": self.world.name, "train_seed": seed}
-                yield Placed("network_error", place, NetworkError(**own))
+                yield Placed("network_error", place, NetworkError(**networks))
         if self.evaluator is not None:
             place = {"world": self.world.name, "train_seed": NO_TRAINING, "network": "evaluator"}
             yield Placed("networks", place, self.evaluator)

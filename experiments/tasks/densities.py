@@ -25,8 +25,8 @@ def logits(world: Any, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
     for rows in torch.arange(len(x)).split(4000):
         clean = torch.full((len(rows),), LOGSNR_CLEAN, dtype=torch.float64)
         parts.append(exact.class_logits(torch.from_numpy(x[rows]), clean))
-    found = torch.cat(parts).numpy()
-    return found[np.arange(len(x)), label] - exact.class_log_weights().numpy()[label], found
+    class_logits = torch.cat(parts).numpy()
+    return class_logits[np.arange(len(x)), label] - exact.class_log_weights().numpy()[label], class_logits
 
 
 @lru_cache(maxsize=64)
@@ -36,8 +36,8 @@ def tilted(world: Any, label: int, w: float) -> "GridDensity":
     from analysis.grid import tilted as tilt
 
     middles, points = mesh()
-    log_density, found = logits(world, points, np.full(len(points), label))
-    log_class = found[:, label] - np.logaddexp.reduce(found, axis=1)
+    log_density, class_logits = logits(world, points, np.full(len(points), label))
+    log_class = class_logits[:, label] - np.logaddexp.reduce(class_logits, axis=1)
     return GridDensity(middles, middles, tilt(log_density, log_class, w).reshape(CELLS, CELLS))
 
 
@@ -47,8 +47,8 @@ def marginal(world: Any) -> "GridDensity":
     from analysis.grid import GridDensity
 
     middles, points = mesh()
-    found = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]
-    return GridDensity(middles, middles, np.logaddexp.reduce(found, axis=1).reshape(CELLS, CELLS))
+    class_logits = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]
+    return GridDensity(middles, middles, np.logaddexp.reduce(class_logits, axis=1).reshape(CELLS, CELLS))
 
 
 def mesh() -> tuple[np.ndarray, np.ndarray]:

@@ -61,9 +61,9 @@ class Jacobians(Task):
             for name, field in fields.items():
                 z = add_noise(x, eps, logsnr)
                 measurable = norm(field(z)).flatten() > MIN_RELATIVE_NORM * norm(fields["conditional"](z)).flatten()
-                found = asymmetry(field, z, rademacher(z, self.probes, generator(0, 3))).double()[measurable]
-                if len(found):
-                    row = {"field": name, "logsnr": level, "value": found.mean().item(), "sd": found.std(correction=0).item()}
+                values = asymmetry(field, z, rademacher(z, self.probes, generator(0, 3))).double()[measurable]
+                if len(values):
+                    row = {"field": name, "logsnr": level, "value": values.mean().item(), "sd": values.std(correction=0).item()}
                     rows.append(row)
         write_rows(folder / "jacobian.csv", rows)
 

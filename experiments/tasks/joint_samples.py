@@ -39,13 +39,18 @@ class JointSamples(Task):
         return f"chains of {self.model.title}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        model, own, world, g = self.model.load(store, device), self.model.objective, self.model.world, generator(self.seed, 0)
+        model, objective, world, g = (
+            self.model.load(store, device),
+            self.model.objective,
+            self.model.world,
+            generator(self.seed, 0),
+        )
         label = torch.arange(self.n, device=device) % world.classes if self.labelled else None
         if self.labelled:
             start = (2 * torch.rand(self.n, *world.shape, generator=g) - 1).to(device)
         else:
             start = model.replay[torch.randperm(len(model.replay), generator=g)[: self.n].to(device)].float() / FIXED_POINT
-        x = langevin(model, start, self.steps, g, label, own.step, own.noise)
+        x = langevin(model, start, self.steps, g, label, objective.step, objective.noise)
         if not x.isfinite().all():
             raise Failed(f"{self.title}: they left every bound: train it with a smaller step")
         label = model(x).argmax(-1) if label is None else label

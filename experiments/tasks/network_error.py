@@ -1,4 +1,4 @@
-"""What trained networks get wrong, lambda by lambda, in a world with an exact oracle: denoiser, guided difference, classifier."""
+"""The errors of trained networks at every lambda, in a world with an exact oracle: denoiser, guided difference, classifier."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +65,7 @@ class NetworkError(Task):
 def compare(
     model: NetworkDenoiser, classifier: torch.nn.Module, exact: Mixture, z: Tensor, logsnr: Tensor, label: Tensor, eps: Tensor
 ) -> dict[str, float]:
-    """The networks beside the exact world at z_lambda; means over the draws, squared errors of eps over dimensions too.
+    """The networks compared with the exact model at z_lambda; means over the draws, squared errors of eps over dimensions too.
 
     eps_conditional, eps_null    mean squared error against E[eps | z, c] and E[eps | z]
     eps_irreducible              mean squared error of E[eps | z, c] itself: what no network can do better than

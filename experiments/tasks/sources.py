@@ -38,8 +38,8 @@ class Exact:
     groups: bool = False
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
-        found = data(self.world)
-        exact, weak, other = (one.float().to(device) for one in (found.oracle, found.weak, found.oracle))
+        dataset = data(self.world)
+        exact, weak, other = (mixture.float().to(device) for mixture in (dataset.oracle, dataset.weak, dataset.oracle))
         roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
         roles["model"] = Grouped(exact) if self.groups else exact
         return roles if role == "model" else {role: roles[role]}
@@ -113,25 +113,25 @@ class Checkpoint:
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
         path = Path(self.file)
-        if (found := sha256(path)) != self.sha256:
-            raise Problem(f"{path} has the sha256 {found[:12]}..., not {self.sha256[:12]}...: it is another file")
+        if (digest := sha256(path)) != self.sha256:
+            raise Problem(f"{path} has the sha256 {digest[:12]}..., not {self.sha256[:12]}...: it is another file")
         try:
-            made = lookup("checkpoints", self.adapter)(path, device, self.world)
+            player = lookup("checkpoints", self.adapter)(path, device, self.world)
         except Problem:
             raise
         except Exception as error:  # adapters and files fail in as many ways as there are authors
             if isinstance(error, UnpicklingError) or "weights_only" in str(error):
                 raise Problem(f"{path} is a pickle of more than weights, which could run code: it is not opened") from error
             raise Problem(f"the adapter {self.adapter} cannot read {path}: {type(error).__name__}: {one_line(error)}") from error
-        if role in DENOISERS and (wrong := no_denoiser(made, self.world, device)):
+        if role in DENOISERS and (wrong := no_denoiser(player, self.world, device)):
             raise Problem(f"the adapter {self.adapter} made {wrong}: it must return (z, logsnr, label) -> Prediction")
-        counted = isinstance(getattr(made, "network", None), nn.Module) and not isinstance(made, nn.Module)
-        return {role: made if counted or role not in DENOISERS else Counted(made)}
+        counted = isinstance(getattr(player, "network", None), nn.Module) and not isinstance(player, nn.Module)
+        return {role: player if counted or role not in DENOISERS else Counted(player)}
 
     def rests_on(self) -> list[Any]:
         """The adapter is part of the code that makes samples."""
-        found = lookup("checkpoints", self.adapter)
-        return [found if hasattr(found, "__qualname__") else type(found)]
+        adapter = lookup("checkpoints", self.adapter)
+        return [adapter if hasattr(adapter, "__qualname__") else type(adapter)]
 
 
 class Counted:
@@ -150,18 +150,18 @@ class _Function(nn.Module):
         self.forward = function
 
 
-def no_denoiser(made: Any, world: Any, device: str) -> str | None:
+def no_denoiser(candidate: Any, world: Any, device: str) -> str | None:
     """What is wrong with something that ought to be a Denoiser of a world, found out by asking it; None if nothing is."""
-    if not callable(made) or isinstance(made, type):
-        return f"{made!r}, which is no Denoiser"
+    if not callable(candidate) or isinstance(candidate, type):
+        return f"{candidate!r}, which is no Denoiser"
     z = torch.zeros(2, *world.shape, device=device)
     try:
         with torch.no_grad():
-            said = made(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
+            output = candidate(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
     except Exception as error:
         return f"no Denoiser ({type(error).__name__}: {one_line(error)})"
-    fits = isinstance(said, Prediction) and said.x.shape == z.shape
-    return None if fits else f"no Denoiser: it says {type(said).__name__} of {tuple(z.shape)}"
+    fits = isinstance(output, Prediction) and output.x.shape == z.shape
+    return None if fits else f"no Denoiser: it says {type(output).__name__} of {tuple(z.shape)}"
 
 
 SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
@@ -172,7 +172,7 @@ def as_source(given: Any) -> Any:
     if isinstance(given, dict):
         if given.get("is") not in SOURCES:
             raise ValueError(f'say which source: {{"is": one of {", ".join(SOURCES)}, ...}}')
-        return SOURCES[given["is"]](**{key: held for key, held in given.items() if key != "is"})
+        return SOURCES[given["is"]](**{key: field for key, field in given.items() if key != "is"})
     if not hasattr(given, "play"):
         raise ValueError(f"{given!r} plays no role: give a Train, Exact, Checkpoint, Guide, or a value with `play`")
     return given

@@ -22,7 +22,7 @@ from experiments.tasks.early_stopping import EarlyStopping
 from experiments.tasks.fit import Fit, fit
 from experiments.worlds.world import Labelled, data
 
-VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # every so manyth image of a class, and about so many images in all at most
+VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # one image in VALIDATION_EVERY of each class, and about MAX_VALIDATION in all
 
 
 @value

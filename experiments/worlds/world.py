@@ -77,15 +77,15 @@ class World:
 @lru_cache(maxsize=8)
 def data(world: World) -> Data:
     """The data of a world, loaded once. Problem where they are not what the world says that it has."""
-    found = world.load()
-    if (found.oracle is not None) != world.exact or (found.train is not None) != world.trains:
+    loaded = world.load()
+    if (loaded.oracle is not None) != world.exact or (loaded.train is not None) != world.trains:
         raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
-    for part in [part for part in (found.train, found.test) if part is not None]:
-        low, high = int(part.label.min()), int(part.label.max())
+    for labelled in [labelled for labelled in (loaded.train, loaded.test) if labelled is not None]:
+        low, high = int(labelled.label.min()), int(labelled.label.max())
         if low < 0 or high >= world.classes:
             raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
-        if tuple(part.x.shape[1:]) != tuple(world.shape):
-            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(part.x.shape[1:])}")
-    if found.oracle is not None and found.oracle.classes != world.classes:
-        raise Problem(f"{world.name} says it has {world.classes} classes, but its oracle has {found.oracle.classes}")
-    return found
+        if tuple(labelled.x.shape[1:]) != tuple(world.shape):
+            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(labelled.x.shape[1:])}")
+    if loaded.oracle is not None and loaded.oracle.classes != world.classes:
+        raise Problem(f"{world.name} says it has {world.classes} classes, but its oracle has {loaded.oracle.classes}")
+    return loaded

@@ -19,7 +19,7 @@ from experiments.studies import load_trained
 from experiments.studies.classifiers import FULL, QUICK
 from experiments.studies.guides import owes_to_training
 from experiments.studies.study import TABLE
-from experiments.tasks.assess import clean_ascent
+from experiments.tasks.assess import clean_gradient
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sources import Exact
 from experiments.tasks.transfer import TransferAccuracy
@@ -209,7 +209,7 @@ def test_the_gradient_of_a_clean_classifier_is_that_which_guides():
         torch.zeros(3),
         torch.tensor([1, 4, 7]),
     )
-    found = clean_ascent(exact, lambda x: x.flatten(1) @ weight.T, z, logsnr, label)
+    found = clean_gradient(exact, lambda x: x.flatten(1) @ weight.T, z, logsnr, label)
     x = exact(z, logsnr, label).x.flatten(1)
     expected = weight[label] - 0.5 * (0.5 * x @ weight.T).softmax(-1) @ weight
     expected *= 1 + 0.3 * (math.pi * progress(logsnr)).sin()[:, None]
