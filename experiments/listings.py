@@ -1,4 +1,4 @@
-"""What there is, as the command line lists it; and one method held to the laws."""
+"""Listings of the command line, and the laws checked for one method."""
 
 import sys
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def broken(kind: str) -> Iterator[str]:
 
 
 def hold_to_laws(name: str) -> Iterator[str]:
-    """Each law that a method holds, by its own declaration where it says so, or breaks, and how: a line each."""
+    """Each law that a method satisfies (by its declaration where it makes one) or violates, and how: one line per law."""
     method = lookup("methods", name)
     from guidance.laws import LAWS
 

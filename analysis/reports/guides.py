@@ -17,7 +17,7 @@ from analysis.results import Results
 GALLERY_SIZE = 10  # samples of a guide in the gallery, one per class
 INTRO = """\
 How much trouble is the classifier, and are its better scores an adversarial attack? Classifiers of noisy images, of clean ones,
-and inside generative models: quality at every lambda, behaviour as guides, and who else assigns their samples the label."""
+and inside generative models: quality at every lambda, behaviour as guides, and transfer accuracy of their samples."""
 BY_LAMBDA = (
     ("by_lambda", ("accuracy", "nll", "calibration_error"), "Accuracy, likelihood and calibration by lambda"),
     ("robust", ("robust_accuracy",), "Accuracy after an attack on z, by lambda"),

@@ -1,4 +1,4 @@
-"""Results that are committed: copied from a clean checkout's run, looked at again, and made again to be compared row by row."""
+"""Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row."""
 
 import os
 import shutil

@@ -27,7 +27,7 @@ def run_study(
     retry: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Any:
-    """Makes what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
+    """Runs what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
 
     workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another
     code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what

@@ -1,4 +1,4 @@
-"""What every study is: a value whose `cells` say what is to be made and where it stands in which table."""
+"""What every study is: a value whose `cells` say what is to be computed and which table its rows belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -35,7 +35,7 @@ class Study:
     report: ClassVar[str]
 
     def cells(self) -> Iterator[Placed]:
-        """Everything that is made, in the order of the tables."""
+        """Everything that is computed, in the order of the tables."""
         raise NotImplementedError
 
     def results(self, store: Store, device: str = "cpu") -> Any:
@@ -119,7 +119,7 @@ def samples_of(cells: Sequence[Placed], store: Store) -> list[Any]:
 
 
 def failures_of(cells: Sequence[Placed], store: Store) -> dict[str, str]:
-    """By the title of a task that is not there, why."""
+    """Why each missing task failed, by its title."""
     from experiments.graph.run import everything
 
     tasks = everything([placed.task for placed in cells])
@@ -127,7 +127,7 @@ def failures_of(cells: Sequence[Placed], store: Store) -> dict[str, str]:
 
 
 def provenance_of(cells: Sequence[Placed], store: Store) -> Mapping[str, Any]:
-    """The circumstances of the first set of samples that is there."""
+    """The provenance of the first set of samples that exists."""
     for placed in cells:
         samples = getattr(placed.task, "samples", None)
         if isinstance(samples, Task) and store.path(samples).is_dir():

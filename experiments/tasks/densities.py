@@ -11,7 +11,7 @@ from experiments.worlds.world import LOGSNR_CLEAN, data
 if TYPE_CHECKING:
     from analysis.grid import GridDensity
 
-EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
+EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], CELLS cells per side
 
 
 def in_the_plane(world: Any) -> bool:

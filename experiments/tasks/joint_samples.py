@@ -1,4 +1,4 @@
-"""What a joint energy model generates: its chains going on, freely and towards a class."""
+"""What a joint energy model generates: its chains continued, freely and towards a class."""
 
 from pathlib import Path
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""Who plays the roles that methods declare: a training, the exact model of a world, a classifier made into a guide.
+"""Sources of the roles that methods declare: a training, the exact model of a world, a classifier made into a guide.
 
 A source is a value with  play(role, given, store, device, rows) -> {role: what plays it};  `given` are the roles so far.
 """
@@ -65,7 +65,7 @@ class Implicit:
 
 @value
 class Guide:
-    """A classifier as it is made a guide (classifiers.guide); `classifier` None: the one that the roles hold already."""
+    """A classifier as a guide (classifiers.guide); `classifier` None: the one that already has the role."""
 
     name: ClassVar[str] = "guide"
     classifier: Train | Implicit | None = None
@@ -98,7 +98,7 @@ class Guide:
 
 @value
 class Checkpoint:
-    """Somebody's weights: a file, its sha256, and who makes a Denoiser of it.
+    """External weights: a file, its sha256, and the adapter that makes a Denoiser of it.
 
     adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
     the role. The file is opened by the adapter, which must never unpickle it.

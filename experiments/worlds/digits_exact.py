@@ -55,6 +55,6 @@ class DigitsExact(World):
 
 
 def _draws(exact: Mixture, n: int, index: int) -> Labelled:
-    """n draws, the class of the i-th being i mod classes; seed 1023 is no study's own."""
+    """n draws, the class of the i-th being i mod classes; no study uses seed 1023."""
     label = torch.arange(n) % exact.classes
     return Labelled(exact.sample(label, generator(1023, index)).float().view(n, 1, 8, 8), label)

@@ -76,7 +76,7 @@ class World:
 
 @lru_cache(maxsize=8)
 def data(world: World) -> Data:
-    """The data of a world, loaded once. Problem where they are not what the world says that it has."""
+    """The data of a world, loaded once. Problem where they do not match the world's declaration."""
     loaded = world.load()
     if (loaded.oracle is not None) != world.exact or (loaded.train is not None) != world.trains:
         raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
