@@ -48,5 +48,5 @@ def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str])
         nfe = {name.removeprefix("nfe_").replace("_", " "): strongest.get(name, "") for name in PRICES}
         milliseconds = round(1e3 * strongest["seconds_per_sample"], 2) if "seconds_per_sample" in strongest else ""
         best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
-        rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})
+        rows.append({"guided": label, **best, **nfe, "ms per sample": milliseconds})
     return pd.DataFrame(rows).set_index("guided")

@@ -34,7 +34,7 @@ class JointEnergy:
     bound: Annotated[float, Field(ge=0)] = 0.05
 
     def build(self, network: Any, world: Any) -> nn.Module:
-        return Energy(Untold(require(network, "noisy_classifier")(world)), world.shape, self.chains, self.restart)
+        return Energy(Unconditioned(require(network, "noisy_classifier")(world)), world.shape, self.chains, self.restart)
 
     def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
         options = {"steps": self.langevin_steps, "step": self.step, "noise": self.noise, "blur": self.blur, "bound": self.bound}
@@ -50,7 +50,7 @@ class JointEnergy:
         return (torch.zeros(2, *world.shape),)
 
 
-class Untold(nn.Module):
+class Unconditioned(nn.Module):
     """A classifier of noisy images as one of clean images: its lambda is always 0."""
 
     def __init__(self, network: nn.Module):

@@ -65,7 +65,7 @@ def test_the_price_is_that_of_guiding_whatever_w_is_best_and_what_none_made_has_
     found = costs(summarise(made()), LABELS, ("fid", "diversity"))
     assert found.loc["plain", "best w"] == 0 and found.loc["free", "best w"] == 4
     assert found.loc["plain", "classifier forward"] == 16, "at w = 4, though w = 0 is the best"
-    assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms a sample"] == pytest.approx(10)
+    assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms per sample"] == pytest.approx(10)
     assert found.loc["real", "fid"] == 1 and found.loc["real", "best w"] == "" and found.loc["real", "denoiser forward"] == ""
 
 
