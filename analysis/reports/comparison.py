@@ -40,8 +40,9 @@ def _intro(results: Results) -> str:
         f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
         f"{results.steps}; at other T where a method costs more or less than two evaluations per step). {sizes}. Values are "
         "means over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is "
-        f"tested run by run, at the nearest point of its curve: alike is a difference below {MARGIN:.0%} of the span of that "
-        "curve in every measure, by two one-sided tests; different is one that is not zero after Holm; what is neither is undecided."
+        "tested run by run, at the nearest point of its curve: alike is a difference below "
+        f"{MARGIN:.0%} of the span of that curve in every measure, by two one-sided tests; different is one that is not zero "
+        "after Holm; what is neither is undecided."
     )
 
 
