@@ -110,17 +110,17 @@ class Results:
     def of(self, world: str) -> "Results":
         """One world's part; `failed` stays whole, for a cell's words need not name its world."""
 
-        def own(frame: pd.DataFrame) -> pd.DataFrame:
+        def of_world(frame: pd.DataFrame) -> pd.DataFrame:
             return frame[frame["world"] == world] if "world" in frame else frame
 
         return replace(
             self,
             worlds={world: self.worlds[world]},
-            table=own(self.table),
+            table=of_world(self.table),
             cells=[cell for cell in self.cells if cell.world == world],
             n={world: self.n[world]},
             part={name: part for name, part in self.part.items() if name == world},
-            tables={name: own(frame) for name, frame in self.tables.items()},
+            tables={name: of_world(frame) for name, frame in self.tables.items()},
             others={key: draw for key, draw in self.others.items() if key[0] == world},
         )
 
