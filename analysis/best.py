@@ -36,9 +36,9 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     rows = []
     for cell in best(summarise(table), metric).itertuples():
-        here = (table["metric"] == metric) & (table["world"] == cell.world) & (table["method"] == cell.method)
-        here &= (table["sampler"] == cell.sampler) & (table["steps"] == cell.steps) & (table["n"] == cell.n)
-        wide = table[here].pivot(index=["train_seed", "seed"], columns="w", values="value")
+        rows_of_cell = (table["metric"] == metric) & (table["world"] == cell.world) & (table["method"] == cell.method)
+        rows_of_cell &= (table["sampler"] == cell.sampler) & (table["steps"] == cell.steps) & (table["n"] == cell.n)
+        wide = table[rows_of_cell].pivot(index=["train_seed", "seed"], columns="w", values="value")
         if 0.0 not in wide:
             continue
         pairs = (wide[cell.w] - wide[0.0]).dropna()

@@ -1,4 +1,4 @@
-"""What classifiers know at every lambda, what they do as guides, and who believes the samples.
+"""Figures of classifiers: quality at every lambda, behaviour as guides, and transfer accuracy of the samples.
 
 Pure functions of the study's tables; lines are means over trainings and seeds, bands one standard deviation.
 """
@@ -19,37 +19,37 @@ _PALETTE = [
     shade for i, shade in enumerate(seaborn.color_palette("colorblind").as_hex()) if i not in (7, 8)
 ]  # no grey, no yellow
 _DOTTED = (0, (1, 1.2))
-FAINTEST = 1e-4  # smaller distances, of certain classifiers of clean images, leave the picture
-FEWEST, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
+MIN_PLOTTED = 1e-4  # smaller distances, of certain classifiers of clean images, are not drawn
+LINEAR_BELOW, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
 _DASHED = (0, (3, 2))
 
 
 def shades(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name, the first ones' again after eight; the truth is grey."""
+    """A colour for each name, the first ones' again after eight; the exact model is grey."""
     coloured = [name for name in names if name != "exact"]
     return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(coloured)} | {"exact": GREY}
 
 
 def strokes(names: Sequence[str]) -> dict[str, object]:
-    """A style of line for each name: dashed where the truth takes part, dotted where a colour comes again."""
+    """A style of line for each name: dashed where the exact model takes part, dotted where a colour comes again."""
     coloured = [name for name in names if name != "exact"]
     plain = {name: "-" if i < len(_PALETTE) else _DOTTED for i, name in enumerate(coloured)}
     return {name: _DASHED if "exact" in name else plain[name] for name in names}
 
 
 def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
-    """A panel a metric, a line a classifier, against lambda; ValueError for a metric that no classifier has."""
+    """One panel per metric, one line per classifier, against lambda; ValueError for a metric that no classifier has."""
     if missing := sorted(set(metrics) - set(levels["metric"])):
         raise ValueError(f"the table has no {', '.join(missing)}: it has {', '.join(sorted(set(levels['metric'])))}")
     names = list(dict.fromkeys(levels["classifier"]))
     colours, styles = shades(names), strokes(names)
     figure, grid = panels(1, len(metrics), (1.2 + 4.6 * len(metrics), 4.2))
     for axes, metric in zip(grid, metrics):
-        kind, own, ends = described.metric(metric), levels[levels["metric"] == metric], []
+        kind, rows, ends = described.metric(metric), levels[levels["metric"] == metric], []
         if kind.log and kind.higher_is_better is False:
-            own = own[own["value"] > FAINTEST]
+            rows = rows[rows["value"] > MIN_PLOTTED]
         for name in names:
-            line = own[own["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
+            line = rows[rows["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
             if len(line):
                 _line(axes, line["logsnr"], line["mean"], line["std"], colours[name], styles[name])
                 ends.append((line["mean"].iloc[-1], name, colours[name]))
@@ -64,24 +64,24 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     return figure
 
 
-def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> Figure:
-    """A panel a guided label: which share of its samples is given another label than the one asked for, and by whom, against w.
+def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], evaluators: Sequence[str]) -> Figure:
+    """One panel per guided label: the share of its samples that each classifier assigns to another label, against w.
 
-    Where the solid line lies below the dashed ones, the guide believes what judges do not. Logarithmic down to FEWEST.
-    guides: the name of the label's own guide among the classifiers, None where it has none; judges: those that never guided.
+    Where the solid line lies below the dashed ones, the guide assigns the label, evaluators do not. Linear below LINEAR_BELOW.
+    guides: the name of each label's guide among the classifiers, None where it has none; evaluators: those that never guide.
     """
-    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *judges])
+    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *evaluators])
     columns = min(3, len(guides))
     rows = -(-len(guides) // columns)
     figure, grid = panels(rows, columns, (1.4 + 3.7 * columns, 0.4 + 2.8 * rows), share_y=True)
     named = []
     for axes, (label, guide) in zip(grid, guides.items()):
         ends = []
-        for name in [*judges, *([guide] if guide else [])]:
+        for name in [*evaluators, *([guide] if guide else [])]:
             column = described.column("accuracy_by", name)
             line = summary[(summary["method"] == label) & (summary["metric"] == column)].sort_values("w")
             if line.empty:
-                raise ValueError(f"no sample of {label} was judged by {name}")
+                raise ValueError(f"no sample of {label} was classified by {name}")
             missed = 1 - line["value"]
             _line(axes, line["w"], missed, line["sd"], colours[name], "-" if name == guide else _DASHED)
             ends.append((missed.iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
@@ -92,8 +92,8 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
         axes.set_visible(False)
     for axes in grid[::columns]:
         axes.set_ylabel("given another label")
-    grid[0].set_yscale("symlog", linthresh=FEWEST)
-    grid[0].set_ylim(-FEWEST / 4, 1)
+    grid[0].set_yscale("symlog", linthresh=LINEAR_BELOW)
+    grid[0].set_ylim(-LINEAR_BELOW / 4, 1)
     grid[0].set_yticks([0, *TICKS], ["0", *(f"{tick:g}" for tick in TICKS)])
     grid[0].yaxis.set_minor_locator(NullLocator())
     for axes, ends in named:
@@ -102,12 +102,12 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequ
 
 
 def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str]) -> Figure:
-    """A heat map at each label's largest w: rows by whom samples were guided, columns by whom they are judged."""
+    """A heat map at each label's largest w: rows: the guide of the samples, columns: the classifier that labels them."""
     shown = pd.DataFrame(index=list(labels), columns=list(names), dtype=float)
     for label in labels:
-        own = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
+        rows = summary[(summary["method"] == label) & (summary["w"] == summary.loc[summary["method"] == label, "w"].max())]
         for name in names:
-            shown.loc[label, name] = own.loc[own["metric"] == described.column("accuracy_by", name), "value"].mean()
+            shown.loc[label, name] = rows.loc[rows["metric"] == described.column("accuracy_by", name), "value"].mean()
     largest = {label: summary.loc[summary["method"] == label, "w"].max() for label in labels}
     figure, (axes,) = panels(1, 1, (2.6 + 0.85 * len(names), 1.4 + 0.42 * len(labels)))
     axes.grid(False)
@@ -119,13 +119,13 @@ def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str])
     axes.set_yticks(range(len(labels)), [f"{label}, w = {largest[label]:g}" for label in labels], fontsize=9)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    head(axes, "Who believes whose samples", "share given the label; rows: guided by, columns: judged by")
+    head(axes, "Transfer accuracy", "share given the label; rows: guided by, columns: classified by")
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     return figure
 
 
 def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Figure:
-    """A curve a label of one metric against another, w growing along it; the last w is written beside it."""
+    """One curve per label, one metric against another, w growing along it; the last w is written next to it."""
     colours, styles = shades(labels), strokes(labels)
     figure, (axes,) = panels(1, 1, (8.2, 4.6))
     points, ends = [], []
@@ -158,8 +158,8 @@ def asymmetry(fields: pd.DataFrame) -> Figure:
     colours = shades(list(dict.fromkeys(field for _, field in names)))
     ends = []
     for of, field in names:
-        own = fields[(fields["of"] == of) & (fields["field"] == field)]
-        line = own.groupby("logsnr")["value"].mean()
+        rows = fields[(fields["of"] == of) & (fields["field"] == field)]
+        line = rows.groupby("logsnr")["value"].mean()
         axes.plot(line.index, line, color=colours[field], marker="o", markersize=4, linestyle=_DASHED if of == "exact" else "-")
         ends.append((line.iloc[-1], f"{field}, {of}", colours[field]))
     axes.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Every method beside one reference, plain classifier-free guidance, as figures show them: one row per method at one w.
+"""Every method compared with one reference, plain classifier-free guidance, as figures show them: one row per method at one w.
 
 Columns of the standard deviation over runs end in `_sd`. Whether a method is the reference with another w: analysis.verdicts.
 """
@@ -14,7 +14,7 @@ REFERENCE = "classifier-free"
 def wide(summary: pd.DataFrame, *, world: str, sampler: str, steps: int | None = None) -> pd.DataFrame:
     """Rows (method, w, steps), columns every metric and its `_sd`, of one world and sampler (and T), at the largest n.
 
-    nfe: the network evaluations a sample, of every kind together.
+    nfe: the network evaluations per sample, of every kind together.
     The reference at w = 0, the conditional model, is there once and stands for every method's w = 0. ValueError if it is missing.
     """
     cells = summary[(summary["world"] == world) & (summary["sampler"] == sampler) & (summary["method"] != REAL)]

@@ -60,7 +60,7 @@ def mmd(points: Float[np.ndarray, "n d"], target: GridDensity | Float[np.ndarray
     """Squared maximum mean discrepancy of the kernel exp(-|a - b|^2 / (2 bandwidth^2)), 0 to 2 but for noise.
 
     The unbiased estimate (Gretton et al., JMLR 13, 2012, Lemma 6), which may be negative. With a GridDensity the target's part
-    is an integral and has no noise of its own. The bandwidth has the unit of the points; values of two bandwidths do not compare.
+    is an integral and has no sampling noise. The bandwidth has the unit of the points; values of two bandwidths do not compare.
     ValueError for a bandwidth that is not positive, non-finite values, fewer than 2 points, or different widths.
     """
     if not bandwidth > 0:

@@ -1,4 +1,4 @@
-"""Every measure of samples of a world whose truth is known: no evaluator, no reference images, only what is exact."""
+"""Every measure of samples of a world whose density is known in closed form: no evaluator and no reference images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from analysis.grid import GridDensity
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Drawn:
-    """n samples, and what the exact world makes of them; row i of every array belongs to sample i.
+    """n samples, and their values under the exact model; row i of every array belongs to sample i.
 
     x            the samples, (n, d)
-    label        the class each was asked to be, integers (n,) in 0..c-1
+    label        the class that each was generated for, integers (n,) in 0..c-1
     logits       exact log p(x, c) up to a constant of the row, (n, c): their softmax is p(c|x)
     log_density  exact log p(x | label), nats, (n,)
 
@@ -42,7 +42,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Truth:
+class Oracle:
     """Moments of the data, all exact: of the whole, and of each of c classes; and in the plane what guidance claims to draw from.
 
     mean (d,), covariance (d, d)
@@ -63,14 +63,14 @@ class Truth:
             raise ValueError(f"tilted has {len(self.tilted)} densities: class_means knows {len(self.class_means)} classes")
 
 
-def measure_points(drawn: Drawn, truth: Truth) -> dict[str, float]:
-    """Every measure by name: `against_data`, and `against_tilted` where the truth holds tilted densities."""
-    values = against_data(drawn, truth)
-    return values if truth.tilted is None else values | against_tilted(drawn, truth)
+def measure_points(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
+    """Every measure by name: `against_data`, and `against_tilted` where the oracle holds tilted densities."""
+    values = against_data(drawn, oracle)
+    return values if oracle.tilted is None else values | against_tilted(drawn, oracle)
 
 
-def against_data(drawn: Drawn, truth: Truth) -> dict[str, float]:
-    """The samples beside the data themselves, in any dimension; for the data no guidance is best.
+def against_data(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
+    """The samples compared with the data, in any dimension; w = 0 is best by construction.
 
     accuracy_exact       share of samples whose most probable class is the label
     confidence_exact     mean p(label | x)
@@ -78,42 +78,42 @@ def against_data(drawn: Drawn, truth: Truth) -> dict[str, float]:
     nll_exact            mean -log p(x | label), nats per dimension; of data it is their entropy: lower is not better but sharper
     frechet_exact        Frechet distance of the moments to those of the data, squared units of x
     frechet_class_exact  the same within each class, mean over classes
-    spread               root mean square distance of a sample from the mean of its class, in the unit of x
+    std_within_class     root mean square distance of a sample from the mean of its class, in the unit of x
 
     ValueError for other widths or numbers of classes, or a class with fewer than 2 samples.
     """
-    label, rows = drawn.label, _by_class(drawn, truth, 2)
+    label, rows = drawn.label, _by_class(drawn, oracle, 2)
     log_p = drawn.logits - np.logaddexp.reduce(drawn.logits, axis=1, keepdims=True)
-    moments = zip(rows, truth.class_means, truth.class_covariances)
+    moments = zip(rows, oracle.class_means, oracle.class_covariances)
     return {
         "accuracy_exact": float((drawn.logits.argmax(axis=1) == label).mean()),
         "confidence_exact": float(np.exp(log_p[np.arange(len(label)), label]).mean()),
         "is_exact": inception_score(drawn.logits),
         "nll_exact": float(-drawn.log_density.mean() / drawn.x.shape[1]),
-        "frechet_exact": frechet_to_moments(drawn.x, truth.mean, truth.covariance),
+        "frechet_exact": frechet_to_moments(drawn.x, oracle.mean, oracle.covariance),
         "frechet_class_exact": float(np.mean([frechet_to_moments(x, mean, cov) for x, mean, cov in moments])),
-        "spread": float(np.sqrt(np.mean([x.var(axis=0, ddof=1).sum() for x in rows]))),
+        "std_within_class": float(np.sqrt(np.mean([x.var(axis=0, ddof=1).sum() for x in rows]))),
     }
 
 
-def against_tilted(drawn: Drawn, truth: Truth) -> dict[str, float]:
-    """The samples beside p(x|c) p(c|x)^w / Z, class by class; each value is the mean over classes. 0 is best, but for noise.
+def against_tilted(drawn: Drawn, oracle: Oracle) -> dict[str, float]:
+    """The samples compared with p(x|c) p(c|x)^w / Z, class by class; values are means over classes. 0 is best, up to noise.
 
     kl_tilted           KL(sampled || tilted), nats: `kl_divergence`
-    mmd_tilted          squared maximum mean discrepancy: `mmd` with the bandwidth of the truth
+    mmd_tilted          squared maximum mean discrepancy: `mmd` with the bandwidth of the oracle
     wasserstein_tilted  sliced 2-Wasserstein distance, unit of x: `sliced_wasserstein`
     mean_error_tilted   distance of the samples' mean from the mean of the density, unit of x
     outside_tilted      share of samples outside the grid, where kl_tilted is too small
 
-    ValueError if the truth has no tilted densities, or a class has fewer than 6 samples.
+    ValueError if the oracle has no tilted densities, or a class has fewer than 6 samples.
     """
-    if truth.tilted is None:
+    if oracle.tilted is None:
         raise ValueError("tilted is None: there is nothing to compare with")
     values: dict[str, list[float]] = {}
-    for x, target in zip(_by_class(drawn, truth, 6), truth.tilted):
+    for x, target in zip(_by_class(drawn, oracle, 6), oracle.tilted):
         found = {
             "kl_tilted": kl_divergence(x, target),
-            "mmd_tilted": mmd(x, target, truth.bandwidth),
+            "mmd_tilted": mmd(x, target, oracle.bandwidth),
             "wasserstein_tilted": sliced_wasserstein(x, target),
             "mean_error_tilted": float(np.linalg.norm(x.mean(axis=0) - target.mean())),
             "outside_tilted": target.histogram(x)[1] / len(x),
@@ -123,12 +123,12 @@ def against_tilted(drawn: Drawn, truth: Truth) -> dict[str, float]:
     return {name: float(np.mean(value)) for name, value in values.items()}
 
 
-def _by_class(drawn: Drawn, truth: Truth, least: int) -> list[np.ndarray]:
+def _by_class(drawn: Drawn, oracle: Oracle, least: int) -> list[np.ndarray]:
     """The rows of each class in float64, class 0 first."""
-    count, d = truth.class_means.shape
+    count, d = oracle.class_means.shape
     if drawn.logits.shape[1] != count or drawn.x.shape[1] != d:
         raise ValueError(
-            f"drawn has {drawn.logits.shape[1]} classes of {drawn.x.shape[1]} numbers, truth {count} of {d}: give one world"
+            f"drawn has {drawn.logits.shape[1]} classes of {drawn.x.shape[1]} numbers, oracle {count} of {d}: give one world"
         )
     found = np.bincount(drawn.label, minlength=count)
     if found.min() < least:

@@ -1,6 +1,6 @@
-"""Curves of the worlds whose truth is known: distances from what guidance is said to draw, and the errors of networks.
+"""Curves of the worlds with an exact oracle: distances from the density that guidance is said to sample, and network errors.
 
-Lines are means over runs, bands one standard deviation; grey and dashed is the floor, what as many draws of the truth read.
+Lines are means over runs, bands one standard deviation; grey and dashed is the floor, what as many exact draws read.
 Pure functions from the summary (`analysis.table.summarise`); ValueError when it lacks what is to be drawn, saying what it has.
 """
 
@@ -20,13 +20,13 @@ from analysis.table import REAL, cells_at, cells_of, what_is_held
 
 FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
-FAINTEST = 1e-8  # of the largest error: smaller ones leave the picture
+MIN_PLOTTED_SHARE = 1e-8  # of the largest error: smaller ones are not drawn
 _DASHED = (0, (3, 2))
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 
 
 def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "classifier-free") -> Figure:
-    """A panel a sampler on one y axis, a line a number of levels T, darker for more, against w; at the largest n."""
+    """One panel per sampler on one y axis, one line per number of levels T (darker for more), against w; at the largest n."""
     cells = _of_method(summary, metric, method)
     kinds, floor = list(dict.fromkeys(cells["sampler"])), _floor(summary, metric, cells)
     columns = 2 if len(kinds) in (2, 4) else min(3, len(kinds))
@@ -52,13 +52,13 @@ def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "cla
 
 
 def distance_against_steps(summary: pd.DataFrame, metric: str, *, w: float, method: str = "classifier-free") -> Figure:
-    """A line a sampler against its number of levels T, both axes logarithmic where they can be, at one w and the largest n."""
+    """One line per sampler against its number of levels T, both axes logarithmic where possible, at one w and the largest n."""
     cells = _of_method(summary, metric, method)
     floor = _floor(summary, metric, cells)
-    floor, held = floor[floor["w"].isna() | (floor["w"] == w)], sorted(set(cells["w"]))
+    floor, ws = floor[floor["w"].isna() | (floor["w"] == w)], sorted(set(cells["w"]))
     cells = cells[cells["w"] == w]
     if cells.empty:
-        raise ValueError(f"no cell of {method} has w = {w:g}: it has {', '.join(f'{one:g}' for one in held)}")
+        raise ValueError(f"no cell of {method} has w = {w:g}: it has {', '.join(f'{other:g}' for other in ws)}")
     figure, (axes,) = panels(1, 1, (6.4, 4.0))
     kinds = list(dict.fromkeys(cells["sampler"]))
     shades = {sampler: _PALETTE[i % len(_PALETTE)] for i, sampler in enumerate(kinds)}
@@ -76,7 +76,7 @@ def distance_against_steps(summary: pd.DataFrame, metric: str, *, w: float, meth
 
 
 def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler: str, steps: int) -> Figure:
-    """A panel a metric, a line a method against w, at the largest n; long dashes where the exact denoiser was guided instead."""
+    """One panel per metric, one line per method, against w, at the largest n; long dashes: the exact denoiser, guided."""
     figure, grid = panels(1, len(metrics), (4.6 * len(metrics), 3.6))
     for axes, metric in zip(grid, metrics):
         cells = cells_at(summary, metric, sampler, steps)
@@ -97,7 +97,7 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
 
 
 def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler: str, steps: int) -> Figure:
-    """How much of a distance is there with the exact denoiser already, and how much the networks add, against w.
+    """How much of a distance remains with the exact denoiser, and how much the networks add, against w.
 
     The summary holds both `method` and `method (exact)`. Light up to the exact denoiser's line, dark between it and the
     networks', which may lie below. Linear, so that heights add up.
@@ -126,9 +126,9 @@ def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler
 
 
 def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], title: str, *, log: bool = True) -> Figure:
-    """One line a quantity against lambda, the mean over trainings, with a thin line for each of them if there are several.
+    """One line per quantity against lambda, the mean over trainings, with a thin line for each of them if there are several.
 
-    errors: columns train_seed, quantity, logsnr, value. quantities: which are drawn, and what each is called beside its line.
+    errors: columns train_seed, quantity, logsnr, value. quantities: which are drawn, and the label of each line.
     log: a logarithmic y axis, if every value is positive, over eight decades at most.
     ValueError naming a quantity that is not there.
     """
@@ -145,7 +145,7 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
     if log:
         scale_log(axes, least=1.0)
         low, high = axes.get_ylim()
-        axes.set_ylim(bottom=max(low, FAINTEST * high))
+        axes.set_ylim(bottom=max(low, MIN_PLOTTED_SHARE * high))
         ends = [(max(value, axes.get_ylim()[0]), words, shade) for value, words, shade in ends]
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("λ = log SNR (noise on the left, data on the right)")
@@ -157,10 +157,10 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
 def _of_method(summary: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
     """One method's cells at their largest n."""
     cells = cells_of(summary, metric)
-    own = cells[cells["method"] == method]
-    if own.empty:
+    rows = cells[cells["method"] == method]
+    if rows.empty:
         raise ValueError(f"no cell of {metric} has the method {method!r}: there are {_methods(cells)}")
-    return own[own["n"] == own["n"].max()]
+    return rows[rows["n"] == rows["n"].max()]
 
 
 def _methods(cells: pd.DataFrame) -> str:
@@ -168,7 +168,7 @@ def _methods(cells: pd.DataFrame) -> str:
 
 
 def _floor(summary: pd.DataFrame, metric: str, cells: pd.DataFrame) -> pd.DataFrame:
-    """Draws of the tilted densities, a row a w, or else draws of the data, one row without w; at the n of the cells."""
+    """Draws of the tilted densities, one row per w, or else draws of the data, one row without w; at the n of the cells."""
     rows = summary[(summary["metric"] == metric) & (summary["n"] == cells["n"].iloc[0]) & summary["value"].notna()]
     tilted = rows[(rows["method"] == FLOOR) & rows["w"].isin(set(cells["w"]))].sort_values("w")
     return tilted if len(tilted) else rows[rows["method"] == REAL]
@@ -202,13 +202,13 @@ def _scale(axes: Axes, floor: pd.DataFrame) -> None:
     """`scale_log`; where an unbiased estimate fell below 0, linear up to the floor's own noise and logarithmic beyond it."""
     scale_log(axes)
     family = axes.get_shared_y_axes().get_siblings(axes)
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for one in family for line in one.lines])
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for panel in family for line in panel.lines])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     noise = float((floor["value"].abs() + floor["sd"].fillna(0)).max()) if len(floor) else 0.0
     if axes.get_yscale() == "log":
         low, high = low * (low / high) ** 0.06, high * (high / low) ** 0.14
         axes.set_ylim(low, high)  # room for names; else a band that reaches down to 0 stretches the axis over decades
-        for path in (path for one in family for band in one.collections for path in band.get_paths()):
+        for path in (path for panel in family for band in panel.collections for path in band.get_paths()):
             path.vertices[:, 1] = path.vertices[:, 1].clip(min=low)  # and falls off a cliff between two points
     elif low <= 0 < noise < high / 10:
         axes.set_yscale("asinh", linear_width=noise)

@@ -59,10 +59,10 @@ def precision_recall(
     The arguments are keywords because swapping the sets swaps the two values without an error.
     ValueError for k < 1, non-finite values, sets of k rows or fewer, or different widths.
     """
-    made, real = _rows("generated", generated, k), _rows("reference", reference, k)
-    same_width("generated", made.numpy(), "reference", real.numpy())
+    fake, real = _rows("generated", generated, k), _rows("reference", reference, k)
+    same_width("generated", fake.numpy(), "reference", real.numpy())
     balls = torch.from_numpy(ball_radii(reference, k) if radii is None else radii)
-    return _share_inside(made, real, balls), _share_inside(real, made, _radii(made, k))
+    return _share_inside(fake, real, balls), _share_inside(real, fake, _radii(fake, k))
 
 
 def ball_radii(rows: Float[np.ndarray, "n d"], k: int = 3) -> Float[np.ndarray, " n"]:

@@ -36,7 +36,7 @@ def metric_against_w(
 ) -> Figure:
     """One panel per metric, one line per method against w, at the largest n there is.
 
-    Held-out real data is a dash-dotted grey line labelled with its own n. If that n is smaller, and the metric depends on n by
+    The real test set is a dash-dotted grey line labelled with its own n. If that n is smaller, and the metric depends on n by
     more than 1 % of the range of the solid curves, the methods are drawn at that n too, thin and dashed: only these may be
     compared with the line. With `log`, y is logarithmic where `scale_log` finds it useful, and the values at w = 0 and at each
     minimum are written beside their points.
@@ -52,16 +52,16 @@ def metric_against_w(
         dashed = n_real != n and _apart(largest, matched)
         ends = []
         for method in methods:
-            shade, own = colour(method, methods), largest[largest["method"] == method]
-            if len(own):
-                ends.append((_curve(axes, own, shade), method, shade))
+            shade, curve = colour(method, methods), largest[largest["method"] == method]
+            if len(curve):
+                ends.append((_curve(axes, curve, shade), method, shade))
             if dashed:
                 thin = matched[matched["method"] == method]
                 axes.plot(thin["w"], thin["value"], color=shade, linestyle=DASHED, linewidth=1.1)
         if n_real is not None:
             value = float(real.loc[real["n"] == n_real, "value"].iloc[0])
             axes.axhline(value, label=REAL, **REAL_LINE)
-            ends.append((value, f"held-out real\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
+            ends.append((value, f"real test set\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
         axes.set_ylabel(described.metric(metric).label)
         scale_w(axes, cells["w"])
         sizes = f"solid: n = {n:,}, dashed: n = {n_real:,}" if dashed else f"n = {n:,}"
@@ -74,14 +74,14 @@ def metric_against_w(
 
 
 def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Figure:
-    """One panel per method: the share of samples that two classifiers assign to the class asked for.
+    """One panel per method: the share of samples that two classifiers assign to the intended class.
 
     The independent evaluator never guides. The other is the noise-aware classifier, called "guiding" in the panels of methods
     that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation over runs; with a single run,
-    bars are 95 % Wilson intervals for the cell's n samples. Held-out real data, by the evaluator, is a dash-dotted line.
+    bars are 95 % Wilson intervals for the cell's n samples. The real test set, by the evaluator, is a dash-dotted line.
     """
     shades = {"accuracy_evaluator": EVALUATOR, "accuracy_guide": GUIDE}
-    cells = {judge: cells_at(summary, judge, sampler, steps) for judge in shades}
+    cells = {classifier: cells_at(summary, classifier, sampler, steps) for classifier in shades}
     methods = list(dict.fromkeys(cells["accuracy_evaluator"]["method"]))
     figure, grid = panels(1, len(methods), (5.6 * len(methods), 3.8), share_y=True)
     n = int(cells["accuracy_evaluator"]["n"].max())
@@ -90,12 +90,12 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
     ends: dict[str, list] = {method: [] for method in methods}
     for axes, method in zip(grid, methods):
         guide = "guiding\nclassifier" if method in set(calls["method"]) else "noise-aware\nclassifier"
-        for (judge, shade), name, aside in zip(shades.items(), ("independent\nevaluator", guide), (-2.0, 2.0)):
-            own = cells[judge][(cells[judge]["method"] == method) & (cells[judge]["n"] == n)]
-            if len(own):
-                ends[method].append((_curve(axes, own, shade), name, shade))
+        for (classifier, shade), name, aside in zip(shades.items(), ("independent\nevaluator", guide), (-2.0, 2.0)):
+            curve = cells[classifier][(cells[classifier]["method"] == method) & (cells[classifier]["n"] == n)]
+            if len(curve):
+                ends[method].append((_curve(axes, curve, shade), name, shade))
                 if single:
-                    error_bars(axes, own["w"].to_numpy(), own["value"].to_numpy(), _wilson(own["value"], n), shade, aside)
+                    error_bars(axes, curve["w"].to_numpy(), curve["value"].to_numpy(), _wilson(curve["value"], n), shade, aside)
         # A share of right answers is not biased by n, so this line may stand beside cells of another n.
         real = summary[(summary["method"] == REAL) & (summary["metric"] == "accuracy_evaluator")]
         if len(real):
@@ -105,7 +105,7 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         scale_w(axes, cells["accuracy_evaluator"]["w"])
         spread = "; bars: 95 % Wilson intervals" if single else ""
         head(axes, f"Accuracy of {method} samples", f"{sampler} sampler, T = {steps}; n = {n:,}{spread}")
-    grid[0].set_ylabel("share classified as asked")
+    grid[0].set_ylabel("share classified as intended")
     scale_shares(grid[0])
     for axes, method in zip(grid, methods):  # after every line: the panels share their y axis
         name_ends(axes, ends[method])
@@ -125,14 +125,14 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
     rows = -(-len(kinds) // columns)
     figure, grid = panels(rows, columns, (1.4 + 3.6 * columns, 0.9 + 2.9 * rows), share_y=True)
     for axes, (sampler, steps) in zip(grid, kinds):
-        here = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
+        panel_cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
         for i, method in enumerate(methods):
-            own, shade = here[here["method"] == method], colour(method, methods)
-            if len(own):
-                _curve(axes, own, shade, label=method)
-                least = own.loc[own["value"].idxmin()]
-                axes.plot(least["w"], least["value"], "o", ms=10 + 5 * i, mfc="none", mec=shade, mew=1.4)
-        scale_w(axes, here["w"])
+            curve, shade = panel_cells[panel_cells["method"] == method], colour(method, methods)
+            if len(curve):
+                _curve(axes, curve, shade, label=method)
+                minimum = curve.loc[curve["value"].idxmin()]
+                axes.plot(minimum["w"], minimum["value"], "o", ms=10 + 5 * i, mfc="none", mec=shade, mew=1.4)
+        scale_w(axes, panel_cells["w"])
         axes.tick_params(axis="x", labelsize=8, rotation=45)
         axes.set_title(f"{sampler}, T = {steps}", loc="left", fontsize=11)
     for axes in grid[len(kinds) :]:
@@ -159,9 +159,9 @@ def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     methods = list(dict.fromkeys(both["method"]))
     figure, (axes,) = panels(1, 1, (6.4, 4.6))
     for method in methods:
-        own, shade = both[both["method"] == method], colour(method, methods)
+        curve, shade = both[both["method"] == method], colour(method, methods)
         axes.errorbar(
-            own["value_is"], own["value_fid"], xerr=own["sd_is"].fillna(0), yerr=own["sd_fid"].fillna(0),
+            curve["value_is"], curve["value_fid"], xerr=curve["sd_is"].fillna(0), yerr=curve["sd_fid"].fillna(0),
             color=shade, marker="o", ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,
         )  # fmt: skip
     scale_log(axes)
@@ -175,12 +175,12 @@ def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     return figure
 
 
-def _curve(axes: Axes, own: pd.DataFrame, shade: str, label: str | None = None) -> float:
+def _curve(axes: Axes, curve: pd.DataFrame, shade: str, label: str | None = None) -> float:
     """A line with markers and its band; returns the height of its right end."""
-    axes.plot(own["w"], own["value"], color=shade, marker="o", ms=4.5, linewidth=2, label=label)
-    if own["sd"].notna().any():
-        axes.fill_between(own["w"], own["low"], own["high"], color=shade, alpha=0.18, linewidth=0)
-    return float(own["value"].iloc[-1])
+    axes.plot(curve["w"], curve["value"], color=shade, marker="o", ms=4.5, linewidth=2, label=label)
+    if curve["sd"].notna().any():
+        axes.fill_between(curve["w"], curve["low"], curve["high"], color=shade, alpha=0.18, linewidth=0)
+    return float(curve["value"].iloc[-1])
 
 
 def _apart(largest: pd.DataFrame, matched: pd.DataFrame) -> bool:
@@ -193,9 +193,9 @@ def _plain_and_least(cells: pd.DataFrame, methods: Sequence[str]) -> list[tuple[
     """The points at w = 0 and at each method's minimum, with their values to write."""
     points = []
     for method in methods:
-        own = cells[cells["method"] == method]
-        own = own[(own["w"] == 0) | (own["value"] == own["value"].min())]
-        points += [(w, value, f"{value:.3g}", colour(method, methods)) for w, value in zip(own["w"], own["value"])]
+        curve = cells[cells["method"] == method]
+        curve = curve[(curve["w"] == 0) | (curve["value"] == curve["value"].min())]
+        points += [(w, value, f"{value:.3g}", colour(method, methods)) for w, value in zip(curve["w"], curve["value"])]
     return _shared_once(points)
 
 

@@ -1,4 +1,4 @@
-"""Frechet distance of Gaussians from their moments, where the moments of the truth are exact; and what n exact draws read."""
+"""Frechet distance of Gaussians from their moments, where the moments of the data are exact; and what n exact draws read."""
 
 import numpy as np
 from jaxtyping import Float

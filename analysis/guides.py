@@ -1,4 +1,4 @@
-"""Tables of guides: who believes their samples, beside judges that never guided; and what each costs at its best."""
+"""Tables of guides: accuracy of their samples under guide and evaluators (which never guide), and cost at the best w."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,8 +10,8 @@ from analysis.prices import COSTS
 PRICES = tuple(name for name in COSTS if name.startswith("nfe_"))
 
 
-def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Sequence[str]) -> pd.DataFrame:
-    """A row a guided label and w: accuracy of its own guide, of the judges (their mean), and the gap, which is the guide's alone.
+def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators: Sequence[str]) -> pd.DataFrame:
+    """One row per guided label and w: accuracy under its own guide, under the evaluators (mean), and the gap between them.
 
     table: tidy, of one world, with accuracy_by_<name>. guides: by label, the name of its guide; labels without one are left out.
     baseline: the gap of the same guide on the conditional model's own samples (w = 0, of any label with that guide), so that a
@@ -21,14 +21,14 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
     for label, guide in guides.items():
         if guide is None:
             continue
-        own = table[table["method"] == label]
-        found_by = own.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
-        found = pd.DataFrame({"guide": found_by[column("accuracy_by", guide)]})
-        found["judges"] = found_by[[column("accuracy_by", name) for name in judges]].mean(axis=1)
-        found["gap"] = found["guide"] - found["judges"]
-        for w, group in found.groupby(level="w"):
-            row = {"world": own["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
-            for name in found:
+        rows_of_label = table[table["method"] == label]
+        accuracy = rows_of_label.pivot_table(index=["w", "train_seed", "seed"], columns="metric", values="value")
+        gaps = pd.DataFrame({"guide": accuracy[column("accuracy_by", guide)]})
+        gaps["evaluators"] = accuracy[[column("accuracy_by", name) for name in evaluators]].mean(axis=1)
+        gaps["gap"] = gaps["guide"] - gaps["evaluators"]
+        for w, group in gaps.groupby(level="w"):
+            row = {"world": rows_of_label["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
+            for name in gaps:
                 row |= {name: group[name].mean(), f"{name}_sd": group[name].std()}
             rows.append(row)
     frame = pd.DataFrame(rows)
@@ -36,17 +36,17 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], judges: Se
 
 
 def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
-    """A row a label at its best w by the first of `measures` (the smaller, the better), and its price where it guides.
+    """One row per label at its best w by the first of `measures` (the smaller, the better), and its price where it guides.
 
-    The price is that at its largest w: at w = 0 no guide is asked. Samples that none of `labels` made have no price.
+    The price is that at its largest w: at w = 0 no guide is evaluated. Samples that none of `labels` made have no price.
     """
     rows = []
     for label in [*labels, *sorted(set(summary["method"]) - set(labels))]:
-        own = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
-        row = (wide := own.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
-        dear = wide.loc[wide.index.max()]
-        nfe = {name.removeprefix("nfe_").replace("_", " "): dear.get(name, "") for name in PRICES}
-        milliseconds = round(1e3 * dear["seconds_per_sample"], 2) if "seconds_per_sample" in dear else ""
+        cells = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
+        row = (wide := cells.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]
+        strongest = wide.loc[wide.index.max()]
+        nfe = {name.removeprefix("nfe_").replace("_", " "): strongest.get(name, "") for name in PRICES}
+        milliseconds = round(1e3 * strongest["seconds_per_sample"], 2) if "seconds_per_sample" in strongest else ""
         best = {"best w": row.name if label in labels else "", **{name: row[name] for name in measures}}
-        rows.append({"guided": label, **best, **nfe, "ms a sample": milliseconds})
+        rows.append({"guided": label, **best, **nfe, "ms per sample": milliseconds})
     return pd.DataFrame(rows).set_index("guided")

@@ -11,7 +11,7 @@ from analysis.table import REAL, what_is_held
 def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics: Sequence[str] | None = None) -> pd.DataFrame:
     """The wide table: rows (method, w), columns metrics, cells the text "mean ± sd", or "mean" for a single run.
 
-    `metrics` chooses the columns and their order (default: all). Decimals follow the typical sd of the column. Held-out real data
+    `metrics` chooses the columns and their order (default: all). Decimals follow the typical sd of the column. The real test set
     is the last row if it was measured at this n. ValueError if there is no such cell or metric, naming those there are.
     """
     real = summary["method"] == REAL
@@ -25,7 +25,7 @@ def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics
     for metric in metrics:
         column = cells[cells["metric"] == metric]
         decimals = _decimals(column)
-        index = [("held-out real", "") if m == REAL else (m, f"{w:g}") for m, w in zip(column["method"], column["w"])]
+        index = [("real test set", "") if m == REAL else (m, f"{w:g}") for m, w in zip(column["method"], column["w"])]
         wide[metric] = dict(zip(index, (_plus_minus(v, s, decimals) for v, s in zip(column["value"], column["sd"]))))
     rows = sorted({key for column in wide.values() for key in column}, key=lambda row: (row[1] == "", row[0], float(row[1] or 0)))
     index = pd.MultiIndex.from_tuples(rows, names=["method", "w"])

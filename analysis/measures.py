@@ -17,7 +17,7 @@ class Samples:
     """n samples and what the networks make of them; row i of every array belongs to sample i.
 
     images        pixels in [-1, 1], (n, *shape)
-    label         the class each sample was asked to be, integers (n,)
+    label         the class that each sample was generated for, integers (n,)
     features      of the independent evaluator on the samples, (n, d)
     logits        of the same network, (n, c)
     guide_logits  of the noise-aware classifier on the samples, (n, c), or None: `accuracy_guide` is then not reported

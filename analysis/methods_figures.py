@@ -17,39 +17,39 @@ from analysis.style import GREY, head, label_points, name_ends, panels, plain_nu
 
 
 def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) -> Figure:
-    """y against x of every method, w growing along its curve from the conditional model: a panel a family, the reference in each.
+    """y against x of every method, w growing along its curve from w = 0: one panel per family, the reference in each.
 
     Bars are one standard deviation over runs, on either axis.
 
     cells: of `analysis.compare.wide`; family: of each method, those that are not in `cells` being left out. Axes are those of
     the reference, widened; what leaves them is cut.
     """
-    there = set(cells["method"]) - {REFERENCE}
-    family = {method: one for method, one in family.items() if method in there}
+    sampled = set(cells["method"]) - {REFERENCE}
+    family = {method: group for method, group in family.items() if method in sampled}
     families = list(dict.fromkeys(family.values()))
     columns = min(3, len(families))
     count = -(-len(families) // columns)
     figure, grid = panels(count, columns, (5.4 * columns, 4.2 * count))
     curve = reference(cells)
     start = curve[curve["w"] == 0]
-    for axes, one in zip(grid, families):
+    for axes, group in zip(grid, families):
         axes.plot(curve[x], curve[y], color="#b5b5b5", linewidth=4, solid_capstyle="round", zorder=1)
         axes.scatter(start[x], start[y], color="black", s=22, zorder=4)
-        members = [method for method in family if family[method] == one]
+        members = [method for method in family if family[method] == group]
         shades = seaborn.husl_palette(len(members), l=0.5).as_hex()
         ends = []
         for method, shade in zip(members, shades):
-            own = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
-            if own.empty:  # copies of particles have no density, and no distance from one
+            rows = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
+            if rows.empty:  # copies of particles have no density, and no distance from one
                 continue
-            own = pd.concat([start, own])
-            bars = {"xerr": own.get(f"{x}_sd"), "yerr": own.get(f"{y}_sd")}
+            rows = pd.concat([start, rows])
+            bars = {"xerr": rows.get(f"{x}_sd"), "yerr": rows.get(f"{y}_sd")}
             look = {"color": shade, "linewidth": 1.3, "elinewidth": 0.5, "marker": "o", "markersize": 2.6}
-            axes.errorbar(own[x], own[y], **bars, **look, zorder=3)
-            ends.append((own[y].iloc[-1], method, shade))
+            axes.errorbar(rows[x], rows[y], **bars, **look, zorder=3)
+            ends.append((rows[y].iloc[-1], method, shade))
         _bound(axes, cells, x, y)
         axes.set(xlabel=metric(x).axis, ylabel=metric(y).axis)
-        head(axes, one, "grey: classifier-free; black: w = 0")
+        head(axes, group, "grey: classifier-free; black: w = 0")
         scale_log(axes)
         low, high = axes.get_ylim()
         name_ends(axes, [(min(max(end, low), high), name, shade) for end, name, shade in ends])
@@ -79,8 +79,8 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     groups = list(dict.fromkeys(family.values()))
     shades = dict(zip(groups, seaborn.color_palette("colorblind", len(groups)).as_hex()))
     for group in groups:
-        own = best[[family[method] == group for method in best["method"]]]
-        axes.scatter(own[price], own[quality], s=22, color=shades[group], label=group, zorder=3)
+        members = best[[family[method] == group for method in best["method"]]]
+        axes.scatter(members[price], members[quality], s=22, color=shades[group], label=group, zorder=3)
     axes.scatter(plain[price], plain[quality], color="black", s=30, label="w = 0", zorder=4)
     front = best[quality].cummin()
     axes.step(best[price], front, where="post", color=GREY, linewidth=1)
@@ -115,7 +115,7 @@ def image_gallery(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int
     for axes, (name, row) in zip(grid, images.items()):
         gap = max(1, row.shape[1] // 8)
         strip = np.concatenate(
-            [np.pad(one, [(0, 0), (0, gap)] + [(0, 0)] * (row.ndim - 3), constant_values=255) for one in row], 1
+            [np.pad(sample, [(0, 0), (0, gap)] + [(0, 0)] * (row.ndim - 3), constant_values=255) for sample in row], 1
         )
         axes.imshow(strip, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name, fontsize=8, loc="left", pad=2)
@@ -127,7 +127,7 @@ def image_gallery(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int
 def plane_gallery(
     tilted: Sequence[GridDensity], drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 8, reach: float = 2.6
 ) -> Figure:
-    """A panel of samples (n, 2) with labels (n,) for each name, over the contours of one density a class."""
+    """A panel of samples (n, 2) with labels (n,) for each name, over the contours of one density per class."""
     count = -(-len(drawn) // columns)
     figure, grid = panels(count, columns, (1.75 * columns, 1.95 * count))
     for axes, (name, (x, label)) in zip(grid, drawn.items()):

@@ -16,7 +16,7 @@ class Metric:
     name              its column, without the suffix
     title             in words; unit: "" where there is none, or where it is that of the data
     higher_is_better  None where neither direction is; `reading` then says what a higher value means
-    needs             of what it can be measured: "evaluator" and "pixels" of images; "truth" of an exact world and "plane" of one
+    needs             of what it can be measured: "evaluator" and "pixels" of images; "oracle" of exact worlds and "plane" of one
                       in two dimensions; "classifier" where the samples or images are classified by a network
     log, share        whether a logarithmic axis suits it, or one of shares from 0 to 1
     suffix            what its suffix names, "features" or "classifier"; of: the suffix, once it is known
@@ -59,7 +59,7 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """The column with the direction, for an axis that a table stands beside."""
+        """The column with the direction, for an axis beside a table."""
         return f"{self.column} ({self.direction})" if self.direction else self.column
 
     @property
@@ -78,22 +78,22 @@ class Comparison(NamedTuple):
     alike: tuple[str, ...]
 
 
-_TILTED, _TRUTH, _EVALUATOR = ("truth", "plane"), ("truth",), ("evaluator",)
+_TILTED, _ORACLE, _EVALUATOR = ("oracle", "plane"), ("oracle",), ("evaluator",)
 METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
     # samples of an exact world
     Metric("kl_tilted", "KL(sampled || tilted)", "nats", False, _TILTED, True, shown=2,
-           diversity="spread", alike=("spread", "nll_exact", "confidence_exact", "frechet_exact")),
+           diversity="std_within_class", alike=("std_within_class", "nll_exact", "confidence_exact", "frechet_exact")),
     Metric("wasserstein_tilted", "sliced Wasserstein distance to the tilted density", "", False, _TILTED, True, shown=2),
-    Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _TRUTH, True, shown=2,
-           diversity="spread", alike=("frechet_exact", "frechet_class_exact", "spread", "nll_exact")),
-    Metric("is_exact", "Inception score, exact classifier", "", True, _TRUTH, shown=2),
-    Metric("accuracy_exact", "accuracy, exact classifier", "", True, _TRUTH, share=True, shown=2),
-    Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _TRUTH, shown=2,
+    Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _ORACLE, True, shown=2,
+           diversity="std_within_class", alike=("frechet_exact", "frechet_class_exact", "std_within_class", "nll_exact")),
+    Metric("is_exact", "Inception score, exact classifier", "", True, _ORACLE, shown=2),
+    Metric("accuracy_exact", "accuracy, exact classifier", "", True, _ORACLE, share=True, shown=2),
+    Metric("nll_exact", "exact −log p(x|c), nats per dimension", "nats per dimension", None, _ORACLE, shown=2,
            reading="lower is sharper"),
     Metric("mmd_tilted", "squared MMD to the tilted density", "", False, _TILTED, True, shown=1),
-    Metric("spread", "spread within a class", "", None, _TRUTH, shown=1, reading="higher is more diverse"),
-    Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _TRUTH, True),
-    Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _TRUTH, share=True),
+    Metric("std_within_class", "standard deviation within a class", "", None, _ORACLE, shown=1, reading="higher is more diverse"),
+    Metric("frechet_class_exact", "Fréchet distance within a class", "", False, _ORACLE, True),
+    Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _ORACLE, share=True),
     Metric("mean_error_tilted", "error of the class means", "", False, _TILTED, True),
     Metric("outside_tilted", "share of samples outside the grid", "", False, _TILTED, share=True),
     # samples of images
@@ -110,18 +110,18 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
            reading="higher is more diverse"),
     Metric("diversity_pixels", "RMS pixel distance within a class", "", None, ("pixels",), shown=1,
            reading="higher is more diverse"),
-    Metric("accuracy_by", "share given the label asked for", "", None, ("classifier",), share=True, suffix="classifier"),
+    Metric("accuracy_by", "share assigned the intended label", "", None, ("classifier",), share=True, suffix="classifier"),
     # what a sample costs, and how hard it was guided
-    Metric("nfe", "network evaluations a sample", "evaluations", False),
+    Metric("nfe", "network evaluations per sample", "evaluations", False),
     Metric("nfe_denoiser_forward", "denoiser forwards per sample", "forwards", False),
     Metric("nfe_denoiser_backward", "denoiser backwards per sample", "backwards", False),
     Metric("nfe_classifier_forward", "classifier forwards per sample", "forwards", False),
     Metric("nfe_classifier_backward", "classifier backwards per sample", "backwards", False),
     Metric("nfe_weak_forward", "weak model's forwards per sample", "forwards", False),
-    Metric("seconds_per_sample", "seconds a sample", "seconds", False),
+    Metric("seconds_per_sample", "seconds per sample", "seconds", False),
     Metric("peak_memory_mib", "peak memory", "MiB", False),
     Metric("effective_w", "effective w"),
-    Metric("orthogonal", "part of the update orthogonal to that of classifier-free guidance"),
+    Metric("cfg_residual", "part of the update that no scale of classifier-free guidance explains"),
     # networks, by lambda or on clean images
     Metric("eps_loss_conditional", "MSE of eps, conditional", "", False, log=True),
     Metric("eps_loss_null", "MSE of eps, unconditional", "", False, log=True),
@@ -129,16 +129,16 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("nll", "−log p(label | z)", "nats", False, ("classifier",), True),
     Metric("calibration_error", "calibration error", "", False, ("classifier",), True),
     Metric("robust_accuracy", "accuracy after an attack on z", "", True, ("classifier",), share=True),
-    Metric("kl_exact", "KL from the exact p(c | z)", "nats", False, ("classifier", "truth"), True),
-    Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "truth")),
-    Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "truth"), True),
+    Metric("kl_exact", "KL from the exact p(c | z)", "nats", False, ("classifier", "oracle"), True),
+    Metric("gradient_cosine", "cosine with the exact gradient", "", True, ("classifier", "oracle")),
+    Metric("gradient_ratio", "length of the gradient over the exact one's", "", None, ("classifier", "oracle"), True),
 )  # fmt: skip
-_BY_NAME = {one.name: one for one in METRICS}  # and those of other packages, as they are described
+_BY_NAME = {each.name: each for each in METRICS}  # and those of other packages, as they are described
 
 
 def describe(new: Metric) -> None:
     """Adds the metric of another package, or replaces it. ValueError for a name of METRICS."""
-    if any(one.name == new.name for one in METRICS):
+    if any(known.name == new.name for known in METRICS):
         raise ValueError(f"{new.name} is a metric of this package: give yours another name")
     _BY_NAME[new.name] = new
 
@@ -147,9 +147,9 @@ def metric(column: str) -> Metric:
     """The metric of a column, its suffix resolved; an unknown column is a metric whose title is the column."""
     if (known := _BY_NAME.get(column)) and not known.suffix:
         return known
-    for one in _BY_NAME.values():
-        if one.suffix and column.startswith(f"{one.name}_"):
-            return replace(one, of=column.removeprefix(f"{one.name}_"))
+    for suffixed in _BY_NAME.values():
+        if suffixed.suffix and column.startswith(f"{suffixed.name}_"):
+            return replace(suffixed, of=column.removeprefix(f"{suffixed.name}_"))
     return known or Metric(column, column)
 
 
@@ -158,21 +158,26 @@ def column(name: str, features: str = "") -> str:
 
     ValueError for a metric that needs a suffix and is given none.
     """
-    one = _BY_NAME.get(name) or Metric(name, name)
-    if one.suffix and not features:
-        raise ValueError(f"{name} depends on the {one.suffix} behind it: say which")
-    return replace(one, of=features).column if one.suffix else name
+    described = _BY_NAME.get(name) or Metric(name, name)
+    if described.suffix and not features:
+        raise ValueError(f"{name} depends on the {described.suffix} behind it: say which")
+    return replace(described, of=features).column if described.suffix else name
 
 
 def columns_of(name: str, columns: Iterable[str]) -> list[str]:
     """Those of `columns` that hold the metric called `name`: several where it was measured on several features."""
-    return [one for one in dict.fromkeys(columns) if metric(one).name == name]
+    return [candidate for candidate in dict.fromkeys(columns) if metric(candidate).name == name]
 
 
 def main_columns(columns: Iterable[str], *, report: bool = False) -> list[str]:
     """Those of `columns` that a main table shows, in its order; `report`: with those that only a report has room for."""
-    held = list(dict.fromkeys(columns))
-    return [one for kind in _BY_NAME.values() if kind.shown >= (1 if report else 2) for one in columns_of(kind.name, held)]
+    present = list(dict.fromkeys(columns))
+    return [
+        candidate
+        for kind in _BY_NAME.values()
+        if kind.shown >= (1 if report else 2)
+        for candidate in columns_of(kind.name, present)
+    ]
 
 
 def comparison(columns: Iterable[str]) -> Comparison:
@@ -180,12 +185,12 @@ def comparison(columns: Iterable[str]) -> Comparison:
 
     ValueError if there is no quality together with its diversity.
     """
-    held = list(dict.fromkeys(columns))
+    present = list(dict.fromkeys(columns))
     for kind in _BY_NAME.values():
-        for quality in columns_of(kind.name, held) if kind.diversity else ():
+        for quality in columns_of(kind.name, present) if kind.diversity else ():
             features = metric(quality).of
             diversity, *alike = (column(name, features) for name in (kind.diversity, *kind.alike))
-            if diversity in held:
-                return Comparison(quality, diversity, tuple(one for one in alike if one in held))
+            if diversity in present:
+                return Comparison(quality, diversity, tuple(name for name in alike if name in present))
     wanted = ", ".join(f"{kind.name} and {kind.diversity}" for kind in METRICS if kind.diversity)
-    raise ValueError(f"the table has no quality with its diversity ({wanted}): it has {', '.join(held) or 'nothing'}")
+    raise ValueError(f"the table has no quality with its diversity ({wanted}): it has {', '.join(present) or 'nothing'}")

@@ -21,9 +21,9 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     table = reference.table("cfg_table1_imagenet64")
     for axes, column in ((paper_fid, "fid"), (paper_is, "is")):
         names[axes] = []
-        for (p_uncond, own), dash in zip(table.groupby("p_uncond"), ("-", "--", ":")):
-            axes.plot(own["w"], own[column], color="black", linestyle=dash, marker="o", ms=3.5, linewidth=1.6)
-            names[axes].append((own[column].iloc[-1], f"p_uncond = {p_uncond:g}", "black"))
+        for (p_uncond, curve), dash in zip(table.groupby("p_uncond"), ("-", "--", ":")):
+            axes.plot(curve["w"], curve[column], color="black", linestyle=dash, marker="o", ms=3.5, linewidth=1.6)
+            names[axes].append((curve[column].iloc[-1], f"p_uncond = {p_uncond:g}", "black"))
         scale_w(axes, [0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0])
         head(axes, f"{metric(column).title}, Inception-v3", "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
         axes.set_ylabel(metric(column).label)
@@ -41,11 +41,11 @@ def _ours(axes: Axes, summary: pd.DataFrame, column: str, sampler: str, steps: i
         raise ValueError(f"{column} has no w >= 0 with sampler {sampler!r} and {steps} steps: the paper has no other")
     methods, ends, described = list(dict.fromkeys(cells["method"])), [], metric(column)
     for method in methods:
-        own, shade = cells[cells["method"] == method], colour(method, methods)
+        curve, shade = cells[cells["method"] == method], colour(method, methods)
         axes.errorbar(
-            own["w"], own["value"], yerr=own["sd"].fillna(0), color=shade, marker="o", ms=4, linewidth=1.8, elinewidth=1
+            curve["w"], curve["value"], yerr=curve["sd"].fillna(0), color=shade, marker="o", ms=4, linewidth=1.8, elinewidth=1
         )
-        ends.append((float(own["value"].iloc[-1]), method, shade))
+        ends.append((float(curve["value"].iloc[-1]), method, shade))
     scale_w(axes, cells["w"])
     about = f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}"
     head(axes, described.title, about)

@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.grid import GridDensity
 from analysis.table import COLUMNS, REAL, read_table, summarise
 
-NO_TRAINING = -1  # in the place of a training seed: the exact world, or what no network made
+NO_TRAINING = -1  # instead of a training seed: the exact model, or data that no network generated
 Draw = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 
@@ -25,8 +25,8 @@ class WorldFacts:
     exact        whether density, score, denoiser and classifier are known; train_size: training images, None without any
     densities    of an exact world in the plane: w -> the density p(x|c) p(c|x)^w / Z of every class; marginal: that of x
     guides       by label of the guided methods the classifier that guided (None: another network did), in order
-    classifiers  the names, in `accuracy_by_<name>`, of classifiers that may guide; judges: of those that never do
-    n_levels, n_implicit  held-out images classified by lambda, by classifiers and by implicit ones
+    classifiers  the names, in `accuracy_by_<name>`, of classifiers that may guide; evaluators: of those that never do
+    n_levels, n_implicit  test images classified by lambda, by classifiers and by implicit ones
     """
 
     name: str
@@ -38,7 +38,7 @@ class WorldFacts:
     densities: Callable[[float], Sequence[GridDensity]] | None = None
     marginal: Callable[[], GridDensity] | None = None
     guides: Mapping[str, str | None] = field(default_factory=dict)
-    judges: Sequence[str] = ()
+    evaluators: Sequence[str] = ()
     classifiers: Sequence[str] = ()
     n_levels: int = 0
     n_implicit: int = 0
@@ -75,7 +75,7 @@ class Results:
 
     table           tidy, of `analysis.table`; without rows if every cell failed
     cells           in the order of the study; sampler, steps: of the main sweep, where methods are compared
-    n, part         by world: samples of a cell, and of the parts that are measured beside as many held-out images
+    n, part         by world: samples of a cell, and of the parts that are measured beside as many test images
     tables          by name, each with a column `world`, where there is something to tell:
                     networks       train_seed, network, metric, logsnr (NaN for classifiers of clean images), value
                     network_error  train_seed, quantity, logsnr, value
@@ -110,17 +110,17 @@ class Results:
     def of(self, world: str) -> "Results":
         """One world's part; `failed` stays whole, for a cell's words need not name its world."""
 
-        def own(frame: pd.DataFrame) -> pd.DataFrame:
+        def of_world(frame: pd.DataFrame) -> pd.DataFrame:
             return frame[frame["world"] == world] if "world" in frame else frame
 
         return replace(
             self,
             worlds={world: self.worlds[world]},
-            table=own(self.table),
+            table=of_world(self.table),
             cells=[cell for cell in self.cells if cell.world == world],
             n={world: self.n[world]},
             part={name: part for name, part in self.part.items() if name == world},
-            tables={name: own(frame) for name, frame in self.tables.items()},
+            tables={name: of_world(frame) for name, frame in self.tables.items()},
             others={key: draw for key, draw in self.others.items() if key[0] == world},
         )
 

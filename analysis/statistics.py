@@ -32,9 +32,9 @@ class Spread:
 
 
 def spread(values: pd.DataFrame) -> Spread:
-    """The spreads of a number of runs: columns train_seed, seed, value. ValueError for a run that stands there twice."""
+    """The spreads of a number of runs: columns train_seed, seed, value. ValueError for a run that occurs twice."""
     if values.duplicated(RUN).any():
-        raise ValueError("a run stands there twice: give one value for each (train_seed, seed)")
+        raise ValueError("a run occurs twice: give one value for each (train_seed, seed)")
     groups = values.groupby("train_seed")["value"]
     means, free = groups.mean(), int((groups.count() - 1).sum())
     within = math.sqrt(float((groups.var() * (groups.count() - 1)).sum()) / free) if free else math.nan
@@ -90,9 +90,9 @@ def difference(pairs: pd.Series) -> Difference:
 
 
 def by_run(table: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
-    """Values of one metric of one method: a row a run, a column a w. `table` holds one world, sampler, steps and n."""
-    own = table[(table["metric"] == metric) & (table["method"] == method)]
-    return own.pivot(index=RUN, columns="w", values="value")
+    """Values of one metric of one method: one row per run, one column per w. `table` holds one world, sampler, steps and n."""
+    rows = table[(table["metric"] == metric) & (table["method"] == method)]
+    return rows.pivot(index=RUN, columns="w", values="value")
 
 
 def interpolated(curve: pd.DataFrame, w: float, linear: float = 0.15) -> pd.Series:

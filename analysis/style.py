@@ -18,7 +18,7 @@ from analysis.files import write_atomically
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 COLOURS = {"classifier-free": _PALETTE[0], "classifier": _PALETTE[3]}
 GREY = "#5f6368"
-DASHED = (0, (3, 2))  # a method's curve at the n of the held-out data
+DASHED = (0, (3, 2))  # a method's curve at the n of the test set
 REAL_LINE = {"color": GREY, "linestyle": (0, (7, 2.5, 1.2, 2.5)), "linewidth": 1.2}  # dash-dot: never taken for a dashed curve
 _SPARE = [_PALETTE[i] for i in (2, 4, 9, 1, 5)]  # ordered by distance from the two above
 _LINEAR = 0.15  # where the axis of w turns from linear to logarithmic

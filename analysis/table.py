@@ -1,6 +1,6 @@
 """The one tidy table of a study, how it is read, and its means over runs.
 
-A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is held-out real data:
+A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is the real test set:
 w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
 """
 
@@ -67,8 +67,8 @@ def cells_at(summary: pd.DataFrame, metric: str, sampler: str, steps: int) -> pd
 def what_is_held(summary: pd.DataFrame) -> str:
     """The sampler, steps and n of every cell, for an error message."""
     cells = summary[summary["method"] != REAL]
-    held = sorted(set(zip(cells["sampler"], cells["steps"], cells["n"])))
-    return "it holds " + (", ".join(f"{sampler} T = {steps} n = {n}" for sampler, steps, n in held) or "no cell at all")
+    kinds = sorted(set(zip(cells["sampler"], cells["steps"], cells["n"])))
+    return "it holds " + (", ".join(f"{sampler} T = {steps} n = {n}" for sampler, steps, n in kinds) or "no cell at all")
 
 
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from analysis.compare import REFERENCE
 from analysis.statistics import LEVEL, Difference, by_run, difference, holm
 
 MARGIN = 0.1  # of the span of plain guidance's curve in a measure
-NOTHING = 0.05  # w of the reference, below which a method that is alike has done nothing to speak of
+MAX_W_NO_EFFECT = 0.05  # w of the reference, below which an equivalent method has no effect
 GRID = 400  # strengths of the reference that are tried
 LINEAR = 0.15  # ws are spread as asinh(w / LINEAR), as on the figures' axes
 VERDICTS = {
@@ -50,24 +50,24 @@ class _Reference:
     """Plain guidance's curves, run by run, between its ws."""
 
     def __init__(self, table: pd.DataFrame, metrics: Sequence[str]):
-        found = {metric: by_run(table, metric, REFERENCE).dropna() for metric in metrics}
-        if any(curve.empty or curve.shape[1] < 2 for curve in found.values()):
+        curves = {metric: by_run(table, metric, REFERENCE).dropna() for metric in metrics}
+        if any(curve.empty or curve.shape[1] < 2 for curve in curves.values()):
             raise ValueError(f"{REFERENCE} has no curve over w: it is what all else is compared with")
-        self.runs = next(iter(found.values())).index
+        self.runs = next(iter(curves.values())).index
         if len(self.runs) < 2:
-            raise ValueError("one run: no difference can be judged; give more sample_seeds or train_seeds")
-        self.ws = np.asarray(next(iter(found.values())).columns, dtype=float)
+            raise ValueError("one run: no difference can be tested; give more sample_seeds or train_seeds")
+        self.ws = np.asarray(next(iter(curves.values())).columns, dtype=float)
         stretched = np.arcsinh(self.ws / LINEAR)
         dense = np.linspace(stretched[0], stretched[-1], GRID)
         self.grid = LINEAR * np.sinh(dense)
         self.values = {
-            name: np.stack([np.interp(dense, stretched, row) for row in curve.to_numpy()]) for name, curve in found.items()
+            name: np.stack([np.interp(dense, stretched, row) for row in curve.to_numpy()]) for name, curve in curves.items()
         }
-        self.span = {name: float(np.ptp(curve.mean().to_numpy())) or 1.0 for name, curve in found.items()}
+        self.span = {name: float(np.ptp(curve.mean().to_numpy())) or 1.0 for name, curve in curves.items()}
 
-    def at(self, metric: str, places: Sequence[int]) -> pd.Series:
-        """Each run's value at a place of the grid of its own."""
-        return pd.Series(self.values[metric][np.arange(len(places)), places], index=self.runs)
+    def at(self, metric: str, indices: Sequence[int]) -> pd.Series:
+        """Each run's value at its own index of the grid."""
+        return pd.Series(self.values[metric][np.arange(len(indices)), indices], index=self.runs)
 
     def nearest(self, cell: dict[str, pd.Series], metrics: Sequence[str]) -> list[int]:
         """For each run the place of the grid nearest to the cell in these metrics, by the runs of other sampling seeds."""
@@ -90,28 +90,30 @@ def _row(
         cell = {metric: frame[w].reindex(curves.runs) for metric, frame in frames.items() if w in frame}
         if set(measures) - set(cell) or any(cell[metric].isna().any() for metric in measures):
             continue  # a collapsed cell has no density, and no distance from one: it stays undecided
-        places = curves.nearest(cell, measures)
-        near.append(float(np.mean(curves.grid[places])))
-        gaps[w] = {name: difference(cell[name] - curves.at(name, places)) for name in measures}
+        indices = curves.nearest(cell, measures)
+        near.append(float(np.mean(curves.grid[indices])))
+        gaps[w] = {name: difference(cell[name] - curves.at(name, indices)) for name in measures}
         if (gap := _at_equal(cell, curves, quality, diversity)) is not None and not gap.alike(MARGIN * curves.span[quality]):
             at_equal += [gap.mean] if gap.apart else []
-    alike = [w for w, own in gaps.items() if all(gap.alike(MARGIN * curves.span[name]) for name, gap in own.items())]
-    flat = [(w, gap) for w, own in gaps.items() for gap in own.values()]
+    alike = [
+        w for w, by_measure in gaps.items() if all(gap.alike(MARGIN * curves.span[name]) for name, gap in by_measure.items())
+    ]
+    flat = [(w, gap) for w, by_measure in gaps.items() for gap in by_measure.values()]
     adjusted = holm([_p(gap) for _, gap in flat])  # one family: every strength and measure of the method
     different = {w for (w, _), p in zip(flat, adjusted) if p < LEVEL} - set(alike)
     shares = [
         (gap.detectable() / curves.span[name], abs(gap.mean) / curves.span[name])
-        for own in gaps.values()
-        for name, gap in own.items()
+        for by_measure in gaps.values()
+        for name, gap in by_measure.items()
     ]
     better, worse = sum(mean < 0 for mean in at_equal), sum(mean > 0 for mean in at_equal)
-    pushed = table[(table["metric"] == "effective_w") & (table["method"] == method)].groupby("w")["value"].mean()
+    effective = table[(table["metric"] == "effective_w") & (table["method"] == method)].groupby("w")["value"].mean()
     counts = {"alike": len(alike), "different": len(different), "undecided": len(ws) - len(alike) - len(different)}
     return {
         "method": method,
         "w": ", ".join(f"{w:g}" for w in ws),
         "nearest w of the reference": ", ".join(f"{w:.2g}" for w in near),
-        "effective w": ", ".join(f"{pushed[w]:.2g}" for w in ws if w in pushed),
+        "effective w": ", ".join(f"{effective[w]:.2g}" for w in ws if w in effective),
         **counts,
         "better": better,
         "worse": worse,
@@ -147,8 +149,8 @@ def _at_equal(cell: dict[str, pd.Series], curves: _Reference, quality: str, dive
     off = np.abs(curves.values[diversity][:, :end] - cell[diversity].reindex(curves.runs).to_numpy()[:, None])
     seeds = curves.runs.get_level_values("seed")
     others = [seeds != seed if (seeds != seed).any() else np.ones(len(seeds), bool) for seed in seeds]
-    places = [int(np.nanmean(off[rows], axis=0).argmin()) for rows in others]
-    return difference(cell[quality] - curves.at(quality, places))
+    indices = [int(np.nanmean(off[rows], axis=0).argmin()) for rows in others]
+    return difference(cell[quality] - curves.at(quality, indices))
 
 
 def _word(counts: dict[str, int], near: Sequence[float], better: int, worse: int) -> str:
@@ -156,7 +158,7 @@ def _word(counts: dict[str, int], near: Sequence[float], better: int, worse: int
         return "mixed" if better and worse else "better" if better else "worse" if worse else "different"
     if counts["undecided"] or not counts["alike"]:
         return "undecided"
-    return "no effect" if max(map(abs, near)) < NOTHING else "another w"
+    return "no effect" if max(map(abs, near)) < MAX_W_NO_EFFECT else "another w"
 
 
 def overview(compared: pd.DataFrame) -> pd.DataFrame:

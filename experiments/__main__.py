@@ -68,9 +68,9 @@ def study(
     from experiments.graph.store import Store
     from experiments.studies.chosen import chosen, shown
 
-    one = chosen(name, full, settings or [])
+    chosen_study = chosen(name, full, settings or [])
     if show:
-        typer.echo(shown(one))
+        typer.echo(shown(chosen_study))
         return
     if remake and accept:
         raise Problem("--remake and --accept answer the same question: give one of them")
@@ -78,7 +78,7 @@ def study(
 
     with resumable():
         answer = "remake" if remake else "accept" if accept else "ask"
-        done = make(one, Store(runs), workers, device, answer, retry, typer.echo)
+        done = make(chosen_study, Store(runs), workers, device, answer, retry, typer.echo)
     typer.echo(done.summary())
     typer.echo(f"table   {done.folder / 'table.csv'}\nfigures {done.folder / 'figures'}\nreport  {done.folder / 'report.html'}")
     raise typer.Exit(1 if done.outcome.failed else 0)
@@ -156,7 +156,7 @@ def train(
     device: Device = "auto",
     show: Show = False,
 ) -> None:
-    """Train one classifier, and print what it reaches on held-out images, by lambda. What is trained already is found again."""
+    """Train one classifier, and print what it reaches on test images, by lambda. What is trained already is found again."""
     from experiments.train_command import train as run_train
 
     with resumable():
@@ -219,7 +219,7 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
 
 @app.command()
 def speed(device: Device = "auto") -> None:
-    """Time sampler and method beside a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
+    """Time sampler and method against a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
     from experiments.speed import report
 
     for line in report(device):

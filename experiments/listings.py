@@ -1,4 +1,4 @@
-"""What there is, as the command line lists it; and one method held to the laws."""
+"""Listings of the command line, and the laws checked for one method."""
 
 import sys
 from collections.abc import Iterator
@@ -42,8 +42,8 @@ def list_worlds() -> Iterator[str]:
     for name, world in WORLDS.items():
         shape = " x ".join(map(str, getattr(world, "shape", ()))) if isinstance(getattr(world, "shape", None), tuple) else ""
         classes = world.classes if isinstance(getattr(world, "classes", None), int) else ""
-        truth = "truth known" if world.exact else ""
-        yield f"{name:16}{classes:>4} classes  {shape:12}{truth:14}{_first_line(world)}"
+        oracle = "exact oracle" if world.exact else ""
+        yield f"{name:16}{classes:>4} classes  {shape:12}{oracle:14}{_first_line(world)}"
     yield from broken("worlds")
 
 
@@ -67,7 +67,7 @@ def broken(kind: str) -> Iterator[str]:
 
 
 def hold_to_laws(name: str) -> Iterator[str]:
-    """Each law that a method holds, by its own declaration where it says so, or breaks, and how: a line each."""
+    """Each law that a method satisfies (by its declaration where it makes one) or violates, and how: one line per law."""
     method = lookup("methods", name)
     from guidance.laws import LAWS
 

@@ -1,4 +1,4 @@
-"""glibc gives large blocks back to the kernel and faults them in again at every layer; told to keep them, it does not."""
+"""glibc gives large blocks back to the kernel and faults them in again at every layer; here it is configured to keep them."""
 
 import ctypes
 import sys

@@ -23,7 +23,7 @@ class SampleMetric:
         cls.name = cls.metric.name
 
     def measure(self, x: np.ndarray, label: np.ndarray, world: Any) -> float:
-        """Of samples x (n, *shape), images in [-1, 1] or points, and the labels (n,) that they were asked to have.
+        """Of samples x (n, *shape), images in [-1, 1] or points, and the labels (n,) that they were generated for.
 
         `experiments.worlds.data(world)` holds what they may be compared with. Of images it is the mean over parts of the size
         that is measured, as of every other metric.

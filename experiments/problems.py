@@ -1,13 +1,13 @@
-"""What goes wrong through no fault of the code: told to the user in one line."""
+"""Errors that are not bugs: reported to the user in one line."""
 
 
 class Problem(Exception):
-    """One clear line that names the thing and says what to do; it ends the command with exit code 2."""
+    """One line that names the cause and the remedy; it ends the command with exit code 2."""
 
 
 class Failed(Problem):
-    """One task cannot be made, of these values; others can. The command goes on, and ends with exit code 1."""
+    """One task fails for these values; others may not. The command goes on, and ends with exit code 1."""
 
 
 class StaleRun(Problem):
-    """A run is there, but another code or other parents made it: a question to the user."""
+    """A run exists, but of other code or other parents: the user decides."""

@@ -1,11 +1,11 @@
-"""Progress: a bar in a terminal or a notebook, a line at sensible intervals in a file."""
+"""Progress: a bar in a terminal or a notebook, a line every few seconds in a file."""
 
 import sys
 import time
 
 from tqdm.auto import tqdm
 
-from experiments.graph.executors import place
+from experiments.graph.executors import progress_line
 
 EVERY = 30.0  # seconds between two lines of one bar, at least, where nobody watches
 
@@ -32,5 +32,5 @@ def bar(title: str, total: int, unit: str, first: int = 0) -> tqdm:
     """The bar of one piece of work, on a line of its own where several run at once. TQDM_DISABLE=1 silences it."""
     watched = sys.stderr.isatty() or "ipykernel" in sys.modules
     kind = tqdm if watched else Lines
-    where = {"position": place(), "mininterval": 0.5} if watched else {}
+    where = {"position": progress_line(), "mininterval": 0.5} if watched else {}
     return kind(desc=title, total=total, unit=unit, initial=first, **where)

@@ -27,9 +27,9 @@ def has(what: str, *names: str) -> Callable[[Any], None]:
     return check
 
 
-def adapts(found: Any) -> None:
+def adapts(candidate: Any) -> None:
     """ValueError for what cannot be called."""
-    if not callable(found):
+    if not callable(candidate):
         raise ValueError("is no adapter: a function of (path, device, world)")
 
 
@@ -83,7 +83,7 @@ GUIDANCE = {  # whose registries import torch
     "grids": "guidance.grids:GRIDS",
     "weightings": "guidance.weightings:WEIGHTINGS",
 }
-OURS = {one.kind: one for one in (WORLDS, NETWORKS, OBJECTIVES, CHECKPOINTS, METRICS, FEATURES, STUDIES)}
+OURS = {registry.kind: registry for registry in (WORLDS, NETWORKS, OBJECTIVES, CHECKPOINTS, METRICS, FEATURES, STUDIES)}
 
 
 def registry(kind: str) -> Any:
@@ -151,13 +151,13 @@ def fill(kind: type, options: dict[str, Any], name: str | None = None) -> Any:
     return kind(**{key: typed(kind, key, held) for key, held in options.items()})
 
 
-def typed(kind: type, field: str, held: Any) -> Any:
-    """`held` as the declared type of a dataclass's field wants it. ValueError, with the field's name, if it does not fit."""
+def typed(kind: type, field: str, given: Any) -> Any:
+    """`given` converted to the declared type of a dataclass's field. ValueError, with the field's name, if it does not fit."""
     try:
-        return _adapter(hints(kind)[field]).validate_python(held)
+        return _adapter(hints(kind)[field]).validate_python(given)
     except ValidationError as error:
         what = error.errors()[0]
-        raise ValueError(f"{field}: {what['msg']}, not {held!r}") from error
+        raise ValueError(f"{field}: {what['msg']}, not {given!r}") from error
 
 
 def _adapter(hint: Any) -> TypeAdapter:

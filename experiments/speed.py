@@ -1,4 +1,4 @@
-"""What sampler and method cost beside the network, and which policy of batching branches is fastest on this device.
+"""What sampler and method cost in addition to the network, and which policy of batching branches is fastest on this device.
 
 The network of the first costs nothing (one multiplication); a hand-written loop that does the same is timed in turn with it.
 """
@@ -60,7 +60,7 @@ def in_turn(tasks: dict[str, Callable[[], object]], device: str, rounds: int) ->
 
 @torch.inference_mode()
 def overhead(device: str, rounds: int = 30) -> dict[str, dict[str, float]]:
-    """Microseconds a step of DDIM at batch 64, conditional and guided, ours and by hand, and the ratio of ours to it.
+    """Microseconds per step of DDIM at batch 64, conditional and guided, ours and by hand, and the ratio of ours to it.
 
     The ratio is the median over rounds of the ratio within a round, so that a busy machine weighs on both sides.
     """
@@ -82,7 +82,7 @@ def overhead(device: str, rounds: int = 30) -> dict[str, dict[str, float]]:
     for name in ("conditional", "classifier-free"):
         ours, theirs = seconds[name], seconds[f"{name}, by hand"]
         table[name] = {
-            "microseconds a step": 1e6 * statistics.median(ours) / STEPS,
+            "microseconds per step": 1e6 * statistics.median(ours) / STEPS,
             "by hand": 1e6 * statistics.median(theirs) / STEPS,
             "ratio": statistics.median(one / other for one, other in zip(ours, theirs)),
         }
@@ -115,10 +115,10 @@ def report(device: str) -> Iterator[str]:
 
     device = resolve(device)
     one_thread()  # as the studies do
-    yield f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds a step"
+    yield f"{device_name(device)}, one thread, DDIM, {BATCH} x {SHAPE}, network: one multiplication; microseconds per step"
     for name, row in overhead(device).items():
         yield f"  {name:17}" + "   ".join(f"{key} {value:.3g}" for key, value in row.items())
-    yield f"\nconditional and null branch of a U-Net, {BATCH} images, so many rows at a time (--set rows=...); milliseconds"
+    yield f"\nconditional and null branch of a U-Net, {BATCH} images, by rows per call (--set rows=...); milliseconds"
     measured = policies(device)
     for rows, milliseconds in measured.items():
         mark = "  fastest" if milliseconds == min(measured.values()) else ""

@@ -55,7 +55,7 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
         return
     device, store = resolve(device), Store(runs)
     try:
-        task.rehearse()
+        task.dry_run()
     except ValueError as error:
         raise Problem(f"{error}") from error
     one_thread()
@@ -65,17 +65,20 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
 
 
 def record(task: Train, path: Path) -> str:
-    """What a training reached on held-out images, a line a lambda where it was told one."""
-    found = read_json(path / "metrics.json")
-    if not isinstance(next(iter(found.values())), dict):
-        return "   ".join(f"{name} {value:.3f}" for name, value in found.items())
-    levels = list(next(iter(found.values())))
-    lines = [" ".join(f"{word:>18}" for word in ("lambda", *found))]
-    lines += [" ".join(f"{word:>18}" for word in (level, *(f"{one[level]:.3f}" for one in found.values()))) for level in levels]
+    """What a training reached on test images, one line per lambda where the network is conditioned on it."""
+    metrics = read_json(path / "metrics.json")
+    if not isinstance(next(iter(metrics.values())), dict):
+        return "   ".join(f"{name} {value:.3f}" for name, value in metrics.items())
+    levels = list(next(iter(metrics.values())))
+    lines = [" ".join(f"{word:>18}" for word in ("lambda", *metrics))]
+    lines += [
+        " ".join(f"{word:>18}" for word in (level, *(f"{by_logsnr[level]:.3f}" for by_logsnr in metrics.values())))
+        for level in levels
+    ]
     log = read_json(path / "log.json")
     last = f"{len(log['loss'])} steps"
-    if looks := log.get("held_back_nll"):
+    if looks := log.get("validation_nll"):
         best = min(looks)
         at = task.fit.look_every * (1 + looks.index(best))
-        last += f"; the weights are those after {at}, held-back nll {best:.3f} then" if math.isfinite(best) else ""
+        last += f"; the weights are those after {at}, validation nll {best:.3f} then" if math.isfinite(best) else ""
     return "\n".join([*lines, last])

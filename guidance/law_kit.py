@@ -13,11 +13,11 @@ from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser
 from guidance.grouped import Grouped
 from guidance.methods.method import Method
 from guidance.mixture import Mixture
+from guidance.oracle import exact_roles
 from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import generator
-from guidance.truth import exact_roles
 
 W = 1.5
 SHAPE = (1, 8, 8)

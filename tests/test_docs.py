@@ -79,7 +79,7 @@ def test_the_world_is_loaded_and_studied(run):
     names = run("world")
     from experiments.worlds import data
 
-    assert data(names["line"]).truth.classes == 2
+    assert data(names["line"]).oracle.classes == 2
     results = names["results"]
     assert list(results.worlds) == ["line"] and (results.folder / "report.html").is_file()
     near, far = (value(results, "kl_tilted", w=w, method="classifier-free") for w in (0, 2))

@@ -145,10 +145,10 @@ def test_the_gaps_of_the_guides_are_those_of_the_committed_study():
     assert len(rows) == 12
     for world, guided, w, shown in rows:
         own = gaps.loc[(world, guided, float(w))]
-        numbers = [f"{own[name]:.3f} ± {own[name + '_sd']:.3f}" for name in ("guide", "judges", "gap")]
+        numbers = [f"{own[name]:.3f} ± {own[name + '_sd']:.3f}" for name in ("guide", "evaluators", "gap")]
         assert " | ".join([*numbers, f"{own['baseline']:.3f}"]) == shown, (guided, w)
     on_the_conditional = gaps[~gaps.index.get_level_values("guided").str.contains("unconditional")]
-    assert on_the_conditional["gap"].max() < 0.002 and on_the_conditional["judges"].min() > 0.998
+    assert on_the_conditional["gap"].max() < 0.002 and on_the_conditional["evaluators"].min() > 0.998
 
 
 def test_the_asymmetry_of_the_fields_is_that_of_the_committed_study():

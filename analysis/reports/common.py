@@ -29,13 +29,13 @@ def main_table(results: Results, *, report: bool = True) -> Table | Missing:
 def summary_text(results: Results) -> str:
     """The main table of every world, for the terminal."""
     texts = []
-    for own in (results.of(world) for world in results.worlds):
-        found = main_table(own, report=False)
-        if isinstance(found, Table):
-            texts.append(f"{found.caption.rstrip('.')}\n{found.frame.to_string()}\n")
+    for part in (results.of(world) for world in results.worlds):
+        main = main_table(part, report=False)
+        if isinstance(main, Table):
+            texts.append(f"{main.caption.rstrip('.')}\n{main.frame.to_string()}\n")
         else:
-            texts.append(f"no main table of {own.world.name}: {found.why}\n")
-        texts[-1] = f"{own.world.name}: {texts[-1]}" if len(results.worlds) > 1 else texts[-1]
+            texts.append(f"no main table of {part.world.name}: {main.why}\n")
+        texts[-1] = f"{part.world.name}: {texts[-1]}" if len(results.worlds) > 1 else texts[-1]
     return "\n".join(texts) + failed_text(results)
 
 
@@ -58,15 +58,17 @@ def failed(results: Results) -> list[Section]:
 def samples(results: Results) -> Section:
     """One class, w growing from left to right, the same noise in every row (Figures 1 and 3 of the paper)."""
     main = [cell for cell in results.cells if (cell.sampler, cell.steps) == (results.sampler, results.steps)]
-    shown = min(SHOWN_CLASS, results.world.classes - 1)
-    parts = []
+    label = min(SHOWN_CLASS, results.world.classes - 1)
+    pictures_by_method = []
     for method in dict.fromkeys(cell.method for cell in main):
-        text = f"Class {shown} by {method} guidance, w growing from left to right"
+        text = f"Class {label} by {method} guidance, w growing from left to right"
         caption = f"{text}; {results.sampler} sampler, T = {results.steps}."
         name = f"samples_{method.replace(' (exact)', '_exact')}"
-        parts.append(picture(name, text, caption, _rows, [cell for cell in main if cell.method == method], shown))
-    parts = parts or [Missing("samples", "no cell of the main sampler was sampled")]
-    return section("Samples as w grows", "Each row starts from the same noise in every column and in every picture.", *parts)
+        pictures_by_method.append(picture(name, text, caption, _rows, [cell for cell in main if cell.method == method], label))
+    pictures_by_method = pictures_by_method or [Missing("samples", "no cell of the main sampler was sampled")]
+    return section(
+        "Samples as w grows", "Each row starts from the same noise in every column and in every picture.", *pictures_by_method
+    )
 
 
 def _rows(cells: list, shown: int) -> Figure:
@@ -92,24 +94,24 @@ def conditional_model(results: Results) -> Section:
 
 
 def networks(results: Results) -> list[Section]:
-    """What the networks reach on held-out images, by lambda or on clean ones; no section where none was trained."""
+    """What the networks reach on test images, by lambda or on clean ones; no section where none was trained."""
     found = results.tables.get("networks")
     if found is None or found.empty:
         return []
     clean, noisy = found[found["logsnr"].isna()], found[found["logsnr"].notna()]
     means = clean.groupby(["network", "metric"], sort=False)["value"].mean()
     words = [
-        f"{name}: " + ", ".join(f"{metric(one).axis} {value:.3f}" for (_, one), value in own.items())
-        for name, own in means.groupby(level="network", sort=False)
+        f"{name}: " + ", ".join(f"{metric(column).axis} {value:.3f}" for (_, column), value in values.items())
+        for name, values in means.groupby(level="network", sort=False)
     ]
-    text = f"On clean held-out images, {'; '.join(words)}." if words else ""
+    text = f"On clean test images, {'; '.join(words)}." if words else ""
     text += " By the noise level lambda, chance is one over the classes." if len(noisy) else ""
-    parts = [table("By lambda = log SNR, on held-out images.", _by_lambda, noisy)] if len(noisy) else []
+    parts = [table("By lambda = log SNR, on test images.", _by_lambda, noisy)] if len(noisy) else []
     return [section("The networks", text.strip(), *parts)]
 
 
 def _by_lambda(noisy: pd.DataFrame) -> pd.DataFrame:
-    words = [f"{network}: {metric(one).axis}" for network, one in zip(noisy["network"], noisy["metric"])]
+    words = [f"{network}: {metric(column).axis}" for network, column in zip(noisy["network"], noisy["metric"])]
     rows = noisy.assign(words=words, level=[f"lambda {level:g}" for level in noisy["logsnr"]])
     wide = rows.pivot(index=["words", "train_seed"], columns="level", values="value")
     order = rows.sort_values("logsnr")["level"].unique()

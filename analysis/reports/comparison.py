@@ -1,4 +1,4 @@
-"""Methods beside plain classifier-free guidance, world by world: at equal diversity, at equal strength, at equal cost."""
+"""Methods compared with plain classifier-free guidance, world by world: at equal diversity, at equal strength, at equal cost."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,20 +14,20 @@ from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.verdicts import MARGIN, verdicts
 
-SHOWN = 10  # samples of a method in the gallery
+GALLERY_SIZE = 10  # samples of a method in the gallery
 PRINTED = ["world", "family", "method", "alike", "different", "undecided", "largest", "detectable", "verdict"]
 
 
 def report(results: Results) -> Report:
-    """The report of a comparison of methods: table, summary and compared.csv, a row a method in each world."""
+    """The report of a comparison of methods: table, summary and compared.csv, one row per method in each world."""
     parts = [results.of(world) for world in results.worlds]
-    verdicts_of = [table(f"Every method beside {REFERENCE} guidance. {_drawn(own)}.", _verdicts, own) for own in parts]
-    found = [one.frame for one in verdicts_of if isinstance(one, Table)]
-    sections = [*common.failed(results), *(_world(own, verdict) for own, verdict in zip(parts, verdicts_of))]
-    sections += by_world(results, lambda own: [*common.networks(own), common.provenance(own)])
+    verdicts_of = [table(f"Every method compared with {REFERENCE} guidance. {_drawn(part)}.", _verdicts, part) for part in parts]
+    frames = [compared.frame for compared in verdicts_of if isinstance(compared, Table)]
+    sections = [*common.failed(results), *(_world(part, verdict) for part, verdict in zip(parts, verdicts_of))]
+    sections += by_world(results, lambda part: [*common.networks(part), common.provenance(part)])
     tables, text = {"table": results.table, "summary": results.summary}, "no method could be compared"
-    if found:
-        tables["compared"] = pd.concat(found)
+    if frames:
+        tables["compared"] = pd.concat(frames)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
     text += common.failed_text(results)
@@ -35,18 +35,19 @@ def report(results: Results) -> Report:
 
 
 def _intro(results: Results) -> str:
-    sizes = ", ".join(f"{world}: {n} samples a cell, {seeds(results.of(world))}" for world, n in results.n.items())
+    sizes = ", ".join(f"{world}: {n} samples per cell, {seeds(results.of(world))}" for world, n in results.n.items())
     return (
         f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
-        f"{results.steps}; at other T where a method costs more or less than two evaluations a step). {sizes}. Values are means "
-        "over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is asked run by "
-        f"run, at the nearest point of its curve: alike is a difference below {MARGIN:.0%} of the span of that curve in every "
-        "measure, by two one-sided tests; different is one that is not zero after Holm; what is neither is undecided."
+        f"{results.steps}; at other T where a method costs more or less than two evaluations per step). {sizes}. Values are "
+        "means over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is "
+        "tested run by run, at the nearest point of its curve: alike is a difference below "
+        f"{MARGIN:.0%} of the span of that curve in every measure, by two one-sided tests; different is one that is not zero "
+        "after Holm; what is neither is undecided."
     )
 
 
-def _drawn(own: Results) -> str:
-    return f"{own.world.name}, {own.sampler}, T = {own.steps}, n = {own.n[own.world.name]}, {seeds(own)}"
+def _drawn(results: Results) -> str:
+    return f"{results.world.name}, {results.sampler}, T = {results.steps}, n = {results.n[results.world.name]}, {seeds(results)}"
 
 
 def family(results: Results, method: str) -> str:
@@ -54,35 +55,35 @@ def family(results: Results, method: str) -> str:
     return results.families.get(method) or results.families.get(method.split("(")[0]) or "other"
 
 
-def _verdicts(own: Results) -> pd.DataFrame:
-    """A row a method. ValueError if there is nothing to compare with, or no second run."""
-    quality, diversity, alike = comparison(own.columns)
-    here = own.read[(own.read["sampler"] == own.sampler) & (own.read["steps"] == own.steps)]
-    found = verdicts(here[here["n"] == here["n"].max()], alike, quality, diversity)
-    if found.empty:
+def _verdicts(results: Results) -> pd.DataFrame:
+    """One row per method. ValueError if there is nothing to compare with, or no second run."""
+    quality, diversity, alike = comparison(results.columns)
+    rows = results.read[(results.read["sampler"] == results.sampler) & (results.read["steps"] == results.steps)]
+    frame = verdicts(rows[rows["n"] == rows["n"].max()], alike, quality, diversity)
+    if frame.empty:
         raise ValueError(f"no method but {REFERENCE} was sampled")
-    found.insert(0, "world", own.world.name)
-    found.insert(2, "family", [family(own, label) for label in found["method"]])
-    return found
+    frame.insert(0, "world", results.world.name)
+    frame.insert(2, "family", [family(results, label) for label in frame["method"]])
+    return frame
 
 
-def _world(own: Results, verdict: Table | Missing) -> Section:
+def _world(results: Results, verdict: Table | Missing) -> Section:
     """The figures of one world and its verdicts."""
-    world, heading = own.world.name, f"World {own.world.name}"
+    world, heading = results.world.name, f"World {results.world.name}"
     try:
-        quality, diversity, _ = comparison(own.columns)
-        cells = wide(own.summary, world=world, sampler=own.sampler, steps=own.steps)
-        every = wide(own.summary, world=world, sampler=own.sampler)
+        quality, diversity, _ = comparison(results.columns)
+        cells = wide(results.summary, world=world, sampler=results.sampler, steps=results.steps)
+        every = wide(results.summary, world=world, sampler=results.sampler)
     except ValueError as error:
-        return section(heading, "", _gallery(own), Missing("figures and verdicts", str(error)))
+        return section(heading, "", _gallery(results), Missing("figures and verdicts", str(error)))
     if isinstance(verdict, Table):
         verdict = Table(verdict.caption, verdict.frame.drop(columns="world").set_index("method").round(2))
-    shown, high, wide_words = _drawn(own), metric(quality).axis, metric(diversity).axis
-    families = {label: family(own, label) for label in cells["method"].unique() if label != REFERENCE}
-    known = {label: family(own, label) for label in every["method"].unique() if label != REFERENCE}
+    shown, high, wide_words = _drawn(results), metric(quality).axis, metric(diversity).axis
+    families = {label: family(results, label) for label in cells["method"].unique() if label != REFERENCE}
+    known = {label: family(results, label) for label in every["method"].unique() if label != REFERENCE}
 
     def equal(price: str) -> Figure:
-        return figures.by_family(equal_cost(every, price, own.steps), diversity, quality, families)
+        return figures.by_family(equal_cost(every, price, results.steps), diversity, quality, families)
 
     parts = [
         picture(
@@ -102,39 +103,41 @@ def _world(own: Results, verdict: Table | Missing) -> Section:
                 f"{world}_curves_at_equal_{name}",
                 f"{high} against {wide_words} at equal {words}, by family of methods",
                 f"Whole curves at equal {words}: each method at the number of levels at which it costs what {REFERENCE} guidance "
-                f"costs at T = {own.steps}, or nearest to that. {shown}.",
+                f"costs at T = {results.steps}, or nearest to that. {shown}.",
                 equal, price,
             )
             for price, name, words in (("nfe", "nfe", "network evaluations"), ("seconds_per_sample", "seconds", "seconds"))
         ),
         picture(
             f"{world}_equal_nfe",
-            f"{high} against network evaluations a sample",
-            f"The best w of each method against its evaluations, at T = {own.steps} and at equal cost. {shown}.",
+            f"{high} against network evaluations per sample",
+            f"The best w of each method against its evaluations, at T = {results.steps} and at equal cost. {shown}.",
             figures.cost, every, "nfe", quality, known,
         ),
         picture(
             f"{world}_equal_seconds",
-            f"{high} against seconds a sample",
-            f"The same against wall seconds of one thread, beside other processes. {shown}.",
+            f"{high} against seconds per sample",
+            f"The same against wall seconds of one thread, with other processes running. {shown}.",
             figures.cost, every, "seconds_per_sample", quality, known,
         ),
-        _gallery(own),
+        _gallery(results),
     ]  # fmt: skip
     return section(heading, "", *parts, verdict)
 
 
-def _gallery(own: Results) -> Picture | Missing:
+def _gallery(results: Results) -> Picture | Missing:
     """The first samples of every method at the middle strength of its own range, from the same noise."""
-    plane = own.world.in_the_plane
-    words = "Contours: the density tilted with w = 1" if plane else "A row a method, a column a class, from the same noise"
-    caption = f"{words}; the middle strength of each. {own.sampler}, T = {own.steps}."
+    plane = results.world.in_the_plane
+    words = (
+        "Contours: the density tilted with w = 1" if plane else "One row per method, one column per class, from the same noise"
+    )
+    caption = f"{words}; the middle strength of each. {results.sampler}, T = {results.steps}."
     alt = "Samples of every method at the middle strength of each"
-    return picture(f"{own.world.name}_gallery", alt, caption, _gallery_figure, own)
+    return picture(f"{results.world.name}_gallery", alt, caption, _gallery_figure, results)
 
 
-def _gallery_figure(own: Results) -> Figure:
-    cells = [cell for cell in own.cells if (cell.sampler, cell.steps) == (own.sampler, own.steps)]
+def _gallery_figure(results: Results) -> Figure:
+    cells = [cell for cell in results.cells if (cell.sampler, cell.steps) == (results.sampler, results.steps)]
     if not cells:
         raise ValueError("no cell of the main sampler was sampled")
     cells = [cell for cell in cells if cell.seed == cells[0].seed]
@@ -143,10 +146,10 @@ def _gallery_figure(own: Results) -> Figure:
         guided = [cell for cell in cells if cell.method == name and cell.w]
         guided = sorted((cell for cell in guided if cell.train_seed == guided[0].train_seed), key=lambda cell: cell.w)
         if guided:
-            one = guided[(len(guided) - 1) // 2]
-            chosen[f"{name}, w = {one.w:g}"] = one
+            middle = guided[(len(guided) - 1) // 2]
+            chosen[f"{name}, w = {middle.w:g}"] = middle
     samples = {name: cell.draw() for name, cell in chosen.items()}
-    if own.world.in_the_plane:
-        densities = own.world.densities(1.0) if own.world.densities else []
+    if results.world.in_the_plane:
+        densities = results.world.densities(1.0) if results.world.densities else []
         return figures.plane_gallery(densities, samples)
-    return figures.image_gallery({name: as_bytes(x[:SHOWN]) for name, (x, _) in samples.items()})
+    return figures.image_gallery({name: as_bytes(x[:GALLERY_SIZE]) for name, (x, _) in samples.items()})

@@ -1,4 +1,4 @@
-"""Worlds whose truth is known: what is sampled beside what is claimed, the method's part and the networks', and their errors."""
+"""Worlds with an exact oracle: what is sampled beside what is claimed, the method's part and the networks', and their errors."""
 
 import pandas as pd
 
@@ -63,8 +63,9 @@ def _intro(results: Results) -> str:
     twice = " Every cell is there twice: with the exact denoiser and classifier, and with trained networks."
     sizes = " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
     spread = " Values are means over runs, bands and ± one standard deviation." if results.runs > 1 else ""
+    methods = [method for method in results.methods if not method.endswith(figures.EXACT)]
     return (
-        f"{listed([one for one in results.methods if not one.endswith(figures.EXACT)])} in a world whose density, score, "
+        f"{listed(methods)} in a world whose density, score, "
         "denoiser and classifier are known in closed form, so that what is sampled can be compared with what is claimed."
         f"{twice if _both(results) else ''} A cell is one method at one w, one sampler, one number of levels T and one seed: "
         f"{sizes} samples. {seeds(results)}.{spread}"
@@ -73,16 +74,16 @@ def _intro(results: Results) -> str:
 
 def _both(results: Results) -> list[str]:
     """The methods that were sampled with the exact denoiser and with networks."""
-    return [one for one in results.methods if one + figures.EXACT in results.methods]
+    return [method for method in results.methods if method + figures.EXACT in results.methods]
 
 
 def _sections(results: Results) -> list[Section]:
-    found = plane_sections(results) if results.world.in_the_plane else [_share(results), common.samples(results)]
+    sections = plane_sections(results) if results.world.in_the_plane else [_share(results), common.samples(results)]
     errors = results.tables.get("network_error")
     if errors is not None and len(errors):
-        found.append(_errors(errors))
+        sections.append(_errors(errors))
     return [
-        *found,
+        *sections,
         *common.networks(results),
         common.conditional_model(results),
         common.cost(results),
@@ -99,7 +100,7 @@ def _share(results: Results) -> Section:
             words = f"{metric(name).axis}, {method}: the method's part and the networks'"
             parts.append(picture(f"{name}_{method}", words, words, figures.share_of_network, results.summary, name, method, **at))
     words = "Accuracy, log density and spread against w, with the exact denoiser and with networks"
-    shown = [name for name in ("accuracy_exact", "nll_exact", "spread") if name in results.columns]
+    shown = [name for name in ("accuracy_exact", "nll_exact", "std_within_class") if name in results.columns]
     caption = f"{words}; by the exact classifier and density."
     parts.append(picture("accuracy_nll_spread", words, caption, figures.methods_against_w, results.summary, shown, **at))
     return section("The method's part and the networks'", SHARE, *parts, common.main_table(results))
@@ -110,4 +111,4 @@ def _errors(errors: pd.DataFrame) -> Section:
         picture(name, title, f"{title}, against lambda.", figures.error_against_logsnr, errors, words, title, log=log)
         for name, (title, words, log) in ERRORS.items()
     ]
-    return section("The networks' error against lambda", "On held-out draws, where the exact values are known.", *shown)
+    return section("The networks' error against lambda", "On test draws, where the exact values are known.", *shown)

@@ -30,20 +30,20 @@ def picture(name: str, alt: str, caption: str, make: Callable, *args: object, **
     A report is written when all has been computed, so nothing that is amiss in it may lose the rest.
     """
     try:
-        found = Picture(make(*args, **options), name, alt, caption)
-        found.image  # noqa: B018  what cannot be drawn fails here, and what can is not drawn again
+        result = Picture(make(*args, **options), name, alt, caption)
+        result.image  # noqa: B018  what cannot be drawn fails here, and what can is not drawn again
     except Exception as error:
         return Missing(alt, _reason(error))
-    return found
+    return result
 
 
 def table(caption: str, make: Callable[..., pd.DataFrame], *args: object, **options: object) -> Table | Missing:
     """The table that `make(*args, **options)` returns, or Missing if it cannot be made or is empty."""
     try:
-        found = make(*args, **options)
+        frame = make(*args, **options)
     except Exception as error:
         return Missing(caption, _reason(error))
-    return Table(caption, found) if len(found) else Missing(caption, "there is nothing to show")
+    return Table(caption, frame) if len(frame) else Missing(caption, "there is nothing to show")
 
 
 def section(heading: str, text: str = "", *parts: Picture | Table | Missing, notes: str = "", details: str = "") -> Section:
@@ -59,7 +59,7 @@ def section(heading: str, text: str = "", *parts: Picture | Table | Missing, not
         [part for part in parts if isinstance(part, Picture)],
         [tuple(part) for part in parts if isinstance(part, Table)],
         details,
-        "\n\n".join(one for one in (notes, *left_out) if one),
+        "\n\n".join(note for note in (notes, *left_out) if note),
     )
 
 
@@ -67,12 +67,12 @@ def by_world(results: Results, sections_of: Callable[[Results], list[Section]]) 
     """The sections of every world; where there are several, under headings and file names that begin with the world's."""
     if len(results.worlds) == 1:
         return sections_of(results)
-    found = []
+    sections = []
     for world in results.worlds:
-        for one in sections_of(results.of(world)):
-            figures = [replace(picture, name=f"{world}_{picture.name}") for picture in one.figures]
-            found.append(replace(one, heading=f"{world}: {one.heading}", figures=figures))
-    return found
+        for part in sections_of(results.of(world)):
+            figures = [replace(picture, name=f"{world}_{picture.name}") for picture in part.figures]
+            sections.append(replace(part, heading=f"{world}: {part.heading}", figures=figures))
+    return sections
 
 
 def seeds(results: Results) -> str:

@@ -14,7 +14,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import capital, picture, section, seeds
 from analysis.results import Results
 
-SHOWN_POINTS = 600
+N_POINTS = 600
 FIGURE_2 = """\
 Ho & Salimans show what guidance is said to sample: p(x|c) p(c|x)^w, normalised. Contours hold half and nine tenths of the
 mass of each class; the points are samples of {method} guidance."""
@@ -49,8 +49,8 @@ def plane_sections(results: Results) -> list[Section]:
 
     claimed = "Guided conditionals for growing w"
     controls = CONTROLS if {"temperature", "shrunk-noise"} & set(results.methods) else ""
-    held = [name for name in ("kl_tilted", "spread") if name in results.columns]
-    beside = f"{capital(' and '.join(metric(name).title for name in held)) or 'Nothing'} of every method"
+    measured = [name for name in ("kl_tilted", "std_within_class") if name in results.columns]
+    beside = f"{capital(' and '.join(metric(name).title for name in measured)) or 'Nothing'} of every method"
     return [
         section("Figure 2 of the paper", FIGURE_2.format(method=method), shown(_figure2, "figure2", claimed, results, method)),
         section(
@@ -64,9 +64,9 @@ def plane_sections(results: Results) -> list[Section]:
             FLOOR,
             against_w("kl_tilted"),
             against_w("wasserstein_tilted"),
-            *(against_steps(one) for one in dict.fromkeys((w, 0.0))),
+            *(against_steps(strength) for strength in dict.fromkeys((w, 0.0))),
         ),
-        section("Methods and controls", controls, shown(figures.methods_against_w, "methods", beside, summary, held, **at)),
+        section("Methods and controls", controls, shown(figures.methods_against_w, "methods", beside, summary, measured, **at)),
     ]
 
 
@@ -80,11 +80,11 @@ def _figure2(results: Results, method: str) -> Figure:
     if results.world.densities is None or results.world.marginal is None:
         raise ValueError("the densities of the world are not known")
     points = {}
-    own = [cell for cell in results.cells if cell.method == method]
-    for cell in own:
-        if (cell.sampler, cell.steps, cell.seed) == (results.sampler, results.steps, own[0].seed):
+    cells = [cell for cell in results.cells if cell.method == method]
+    for cell in cells:
+        if (cell.sampler, cell.steps, cell.seed) == (results.sampler, results.steps, cells[0].seed):
             x, label = cell.draw()
-            points.setdefault(cell.w, (x[:SHOWN_POINTS], label[:SHOWN_POINTS]))
+            points.setdefault(cell.w, (x[:N_POINTS], label[:N_POINTS]))
     if not points:
         raise ValueError(f"{method} was not sampled with {results.sampler}, T = {results.steps}")
     densities = {w: results.world.densities(w) for w in points}
@@ -100,11 +100,11 @@ def _drawn(results: Results, method: str, w: float) -> Figure:
         raise ValueError(f"{method} was not sampled at w = {w:g}")
     drawn, notes, summary = {}, {}, results.summary
     for sampler in dict.fromkeys(cell.sampler for cell in cells):
-        most = max(cell.steps for cell in cells if cell.sampler == sampler)
-        parts = [cell.draw() for cell in cells if (cell.sampler, cell.steps) == (sampler, most)]
-        name = f"{sampler}, T = {most}"
-        drawn[name] = tuple(np.concatenate(part) for part in zip(*parts))
+        largest = max(cell.steps for cell in cells if cell.sampler == sampler)
+        draws = [cell.draw() for cell in cells if (cell.sampler, cell.steps) == (sampler, largest)]
+        name = f"{sampler}, T = {largest}"
+        drawn[name] = tuple(np.concatenate(part) for part in zip(*draws))
         at = summary[(summary["metric"] == "kl_tilted") & (summary["method"] == method) & (summary["w"] == w)]
-        at = at[(at["sampler"] == sampler) & (at["steps"] == most)]
+        at = at[(at["sampler"] == sampler) & (at["steps"] == largest)]
         notes[name] = f"KL = {at['value'].iloc[0]:.3f}" if len(at) else "collapsed"
     return plane_figures.drawn_and_claimed(results.world.densities(w), drawn, notes)

@@ -1,4 +1,4 @@
-"""The trade-off of fidelity and diversity against w, of images judged by an evaluator's features."""
+"""The trade-off of fidelity and diversity against w, of images measured on an evaluator's features."""
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from analysis.results import Results
 
 PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
 FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
-ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0 can be judged."
+ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0 can be tested."
 
 
 def report(results: Results) -> Report:
@@ -38,42 +38,42 @@ def _intro(results: Results) -> str:
 
 
 def _sections(results: Results) -> list[Section]:
-    found = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
-    found += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
-    return found
+    sections = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
+    sections += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
+    return sections
 
 
 def _against_w(results: Results) -> list[Section]:
-    summary, held, world = results.summary, results.columns, results.world
+    summary, columns, world = results.summary, results.columns, results.world
     at = {"sampler": results.sampler, "steps": results.steps}
     n = results.n[world.name]
     part = results.part.get(world.name, n)
-    drawn = f"{results.sampler} sampler, T = {results.steps}, {n} samples a cell; {seeds(results)}."
+    drawn = f"{results.sampler} sampler, T = {results.steps}, {n} samples per cell; {seeds(results)}."
 
     def pictures(names: tuple[str, ...]) -> list:
         parts = []
-        for one in (metric(column) for name in names for column in columns_of(name, held)):
-            text, file = f"{capital(one.axis)} against w", f"{one.name}_against_w"
-            options = {**at, "log": one.log}
-            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, one.column, **options))
+        for described in (metric(column) for name in names for column in columns_of(name, columns)):
+            text, file = f"{capital(described.axis)} against w", f"{described.name}_against_w"
+            options = {**at, "log": described.log}
+            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, described.column, **options))
         return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
 
     def main(size: int, caption: str):
-        return table(caption, headline, summary, **at, n=size, metrics=main_columns(held, report=True))
+        return table(caption, headline, summary, **at, n=size, metrics=main_columns(columns, report=True))
 
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
     curves = []
-    for fid in columns_of("fid", held):
+    for fid in columns_of("fid", columns):
         alt, caption = "FID against Inception score", f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
         curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, f"At n = {n}.")]
-    tables += [main(part, f"At n = {part}, beside held-out real images.")] if part != n else []
+    tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     accuracy = "Accuracy of two classifiers against w"
     return [
         section(
             "Fidelity against w",
-            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the held-out real "
+            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the real test "
             f"images, {part} of them, are compared with the same samples cut into parts of {part} (dashed curves, second table).",
             *pictures(FIDELITY),
             *curves,
@@ -88,7 +88,7 @@ def _against_w(results: Results) -> list[Section]:
         ),
         section(
             "Classification accuracy of the samples",
-            "The share of samples recognised as the class asked for, by the evaluator (which never guides) and by the "
+            "The share of samples recognised as the intended class, by the evaluator (which never guides) and by the "
             f"noise-aware classifier (which guides in classifier guidance alone). One image is {1 / n:g}.",
             picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
         ),
@@ -116,10 +116,12 @@ def _minimum(results: Results) -> Section:
         words = f"The w with the smallest mean {column}" + ("." if paired.empty else ", and its difference from w = 0.")
         tables.append(table(words, _tidy, paired if len(paired) else best(results.summary, column), results))
     text = "Runs are paired: same networks, same noise." if tables and not lone else ""
-    notes = "One run: no difference from w = 0 can be judged." if lone else ""
+    notes = "One run: no difference from w = 0 can be tested." if lone else ""
     return section("Where FID is smallest", text, *tables, notes=notes)
 
 
 def _tidy(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
-    own = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
-    return own.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in own else ["world", "n"]).round(4)
+    rows = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
+    return rows.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in rows else ["world", "n"]).round(
+        4
+    )

@@ -1,1 +1,1 @@
-"""What is made once, of what, and by which code. It knows nothing of diffusion."""
+"""The task graph: what is computed once, from which inputs, by which code. Independent of diffusion."""

@@ -1,4 +1,4 @@
-"""Where tasks are made: in this process, or in a pool of processes of one thread each that end with it.
+"""Executors of tasks: this process, or a pool of single-threaded processes that end with it.
 
 Two processes of one thread did as well as one process of two on two quiet cores, and on busy ones two threads that wait for each
 other took 30 to 60 times as long. One thread also gives the same weights and measures on any number of cores.
@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from experiments.memory import keep_memory
 
-MOST = 8  # processes: each holds about 1 GB of libraries
+MAX_PROCESSES = 8  # processes: each holds about 1 GB of libraries
 # of others, by the server that workers are forked from: seconds of imports, once; a worker imports ours itself, as they are then
 PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.datasets", "timm", "torch_fidelity")
 
@@ -36,7 +36,7 @@ class Here(Executor):
 
 @contextmanager
 def executor(workers: int) -> Iterator[Executor]:
-    """An executor of so many workers: one works here, more are processes, which are ended when the block is left early."""
+    """An executor of `workers` workers: one is this process, more are child processes, ended when the block is left early."""
     if workers == 1:
         with one_thread():
             yield Here()
@@ -76,12 +76,12 @@ def one_thread() -> Any:
 
 
 def cores() -> int:
-    """How many processes this one may use, MOST at most."""
-    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    """How many processes this one may use, MAX_PROCESSES at most."""
+    return min(MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def place() -> int:
-    """The line of the terminal for this process's progress bar."""
+def progress_line() -> int:
+    """The terminal line of this process's progress bar."""
     return _place
 
 

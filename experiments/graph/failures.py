@@ -1,4 +1,4 @@
-"""A task that cannot be made: which errors are its own, in one line, and kept so that it is not tried again for nothing."""
+"""Failed tasks: which errors are the task's, reported in one line and recorded, so that it is not run again for nothing."""
 
 import os
 import traceback
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Failures:
-    """Why tasks of a store could not be made, a file a task."""
+    """Why tasks of a store failed, one file per task."""
 
     def __init__(self, root: Path):
         self.root = root / ".failed"
@@ -26,7 +26,7 @@ class Failures:
         return self.root / f"{task.address}.json"
 
     def reason(self, task: Task, origin: Callable[[], Origin]) -> str | None:
-        """Why it failed, if it was made of and by what `origin` says now; None if it was another, or is not known."""
+        """Why it failed, if its inputs and code were those of `origin`; None otherwise."""
         if not os.path.exists(self.path(task)):
             return None
         try:
@@ -38,7 +38,7 @@ class Failures:
 
     @contextmanager
     def kept(self, task: Task, origin: Origin) -> Iterator[None]:
-        """Keeps why a task failed."""
+        """Records why a task failed."""
         try:
             yield
         except Failed as error:
@@ -68,7 +68,7 @@ def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of what an error says, "" where it says nothing."""
+    """The first line of an error's message, "" if it is empty."""
     try:
         return (str(error).strip().splitlines() or [""])[0]
     except Exception:  # somebody's __str__
@@ -76,7 +76,7 @@ def one_line(error: BaseException) -> str:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left, in Python or in torch."""
+    """Whether an error means that memory ran out, in Python or in torch."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and "memory" in one_line(error) and "alloc" in one_line(error)
     )

@@ -1,4 +1,4 @@
-"""Files on disk: regular ones only, whole or not at all, and one line for whatever a file system refuses."""
+"""Files on disk: regular ones only, written completely or not at all; file-system errors in one line."""
 
 import ctypes
 import errno
@@ -40,7 +40,7 @@ def sha256(path: str | Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`value` as readable JSON, whole or not at all. ValueError for NaN and infinity."""
+    """`value` as readable JSON, written completely or not at all. ValueError for NaN and infinity."""
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
@@ -70,7 +70,7 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes whatever is there, if anything: a file, a link or a whole folder."""
+    """Removes a file, a link or a whole folder, if it exists."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
     else:
@@ -78,7 +78,7 @@ def remove(path: Path) -> None:
 
 
 def put(new: Path, place: Path) -> None:
-    """Renames a folder to `place`; what is there already changes places with it, so that something whole is there always.
+    """Renames a folder to `place`; an existing one is exchanged with it, so that a complete folder exists at all times.
 
     Where the file system cannot exchange two names, what was there is set aside first, for a moment.
     """
@@ -94,7 +94,7 @@ def put(new: Path, place: Path) -> None:
 
 @contextmanager
 def disk_problems(path: Path) -> Iterator[None]:
-    """Turns whatever a file system refuses, a full disk first of all, into a Problem that names the place."""
+    """Turns file-system errors, a full disk above all, into a Problem that names the path."""
     try:
         yield
     except OSError as error:

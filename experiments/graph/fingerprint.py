@@ -1,10 +1,10 @@
-"""Which code makes a value: the syntax of every file that its classes import within the package, comments and docstrings aside.
+"""The code behind a value: the syntax of every file that its classes import in the package, without comments and docstrings.
 
 Imports are followed by name: `from guidance import sample` leads to the file that defines `sample`, not to all that the package
 re-exports, so that a change of one method makes the runs of that method stale and no others.
 
-A file is read once a process, before anything of it runs here: what is recorded is the code that ran, also where a file is
-edited meanwhile. How runs are kept (APART) is no part of what is made.
+A file is read once per process, before anything of it runs here: the record is of the code that ran, even if a file is
+edited meanwhile. How runs are stored (APART) is not part of the result.
 """
 
 import ast

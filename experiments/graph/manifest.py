@@ -1,4 +1,4 @@
-"""What a finished run says of itself: its values, its files and their hashes, its parents, and the code that made it."""
+"""The record of a finished run: its values, its files and their hashes, its parents, and the code that made it."""
 
 import json
 from collections.abc import Iterable
@@ -23,9 +23,9 @@ class OtherVersion(Problem):
 
 @dataclass(frozen=True)
 class Manifest:
-    """files: sha256 by name. clocked: those among them that only hold what a clock said. parents: their seals by address.
+    """files: sha256 by name. clocked: those among them that depend on a clock only. parents: their seals by address.
 
-    code: the digest of each module that made it. accepted: what the user took for good although it had changed.
+    code: the digest of each module that made it. accepted: the changes that the user accepted.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -38,7 +38,7 @@ class Manifest:
 
     @property
     def seal(self) -> str:
-        """Equal content, equal seal: of the files that were made, without what a clock or the circumstances wrote."""
+        """Equal content, equal seal: of the files, without those that depend on a clock or on the machine."""
         made = {name: found for name, found in self.files.items() if name not in self.clocked and name not in ABOUT}
         return sha(json.dumps(made, sort_keys=True).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What something was made of and by, held against what it would be made of now."""
+"""The inputs and the code of a run, compared with what they are now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Origin:
     parents: Mapping[str, str]
 
     def changes(self, now: "Origin", derived: bool = False) -> Iterator[str]:
-        """Each reason why what was made of this would be another now, as what follows "was". A parent that is gone is none,
-        unless what was made is `derived`: it would be made without it.
+        """Each reason why the result would differ now, as what follows "was". A parent that is gone is none,
+        unless the run is `derived`: it would be made without it.
         """
         for name, then, new in differences(self.values, now.values):
             yield f"made with {name} = {then!r}, which is {new!r} now"
@@ -32,7 +32,7 @@ class Origin:
 
 
 def differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(name, value then, value now) of everything that both hold, and hold differently."""
+    """(name, value then, value now) of everything that both have, with different values."""
     if isinstance(then, dict) and isinstance(now, dict):
         for key in then.keys() & now.keys():
             yield from differences(then[key], now[key], f"{path}.{key}" if path else key)

@@ -1,4 +1,4 @@
-"""What made a run: the machine's class, versions, device, threads, and the revision of the code."""
+"""The provenance of a run: the machine's class, versions, device, threads, and the revision of the code."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ PACKAGES = ("guidance-bench", "torch", "timm", "torch-fidelity", "numpy", "sciki
 
 
 def provenance(device: str) -> dict[str, Any]:
-    """A JSON-able record of the circumstances of a run."""
+    """A JSON-able record of the environment of a run."""
     import torch
 
     return {

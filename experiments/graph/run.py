@@ -1,4 +1,4 @@
-"""Makes what is missing of a graph, on any concurrent.futures.Executor: each task as soon as its parents are there."""
+"""Runs the missing tasks of a graph on any concurrent.futures.Executor, each as soon as its parents are done."""
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ AHEAD = 2  # tasks that wait inside the executor for each worker
 
 @dataclass
 class Plan:
-    """What is to be made, by address and in an order in which parents come first; what is stale, and why; what failed before."""
+    """The tasks to run, by address, parents first; what is stale, and why; what failed before."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     states: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """How many runs were made, and why others could not be, by address: first those that failed, then those made of them."""
+    """How many tasks ran, and why others did not, by address: first those that failed, then those that depend on them."""
 
     made: int = 0
     found: int = 0
@@ -48,7 +48,7 @@ class Outcome:
 
 
 def plan(targets: Iterable[Task], store: Store, retry: bool = False) -> Plan:
-    """Looks at every task that the targets rest on. Problem for a run that is none."""
+    """Checks every task that the targets depend on. Problem for a run that is none."""
     require_unedited()
     found = Plan()
     with disk_problems(store.root):
@@ -65,7 +65,7 @@ def plan(targets: Iterable[Task], store: Store, retry: bool = False) -> Plan:
 
 
 def everything(targets: Iterable[Task]) -> Iterator[Task]:
-    """The targets and every task that they rest on, each once, parents first."""
+    """The targets and every task that they depend on, each once, parents first."""
     done: set[str] = set()
     todo = [(target, False) for target in reversed(list(targets))]
     while todo:  # depth first, without recursion
@@ -88,10 +88,10 @@ def run(
     remake: bool = False,
     tell: Callable[[Task, str], None] = lambda task, what: None,
 ) -> Outcome:
-    """Makes what is planned. `tell` is called with each task as it ends, and MADE, FOUND or why it failed.
+    """Runs what is planned. `tell` is called with each task as it ends, and MADE, FOUND or why it failed.
 
     remake: stale runs are made again, whatever makes them stale; else StaleRun is raised for the first. A task that another
-    process is making is left to it and waited for last. A task that fails is told and kept; what is made of it is left out.
+    process is making is left to it and waited for last. A failed task is recorded; tasks that depend on it are left out.
     """
     work = _Work(planned, tell)
     busy: list[str] = []
@@ -143,7 +143,7 @@ class _Work:
                 self.ended(key, why)
 
     def ended(self, key: str, what: str) -> None:
-        """A task has ended: those made of it that wait for no other are ready, or can never be made."""
+        """A task has ended: those that depend on it and wait for no other are ready, or can never run."""
         over = [(key, what)]
         while over:
             key, what = over.pop()
@@ -154,7 +154,7 @@ class _Work:
                     over.append((child, why))
 
     def _begin(self, key: str) -> str | None:
-        """None for a task that is ready now, or why it cannot be made."""
+        """None for a task that is ready now, or why it cannot run."""
         task, failed, unmade = self.wanted[key], self.outcome.failed, self.outcome.unmade
         lost = [parent.address for parent in task.parents if parent.address in failed or parent.address in unmade]
         if key in failed:
@@ -166,7 +166,7 @@ class _Work:
         return None
 
     def _heights(self) -> dict[str, int]:
-        """How many tasks follow each other from this one on: the longest chains are begun first."""
+        """How many tasks follow each other from this one on: the longest chains start first."""
         height: dict[str, int] = {}
         for key in reversed(self.wanted):  # parents come first in `wanted`
             height[key] = 1 + max((height[child] for child in self.children.get(key, ())), default=0)

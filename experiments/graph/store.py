@@ -1,7 +1,7 @@
-"""A folder of runs, each of one task: written once, complete or absent, and known to be what it was when it was written.
+"""A folder of runs, each of one task: written once, complete or absent, and verified to be unchanged since.
 
 <kind>-<digest>/  config.json  provenance.json  manifest.json  + the task's own files
-.failed/ holds why a task could not be made, .partial/ what an unfinished one goes on from, .locks/ and .scratch/ who is at work.
+.failed/ holds why a task failed, .partial/ the checkpoints of unfinished ones, .locks/ and .scratch/ who is at work.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ class Store:
         return self.root / task.address
 
     def has(self, task: Task) -> bool:
-        """Whether there is a run of the task."""
+        """Whether a run of the task exists."""
         return self.path(task).is_dir()
 
     def partial(self, task: Task) -> Path:
@@ -52,7 +52,7 @@ class Store:
         return self.root / ".partial" / task.address / digest(self.origin(task).as_json())
 
     def state(self, task: Task) -> tuple[str, ...]:
-        """(FOUND,), (MISSING,), or the reasons why what is there is stale. Problem if it is no run of this task."""
+        """(FOUND,), (MISSING,), or the reasons why the run is stale. Problem if it is no run of this task."""
         path = self.path(task)
         if not _is_folder(path):
             return (MISSING,)
@@ -64,7 +64,7 @@ class Store:
         return tuple(then.changes(self.origin(task), task.derived)) or (FOUND,)
 
     def open(self, task: Task) -> Path:
-        """The folder of a finished run, every byte of it as it was written. Problem if it is not there or was altered."""
+        """The folder of a finished run, with every file verified. Problem if it is missing or was altered."""
         path = self.path(task)
         if not _is_folder(path):
             raise Problem(f"there is no run {path}: run the same command again to make it")
@@ -84,11 +84,11 @@ class Store:
             return self._read(path).seal
 
     def origin(self, task: Task) -> Origin:
-        """What a task would be made of and by, now: its values, its code, and the parents that are there."""
+        """The inputs and the code of a task now: its values, its modules, and the parents that exist."""
         return Origin(task.values, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
 
     def failure(self, task: Task) -> str | None:
-        """Why the task could not be made the last time, of the same values, code and parents as now."""
+        """Why the task failed the last time, if values, code and parents are the same now."""
         return Failures(self.root).reason(task, lambda: self.origin(task))
 
     def make(self, task: Task, device: str, wait: bool = True, remake: bool = False) -> str:
@@ -203,7 +203,7 @@ class Store:
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether there is a folder, or nothing. Problem where something else is in its place."""
+    """Whether there is a folder, or nothing. Problem for anything else at that path."""
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             return True

@@ -1,4 +1,4 @@
-"""A task is a value that is made: its fields are values and other tasks, so that a task is the whole graph that makes it."""
+"""A task is a value that is run: its fields are values and other tasks, so that a task is the whole graph behind it."""
 
 import dataclasses
 import re
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 class Task:
     """Base of every task, which is also a `value`: `run` fills an empty folder, once.
 
-    version: raised when `run` means something else by the same values. files: what the folder holds when it is done.
-    clocked: those among them that hold what a clock said; what is made of the task does not depend on them.
-    derived: made anew without a question whenever something of it has changed, and of those parents that could be made (a
-    report). played: what is made of the task runs its code too, as that of a network does that is loaded again.
+    version: raised when `run` changes its meaning for the same values. files: what the folder contains when it is done.
+    clocked: those among them that depend on a clock; no other task depends on them.
+    derived: made anew without asking whenever something of it has changed, from the parents that did not fail (a
+    report). played: tasks that depend on this one run its code too, as that of a network that is loaded again.
     """
 
     version: ClassVar[int] = 1
@@ -41,7 +41,7 @@ class Task:
 
     @property
     def title(self) -> str:
-        """What a progress bar and an error call it."""
+        """Its name in progress bars and errors."""
         return self.address
 
     @cached_property
@@ -67,7 +67,7 @@ class Task:
 
     @cached_property
     def code(self) -> Mapping[str, str]:
-        """The digest of every module that makes it."""
+        """The digest of every module that its result depends on."""
         return fingerprint(classes_in(self))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Values: frozen, validated dataclasses, and their two forms as JSON: all that they hold, and what makes them what they are."""
+"""Values: frozen, validated dataclasses, and their two forms as JSON: all fields, and those that identify the value."""
 
 import dataclasses
 import hashlib
@@ -112,7 +112,7 @@ def default(field: dataclasses.Field[Any]) -> Any:
 
 @cache
 def hints(kind: type) -> dict[str, Any]:
-    """The declared types of a dataclass's fields, with what pydantic is told of them."""
+    """The declared types of a dataclass's fields, with pydantic's annotations."""
     return typing.get_type_hints(kind, include_extras=True)
 
 

@@ -1,4 +1,4 @@
-"""A whole store, or one run of it, looked at again: every file, every address, every parent."""
+"""Verification of a store, or of one run: every file, every address, every parent."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +26,7 @@ def verify_store(root: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def verify_run(path: Path, renamed: bool = False) -> Manifest:
-    """The manifest of a run that is whole, holds what it is named after, and whose parents are those that it was made of.
+    """The manifest of a run that is complete, matches its address, and whose parents are those that it was made from.
 
     Problem otherwise. renamed: a committed copy, without its parents.
     """
@@ -45,12 +45,12 @@ def verify_run(path: Path, renamed: bool = False) -> Manifest:
 
 
 def code_changes(manifest: Manifest) -> list[str]:
-    """The modules that made a run and are not what they were."""
+    """The modules of a run that have changed since."""
     return [name for name, then in manifest.code.items() if _digest(name) not in (then, None)]
 
 
 def describe(path: Path) -> Iterator[str]:
-    """What a run is, of what and by what it was made, and what has changed since, line by line. Problem where it is no run."""
+    """What a run is, its inputs and its code, and what has changed since, line by line. Problem where it is no run."""
     manifest, config, made = read_manifest(path), check_config(path), read_object(path / "provenance.json")
     torch = made["machine"].get("torch") if isinstance(made.get("machine"), dict) else None
     yield f"{path.name}   {config.get('title', '')}"

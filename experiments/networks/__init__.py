@@ -5,7 +5,7 @@ A package brings its own by the entry point guidance_bench.networks: a frozen da
     id `labels`, after those of classes and groups
   noisy_classifier(world) -> (z, logsnr) -> logits          clean_classifier(world) -> (x) -> logits, with features(x), head(f)
 
-timm takes seconds to import: it is imported when a network is built, and what it refuses is refused then (studies.rehearse).
+timm takes seconds to import: it is imported when a network is built, and what it refuses is refused then (studies.dry_run).
 """
 
 from experiments.networks.building import require, seeded

@@ -1,4 +1,4 @@
-"""Batches drawn with replacement, their noise, and means over held-out data at fixed lambdas."""
+"""Batches drawn with replacement, their noise, and means over test data at fixed lambdas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 from experiments.worlds.world import Labelled
 from guidance.seeding import SampleNoise
 
-LEVELS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # of lambda, at which held-out figures are recorded
+TEST_LOGSNRS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # lambdas at which test metrics are recorded
 
 
 def batch(images: Labelled, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -31,15 +31,15 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
-    """The mean of `value(x, eps, logsnr, label)` over `images` at each of LEVELS, from the same noise every time."""
-    eps, found = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")(), {}
-    for level in LEVELS:
+    """The mean of `value(x, eps, logsnr, label)` over `images` at each of TEST_LOGSNRS, from the same noise every time."""
+    eps, means = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")(), {}
+    for level in TEST_LOGSNRS:
         parts = zip(images.x.split(500), eps.split(500), torch.full((len(eps),), level).split(500), images.label.split(500))
-        found[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
-    return found
+        means[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
+    return means
 
 
-def clean_figures(network: torch.nn.Module, images: Labelled, device: str) -> dict[str, float]:
+def clean_metrics(network: torch.nn.Module, images: Labelled, device: str) -> dict[str, float]:
     """Accuracy, likelihood and calibration of a classifier of clean data."""
     from classifiers.assess import assess
 

@@ -1,4 +1,4 @@
-"""A classifier of clean images: the judge of a study, or a guide by x-hat."""
+"""A classifier of clean images: the evaluator of a study, or a guide by x-hat."""
 
 from typing import Any, ClassVar
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from classifiers.augment import random_affine
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import batch, clean_figures
+from experiments.objectives.batches import batch, clean_metrics
 from experiments.worlds.world import Data, Labelled
-from guidance.truth import CrossEntropy as Loss
+from guidance.oracle import CrossEntropy as Loss
 
 
 @value
 class CrossEntropy:
     """augment: trained on images turned, enlarged and shifted a little.
 
-    A judge that knows the training images by heart finds held-out real images stranger than generated ones.
+    An evaluator that overfits the training images finds real test images stranger than generated ones.
     """
 
     name: ClassVar[str] = "cross-entropy"
@@ -32,8 +32,8 @@ class CrossEntropy:
         x = random_affine(x, g) if self.augment else x
         return F.cross_entropy(module(x.to(device)), label.to(device), reduction="none")
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
-        return clean_figures(module, data.held_out, device)
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        return clean_metrics(module, data.test, device)
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         """The classifier, and the loss of an image that it is; not called as a module there, or it would be counted twice."""

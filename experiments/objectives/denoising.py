@@ -25,9 +25,9 @@ from guidance.weightings import Simple
 class Denoising:
     """p_uncond: the share of labels dropped in training (1: all of them). density: of lambda; sampling grids take its ends.
 
-    target: what the network is trained to say. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
+    target: what the network is trained to predict. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
     grid of `levels` (Nichol & Dhariwal, arXiv 2102.09672): "hybrid" adds a little of the bound, which teaches the variance
-    alone; "bound" is the bound, its terms drawn by importance. Both take the place of the weighting. bin_width: of data with
+    alone; "bound" is the bound, its terms drawn by importance. Both replace the weighting. bin_width: of data with
     grey levels, for the bound's last term. groups: of classes that it knows too (guidance.grouped); a share p_group of its
     labels is then the group's.
     """
@@ -66,12 +66,12 @@ class Denoising:
             weighting = dataclasses.replace(weighting, density=self.density.density)
         return denoising_loss(module, *to(device, x, eps, logsnr, label), self.target, weighting)
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
             return eps_loss(module, x, eps, logsnr, torch.full_like(label, world.classes + self.groups), self.target)
 
-        conditional = by_level(data.held_out, device, partial(eps_loss, module, target=self.target))
-        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.held_out, device, null_loss)}
+        conditional = by_level(data.test, device, partial(eps_loss, module, target=self.target))
+        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.test, device, null_loss)}
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)

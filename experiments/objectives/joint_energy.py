@@ -1,4 +1,4 @@
-"""A joint energy model over a network that is told no lambda. Grathwohl et al., arXiv 1912.03263."""
+"""A joint energy model over a network that is not conditioned on lambda. Grathwohl et al., arXiv 1912.03263."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -11,7 +11,7 @@ from classifiers.joint_energy import joint_loss
 from experiments.fields import Count, Positive
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import batch, clean_figures, to
+from experiments.objectives.batches import batch, clean_metrics, to
 from experiments.worlds.world import Data, Labelled
 
 
@@ -34,14 +34,14 @@ class JointEnergy:
     bound: Annotated[float, Field(ge=0)] = 0.05
 
     def build(self, network: Any, world: Any) -> nn.Module:
-        return Energy(Untold(require(network, "noisy_classifier")(world)), world.shape, self.chains, self.restart)
+        return Energy(Unconditioned(require(network, "noisy_classifier")(world)), world.shape, self.chains, self.restart)
 
     def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
         options = {"steps": self.langevin_steps, "step": self.step, "noise": self.noise, "blur": self.blur, "bound": self.bound}
         return joint_loss(module, *to(device, *batch(images, size, g)), g, **options)
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
-        return clean_figures(module, data.held_out, device)
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        return clean_metrics(module, data.test, device)
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         return {role: module}
@@ -50,8 +50,8 @@ class JointEnergy:
         return (torch.zeros(2, *world.shape),)
 
 
-class Untold(nn.Module):
-    """A classifier of noisy images as one of clean images: at lambda 0, whatever that meant, for ever."""
+class Unconditioned(nn.Module):
+    """A classifier of noisy images as one of clean images: its lambda is always 0."""
 
     def __init__(self, network: nn.Module):
         super().__init__()

@@ -13,7 +13,7 @@ from classifiers.augment import random_affine
 from experiments.fields import Count, DensityOf
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import LEVELS, by_level, noisy_batch, to
+from experiments.objectives.batches import TEST_LOGSNRS, by_level, noisy_batch, to
 from experiments.worlds.world import Data, Labelled
 from guidance.diffusion import add_noise
 from guidance.schedules import CosineLogSNR
@@ -48,8 +48,8 @@ class NoisyCrossEntropy:
         z = attack(module, z, logsnr, label, self.attack_radius, self.attack_steps, start)
         return F.cross_entropy(module.train()(z, logsnr), label, reduction="none")
 
-    def stops_by(self, module: nn.Module, images: Labelled, state: dict[str, Tensor], device: str) -> float:
-        """The mean negative log likelihood of images held back, over lambda, of a state of the network."""
+    def validation_loss(self, module: nn.Module, images: Labelled, state: dict[str, Tensor], device: str) -> float:
+        """The mean negative log likelihood of validation images, over lambda, of a state of the network."""
 
         def nll(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
             logits = torch.func.functional_call(module, state, (add_noise(x, eps, logsnr), logsnr))
@@ -57,13 +57,16 @@ class NoisyCrossEntropy:
 
         module.eval()
         with torch.no_grad():
-            found = by_level(images, device, nll)
+            nll_by_level = by_level(images, device, nll)
         module.train()
-        return sum(found.values()) / len(found)
+        return sum(nll_by_level.values()) / len(nll_by_level)
 
-    def held_out(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
-        found = by_lambda(module, data.held_out, device)
-        return {name: {level: one[name] for level, one in found.items()} for name in next(iter(found.values()))}
+    def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
+        by_level_metrics = by_lambda(module, data.test, device)
+        return {
+            name: {level: metrics[name] for level, metrics in by_level_metrics.items()}
+            for name in next(iter(by_level_metrics.values()))
+        }
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         return {role: module}
@@ -73,13 +76,13 @@ class NoisyCrossEntropy:
 
 
 def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, dict[str, float]]:
-    """accuracy, nll and calibration_error at each of LEVELS, from the same noise every time."""
+    """accuracy, nll and calibration_error at each of TEST_LOGSNRS, from the same noise every time."""
     eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")()
     x, eps, label = to(device, images.x, eps, images.label)
-    found = {}
-    for level in LEVELS:
+    metrics = {}
+    for level in TEST_LOGSNRS:
         logsnr = torch.full((len(x),), level, device=device)
         z = add_noise(x, eps, logsnr)
         logits = torch.cat([network(*part) for part in zip(z.split(500), logsnr.split(500))])
-        found[f"{level:g}"] = assess(logits, label)
-    return found
+        metrics[f"{level:g}"] = assess(logits, label)
+    return metrics

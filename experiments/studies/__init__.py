@@ -1,4 +1,4 @@
-"""One kind of study: values, and `cells` that say what is made of them. A file a study; by name: experiments.registry.STUDIES.
+"""A study is a value whose `cells` say what is computed. One file per study; by name: experiments.registry.STUDIES.
 
 For a notebook: `from experiments.studies import TradeOff, Sweep, Curve, run_study, load_trained`.
 """

@@ -1,4 +1,4 @@
-"""One study in several worlds, filed under their names: its cells are theirs, its tables one under the other."""
+"""One study in several worlds, filed under their names: the cells are those of the studies, the tables are concatenated."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -15,21 +15,21 @@ class ByWorld(Study):
     worlds: Mapping[str, Any]
 
     def cells(self) -> Iterator[Placed]:
-        for one in self.worlds.values():
-            yield from one.cells()
+        for study in self.worlds.values():
+            yield from study.cells()
 
     def results(self, store: Store, device: str = "cpu") -> Any:
-        parts = [one.results(store, device) for one in self.worlds.values()]
+        parts = [study.results(store, device) for study in self.worlds.values()]
         return dataclasses.replace(joined(parts), name=self.name, title=self.title, values=encode(self, expand=True))
 
-    def announce(self) -> str:
-        return "\n".join(one.announce() for one in self.worlds.values())
+    def describe(self) -> str:
+        return "\n".join(study.describe() for study in self.worlds.values())
 
     def filed(self) -> None:
         """ValueError for a study that is filed under another world than its own."""
-        for name, one in self.worlds.items():
-            if one.world.name != name:
-                raise ValueError(f"worlds.{name}: its study is of {one.world.name}")
+        for name, study in self.worlds.items():
+            if study.world.name != name:
+                raise ValueError(f"worlds.{name}: its study is of {study.world.name}")
 
 
 def joined(parts: list[Any]) -> Any:
@@ -40,7 +40,7 @@ def joined(parts: list[Any]) -> Any:
     tables = list(dict.fromkeys(name for part in parts for name in part.tables))
     frames = {name: pd.concat([part.tables[name] for part in parts if name in part.tables]) for name in tables}
     merged = {
-        name: {key: held for part in parts for key, held in getattr(part, name).items()}
+        name: {key: entry for part in parts for key, entry in getattr(part, name).items()}
         for name in ("worlds", "n", "part", "families", "failed", "others")
     }
     table = pd.concat([part.table for part in parts])

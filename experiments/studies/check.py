@@ -10,20 +10,20 @@ TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
 
 
 def check_trade_off(study: Any) -> None:
-    """ValueError for networks of another world, a judge that guides, methods that cannot run, or too few samples to measure."""
-    trainings = {role: one for role in TRAINED if isinstance(one := getattr(study, role), Train)}
+    """ValueError for networks of another world, an evaluator that guides, methods that cannot run, or too few samples."""
+    trainings = {role: source for role in TRAINED if isinstance(source := getattr(study, role), Train)}
     _one_world(study, trainings)
-    if study.truth is not None and not study.world.exact:
-        raise ValueError(f"truth: that of {study.world.name} is unknown")
-    if study.model is None and study.truth is None:
-        raise ValueError("model: give one, or the truth of an exact world")
+    if study.oracle is not None and not study.world.exact:
+        raise ValueError(f"oracle: {study.world.name} has none")
+    if study.model is None and study.oracle is None:
+        raise ValueError("model: give one, or the oracle of an exact world")
     if (study.evaluator is None) != study.world.exact:
-        raise ValueError("evaluator: a world whose truth is known needs none, and any other needs one")
+        raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
     _independent(study)
     _enough(study)
     labels = [curve.label for curve in study.methods]
     if len(set(labels)) < len(labels):
-        raise ValueError(f"methods: {next(one for one in labels if labels.count(one) > 1)} stands there twice")
+        raise ValueError(f"methods: {next(source for source in labels if labels.count(source) > 1)} stands there twice")
     samplers = [(sweep.label, sweep.steps) for sweep in study.sweeps]
     if len(set(samplers)) < len(samplers):
         raise ValueError("sweeps: two are of one sampler and as many steps; put their ws together")
@@ -38,21 +38,21 @@ def check_trade_off(study: Any) -> None:
 
 
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
-    for role, one in {**trainings, "truth": study.truth}.items():
-        if one is not None and one.world != study.world:
-            raise ValueError(f"{role}: it is of the world {one.world.name}, and the study of {study.world.name}")
+    for role, source in {**trainings, "oracle": study.oracle}.items():
+        if source is not None and source.world != study.world:
+            raise ValueError(f"{role}: it is of the world {source.world.name}, and the study of {study.world.name}")
     for role in ("model", "classifier", "weak", "unconditional"):
-        one = trainings.get(role)
-        if one is not None and (one.seed or one.objective.density not in (CosineLogSNR(), study.density)):
+        source = trainings.get(role)
+        if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
 
 
 def _independent(study: Any) -> None:
-    judge, guide = study.evaluator, study.classifier
-    if judge is None or not isinstance(guide, Train):
+    evaluator, guide = study.evaluator, study.classifier
+    if evaluator is None or not isinstance(guide, Train):
         return
-    if _arch(judge) == _arch(guide) or judge.seed in study.train_seeds:
-        raise ValueError("evaluator: it must be independent of the guide, of another arch and with a seed of its own")
+    if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
+        raise ValueError("evaluator: it must be independent of the guide, of another arch and and with another seed")
 
 
 def _enough(study: Any) -> None:
@@ -78,7 +78,7 @@ def _possible(study: Any, method: Any) -> None:
     lacking = {
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
-        "a network whose layers can be perturbed, and an exact model has none": study.truth is not None
+        "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.name} are points": "image" in needs and len(study.world.shape) != 3,
     }
@@ -87,39 +87,39 @@ def _possible(study: Any, method: Any) -> None:
 
 
 def check_guides(study: Any) -> None:
-    """ValueError for networks of another world, judges that guide, or guides that are not there."""
-    every = {
+    """ValueError for networks of another world, evaluators that guide, or guides that are missing."""
+    trainings = {
         "model": study.model,
         "clean": study.clean,
-        **{f"guides.{name}": one for name, one in study.guides.items()},
-        **{f"judges.{name}": one for name, one in study.judges.items()},
+        **{f"guides.{name}": entry for name, entry in study.guides.items()},
+        **{f"evaluators.{name}": entry for name, entry in study.evaluators.items()},
         **({"joint": study.joint} if study.joint is not None else {}),
     }
-    for where, one in every.items():
-        if one.world != study.world:
-            raise ValueError(f"{where}: it is of the world {one.world.name}, and the study of {study.world.name}")
+    for where, entry in trainings.items():
+        if entry.world != study.world:
+            raise ValueError(f"{where}: it is of the world {entry.world.name}, and the study of {study.world.name}")
     for where in ("model", *(f"guides.{name}" for name in study.guides)):
-        one = every[where]
-        if one.seed or one.objective.density not in (CosineLogSNR(), study.density):
+        entry = trainings[where]
+        if entry.seed or entry.objective.density not in (CosineLogSNR(), study.density):
             raise ValueError(f"{where}: its seed and density are set by train_seeds and density: change those")
-    if not study.world.exact and len(study.judges) < 2:
-        raise ValueError("judges: two at least, where the truth is unknown")
-    if study.world.exact and (study.judges or study.joint is not None):
-        raise ValueError(f"judges, joint: the truth of {study.world.name} is known and judges; leave both out")
-    guiding = {_arch(one) for one in (study.clean, *study.guides.values())}
-    judging = [_arch(one) for one in study.judges.values()]
-    if (both := guiding & set(judging)) or len(set(judging)) < len(judging):
-        raise ValueError(f"judges: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
-    if strange := {one.classifier for one in study.guided.values() if one.classifier} - set(study.guides):
+    if not study.world.exact and len(study.evaluators) < 2:
+        raise ValueError("evaluators: two at least, for a world without an exact oracle")
+    if study.world.exact and (study.evaluators or study.joint is not None):
+        raise ValueError(f"evaluators, joint: {study.world.name} has an exact oracle, which evaluates; leave both out")
+    guiding = {_arch(entry) for entry in (study.clean, *study.guides.values())}
+    evaluating = [_arch(entry) for entry in study.evaluators.values()]
+    if (both := guiding & set(evaluating)) or len(set(evaluating)) < len(evaluating):
+        raise ValueError(f"evaluators: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
+    if strange := {entry.classifier for entry in study.guided.values() if entry.classifier} - set(study.guides):
         raise ValueError(f"guided: {sorted(strange)[0]!r} is none of the guides, {', '.join(study.guides)}")
     if (least := 2 * study.world.classes) > study.n:
         raise ValueError(f"n must be at least {least}, two samples of each class, not {study.n}")
-    for name, one in study.guided.items():
-        for w in one.ws:
-            if why := one.method.refuses(study.sampler):
+    for name, entry in study.guided.items():
+        for w in entry.ws:
+            if why := entry.method.refuses(study.sampler):
                 raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups"} & set(one.method.requires_model):
-            raise ValueError(f"guided.{name}: {one.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
+        if lacking := {"attention", "embedding", "groups"} & set(entry.method.requires_model):
+            raise ValueError(f"guided.{name}: {entry.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
 
 
 def _arch(training: Train) -> str:

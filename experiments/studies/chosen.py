@@ -18,14 +18,14 @@ def chosen(name: str, full: bool, settings: list[str]) -> Study:
     """The quick or full form of a study, with settings. An entry of the registry is {"quick": study, "full": study}, or a
     study.
     """
-    found = lookup("studies", name)
-    forms = found if isinstance(found, dict) else {"quick": found}
-    one = forms.get("full" if full else "quick", forms.get("quick"))
-    if not (isinstance(one, Study) and dataclasses.is_dataclass(one)):
+    entry = lookup("studies", name)
+    forms = entry if isinstance(entry, dict) else {"quick": entry}
+    study = forms.get("full" if full else "quick", forms.get("quick"))
+    if not (isinstance(study, Study) and dataclasses.is_dataclass(study)):
         raise Problem(f"{name} is no study: give an instance of experiments.studies.TradeOff, or of a Study of your own")
     if full and "full" not in forms:
         raise Problem(f"{name} has no full form")
-    return override(one, settings)
+    return override(study, settings)
 
 
 def shown(study: Study) -> str:
@@ -37,7 +37,7 @@ def explained(study: Study, runs: Path) -> Iterator[str]:
     """What a run of the study would make, and why, line by line."""
     report, store = Report(study=study), Store(runs)
     planned = plan([report], store)
-    yield study.announce()
+    yield study.describe()
     counts: dict[str, int] = {}
     for address, task in planned.tasks.items():
         state = planned.states[address]

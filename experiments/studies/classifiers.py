@@ -64,7 +64,7 @@ def guided(ws: tuple[float, ...], levels: int) -> dict[str, Guided]:
     (but w = 0 is the conditional model, as of every method).
 
     The clean classifier's logits are steeper and take a quarter of w; normalised gradients a sixteenth; the implicit guide costs
-    ten evaluations a gradient and level.
+    ten evaluations per gradient and level.
     """
     unconditional, quarter, sixteenth = (-1.0, 1.0, 3.0, 15.0), tuple(w / 4 for w in ws), tuple(w / 16 for w in ws)
     return {
@@ -83,9 +83,9 @@ def guided(ws: tuple[float, ...], levels: int) -> dict[str, Guided]:
 
 
 def study(
-    steps: int, denoiser: int, denoiser_exact: int, joint: int, ws: tuple[float, ...], implicit: int, **own: Any
+    steps: int, denoiser: int, denoiser_exact: int, joint: int, ws: tuple[float, ...], implicit: int, **options: Any
 ) -> Classifiers:
-    """The study in both worlds, every classifier trained for so many steps; implicit: levels of the implicit guide."""
+    """The study in both worlds, every classifier trained for `steps` steps; implicit: levels of the implicit guide."""
     fit, digits, exact = Fit(steps=steps, weight_decay=0.05), Digits(), DigitsExact()
 
     def evaluator(world: Any, seed: int, network: Any) -> Train:
@@ -100,7 +100,7 @@ def study(
         model=model(digits, denoiser),
         guides=guides(digits, fit),
         clean=evaluator(digits, 500, Timm()),
-        judges={
+        evaluators={
             "byobnet": evaluator(digits, 900, Timm(arch="test_byobnet")),
             "convnext": evaluator(digits, 901, Timm(arch="test_convnext", size=32)),
         },
@@ -113,20 +113,20 @@ def study(
         guided=guided(ws, implicit),
         sampler=DDIM(eta=1.0),
         steps=16,
-        **own,
+        **options,
     )
     of_exact = Guides(
         name="classifiers-digits-exact",
         world=exact,
         density=CosineLogSNR(min=-10.0, max=10.0),
         model=model(exact, denoiser_exact),
-        guides={name: one for name, one in guides(exact, fit).items() if name in IN_BOTH},
+        guides={name: guide for name, guide in guides(exact, fit).items() if name in IN_BOTH},
         clean=evaluator(exact, 500, Timm()),
-        guided={name: one for name, one in guided(ws, implicit).items() if name in STEERED},
+        guided={name: steered for name, steered in guided(ws, implicit).items() if name in STEERED},
         sampler=DDIM(eta=1.0),
         steps=16,
         clip=3.0,
-        **own,
+        **options,
     )
     return Classifiers(name="classifiers", worlds={"digits": of_digits, "digits-exact": of_exact})
 

@@ -1,7 +1,7 @@
-"""What the papers say fails: `guidance-bench study controls` on the digits, with the networks of `study digits`, and
+"""Negative controls of the papers: `guidance-bench study controls` on the digits, with the networks of `study digits`, and
 `guidance-bench study controls-exact` with the exact denoiser of digits-exact.
 
-The score scaled (temperature) and the noise shrunk, beside classifier-free guidance (Dhariwal & Nichol, appendix G).
+The score scaled (temperature) and the noise shrunk, compared with classifier-free guidance (Dhariwal & Nichol, appendix G).
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A study from what its run says of it, and its networks ready to be sampled from."""
+"""A study reconstructed from its run, and its networks, loaded for sampling."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

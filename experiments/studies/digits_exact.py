@@ -22,7 +22,7 @@ WORLD = DigitsExact()
 QUICK = TradeOff(
     name="digits-exact",
     world=WORLD,
-    truth=Exact(world=WORLD),
+    oracle=Exact(world=WORLD),
     density=CosineLogSNR(min=-10.0, max=10.0),
     model=Train(world=WORLD, network=UNet(), objective=Denoising(), fit=Fit(steps=2500, lr=2e-3)),
     classifier=Train(world=WORLD, network=Timm(), objective=NoisyCrossEntropy(), fit=Fit(steps=1200, weight_decay=0.05)),

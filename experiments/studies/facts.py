@@ -11,14 +11,14 @@ from experiments.worlds.world import data
 
 def facts_of(world: Any, **more: Any) -> WorldFacts:
     """The facts of a world; more: fields that a study knows."""
-    found, planar = data(world), in_the_plane(world)
+    dataset, planar = data(world), in_the_plane(world)
     return WorldFacts(
         name=world.name,
         classes=world.classes,
         shape=tuple(world.shape),
-        card=found.card,
+        card=dataset.card,
         exact=world.exact,
-        train_size=None if found.train is None else len(found.train.x),
+        train_size=None if dataset.train is None else len(dataset.train.x),
         densities=partial(_tilted, world) if planar else None,
         marginal=partial(marginal, world) if planar else None,
         **more,

@@ -27,7 +27,7 @@ def at(sampler: object, steps: int, *more: str) -> Sweep:
 QUICK = TradeOff(
     name="gaussians",
     world=Gaussians(),
-    truth=Exact(world=Gaussians()),
+    oracle=Exact(world=Gaussians()),
     density=CosineLogSNR(min=-10.0, max=10.0),
     methods=("classifier-free", "classifier", "temperature", "shrunk-noise"),
     sweeps=(

@@ -15,7 +15,7 @@ class Guided:
     """One guide at several strengths: a method, the noise-aware classifier it is given by its name among the guides, and how.
 
     temperature, softplus, normalised: of classifiers.guide. implicit: the classifier inside the denoiser, of `levels` lambdas and
-    `noises` draws, in the place of a named one.
+    `noises` draws, instead of a named one.
     """
 
     method: MethodOf
@@ -38,12 +38,12 @@ class Guided:
         return self
 
     def source(self, guides: dict[str, Train], world: Any, density: Any) -> Any:
-        """Who plays the classifier; None where the method asks for none."""
+        """Who plays the classifier; None where the method needs none."""
         if "classifier" not in self.method.roles:
             return None
-        own = {"temperature": self.temperature, "softplus": self.softplus, "normalised": self.normalised}
+        options = {"temperature": self.temperature, "softplus": self.softplus, "normalised": self.normalised}
         if self.implicit:
             ends = {"low": density.min, "high": density.max}
-            return Guide(classifier=Implicit(world=world, levels=self.levels, noises=self.noises, **ends), **own)
-        guide = Guide(classifier=guides[self.classifier], **own)
+            return Guide(classifier=Implicit(world=world, levels=self.levels, noises=self.noises, **ends), **options)
+        guide = Guide(classifier=guides[self.classifier], **options)
         return guides[self.classifier] if guide == Guide(classifier=guides[self.classifier]) else guide

@@ -1,4 +1,4 @@
-"""Classifiers: trained, assessed at every lambda, used as guides, and their samples judged by others, in one world."""
+"""Classifiers: trained, assessed at every lambda, used as guides, and their samples evaluated by others, in one world."""
 
 from collections.abc import Iterator
 from dataclasses import field, replace
@@ -15,30 +15,30 @@ from experiments.studies.check import check_guides
 from experiments.studies.guided import Guided
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.tradeoff import NO_TRAINING, REAL
-from experiments.tasks.assess import LEVELS, Assess
-from experiments.tasks.beside import HeldOut
+from experiments.tasks.assess import ASSESS_LOGSNRS, Assess
+from experiments.tasks.baselines import TestSet
 from experiments.tasks.jacobians import Jacobians
 from experiments.tasks.joint_samples import JointSamples
-from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sample import Sample
-from experiments.tasks.sources import LEAST, Exact
+from experiments.tasks.sources import MIN_LOGSNR_IMPLICIT, Exact
 from experiments.tasks.train import Train
+from experiments.tasks.transfer import TransferAccuracy
 from guidance.schedules import CosineLogSNR
 
-EXACT = "exact"  # the truth's name among the judges
+EXACT = "exact"  # the oracle's name among the evaluators
 
 
 @value
 class Guides(Study):
-    """One world: the denoiser, noise-aware guides and clean judges by name, and what is sampled.
+    """One world: the denoiser, noise-aware guides and clean evaluators by name, and what is sampled.
 
     guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
-    guides by x-hat. judges: classifiers of clean images that never guide, of other architectures; the first is the evaluator of
-    the Frechet distance. In a world whose truth is known the truth takes the place of denoiser and judges in what is sampled.
+    guides by x-hat. evaluators: classifiers of clean images that never guide, of other architectures; the first is the one
+    of the Frechet distance. In a world with an exact oracle, it is used instead of denoiser and evaluators in what is sampled.
     joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
     implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
-    Seeds of every network but the judges are those of train_seeds.
+    Seeds of every network but the evaluators are those of train_seeds.
     """
 
     report: ClassVar[str] = "guides"
@@ -48,7 +48,7 @@ class Guides(Study):
     model: Train
     guides: Annotated[dict[str, Train], Field(min_length=1)]
     clean: Train
-    judges: dict[str, Train] = field(default_factory=dict)
+    evaluators: dict[str, Train] = field(default_factory=dict)
     joint: Train | None = None
     guided: Annotated[dict[str, Guided], Field(min_length=1)]
     sampler: SamplerOf
@@ -72,26 +72,26 @@ class Guides(Study):
 
     def trainings(self, seed: int) -> dict[str, Train]:
         """Every network of a training seed by name, in the order of the table."""
-        found = {"denoiser": self._seeded(self.model, seed)}
-        for name, one in sorted(self.guides.items(), key=lambda item: -item[1].objective.attack_radius):
-            found[name] = self._seeded(one, seed)
+        networks = {"denoiser": self._seeded(self.model, seed)}
+        for name, guide in sorted(self.guides.items(), key=lambda item: -item[1].objective.attack_radius):
+            networks[name] = self._seeded(guide, seed)
         if self.joint is not None:
-            found["joint energy"] = replace(self.joint, seed=seed)
-        return found | {"clean": replace(self.clean, seed=self.clean.seed + seed)}
+            networks["joint energy"] = replace(self.joint, seed=seed)
+        return networks | {"clean": replace(self.clean, seed=self.clean.seed + seed)}
 
     def cells(self) -> Iterator[Placed]:
         for seed, sampling in product(self.train_seeds, self.sample_seeds):
-            for name, one in self.guided.items():
-                for w in one.ws:
-                    yield from self._cell(seed, sampling, name, one, w)
-        yield from self._beside()
+            for name, entry in self.guided.items():
+                for w in entry.ws:
+                    yield from self._cell(seed, sampling, name, entry, w)
+        yield from self._baselines()
         for seed in self.train_seeds:
-            yield from self._looks(seed)
+            yield from self._diagnostics(seed)
         for seed in self.train_seeds:
-            for name, one in self.trainings(seed).items():
-                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, one)
-        for name, one in self.judges.items():
-            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, one)
+            for name, entry in self.trainings(seed).items():
+                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, entry)
+        for name, entry in self.evaluators.items():
+            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, entry)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
         import pandas as pd
@@ -101,8 +101,10 @@ class Guides(Study):
 
         cells, name = list(self.cells()), self.world.name
         tables = tables_of(cells, store)
-        guides = {key: one.classifier or ("clean" if "clean" in one.method.roles else None) for key, one in self.guided.items()}
-        more = {"guides": guides, "judges": list(self.judges) or [EXACT], "classifiers": [*self.guides, "clean"]}
+        guides = {
+            key: guided.classifier or ("clean" if "clean" in guided.method.roles else None) for key, guided in self.guided.items()
+        }
+        more = {"guides": guides, "evaluators": list(self.evaluators) or [EXACT], "classifiers": [*self.guides, "clean"]}
         others = {
             (name, place["method"]): task.samples
             for _, place, task in cells
@@ -125,27 +127,27 @@ class Guides(Study):
             device=device,
         )
 
-    def announce(self) -> str:
-        trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.judges)
-        cells = sum(len(one.ws) for one in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
+    def describe(self) -> str:
+        trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.evaluators)
+        cells = sum(len(guided.ws) for guided in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
         return (
             f"study {self.name} of {self.world.name}: {trainings} trainings, {cells} cells of {self.n} samples, "
             f"{len(self.guides) + 2} classifiers by lambda"
         )
 
-    def _seeded(self, one: Train, seed: int) -> Train:
-        return replace(one, seed=seed, objective=replace(one.objective, density=self.density))
+    def _seeded(self, training: Train, seed: int) -> Train:
+        return replace(training, seed=seed, objective=replace(training.objective, density=self.density))
 
-    def _cell(self, seed: int, sampling: int, name: str, one: Guided, w: float) -> Iterator[Placed]:
+    def _cell(self, seed: int, sampling: int, name: str, guided: Guided, w: float) -> Iterator[Placed]:
         trained = self.trainings(seed)
         guides = {key: trained[key] for key in self.guides}
-        source = one.source(guides, self.world, self.density)
-        others = {"classifier": source, "clean": trained["clean"] if "clean" in one.method.roles else None}
+        source = guided.source(guides, self.world, self.density)
+        others = {"classifier": source, "clean": trained["clean"] if "clean" in guided.method.roles else None}
         samples = Sample(
             world=self.world,
             model=Exact(world=self.world) if self.world.exact else trained["denoiser"],
-            others={role: held for role, held in others.items() if held is not None},
-            method=replace(one.method, w=w),
+            others={role: source_of_role for role, source_of_role in others.items() if source_of_role is not None},
+            method=replace(guided.method, w=w),
             sampler=self.sampler,
             steps=self.steps,
             density=self.density,
@@ -159,36 +161,36 @@ class Guides(Study):
         place = {"world": self.world.name, **key, "sampler": label(self.sampler), "steps": self.steps}
         if seed == self.train_seeds[0] or owes_to_training(samples):
             yield Placed(TABLE, place, self._measured(samples, self.n, w))
-        judges = {**guides, "clean": trained["clean"]}
-        judges |= {EXACT: Exact(world=self.world)} if self.world.exact else self.judges
-        yield Placed(TABLE, place, Judge(samples=samples, judges=judges))
+        classifiers = {**guides, "clean": trained["clean"]}
+        classifiers |= {EXACT: Exact(world=self.world)} if self.world.exact else self.evaluators
+        yield Placed(TABLE, place, TransferAccuracy(samples=samples, classifiers=classifiers))
 
     def _measured(self, samples: Any, n: int, w: float | None = None) -> Measure | MeasureExact:
         if self.world.exact:
             return MeasureExact(samples=samples, world=self.world, w=w)
-        return Measure(samples=samples, judge=next(iter(self.judges.values())), sizes=(n,))
+        return Measure(samples=samples, evaluator=next(iter(self.evaluators.values())), sizes=(n,))
 
-    def _beside(self) -> Iterator[Placed]:
-        """What no guide made: real images, and the joint energy model's."""
+    def _baselines(self) -> Iterator[Placed]:
+        """Baselines without a guide: real images, and samples of the joint energy model."""
         if self.world.exact:
             return
         real = {"world": self.world.name, **REAL}
-        yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), self.n))
+        yield Placed(TABLE, real, self._measured(TestSet(world=self.world), self.n))
         for seed in self.train_seeds if self.joint is not None else ():
             for name, labelled in (("joint energy", False), ("joint energy, of a class", True)):
                 samples = JointSamples(model=self.trainings(seed)["joint energy"], labelled=labelled, n=self.n)
                 yield Placed(TABLE, {**real, "train_seed": seed, "method": name}, self._measured(samples, self.n))
 
-    def _looks(self, seed: int) -> Iterator[Placed]:
+    def _diagnostics(self, seed: int) -> Iterator[Placed]:
         """Every assessment by lambda, and the Jacobians, for one training seed."""
         trained, density = self.trainings(seed), self.density
-        levels = tuple(level for level in LEVELS if density.min <= level <= density.max)
-        own = {"world": self.world, "low": max(density.min, LEAST), "clip": self.clip, "levels": levels}
+        levels = tuple(level for level in ASSESS_LOGSNRS if density.min <= level <= density.max)
+        options = {"world": self.world, "low": max(density.min, MIN_LOGSNR_IMPLICIT), "clip": self.clip, "levels": levels}
         implicit = {"what": "implicit", "n": self.n_implicit, "levels_implicit": self.levels_implicit, "noises": self.noises}
 
         def assessed(name: str, **changes: Any) -> Placed:
             place = {"world": self.world.name, "train_seed": seed, "classifier": name}
-            return Placed("by_level", place, Assess(**{**own, "n": self.n_levels, **changes}))
+            return Placed("by_level", place, Assess(**{**options, "n": self.n_levels, **changes}))
 
         def fields(name: str, **changes: Any) -> Placed:
             place = {"world": self.world.name, "train_seed": seed, "of": name}

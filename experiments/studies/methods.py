@@ -1,8 +1,8 @@
 """Every method over its own range of strengths, in three worlds, from the same seeds: `guidance-bench study methods`.
 
 One sampler, DDIM with eta = 1 (the ancestral sampler with v = 0), is one that every method is defined for. The main sweep gives
-all as many levels; the others give those that do not cost two forwards a step the number of levels at which they cost the same.
-The digits' model knows two groups of digits beside the ten, for the one method that asks for them.
+all as many levels; the others give those that do not cost two forwards per step the number of levels at which they cost the same.
+The digits' model also knows two groups of digits, for the one method that needs them.
 """
 
 from dataclasses import replace
@@ -66,8 +66,8 @@ def evaluations(name: str) -> float:
 
 
 def possible(name: str, base: TradeOff) -> bool:
-    """Whether a method can run there: networks have layers to perturb, the truth has none, and points are no images."""
-    method, exact = METHODS[name], base.truth is not None
+    """Whether a method can run in this study: an exact model has no layers to perturb, and points are no images."""
+    method, exact = METHODS[name], base.oracle is not None
     perturbs = {"attention", "embedding"} & set(method.requires_model)
     if (exact and perturbs) or (len(base.world.shape) != 3 and "image" in method.requires_model):
         return False

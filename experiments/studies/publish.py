@@ -1,4 +1,4 @@
-"""Results that are committed: copied from a clean checkout's run, looked at again, and made again to be compared row by row."""
+"""Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row."""
 
 import os
 import shutil
@@ -31,8 +31,8 @@ def publish(run: Path, place: Path) -> Path:
     for path in behind(run):
         manifest, revision = verify_run(path), read_object(path / "provenance.json").get("revision")
         if not isinstance(revision, str) or revision.endswith("+"):
-            made = "outside a checkout" if revision is None else f"by a checkout with changes ({revision})"
-            raise Problem(f"{path} was made {made}: commit first, then run the study again in a new --runs")
+            origin = "outside a checkout" if revision is None else f"by a checkout with changes ({revision})"
+            raise Problem(f"{path} was made {origin}: commit first, then run the study again in a new --runs")
         if manifest.accepted:
             raise Problem(f"{path} was accepted although it was stale: make it again with --remake, in a new --runs")
     if os.path.lexists(place):
@@ -46,15 +46,15 @@ def publish(run: Path, place: Path) -> Path:
 
 def behind(run: Path) -> list[Path]:
     """A run, its parents, theirs, and so on: each once."""
-    found, waiting = {}, [run]
+    runs, waiting = {}, [run]
     while waiting:
         path = waiting.pop()
-        if path.name not in found:
-            found[path.name] = path
+        if path.name not in runs:
+            runs[path.name] = path
             if not path.is_dir():
                 raise Problem(f"{run} rests on {path.name}, which is not there any more")
             waiting += [run.parent / name for name in read_manifest(path).parents]
-    return list(found.values())
+    return list(runs.values())
 
 
 def check_published(folder: Path) -> None:
@@ -71,11 +71,11 @@ def remake(folder: Path, store: Store, workers: int | None, device: str) -> Iter
     """Runs the study of a folder again and says, line by line, how its table compares. Problem where a row differs."""
     study = read_study(folder, renamed=True)
     done = make(study, store, workers, device)
-    there, here = (read_table(path / "table.csv") for path in (folder, done.folder))
+    published, remade = (read_table(path / "table.csv") for path in (folder, done.folder))
     alike = same_machine(read_object(folder / "provenance.json"), provenance(done.device))
     yield f"machine of the same class: {'yes' if alike else 'no'}; {'equal digits' if alike else f'{TOLERANCE:.0%}'} asked for"
-    wrong = list(compare(there, here, 0.0 if alike else TOLERANCE))
-    yield f"{len(there) - len(wrong)} of {len(there)} rows agree"
+    wrong = list(compare(published, remade, 0.0 if alike else TOLERANCE))
+    yield f"{len(published) - len(wrong)} of {len(published)} rows agree"
     if wrong:
         raise Problem(f"{len(wrong)} rows differ, the first: {wrong[0]}")
 

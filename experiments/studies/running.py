@@ -1,4 +1,4 @@
-"""From a study to its table, figures and page: planned, asked about what is stale, made, and told."""
+"""From a study to its table, figures and page: planned, checked for stale runs, computed, and reported."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from experiments.graph.store import MISSING, Store
 from experiments.graph.task import Task
 from experiments.problems import Problem
 from experiments.progress import bar
-from experiments.studies.rehearse import rehearse
+from experiments.studies.dry_run import dry_run
 from experiments.studies.study import Report, Study
 
 Stale = Literal["ask", "remake", "accept"]
@@ -27,11 +27,11 @@ def run_study(
     retry: bool = False,
     tell: Callable[[str], None] = print,
 ) -> Any:
-    """Makes what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
+    """Runs what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
 
     workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another
     code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what
-    cannot be done; cells that fail are told, and named in `results.failed`.
+    cannot be done; cells that fail are reported, and named in `results.failed`.
     """
     study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell)
     return replace(study.results(study_run.store, study_run.device), folder=study_run.folder)
@@ -75,13 +75,13 @@ def make(
         raise Problem(planned.question())
     wanted = [task for task in planned.wanted.values() if not task.derived]
     if wanted:
-        rehearse(task for task in wanted if planned.states[task.address] == (MISSING,))
+        dry_run(task for task in wanted if planned.states[task.address] == (MISSING,))
         if workers > 1 and not all(travels(task) for task in planned.wanted.values()):
             workers = 1
             tell("values of a class that was typed in here cannot go to other processes: one is used")
-        tell(f"{study.announce()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
+        tell(f"{study.describe()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
     outcome = _run(planned, store, workers, device, stale == "remake", tell)
-    _told(outcome, planned, report, store, tell)
+    _report_failures(outcome, planned, report, store, tell)
     return StudyRun(store, report, device, outcome)
 
 
@@ -100,7 +100,7 @@ def _run(planned: Plan, store: Store, workers: int, device: str, remake: bool, t
         return run(planned, store, pool, workers, device, remake, ended)
 
 
-def _told(outcome: Outcome, planned: Plan, report: Report, store: Store, tell: Callable[[str], None]) -> None:
+def _report_failures(outcome: Outcome, planned: Plan, report: Report, store: Store, tell: Callable[[str], None]) -> None:
     reasons = [*outcome.failed.values(), *outcome.unmade.values()]
     for reason in outcome.failed.values():
         tell(f"failed: {reason}")

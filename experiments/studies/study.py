@@ -1,4 +1,4 @@
-"""What every study is: a value whose `cells` say what is to be made and where it stands in which table."""
+"""What every study is: a value whose `cells` say what is to be computed and which table its rows belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
@@ -35,21 +35,21 @@ class Study:
     report: ClassVar[str]
 
     def cells(self) -> Iterator[Placed]:
-        """Everything that is made, in the order of the tables."""
+        """Everything that is computed, in the order of the tables."""
         raise NotImplementedError
 
     def results(self, store: Store, device: str = "cpu") -> Any:
-        """analysis.results.Results of the runs that are there."""
+        """analysis.results.Results of the runs that exist."""
         raise NotImplementedError
 
-    def announce(self) -> str:
-        """What is about to happen, in a line or a few."""
+    def describe(self) -> str:
+        """What is about to be computed, in one or a few lines."""
         raise NotImplementedError
 
 
 @value
 class Report(Task):
-    """Table, figures and page of a study: made anew whenever a cell is another, of the cells that could be made."""
+    """Table, figures and page of a study: made anew whenever a cell has changed, from the cells that could be made."""
 
     derived: ClassVar[bool] = True
     files: ClassVar[tuple[str, ...]] = ("table.csv", "summary.csv", "report.html", "summary.txt")
@@ -65,8 +65,8 @@ class Report(Task):
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        own = encode(self.study, whole=False, expand=True)
-        return {"kind": self.kind, "version": self.version, "values": {"study": own}}
+        study_values = encode(self.study, whole=False, expand=True)
+        return {"kind": self.kind, "version": self.version, "values": {"study": study_values}}
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -90,35 +90,36 @@ class Report(Task):
 
 
 def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, "pd.DataFrame"]:
-    """Every table of the cells that are there, a row a number."""
+    """Every table of the cells that exist, one row per number."""
     import pandas as pd
 
     rows: dict[str, list[dict[str, Any]]] = {}
     for table, place, task in cells:
         if store.path(task).is_dir():
             rows.setdefault(table, []).extend({**place, **row} for row in task.rows(store))
-    frames = {table: pd.DataFrame(found) for table, found in rows.items()}
-    return {table: one.astype({"w": float}) if "w" in one else one for table, one in frames.items()}  # None of real data: NaN
+    frames = {table: pd.DataFrame(records) for table, records in rows.items()}
+    # w is None for real data: NaN in a float column
+    return {table: frame.astype({"w": float}) if "w" in frame else frame for table, frame in frames.items()}
 
 
 def samples_of(cells: Sequence[Placed], store: Store) -> list[Any]:
     """analysis.results.Cell of every set of samples in the tidy table that a method made."""
     from analysis.results import Cell
 
-    found: dict[tuple, Cell] = {}
+    sampled: dict[tuple, Cell] = {}
     for table, place, task in cells:
         samples = getattr(task, "samples", None)
         if table == TABLE and isinstance(samples, Sample) and store.path(samples).is_dir():
             key = tuple(place[name] for name in ("world", "train_seed", "method", "w", "sampler", "steps", "seed"))
-            if key not in found:
+            if key not in sampled:
                 path = store.open(samples)
-                sha, made = read_json(path / "cost.json")["float32_sha256"], read_json(path / "provenance.json")
-                found[key] = Cell(*key, draw=partial(samples.images, store), sha256=sha, device=made["device"])
-    return list(found.values())
+                sha, provenance = read_json(path / "cost.json")["float32_sha256"], read_json(path / "provenance.json")
+                sampled[key] = Cell(*key, draw=partial(samples.images, store), sha256=sha, device=provenance["device"])
+    return list(sampled.values())
 
 
 def failures_of(cells: Sequence[Placed], store: Store) -> dict[str, str]:
-    """By the title of a task that is not there, why."""
+    """Why each missing task failed, by its title."""
     from experiments.graph.run import everything
 
     tasks = everything([placed.task for placed in cells])
@@ -126,7 +127,7 @@ def failures_of(cells: Sequence[Placed], store: Store) -> dict[str, str]:
 
 
 def provenance_of(cells: Sequence[Placed], store: Store) -> Mapping[str, Any]:
-    """The circumstances of the first set of samples that is there."""
+    """The provenance of the first set of samples that exists."""
     for placed in cells:
         samples = getattr(placed.task, "samples", None)
         if isinstance(samples, Task) and store.path(samples).is_dir():

@@ -1,4 +1,4 @@
-"""Methods over w on shared networks, or on the truth in their place, or both beside each other: the paper's trade-off."""
+"""Methods over w on shared networks, or on the exact oracle instead, or both beside each other: the paper's trade-off."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
-from experiments.tasks.beside import Draws, HeldOut
+from experiments.tasks.baselines import Draws, TestSet
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError
@@ -22,7 +22,7 @@ from experiments.tasks.sources import Exact, Source
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
-NO_TRAINING = -1  # in the place of a training seed
+NO_TRAINING = -1  # instead of a training seed
 REAL = {"train_seed": NO_TRAINING, "method": "real", "w": None, "sampler": "", "steps": 0, "seed": NO_TRAINING}
 ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 
@@ -30,17 +30,17 @@ ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 @value
 class TradeOff(Study):
     """A cell is one method at one w, one sampler, one training seed and one sampling seed: n samples, which are measured
-    together, and once more in parts of the size of the held-out set.
+    together, and once more in parts of the size of the test set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method asks. truth: the exact world, studied beside the model or, where that is None, alone; it
-    is the judge then. evaluator: the judge elsewhere; it is one, so that all cells compare. density: of every network's training.
+    another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
+    evaluates then. evaluator: of any other world; one for all cells, so that they compare. density: of every network's training.
     metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
     """
 
     name: Name
     world: WorldOf
-    truth: Exact | None = None
+    oracle: Exact | None = None
     model: Source | None = None
     classifier: Source | None = None
     evaluator: Train | None = None
@@ -73,33 +73,33 @@ class TradeOff(Study):
         """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no
         method.
         """
-        one = getattr(self, role)
-        if one is None or (role not in ("model", "classifier") and role not in self.roles):
+        source = getattr(self, role)
+        if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
-        if not isinstance(one, Train):
-            return one
-        objective = replace(one.objective, density=self.density) if hasattr(one.objective, "density") else one.objective
-        return replace(one, seed=one.seed + seed, objective=objective)
+        if not isinstance(source, Train):
+            return source
+        objective = replace(source.objective, density=self.density) if hasattr(source.objective, "density") else source.objective
+        return replace(source, seed=source.seed + seed, objective=objective)
 
     @property
     def models(self) -> list[tuple[int, bool]]:
-        """(training seed, whether it is the truth) of every model; what is no training of ours has no seed."""
-        truth = [(NO_TRAINING, True)] if self.truth is not None else []
+        """(training seed, whether it is the oracle) of every model; what is no training of ours has no seed."""
+        oracle = [(NO_TRAINING, True)] if self.oracle is not None else []
         seeds = self.train_seeds if isinstance(self.model, Train) else (NO_TRAINING,)
-        return truth + ([(seed, False) for seed in seeds] if self.model is not None else [])
+        return oracle + ([(seed, False) for seed in seeds] if self.model is not None else [])
 
     @property
     def roles(self) -> set[str]:
-        """The roles that methods ask for; the loss of an image is a clean classifier's."""
+        """The roles that methods declare; the loss of an image is a clean classifier's."""
         roles = {role for curve in self.methods for role in curve.method.roles}
         return roles | ({"clean"} if "loss" in roles else set())
 
     def cells(self) -> Iterator[Placed]:
-        yield from self._beside()
-        for (seed, truth), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
+        yield from self._baselines()
+        for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             for w, curve in sweep.cells(self.methods):
-                samples = self._samples(seed, truth, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if truth and self.model is not None else "")
+                samples = self._samples(seed, exact, sampling, sweep, curve, w)
+                name = curve.label + (" (exact)" if exact and self.model is not None else "")
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
                 place = {"world": self.world.name, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
@@ -131,24 +131,24 @@ class TradeOff(Study):
             device=device,
         )
 
-    def announce(self) -> str:
+    def describe(self) -> str:
         """Trainings, cells, samples and evaluations, and the world."""
         cells = [(sweep, curve) for sweep in self.sweeps for _, curve in sweep.cells(self.methods)]
         times = len(self.sample_seeds) * len(self.models)
         calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
-        trained = [one for role in ROLES if isinstance(one := self.network(role, 0), Train)]
-        trained = [one for one in trained for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
-        steps = sum(one.fit.steps for one in trained)
-        training = f"{len(trained)} trainings of {steps:,} steps in all, " if trained else ""
+        trainings = [training for role in ROLES if isinstance(training := self.network(role, 0), Train)]
+        trainings = [training for training in trainings for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
+        steps = sum(training.fit.steps for training in trainings)
+        text = f"{len(trainings)} trainings of {steps:,} steps in all, " if trainings else ""
         return (
-            f"study {self.name} of {self.world.name}: {training}{times * len(cells)} cells of {self.n:,} samples, about "
+            f"study {self.name} of {self.world.name}: {text}{times * len(cells)} cells of {self.n:,} samples, about "
             f"{times * calls * self.n:,.0f} network evaluations"
         )
 
-    def _samples(self, seed: int, truth: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
+    def _samples(self, seed: int, exact: bool, sampling: int, sweep: Sweep, curve: Curve, w: float) -> Sample:
         roles = {"clean" if role == "loss" else role for role in curve.method.roles}
-        if truth:
-            model = replace(self.truth, groups="groups" in curve.method.requires_model)
+        if exact:
+            model = replace(self.oracle, groups="groups" in curve.method.requires_model)
             others = {}
         else:
             model = self.network("model", seed)
@@ -156,7 +156,7 @@ class TradeOff(Study):
         return Sample(
             world=self.world,
             model=model,
-            others={role: one for role, one in others.items() if one is not None},
+            others={role: source for role, source in others.items() if source is not None},
             method=curve.at(w),
             sampler=sweep.sampler,
             steps=sweep.steps,
@@ -174,17 +174,17 @@ class TradeOff(Study):
             return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
         guide = self.network("classifier", seed) if self.classifier is not None else None
         return Measure(
-            samples=samples, judge=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
+            samples=samples, evaluator=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
         )
 
-    def _beside(self) -> Iterator[Placed]:
-        """What no method made: held-out images; or, of an exact world, draws of the truth itself.
+    def _baselines(self) -> Iterator[Placed]:
+        """Baselines that no method generated: test images; or, of an exact world, draws of the oracle itself.
 
         In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
         """
         real = {"world": self.world.name, **REAL}
         if self.evaluator is not None:
-            yield Placed(TABLE, real, self._measured(HeldOut(world=self.world), (self.part,), self.train_seeds[0]))
+            yield Placed(TABLE, real, self._measured(TestSet(world=self.world), (self.part,), self.train_seeds[0]))
             return
         planar = in_the_plane(self.world)
         ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]
@@ -193,17 +193,17 @@ class TradeOff(Study):
             yield Placed(TABLE, place, self._measured(Draws(world=self.world, n=self.n, w=w, seed=seed), (self.n,), seed, w))
 
     def _networks(self) -> Iterator[Placed]:
-        """What the networks reach on held-out data, and where the truth is known what they get wrong."""
+        """What the networks reach on the test set, and, in a world with an exact oracle, their errors."""
         names = {"model": "denoiser"}
         for seed in self.train_seeds if isinstance(self.model, Train) else ():
             for role in ROLES:
-                if isinstance(one := self.network(role, seed), Train):
+                if isinstance(source := self.network(role, seed), Train):
                     place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
-                    yield Placed("networks", place, one)
-            if self.truth is not None and self.classifier is not None:
-                own = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
+                    yield Placed("networks", place, source)
+            if self.oracle is not None and self.classifier is not None:
+                networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
                 place = {"world": self.world.name, "train_seed": seed}
-                yield Placed("network_error", place, NetworkError(**own))
+                yield Placed("network_error", place, NetworkError(**networks))
         if self.evaluator is not None:
             place = {"world": self.world.name, "train_seed": NO_TRAINING, "network": "evaluator"}
             yield Placed("networks", place, self.evaluator)

@@ -1,1 +1,1 @@
-"""What is made once, one kind of task a file: trainings, samples, measures, and looks at networks."""
+"""The tasks, one kind per file: trainings, samples, measures, and diagnostics of networks."""

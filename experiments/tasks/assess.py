@@ -1,4 +1,4 @@
-"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack; and beside the truth."""
+"""How good a classifier is at every lambda: accuracy, likelihood, calibration, under attack, and against the exact one."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.tasks.network_error import cosine
 from experiments.tasks.tables import read_rows, write_rows
-from experiments.tasks.train import Train, held_out
+from experiments.tasks.train import Train, load_test_set
 from experiments.worlds.world import data
 from guidance.denoiser import Clipped, Denoiser
 from guidance.diffusion import add_noise, alpha_sigma
@@ -29,25 +29,26 @@ from guidance.gradients import log_prob_gradient
 from guidance.methods.clean_classifier import CleanClassifier
 from guidance.seeding import SampleNoise, generator
 
-LEVELS = (-10.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
-FELT = 1e-3  # root mean square of sigma times the exact gradient: below, there is nothing to follow
+ASSESS_LOGSNRS = (-10.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
+MIN_GRADIENT_RMS = 1e-3  # of sigma times the exact gradient: a smaller one has no direction to compare with
 ROUNDS = 4  # of the pruned classifier to each of `levels_implicit`
 
 
 @value
 class Assess(Task):
-    """Which classifier is assessed, on how many held-out images, at which lambdas.
+    """Which classifier is assessed, on how many test images, at which lambdas.
 
     what: "noise-aware" (the training `classifier`), "implicit" (the one inside the training `denoiser`, or inside the exact
     denoiser where none is given), "estimate" (the clean `classifier` on the denoiser's unconditional x, bounded by `clip`),
-    "exact" (the truth). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z
+    "exact" (the oracle). levels_implicit, noises: of the implicit classifier. attack_radius, attack_steps: of the attack on z
     (noise-aware and exact).
 
     by_level.csv has the columns metric, logsnr, value: accuracy, nll, calibration_error; robust_accuracy (after an attack on z);
-    where the truth is known also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient is felt, gradient_cosine
-    and gradient_ratio (over all samples at once; of an "estimate" the ascent of the method clean-classifier at w = 1, which
-    guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and evaluations,
-    _pruned and _unpruned: with classes dropped early and without, in ROUNDS `levels_implicit` rounds at most, of the same noise.
+    with an exact oracle also kl_exact (nats, from the exact p(c|z)) and, where the exact gradient does not vanish,
+    gradient_cosine and gradient_ratio (over all samples at once; of an "estimate" the gradient of the method clean-classifier at
+    w = 1, which guides at the conditional x without the denoiser's Jacobian). Of an implicit classifier also accuracy and
+    evaluations, _pruned and _unpruned: with classes dropped early and without, in at most ROUNDS *
+    `levels_implicit` rounds, of the same noise.
     """
 
     name: ClassVar[str] = "assess"
@@ -57,7 +58,7 @@ class Assess(Task):
     classifier: Train | None = None
     denoiser: Train | None = None
     n: Count = 500
-    levels: tuple[float, ...] = LEVELS
+    levels: tuple[float, ...] = ASSESS_LOGSNRS
     levels_implicit: Count = 8
     noises: Count = 1
     low: float = -10.0
@@ -77,17 +78,17 @@ class Assess(Task):
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         model = self._model(store, device)
-        classifier, ascent = self._asked(model, store, device)
-        x, label = (part.to(device) for part in vars(held_out(self.world, self.n)).values())
+        classifier, gradient = self._classifier_and_gradient(model, store, device)
+        x, label = (part.to(device) for part in vars(load_test_set(self.world, self.n)).values())
         eps = SampleNoise(0, range(len(x)), self.world.shape, device, "test")()
         rows = []
         for level in self.levels:
             logsnr = torch.full((len(x),), level, device=device)
             z = add_noise(x, eps, logsnr)
-            found = self._values(classifier, ascent, z, logsnr, label)
+            metrics = self._values(classifier, gradient, z, logsnr, label)
             if self.what == "implicit":
-                found |= self._pruned(model, z, logsnr, label)
-            rows += [{"metric": name, "logsnr": level, "value": one} for name, one in found.items()]
+                metrics |= self._pruned(model, z, logsnr, label)
+            rows += [{"metric": name, "logsnr": level, "value": number} for name, number in metrics.items()]
         write_rows(folder / "by_level.csv", rows)
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
@@ -100,12 +101,12 @@ class Assess(Task):
         inside = self.world.exact and self.what in ("implicit", "estimate")
         return data(self.world).oracle.float().to(device) if inside else None
 
-    def _asked(self, model: Denoiser | None, store: Store, device: str) -> tuple[Callable, Callable]:
+    def _classifier_and_gradient(self, model: Denoiser | None, store: Store, device: str) -> tuple[Callable, Callable]:
         """(z, logsnr) -> logits, and (z, logsnr, label) -> the gradient that guides."""
         if self.what == "estimate":
             clean = self.classifier.load(store, device)
             model = model if self.clip is None else Clipped(model, -self.clip, self.clip)
-            return lambda z, logsnr: clean(model(z, logsnr, None).x), partial(clean_ascent, model, clean)
+            return lambda z, logsnr: clean(model(z, logsnr, None).x), partial(clean_gradient, model, clean)
         if self.what == "noise-aware":
             classifier = self.classifier.load(store, device)
         elif self.what == "exact":
@@ -114,38 +115,42 @@ class Assess(Task):
             classifier = Implicit(model, self.world.classes, self.world.shape, self.levels_implicit, self.noises, self.low)
         return classifier, partial(log_prob_gradient, classifier)
 
-    def _values(self, classifier: Callable, ascent: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> dict[str, float]:
+    def _values(self, classifier: Callable, gradient: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> dict[str, float]:
         with torch.no_grad():
             logits = torch.cat([classifier(*part) for part in zip(z.split(250), logsnr.split(250))])
-        found = assess(logits, label)
+        metrics = assess(logits, label)
         if self.what in ("noise-aware", "exact"):
             start = torch.randn(z.shape, generator=generator("attack", 0, 0)).to(z)
-            found["robust_accuracy"] = robust_accuracy(classifier, z, logsnr, label, self.attack_radius, self.attack_steps, start)
+            metrics["robust_accuracy"] = robust_accuracy(
+                classifier, z, logsnr, label, self.attack_radius, self.attack_steps, start
+            )
         if self.world.exact and self.what != "exact":
             exact = data(self.world).oracle.to(z.device)
-            truth = exact.class_logits(z.double(), logsnr.double()).log_softmax(-1)
-            found["kl_exact"] = F.kl_div(logits.double().log_softmax(-1), truth, reduction="batchmean", log_target=True).item()
-            true = log_prob_gradient(exact.class_logits, z.double(), logsnr.double(), label)
-            if (alpha_sigma(logsnr, true)[1] * true).square().mean().sqrt() < FELT:
-                return found  # where every class is certain there is no direction to compare with
-            theirs = torch.cat([ascent(*part) for part in zip(*(one.split(50) for one in (z, logsnr, label)))])
-            found["gradient_cosine"] = cosine(theirs.double(), true).item()
-            found["gradient_ratio"] = (theirs.double().norm() / true.norm()).item()
-        return found
+            log_probs = exact.class_logits(z.double(), logsnr.double()).log_softmax(-1)
+            metrics["kl_exact"] = F.kl_div(
+                logits.double().log_softmax(-1), log_probs, reduction="batchmean", log_target=True
+            ).item()
+            exact_gradient = log_prob_gradient(exact.class_logits, z.double(), logsnr.double(), label)
+            if (alpha_sigma(logsnr, exact_gradient)[1] * exact_gradient).square().mean().sqrt() < MIN_GRADIENT_RMS:
+                return metrics  # where every class is certain there is no direction to compare with
+            gradients = torch.cat([gradient(*part) for part in zip(*(tensor.split(50) for tensor in (z, logsnr, label)))])
+            metrics["gradient_cosine"] = cosine(gradients.double(), exact_gradient).item()
+            metrics["gradient_ratio"] = (gradients.double().norm() / exact_gradient.norm()).item()
+        return metrics
 
     def _pruned(self, model: Denoiser, z: Tensor, logsnr: Tensor, label: Tensor) -> dict[str, float]:
         noise = torch.randn(ROUNDS * self.levels_implicit, *self.world.shape, generator=generator("pruned classifier", 0, 0))
-        found = {}
+        metrics = {}
         for name, z_score in (("pruned", 3.0), ("unpruned", math.inf)):
-            ask = partial(classify, model, classes=self.world.classes, noise=noise, z_score=z_score, low=self.low)
-            parts = [ask(*part) for part in zip(z.split(250), logsnr.split(250))]
+            classify_rows = partial(classify, model, classes=self.world.classes, noise=noise, z_score=z_score, low=self.low)
+            parts = [classify_rows(*part) for part in zip(z.split(250), logsnr.split(250))]
             right = torch.cat([part.label for part in parts]) == label
-            found[f"accuracy_{name}"] = right.float().mean().item()
-            found[f"evaluations_{name}"] = torch.cat([part.evaluations for part in parts]).float().mean().item()
-        return found
+            metrics[f"accuracy_{name}"] = right.float().mean().item()
+            metrics[f"evaluations_{name}"] = torch.cat([part.evaluations for part in parts]).float().mean().item()
+        return metrics
 
 
-def clean_ascent(model: Denoiser, clean: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+def clean_gradient(model: Denoiser, clean: Callable, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
     """What the method clean-classifier takes for grad_z log p(label | z), at w = 1."""
     guided = CleanClassifier(w=1.0)(model, clean)
     return (model(z, logsnr, label).eps - guided(z, logsnr, label).eps) / alpha_sigma(logsnr, z)[1]

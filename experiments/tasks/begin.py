@@ -30,7 +30,7 @@ class Weights:
 
 
 def weights_of(text: str) -> Weights:
-    """The weights that a path names. Problem if there is nothing there, or a folder that is no run."""
+    """The weights that a path names. Problem if the path does not exist or is a folder that is no run."""
     path = Path(text)
     if text == TIMM:
         return Weights(path=TIMM)
@@ -47,7 +47,7 @@ def weights_of(text: str) -> Weights:
 
 
 def begin_with(module: nn.Module, weights: Weights, training: Any) -> None:
-    """Puts the weights into a module. Problem where they are not there, or another's."""
+    """Puts the weights into a module. Problem where they are missing or of another network."""
     path = Path(weights.path)
     if weights.path == TIMM:
         _of_timm(module, TIMM)

@@ -1,4 +1,4 @@
-"""The truth of a world, asked on samples and on a grid: log densities, class logits, and densities tilted with w."""
+"""The exact model of a world, evaluated on samples and on a grid: log densities, class logits, and densities tilted with w."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from experiments.worlds.world import data
+from experiments.worlds.world import LOGSNR_CLEAN, data
 
 if TYPE_CHECKING:
     from analysis.grid import GridDensity
 
-CLEAN = 60.0  # the lambda at which z is x
-EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], so many cells a side
+EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], CELLS cells per side
 
 
 def in_the_plane(world: Any) -> bool:
@@ -24,10 +23,10 @@ def logits(world: Any, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
     """Exact log p(x | label) (n,) and log p(x, c) (n, classes), in float64, a few thousand rows at a time."""
     exact, parts = data(world).oracle, []
     for rows in torch.arange(len(x)).split(4000):
-        clean = torch.full((len(rows),), CLEAN, dtype=torch.float64)
+        clean = torch.full((len(rows),), LOGSNR_CLEAN, dtype=torch.float64)
         parts.append(exact.class_logits(torch.from_numpy(x[rows]), clean))
-    found = torch.cat(parts).numpy()
-    return found[np.arange(len(x)), label] - exact.class_log_weights().numpy()[label], found
+    class_logits = torch.cat(parts).numpy()
+    return class_logits[np.arange(len(x)), label] - exact.class_log_weights().numpy()[label], class_logits
 
 
 @lru_cache(maxsize=64)
@@ -37,8 +36,8 @@ def tilted(world: Any, label: int, w: float) -> "GridDensity":
     from analysis.grid import tilted as tilt
 
     middles, points = mesh()
-    log_density, found = logits(world, points, np.full(len(points), label))
-    log_class = found[:, label] - np.logaddexp.reduce(found, axis=1)
+    log_density, class_logits = logits(world, points, np.full(len(points), label))
+    log_class = class_logits[:, label] - np.logaddexp.reduce(class_logits, axis=1)
     return GridDensity(middles, middles, tilt(log_density, log_class, w).reshape(CELLS, CELLS))
 
 
@@ -48,8 +47,8 @@ def marginal(world: Any) -> "GridDensity":
     from analysis.grid import GridDensity
 
     middles, points = mesh()
-    found = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]
-    return GridDensity(middles, middles, np.logaddexp.reduce(found, axis=1).reshape(CELLS, CELLS))
+    class_logits = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]
+    return GridDensity(middles, middles, np.logaddexp.reduce(class_logits, axis=1).reshape(CELLS, CELLS))
 
 
 def mesh() -> tuple[np.ndarray, np.ndarray]:

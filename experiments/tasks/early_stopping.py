@@ -1,4 +1,4 @@
-"""When a training has learned what it will: the loss of images that it does not see, and the weights where it was smallest."""
+"""Early stopping: the loss of validation images, and the weights at its minimum."""
 
 from collections.abc import Callable
 
@@ -6,10 +6,10 @@ from torch import Tensor
 
 
 class EarlyStopping:
-    """Looks at the averaged weights every `every` steps; `over` once the last `patience` looks were none better than the best.
+    """Evaluates the averaged weights every `every` steps; `over` once the last `patience` looks were none better than the best.
 
-    loss: of a state of the network, on images held back. best: the state where it was smallest, empty before the first look;
-    looks: the loss of every look.
+    loss: of a state of the network, on validation images. best: the state where it was smallest, empty before the first look;
+    looks: the loss of every evaluation.
     """
 
     def __init__(self, loss: Callable[[dict[str, Tensor]], float], every: int, patience: int):

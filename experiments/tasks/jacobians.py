@@ -12,7 +12,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.tasks.sources import Exact
 from experiments.tasks.tables import read_rows, write_rows
-from experiments.tasks.train import Train, held_out
+from experiments.tasks.train import Train, load_test_set
 from experiments.worlds.world import data
 from guidance.denoiser import branches
 from guidance.diffusion import add_noise
@@ -21,17 +21,17 @@ from guidance.jacobian import asymmetry, rademacher
 from guidance.seeding import SampleNoise, generator
 from guidance.spaces import norm
 
-FELT = 1e-6
+MIN_RELATIVE_NORM = 1e-6  # of a field to the conditional one: below, only rounding error is left
 
 
 @value
 class Jacobians(Task):
-    """jacobian.csv with the columns field, logsnr, value, sd (over images): of a trained denoiser, or of the truth in float64.
+    """jacobian.csv with the columns field, logsnr, value, sd (over images): of a trained denoiser, or of the oracle in float64.
 
     Fields: conditional (eps of the model given the label), guided ((1 + w) eps_cond - w eps_null), difference (eps_cond -
     eps_null, the gradient of the implicit classifier if there were one), classifier (grad log p(c | z) of a noise-aware one).
-    Images where a field is below FELT of the conditional one are left out: of a class that is certain only rounding is left.
-    n: held-out images; probes: to each.
+    Images where a field is below MIN_RELATIVE_NORM of the conditional one are left out: a certain class leaves rounding only.
+    n: test images; probes: to each.
     """
 
     name: ClassVar[str] = "jacobian"
@@ -45,12 +45,12 @@ class Jacobians(Task):
 
     @property
     def title(self) -> str:
-        return f"Jacobians of {getattr(self.model, 'title', 'the truth')}"
+        return f"Jacobians of {getattr(self.model, 'title', 'the exact model')}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         world, trained = self.model.world, isinstance(self.model, Train)
         model = self.model.play("model", {}, store, device)["model"] if trained else data(world).oracle.to(device)
-        x, label = (part.to(device) for part in vars(held_out(world, self.n)).values())
+        x, label = (part.to(device) for part in vars(load_test_set(world, self.n)).values())
         x = x if trained else x.double()
         eps = SampleNoise(0, range(len(x)), world.shape, device, "test")().to(x)
         classifier = self.classifier.load(store, device).to(x.dtype) if self.classifier else None
@@ -60,10 +60,10 @@ class Jacobians(Task):
             fields = self._fields(model, classifier, logsnr, label)
             for name, field in fields.items():
                 z = add_noise(x, eps, logsnr)
-                felt = norm(field(z)).flatten() > FELT * norm(fields["conditional"](z)).flatten()
-                found = asymmetry(field, z, rademacher(z, self.probes, generator("probes", 0, 0))).double()[felt]
-                if len(found):
-                    row = {"field": name, "logsnr": level, "value": found.mean().item(), "sd": found.std(correction=0).item()}
+                measurable = norm(field(z)).flatten() > MIN_RELATIVE_NORM * norm(fields["conditional"](z)).flatten()
+                values = asymmetry(field, z, rademacher(z, self.probes, generator("probes", 0, 0))).double()[measurable]
+                if len(values):
+                    row = {"field": name, "logsnr": level, "value": values.mean().item(), "sd": values.std(correction=0).item()}
                     rows.append(row)
         write_rows(folder / "jacobian.csv", rows)
 
@@ -75,12 +75,12 @@ class Jacobians(Task):
         def both(z):
             return branches(model, z, logsnr, [label, None])
 
-        def climbing(z):
+        def score(z):
             return torch.func.grad(lambda at: log_prob(classifier(at, logsnr), label).sum())(z)
 
         return {
             "conditional": lambda z: both(z)[0].eps,
             "guided": lambda z: (1 + self.w) * both(z)[0].eps - self.w * both(z)[1].eps,
             "difference": lambda z: both(z)[0].eps - both(z)[1].eps,
-            **({"classifier": climbing} if classifier is not None else {}),
+            **({"classifier": score} if classifier is not None else {}),
         }

@@ -1,4 +1,4 @@
-"""What a joint energy model generates: its chains going on, freely and towards a class."""
+"""What a joint energy model generates: its chains continued, freely and towards a class."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -39,14 +39,18 @@ class JointSamples(Task):
         return f"chains of {self.model.title}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        model, own, world = self.model.load(store, device), self.model.objective, self.model.world
-        g = generator(self.name, self.seed, 0)
+        model, objective, world, g = (
+            self.model.load(store, device),
+            self.model.objective,
+            self.model.world,
+            generator(self.name, self.seed, 0),
+        )
         label = torch.arange(self.n, device=device) % world.classes if self.labelled else None
         if self.labelled:
             start = (2 * torch.rand(self.n, *world.shape, generator=g) - 1).to(device)
         else:
             start = model.replay[torch.randperm(len(model.replay), generator=g)[: self.n].to(device)].float() / FIXED_POINT
-        x = langevin(model, start, self.steps, g, label, own.step, own.noise)
+        x = langevin(model, start, self.steps, g, label, objective.step, objective.noise)
         if not x.isfinite().all():
             raise Failed(f"{self.title}: they left every bound: train it with a smaller step")
         label = model(x).argmax(-1) if label is None else label

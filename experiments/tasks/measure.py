@@ -1,4 +1,4 @@
-"""Samples measured: by an evaluator beside the training images, or by the truth where it is known."""
+"""Samples measured: by an evaluator against the training images, or by the exact oracle of the world."""
 
 import math
 from collections.abc import Iterator
@@ -41,32 +41,32 @@ class Measured(Task):
         if isinstance(self.samples, Sample):
             yield from ({"n": self.samples.n, "metric": k, "value": v} for k, v in self.samples.prices(store).items())
         for n, values in read_json(store.open(self) / "metrics.json").items():
-            yield from ({"n": int(n), "metric": name, "value": found} for name, found in values.items())
+            yield from ({"n": int(n), "metric": name, "value": number} for name, number in values.items())
 
-    def _own(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
-        """The mean of each metric of `metrics` over parts of so many samples, as of analysis.measures.measure_in_parts."""
+    def _extra_metrics(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
+        """The mean of each metric of `metrics` over parts of `size` samples, as in analysis.measures.measure_in_parts."""
         parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
-        return {one.name: float(np.mean([one.measure(x[p], label[p], world) for p in parts])) for one in self.metrics}
+        return {extra.name: float(np.mean([extra.measure(x[p], label[p], world) for p in parts])) for extra in self.metrics}
 
     def _write(self, folder: Path, values: dict[str, dict[str, float]]) -> None:
-        for metric, found in ((name, one) for by_name in values.values() for name, one in by_name.items()):
-            if not math.isfinite(found):
-                raise Failed(f"{self.title}: {metric} is {found}: the samples or the judge's features are not sound")
+        for metric, number in ((name, number) for by_name in values.values() for name, number in by_name.items()):
+            if not math.isfinite(number):
+                raise Failed(f"{self.title}: {metric} is {number}: the samples or the evaluator's features are not sound")
         write_json(folder / "metrics.json", values)
 
 
 @value
 class Measure(Measured):
-    """metrics.json, {"<size>": {metric: value}}, on the features of a judge that never guided.
+    """metrics.json, {"<size>": {metric: value}}, on the features of an independent evaluator, which never guides.
 
-    sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall move with the
-    number: values of one size compare with each other alone. guide: the noise-aware classifier that is asked too, if any.
+    sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall depend on
+    the number: values of one size compare with each other alone. guide: the noise-aware classifier to measure too, if any.
     metrics: further ones (experiments.metrics).
     """
 
     name: ClassVar[str] = "measure"
     samples: Any
-    judge: Train
+    evaluator: Train
     sizes: tuple[Count, ...]
     guide: Train | None = None
     metrics: Metrics = ()
@@ -76,18 +76,20 @@ class Measure(Measured):
 
         images, label = self.samples.images(store)
         x = from_uint8(images)
-        features, found = evaluate(judge(self.judge, store.root, store.seal(self.judge), device), x, device)
+        features, class_logits = evaluate(
+            load_evaluator(self.evaluator, store.root, store.seal(self.evaluator), device), x, device
+        )
         guide = guide_logits(self.guide, store, x, device) if self.guide else None
-        samples = Samples(images=x.numpy(), label=label, features=features, logits=found, guide_logits=guide)
-        real = reference(self.judge, store.root, store.seal(self.judge), device)
-        name = self.judge.world.name
-        own = {size: self._own(samples.images, label, self.judge.world, size) for size in self.sizes}
-        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | own[size] for size in self.sizes})
+        samples = Samples(images=x.numpy(), label=label, features=features, logits=class_logits, guide_logits=guide)
+        real = reference(self.evaluator, store.root, store.seal(self.evaluator), device)
+        name = self.evaluator.world.name
+        extra = {size: self._extra_metrics(samples.images, label, self.evaluator.world, size) for size in self.sizes}
+        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | extra[size] for size in self.sizes})
 
 
 @value
 class MeasureExact(Measured):
-    """metrics.json as of `Measure`, of samples of a world whose truth is known and judges.
+    """metrics.json as of `Measure`, of samples of a world with an exact oracle, which evaluates them.
 
     In the plane, for a w, also the distances from the density tilted with w: p(x|c) p(c|x)^w. Samples that share points,
     collapsed or cut off at a bound, have no density, and no distances from one.
@@ -100,32 +102,32 @@ class MeasureExact(Measured):
     metrics: Metrics = ()
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        found, label = self.samples.images(store)
-        own = self._own(found, label, self.world, len(found))
-        self._write(folder, {f"{len(found)}": measured(self.world, found, label, self.w) | own})
+        x, label = self.samples.images(store)
+        extra = self._extra_metrics(x, label, self.world, len(x))
+        self._write(folder, {f"{len(x)}": measured(self.world, x, label, self.w) | extra})
 
 
-def measured(world: Any, found: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
-    """All measures by name of samples (n, *shape) of a world whose truth is known; in the plane also those of tilted density."""
+def measured(world: Any, samples: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
+    """All measures by name of samples (n, *shape) of a world with an exact oracle; in the plane also those of tilted density."""
     from analysis.exact import Drawn, against_data, measure_points
 
-    x = found.reshape(len(found), -1).astype(np.float64)
+    x = samples.reshape(len(samples), -1).astype(np.float64)
     log_density, by_class = logits(world, x, label)
     planar = in_the_plane(world) and w is not None
     densities = [tilted(world, c, w) for c in range(world.classes)] if planar else None
     drawn = Drawn(x=x, label=label, logits=by_class, log_density=log_density)
-    truth = truth_of(data(world), world.classes, densities)
+    oracle = oracle_of(data(world), world.classes, densities)
     collapsed = np.unique(x, axis=0, return_counts=True)[1].max() >= NEIGHBOURS
-    return against_data(drawn, truth) if collapsed else measure_points(drawn, truth)
+    return against_data(drawn, oracle) if collapsed else measure_points(drawn, oracle)
 
 
-def truth_of(found: Data, classes: int, densities: list | None) -> Any:
+def oracle_of(dataset: Data, classes: int, densities: list | None) -> Any:
     """The exact moments of a world and of each class, and the densities that samples are compared with."""
-    from analysis.exact import Truth
+    from analysis.exact import Oracle
 
-    moments = [found.oracle.moments(c) for c in (None, *range(classes))]
-    means, covariances = (np.stack([part.double().numpy() for part in parts]) for parts in zip(*moments))
-    return Truth(
+    moments = [dataset.oracle.moments(c) for c in (None, *range(classes))]
+    means, covariances = (np.stack([part.double().numpy() for part in moment]) for moment in zip(*moments))
+    return Oracle(
         mean=means[0],
         covariance=covariances[0],
         class_means=means[1:],
@@ -135,7 +137,7 @@ def truth_of(found: Data, classes: int, densities: list | None) -> Any:
 
 
 @lru_cache(maxsize=1)
-def judge(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
+def load_evaluator(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
     """The evaluator of a run, loaded once for many cells; another seal, another network."""
     return training.load(Store(root), device)
 
@@ -146,7 +148,7 @@ def reference(training: Train, root: Path, seal: str, device: str) -> Any:
     from analysis.measures import Reference
 
     x = from_uint8(to_uint8(data(training.world).train.x))
-    return Reference(images=x.numpy(), features=evaluate(judge(training, root, seal, device), x, device)[0])
+    return Reference(images=x.numpy(), features=evaluate(load_evaluator(training, root, seal, device), x, device)[0])
 
 
 @torch.inference_mode()
@@ -161,5 +163,5 @@ def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.nda
 def guide_logits(training: Train, store: Store, x: Tensor, device: str) -> np.ndarray:
     """The guiding classifier's logits of clean images: at the highest lambda it was trained on."""
     network, clean = training.load(store, device), training.objective.density.max
-    found = [network(p.to(device), torch.full((len(p),), clean, device=device)) for p in x.split(500)]
-    return torch.cat(found).cpu().double().numpy()
+    outputs = [network(p.to(device), torch.full((len(p),), clean, device=device)) for p in x.split(500)]
+    return torch.cat(outputs).cpu().double().numpy()

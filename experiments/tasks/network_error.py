@@ -1,4 +1,4 @@
-"""What trained networks get wrong, lambda by lambda, where the truth is known: denoiser, guided difference, classifier."""
+"""The errors of trained networks at every lambda, in a world with an exact oracle: denoiser, guided difference, classifier."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.tasks.tables import read_rows, write_rows
-from experiments.tasks.train import Train, held_out
+from experiments.tasks.train import Train, load_test_set
 from experiments.worlds.world import data
 from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import add_noise
@@ -22,14 +22,14 @@ from guidance.gradients import log_prob_gradient
 from guidance.mixture import Mixture
 from guidance.seeding import SampleNoise
 
-LEVELS = tuple(float(level) for level in range(-14, 15))
+ERROR_LOGSNRS = tuple(float(level) for level in range(-14, 15))
 
 
 @value
 class NetworkError(Task):
-    """errors.csv with the columns quantity, logsnr, value (see `compare`), on n held-out draws of the denoiser's world.
+    """errors.csv with the columns quantity, logsnr, value (see `compare`), on n test draws of the denoiser's world.
 
-    levels: the lambdas, of which those that the denoiser was trained on are asked.
+    levels: the lambdas; those outside the denoiser's training density are skipped.
     """
 
     name: ClassVar[str] = "network-error"
@@ -37,7 +37,7 @@ class NetworkError(Task):
     denoiser: Train
     classifier: Train
     n: Annotated[int, Field(ge=2)] = 2000
-    levels: tuple[float, ...] = LEVELS
+    levels: tuple[float, ...] = ERROR_LOGSNRS
 
     @property
     def title(self) -> str:
@@ -47,13 +47,13 @@ class NetworkError(Task):
         world, density = self.denoiser.world, self.denoiser.objective.density
         model = self.denoiser.play("model", {}, store, device, rows=250)["model"]
         classifier, exact = self.classifier.load(store, device), data(world).oracle.to(device)
-        x, label = (part.to(device) for part in vars(held_out(world, self.n)).values())
+        x, label = (part.to(device) for part in vars(load_test_set(world, self.n)).values())
         eps = SampleNoise(0, range(len(x)), world.shape, device, "test")()
         rows = []
         for level in (level for level in self.levels if density.min <= level <= density.max):
             logsnr = torch.full((len(x),), level, device=device)
-            found = compare(model, classifier, exact, add_noise(x, eps, logsnr), logsnr, label, eps)
-            rows += [{"quantity": name, "logsnr": level, "value": one} for name, one in found.items()]
+            errors = compare(model, classifier, exact, add_noise(x, eps, logsnr), logsnr, label, eps)
+            rows += [{"quantity": name, "logsnr": level, "value": error} for name, error in errors.items()]
         write_rows(folder / "errors.csv", rows)
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
@@ -65,7 +65,7 @@ class NetworkError(Task):
 def compare(
     model: NetworkDenoiser, classifier: torch.nn.Module, exact: Mixture, z: Tensor, logsnr: Tensor, label: Tensor, eps: Tensor
 ) -> dict[str, float]:
-    """The networks beside the exact world at z_lambda; means over the draws, squared errors of eps over dimensions too.
+    """The networks compared with the exact model at z_lambda; means over the draws, squared errors of eps over dimensions too.
 
     eps_conditional, eps_null    mean squared error against E[eps | z, c] and E[eps | z]
     eps_irreducible              mean squared error of E[eps | z, c] itself: what no network can do better than
@@ -80,7 +80,7 @@ def compare(
     z64, logsnr64 = z.double(), logsnr.double()
     true_cond, true_null = (branch.eps for branch in exact.branches(z64, logsnr64, [label, None]))
     difference, true_difference = cond - null, true_cond - true_null
-    found, truth = classifier(z, logsnr).double().log_softmax(-1), exact.class_logits(z64, logsnr64).log_softmax(-1)
+    log_probs, exact_log_probs = classifier(z, logsnr).double().log_softmax(-1), exact.class_logits(z64, logsnr64).log_softmax(-1)
     gradient = log_prob_gradient(classifier, z, logsnr, label).double()
     true_gradient = log_prob_gradient(exact.class_logits, z64, logsnr64, label)
     values = {
@@ -90,10 +90,10 @@ def compare(
         "difference": (difference - true_difference).square().mean(),
         "difference_size": true_difference.square().mean(),
         "difference_cosine": cosine(difference, true_difference),
-        "kl_classifier": F.kl_div(found, truth, reduction="batchmean", log_target=True),
-        "accuracy_classifier": (found.argmax(-1) == label).double().mean(),
-        "accuracy_exact": (truth.argmax(-1) == label).double().mean(),
-        "calibration": calibration_error(found.exp(), label),
+        "kl_classifier": F.kl_div(log_probs, exact_log_probs, reduction="batchmean", log_target=True),
+        "accuracy_classifier": (log_probs.argmax(-1) == label).double().mean(),
+        "accuracy_exact": (exact_log_probs.argmax(-1) == label).double().mean(),
+        "calibration": calibration_error(log_probs.exp(), label),
         "gradient_cosine": cosine(gradient, true_gradient),
         "gradient_ratio": gradient.norm() / true_gradient.norm(),
     }

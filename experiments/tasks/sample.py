@@ -36,11 +36,11 @@ class Sample(Task):
     """n samples with balanced, interleaved labels. model: who plays it (Train, Exact, ...); others: further roles by name.
 
     density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
-    every step (None: not at all); batch: samples to a trajectory; rows: the most rows to a call of the network.
+    every step (None: not at all); batch: samples per trajectory; rows: the most rows per call of the network.
 
-    samples.npz holds label, index and `images` (bytes), or `x` (float32) where the world's truth is known exactly. cost.json:
-    rows through each network; timing.json: seconds and memory; effective.json: by call, how hard the method pushed the first
-    samples, told as classifier-free guidance (guidance.effective).
+    samples.npz holds label, index and `images` (bytes), or `x` (float32) of a world with an exact oracle. cost.json:
+    rows through each network; timing.json: seconds and memory; effective.json: by call, the effective scale of
+    the first samples in units of classifier-free guidance (guidance.effective).
     """
 
     name: ClassVar[str] = "sample"
@@ -102,22 +102,22 @@ class Sample(Task):
         return load_samples(store.open(self))
 
     def prices(self, store: Store) -> dict[str, float]:
-        """What a sample cost, by the metric's name, and how hard it was pushed."""
+        """What a sample cost, by the metric's name, and the effective scale of its guidance."""
         path = store.open(self)
         cost, timing = read_json(path / "cost.json"), read_json(path / "timing.json")
-        found = {"seconds_per_sample": timing["seconds"] / self.n, "peak_memory_mib": timing["peak_memory_mib"]}
-        found |= {f"nfe_{name}": cost[name] / self.n for name in vars(NFE())}
-        pushed = read_json(path / "effective.json")["overall"]
-        if pushed["scale"] is not None:  # conditional and unconditional model are one, as before any training
-            found |= {"effective_w": pushed["scale"] - 1, "orthogonal": pushed["orthogonal"]}
-        return found
+        metrics = {"seconds_per_sample": timing["seconds"] / self.n, "peak_memory_mib": timing["peak_memory_mib"]}
+        metrics |= {f"nfe_{name}": cost[name] / self.n for name in vars(NFE())}
+        effective = read_json(path / "effective.json")["overall"]
+        if effective["scale"] is not None:  # conditional and unconditional model are one, as before any training
+            metrics |= {"effective_w": effective["scale"] - 1, "cfg_residual": effective["cfg_residual"]}
+        return metrics
 
     def _part(
         self, of: dict, device: str, first: int, end: int, steps: int, watch: Callable[..., Denoiser] | None = None
     ) -> torch.Tensor:
         indices, levels = range(first, end), self.grid(self.density, steps)
-        own = {"levels": tuple(levels.tolist()), "noise": own_noise(self.seed, indices, self.world.shape, device)}
-        guided = self.method(**{role: (of | own)[role] for role in self.method.roles})
+        noise_roles = {"levels": tuple(levels.tolist()), "noise": own_noise(self.seed, indices, self.world.shape, device)}
+        guided = self.method(**{role: (of | noise_roles)[role] for role in self.method.roles})
         guided = watch(guided, of["model"], levels.tolist()) if watch else guided
         guided = Clipped(guided, -self.clip, self.clip) if self.clip else guided
         labels = torch.tensor(indices, device=device) % self.world.classes
@@ -130,8 +130,8 @@ class Sample(Task):
         timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib")}
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
-        scale, orthogonal = pushed.overall()
-        overall = {"scale": scale, "orthogonal": orthogonal, "samples": min(WATCHED, self.n)}
+        scale, residual = pushed.overall()
+        overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.n)}
         write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
 
 
@@ -139,7 +139,7 @@ def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """What a run of samples holds: images or x, and label. Failed for a file that is no set of samples."""
     file = require_file(path / "samples.npz")
     try:
-        with np.load(file, allow_pickle=False) as held:
-            return held["x" if "x" in held else "images"], held["label"]
+        with np.load(file, allow_pickle=False) as arrays:
+            return arrays["x" if "x" in arrays else "images"], arrays["label"]
     except Exception as error:  # of numpy and of zipfile, in words that advise to unpickle it
         raise Failed(f"{file} is no set of samples ({type(error).__name__})") from error

@@ -1,4 +1,4 @@
-"""Who plays the roles that methods declare: a training, the exact truth of a world, a classifier made into a guide.
+"""Sources of the roles that methods declare: a training, the exact model of a world, a classifier made into a guide.
 
 A source is a value with  play(role, given, store, device, rows) -> {role: what plays it};  `given` are the roles so far.
 """
@@ -23,23 +23,23 @@ from experiments.tasks.train import Train
 from experiments.worlds.world import data
 from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
-from guidance.truth import exact_roles
+from guidance.oracle import exact_roles
 
 DENOISERS = ("model", "weak", "unconditional")  # roles
-LEAST = -10.0  # the lambda from which an implicit classifier sums errors: below, z is noise to any eye
+MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums errors: below, z is indistinguishable from noise
 
 
 @value
 class Exact:
-    """The truth of a world in the place of every network, in float32, as noise is. groups: a model that knows two of them."""
+    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them."""
 
     name: ClassVar[str] = "exact"
     world: WorldOf
     groups: bool = False
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
-        found = data(self.world)
-        exact, weak, other = (one.float().to(device) for one in (found.oracle, found.weak, found.oracle))
+        dataset = data(self.world)
+        exact, weak, other = (mixture.float().to(device) for mixture in (dataset.oracle, dataset.weak, dataset.oracle))
         roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
         roles["model"] = Grouped(exact) if self.groups else exact
         return roles if role == "model" else {role: roles[role]}
@@ -59,13 +59,13 @@ class Implicit:
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
         from classifiers.generative import Implicit as Module
 
-        ends = max(self.low, LEAST), min(self.high, -LEAST)
+        ends = max(self.low, MIN_LOGSNR_IMPLICIT), min(self.high, -MIN_LOGSNR_IMPLICIT)
         return {role: Module(given["model"], self.world.classes, self.world.shape, self.levels, self.noises, *ends)}
 
 
 @value
 class Guide:
-    """A classifier as it is made a guide (classifiers.guide); `classifier` None: the one that the roles hold already."""
+    """A classifier as a guide (classifiers.guide); `classifier` None: the one that already has the role."""
 
     name: ClassVar[str] = "guide"
     classifier: Train | Implicit | None = None
@@ -89,7 +89,7 @@ class Guide:
     def implicit(self) -> bool:
         return isinstance(self.classifier, Implicit)
 
-    def rehearse(self) -> None:
+    def dry_run(self) -> None:
         """ValueError for a classifier that cannot be made smooth."""
         from classifiers.guide import softened
 
@@ -98,7 +98,7 @@ class Guide:
 
 @value
 class Checkpoint:
-    """Somebody's weights: a file, its sha256, and who makes a Denoiser of it.
+    """External weights: a file, its sha256, and the adapter that makes a Denoiser of it.
 
     adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
     the role. The file is opened by the adapter, which must never unpickle it.
@@ -113,25 +113,25 @@ class Checkpoint:
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
         path = Path(self.file)
-        if (found := sha256(path)) != self.sha256:
-            raise Problem(f"{path} has the sha256 {found[:12]}..., not {self.sha256[:12]}...: it is another file")
+        if (digest := sha256(path)) != self.sha256:
+            raise Problem(f"{path} has the sha256 {digest[:12]}..., not {self.sha256[:12]}...: it is another file")
         try:
-            made = lookup("checkpoints", self.adapter)(path, device, self.world)
+            player = lookup("checkpoints", self.adapter)(path, device, self.world)
         except Problem:
             raise
         except Exception as error:  # adapters and files fail in as many ways as there are authors
             if isinstance(error, UnpicklingError) or "weights_only" in str(error):
                 raise Problem(f"{path} is a pickle of more than weights, which could run code: it is not opened") from error
             raise Problem(f"the adapter {self.adapter} cannot read {path}: {type(error).__name__}: {one_line(error)}") from error
-        if role in DENOISERS and (wrong := no_denoiser(made, self.world, device)):
+        if role in DENOISERS and (wrong := no_denoiser(player, self.world, device)):
             raise Problem(f"the adapter {self.adapter} made {wrong}: it must return (z, logsnr, label) -> Prediction")
-        counted = isinstance(getattr(made, "network", None), nn.Module) and not isinstance(made, nn.Module)
-        return {role: made if counted or role not in DENOISERS else Counted(made)}
+        counted = isinstance(getattr(player, "network", None), nn.Module) and not isinstance(player, nn.Module)
+        return {role: player if counted or role not in DENOISERS else Counted(player)}
 
     def rests_on(self) -> list[Any]:
         """The adapter is part of the code that makes samples."""
-        found = lookup("checkpoints", self.adapter)
-        return [found if hasattr(found, "__qualname__") else type(found)]
+        adapter = lookup("checkpoints", self.adapter)
+        return [adapter if hasattr(adapter, "__qualname__") else type(adapter)]
 
 
 class Counted:
@@ -150,18 +150,18 @@ class _Function(nn.Module):
         self.forward = function
 
 
-def no_denoiser(made: Any, world: Any, device: str) -> str | None:
+def no_denoiser(candidate: Any, world: Any, device: str) -> str | None:
     """What is wrong with something that ought to be a Denoiser of a world, found out by asking it; None if nothing is."""
-    if not callable(made) or isinstance(made, type):
-        return f"{made!r}, which is no Denoiser"
+    if not callable(candidate) or isinstance(candidate, type):
+        return f"{candidate!r}, which is no Denoiser"
     z = torch.zeros(2, *world.shape, device=device)
     try:
         with torch.no_grad():
-            said = made(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
+            output = candidate(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
     except Exception as error:
         return f"no Denoiser ({type(error).__name__}: {one_line(error)})"
-    fits = isinstance(said, Prediction) and said.x.shape == z.shape
-    return None if fits else f"no Denoiser: it says {type(said).__name__} of {tuple(z.shape)}"
+    fits = isinstance(output, Prediction) and output.x.shape == z.shape
+    return None if fits else f"no Denoiser: it says {type(output).__name__} of {tuple(z.shape)}"
 
 
 SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
@@ -172,7 +172,7 @@ def as_source(given: Any) -> Any:
     if isinstance(given, dict):
         if given.get("is") not in SOURCES:
             raise ValueError(f'say which source: {{"is": one of {", ".join(SOURCES)}, ...}}')
-        return SOURCES[given["is"]](**{key: held for key, held in given.items() if key != "is"})
+        return SOURCES[given["is"]](**{key: field for key, field in given.items() if key != "is"})
     if not hasattr(given, "play"):
         raise ValueError(f"{given!r} plays no role: give a Train, Exact, Checkpoint, Guide, or a value with `play`")
     return given

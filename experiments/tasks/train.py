@@ -21,15 +21,15 @@ from experiments.problems import Problem
 from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
 from experiments.tasks.fit import Fit, fit
-from experiments.worlds.world import Data, Labelled, data
+from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
 
-HELD_BACK, AT_MOST = 10, 1000  # one image of a class in so many, about so many in all, for a training to stop by
+VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # one image in VALIDATION_EVERY of each class, and about MAX_VALIDATION in all
 
 
 @value
 class Train(Task):
-    """What is trained, on what, towards what, and from which seed..
+    """What is trained, on what, towards what, and from which seed.
 
     begin: the weights that it begins with (experiments.tasks.begin); None: random ones of the seed.
     """
@@ -42,11 +42,11 @@ class Train(Task):
     objective: ObjectiveOf
     fit: Fit
     seed: Seed = 0
-    begin: Annotated[Weights | None, BeforeValidator(lambda held: weights_of(held) if isinstance(held, str) else held)] = None
+    begin: Annotated[Weights | None, BeforeValidator(lambda given: weights_of(given) if isinstance(given, str) else given)] = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "Train":
-        if self.fit.patience and not hasattr(self.objective, "stops_by"):
+        if self.fit.patience and not hasattr(self.objective, "validation_loss"):
             raise ValueError("fit.patience: only a noise-aware classifier stops early; leave it out")
         if not self.world.trains:
             raise ValueError(f"world: {self.world.name} has nothing to train networks on")
@@ -61,13 +61,13 @@ class Train(Task):
         return f"{self.kind} {self.seed}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        found = data(self.world)
-        images, back = held_back(found.train, self.fit.patience)
+        dataset = data(self.world)
+        images, validation = split_validation(dataset.train, self.fit.patience)
         module = self.module()
         if self.begin is not None:
             begin_with(module, self.begin, self)
         module.to(device)
-        stopping = self._stopping(module, back, device) if self.fit.patience else None
+        stopping = self._stopping(module, validation, device) if self.fit.patience else None
 
         def losses(g: torch.Generator) -> torch.Tensor:
             return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
@@ -76,16 +76,16 @@ class Train(Task):
         ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping)
         module.load_state_dict(ema)
         with torch.no_grad():
-            write_json(folder / "metrics.json", self.objective.held_out(module.eval(), found, self.world, device))
-        write_atomically(folder / "model.safetensors", save({name: held.contiguous() for name, held in ema.items()}))
-        looks = {"held_back_nll": stopping.looks} if stopping else {}
+            write_json(folder / "metrics.json", self.objective.test_metrics(module.eval(), dataset, self.world, device))
+        write_atomically(folder / "model.safetensors", save({name: weights.contiguous() for name, weights in ema.items()}))
+        looks = {"validation_nll": stopping.looks} if stopping else {}
         write_json(folder / "log.json", {"loss": log} | looks)
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
-        """metric, logsnr (NaN of a classifier of clean images), value on held-out data."""
-        for metric, found in read_json(store.open(self) / "metrics.json").items():
-            for level, one in found.items() if isinstance(found, dict) else [("nan", found)]:
-                yield {"metric": metric, "logsnr": float(level), "value": one}
+        """metric, logsnr (NaN of a classifier of clean images), value on the test set."""
+        for metric, recorded in read_json(store.open(self) / "metrics.json").items():
+            for logsnr, number in recorded.items() if isinstance(recorded, dict) else [("nan", recorded)]:
+                yield {"metric": metric, "logsnr": float(logsnr), "value": number}
 
     def module(self) -> nn.Module:
         """The network, untrained, its random weights those of the seed."""
@@ -102,8 +102,8 @@ class Train(Task):
         """The roles of methods that it plays as `role`."""
         return self.objective.play(role, self.load(store, device), self.world, rows)
 
-    def rehearse(self) -> None:
-        """Builds the network and shows it two samples. ValueError in one line where it cannot take them."""
+    def dry_run(self) -> None:
+        """Builds the network and evaluates it on two samples. ValueError in one line where it cannot take them."""
         try:
             self.module()(*self.objective.trial(self.world)).sum().backward()
         except Problem:
@@ -115,9 +115,9 @@ class Train(Task):
                 reason if arch is None or arch in reason else f"{arch} cannot take images of {size} x {size}: {reason}"
             ) from error
 
-    def _stopping(self, module: nn.Module, back: Labelled, device: str) -> EarlyStopping:
+    def _stopping(self, module: nn.Module, validation: Labelled, device: str) -> EarlyStopping:
         def loss(state: dict[str, torch.Tensor]) -> float:
-            return self.objective.stops_by(module, back, state, device)
+            return self.objective.validation_loss(module, validation, state, device)
 
         return EarlyStopping(loss, self.fit.look_every, self.fit.patience)
 
@@ -125,19 +125,19 @@ class Train(Task):
 KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}
 
 
-def held_back(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
-    """The images to train on, and those to stop by, of every class alike."""
+def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
+    """The training and the validation images, each class split alike; None without early stopping (patience 0)."""
     if not patience:
         return train, None
     order, counts = train.label.argsort(stable=True), train.label.bincount()
     rank = torch.empty_like(order)  # of every image within its class
     rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
-    apart = max(HELD_BACK, len(train.x) // AT_MOST)
-    back = rank % apart == apart - 1
-    return Labelled(train.x[~back], train.label[~back]), Labelled(train.x[back], train.label[back])
+    every = max(VALIDATION_EVERY, len(train.x) // MAX_VALIDATION)
+    chosen = rank % every == every - 1
+    return Labelled(train.x[~chosen], train.label[~chosen]), Labelled(train.x[chosen], train.label[chosen])
 
 
-def held_out(world: Any, n: int) -> Labelled:
-    """The first n held-out images of a world."""
-    found: Data = data(world)
-    return Labelled(found.held_out.x[:n], found.held_out.label[:n])
+def load_test_set(world: Any, n: int) -> Labelled:
+    """The first n test images of a world."""
+    images = data(world).test
+    return Labelled(images.x[:n], images.label[:n])

@@ -1,4 +1,4 @@
-"""The worlds: real images, and distributions whose truth is known. By name: experiments.registry.WORLDS."""
+"""The worlds: real images, and distributions whose density is known in closed form. By name: experiments.registry.WORLDS."""
 
 from experiments.worlds.world import Data, Labelled, World, data
 

@@ -10,13 +10,13 @@ from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.worlds.world import Data, Labelled, World
 
-HELD_OUT_PER_CLASS = 50
+TEST_PER_CLASS = 50
 DIGITS_SHA256 = "231ffdaa7a0f26fe5973fd8fc30069f56278d979cba2abd24bc56c9bae5a58cc"
 
 
 @value
 class Digits(World):
-    """The 1,797 handwritten 8x8 digits of scikit-learn: 50 of each class held out, the other 1,297 to train on."""
+    """The 1,797 handwritten 8x8 digits of scikit-learn: 50 of each class to test on, the other 1,297 to train on."""
 
     name: ClassVar[str] = "digits"
     classes: ClassVar[int] = 10
@@ -29,9 +29,9 @@ class Digits(World):
         data = load_digits()
         x, label = (data.images / 8 - 1).astype(np.float32)[:, None], data.target.astype(np.int64)
         random = np.random.default_rng(0)
-        chosen = [random.permutation(np.flatnonzero(label == c))[:HELD_OUT_PER_CLASS] for c in range(10)]
-        held_out = np.zeros(len(label), dtype=bool)
-        held_out[np.stack(chosen).T.reshape(-1)] = True
+        chosen = [random.permutation(np.flatnonzero(label == c))[:TEST_PER_CLASS] for c in range(10)]
+        is_test = np.zeros(len(label), dtype=bool)
+        is_test[np.stack(chosen).T.reshape(-1)] = True
         order = np.stack(chosen).T.reshape(-1)  # interleaved: the class of the i-th is i mod 10
         fingerprint = hashlib.sha256(x.tobytes() + label.tobytes() + order.tobytes()).hexdigest()
         if fingerprint != DIGITS_SHA256:
@@ -39,10 +39,10 @@ class Digits(World):
                 f"scikit-learn's digits, or their split, are not those of this study (sha256 {fingerprint[:12]}, expected "
                 f"{DIGITS_SHA256[:12]}): install the versions of constraints.txt"
             )
-        train = ~held_out
+        train = ~is_test
         return Data(
             train=Labelled(torch.from_numpy(x[train]), torch.from_numpy(label[train])),
-            held_out=Labelled(torch.from_numpy(x[order]), torch.from_numpy(label[order])),
+            test=Labelled(torch.from_numpy(x[order]), torch.from_numpy(label[order])),
             card={
                 "what": "Optical recognition of handwritten digits: the 1,797 images of the test part, by 13 writers",
                 "source": "Alpaydin & Kaynak, UCI Machine Learning Repository, 1998; as shipped in scikit-learn",
@@ -50,7 +50,7 @@ class Digits(World):
                 "images": "8 x 8, one channel, 17 grey levels (counts of a 4 x 4 block of a 32 x 32 bitmap), in [-1, 1]",
                 "classes": "10, nearly balanced (174 to 183 of each)",
                 "train": f"{train.sum():,} images, and the reference set of every Frechet distance",
-                "held out": f"{len(order)} images, {HELD_OUT_PER_CLASS} of each class, never trained on",
+                "test": f"{len(order)} images, {TEST_PER_CLASS} of each class, never trained on",
                 "split": "fixed: numpy's default_rng(0), class by class; writers are not known, so both parts share them",
                 "sha256": DIGITS_SHA256,
             },

@@ -1,4 +1,4 @@
-"""A labelled mixture of low-rank Gaussians fitted to the digits in pixel space, frozen: images whose truth is known."""
+"""A labelled mixture of low-rank Gaussians fitted to the digits' pixels, frozen: images with a density in closed form."""
 
 import hashlib
 from pathlib import Path
@@ -15,7 +15,7 @@ from guidance.seeding import generator
 
 FILE = Path(__file__).with_name("digits_exact_v1.safetensors")
 SHA256 = "b9f98565f15996ff8bfdffe9742031d271b7f58f36a50410cf69876ddc4277ba"
-TRAIN, HELD_OUT = 50_000, 5_000
+N_TRAIN, N_TEST = 50_000, 5_000
 
 
 @value
@@ -29,26 +29,26 @@ class DigitsExact(World):
 
     def load(self) -> Data:
         """The mixture and its draws. Problem if the file is not the one of this version."""
-        found = hashlib.sha256(FILE.read_bytes()).hexdigest()
-        if found != SHA256:
+        digest = hashlib.sha256(FILE.read_bytes()).hexdigest()
+        if digest != SHA256:
             raise Problem(
-                f"{FILE} is not that of this version (sha256 {found[:12]}, expected {SHA256[:12]}): restore it from git"
+                f"{FILE} is not that of this version (sha256 {digest[:12]}, expected {SHA256[:12]}): restore it from git"
             )
         values = load_file(FILE)
         labels = values.pop("labels")
         exact = Mixture.low_rank(**{name: value.double() for name, value in values.items()}, labels=labels)
         classes, components, rank = exact.classes, len(labels), values["factors"].shape[2]
         return Data(
-            train=_draws(exact, TRAIN, index=0),
-            held_out=_draws(exact, HELD_OUT, index=1),
-            truth=exact,
+            train=_draws(exact, N_TRAIN, index=0),
+            test=_draws(exact, N_TEST, index=1),
+            oracle=exact,
             card={
                 "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
                 "source": "fitted to the training digits by experiments/worlds/fit_digits_exact.py, then frozen (version 1)",
                 "classes": f"{classes}, of equal weight, {components // classes} Gaussians each",
                 "images": "8 x 8, one channel, real numbers around [-1, 1] and beyond it",
-                "train": f"{TRAIN:,} draws for networks to be trained on; the truth is the reference of every distance",
-                "held out": f"{HELD_OUT:,} other draws",
+                "train": f"{N_TRAIN:,} draws for networks to be trained on; the exact model is the reference of every distance",
+                "test": f"{N_TEST:,} other draws",
                 "sha256": SHA256,
             },
         )

@@ -1,4 +1,4 @@
-"""Figure 2 of Ho & Salimans (arXiv 2207.12598): three isotropic Gaussians in the plane, one a class."""
+"""Figure 2 of Ho & Salimans (arXiv 2207.12598): three isotropic Gaussians in the plane, one per class."""
 
 import math
 from typing import ClassVar
@@ -28,9 +28,9 @@ class Gaussians(World):
         means = RADIUS * torch.stack([angles.cos(), angles.sin()], -1)
         covariances = STD**2 * torch.eye(2, dtype=torch.float64).expand(3, 2, 2)
         return Data(
-            truth=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
+            oracle=Mixture(means, covariances, torch.ones(3, dtype=torch.float64), torch.arange(3)),
             card={
-                "what": "three isotropic Gaussians in the plane, one a class, with equal weights",
+                "what": "three isotropic Gaussians in the plane, one per class, with equal weights",
                 "source": "after Figure 2 of Ho & Salimans (arXiv 2207.12598), whose parameters are not given there",
                 "means": f"at distance {RADIUS:g} from the origin, 120 degrees apart, the first one above it",
                 "std": f"{STD:g} in every direction",

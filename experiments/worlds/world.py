@@ -11,6 +11,8 @@ from torch import Tensor
 from experiments.problems import Problem
 from guidance.mixture import Mixture
 
+LOGSNR_CLEAN = 60.0  # lambda at which z equals x: sigma is 1e-13
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -20,35 +22,45 @@ class Labelled:
     label: Int[Tensor, " n"]
 
 
+class _Copied:
+    """A field that is read as a copy: `.float()` and `.to(device)` change a module in place, and data are shared."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.slot = f"_{name}"
+
+    def __get__(self, instance: object, owner: type | None = None) -> Mixture | None:
+        return None if instance is None else deepcopy(vars(instance)[self.slot])
+
+    def __set__(self, instance: object, value: Mixture | None) -> None:
+        vars(instance)[self.slot] = value
+
+
 @dataclass(frozen=True)
 class Data:
-    """A data set with its fixed split, or a distribution whose truth is known, or both; and its card, for the report.
+    """A data set with its fixed split, or a distribution with a density in closed form, or both; and its card, for the report.
 
-    train, held_out: None for a world that no network is trained on. truth: the distribution itself, None where it is unknown.
+    train, test: None for a world that no network is trained on. oracle: the exact model of the distribution,
+    None where it is unknown. Every read of it gives a copy.
     """
 
     card: dict[str, str]
     train: Labelled | None = None
-    held_out: Labelled | None = None
-    truth: Mixture | None = None
-
-    @property
-    def oracle(self) -> Mixture | None:
-        """A copy of the truth: `.float()` and `.to(device)` change a module in place, and data are shared."""
-        return deepcopy(self.truth)
+    test: Labelled | None = None
+    oracle: _Copied = _Copied()
 
     @property
     def weak(self) -> Mixture | None:
-        """A worse model of the truth, for methods that guide away from one: every component half as wide again in variance."""
-        return None if self.truth is None else self.truth.widened(self.truth.variances.mean().item() / 2)
+        """A degraded oracle, for methods that guide away from a worse model: every component half as wide again in variance."""
+        oracle = self.oracle
+        return None if oracle is None else oracle.widened(oracle.variances.mean().item() / 2)
 
 
 class World:
     """Base of every world, which is also a `value` (or any frozen dataclass). A package brings its own by the entry point
     guidance_bench.worlds.
 
-    name: in tables, names of metrics and on the command line. classes, shape: of the labels and of one sample. exact: whether its
-    truth is known. trains: whether it has images or points to train networks on.
+    name: in tables, names of metrics and on the command line. classes, shape: of the labels and of one sample. exact: whether it
+    has an exact oracle. trains: whether it has images or points to train networks on.
     """
 
     name: ClassVar[str]
@@ -64,16 +76,16 @@ class World:
 
 @lru_cache(maxsize=8)
 def data(world: World) -> Data:
-    """The data of a world, loaded once. Problem where they are not what the world says that it has."""
-    found = world.load()
-    if (found.truth is not None) != world.exact or (found.train is not None) != world.trains:
+    """The data of a world, loaded once. Problem where they do not match the world's declaration."""
+    loaded = world.load()
+    if (loaded.oracle is not None) != world.exact or (loaded.train is not None) != world.trains:
         raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
-    for part in [part for part in (found.train, found.held_out) if part is not None]:
-        low, high = int(part.label.min()), int(part.label.max())
+    for labelled in [labelled for labelled in (loaded.train, loaded.test) if labelled is not None]:
+        low, high = int(labelled.label.min()), int(labelled.label.max())
         if low < 0 or high >= world.classes:
             raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
-        if tuple(part.x.shape[1:]) != tuple(world.shape):
-            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(part.x.shape[1:])}")
-    if found.truth is not None and found.truth.classes != world.classes:
-        raise Problem(f"{world.name} says it has {world.classes} classes, but its truth has {found.truth.classes}")
-    return found
+        if tuple(labelled.x.shape[1:]) != tuple(world.shape):
+            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(labelled.x.shape[1:])}")
+    if loaded.oracle is not None and loaded.oracle.classes != world.classes:
+        raise Problem(f"{world.name} says it has {world.classes} classes, but its oracle has {loaded.oracle.classes}")
+    return loaded

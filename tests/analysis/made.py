@@ -74,7 +74,7 @@ def of_images(runs=4, world="digits", **more):
 
 def in_the_plane(ws=(0.0, 1.0, 4.0), seeds=(0, 1), collapsed=False, methods=("classifier-free", "temperature"), n=60, **more):
     """A world of three Gaussians, sampled with two samplers; `collapsed`: no sample has a density, none a distance from one."""
-    metrics = ["accuracy_exact", "nll_exact", "frechet_exact", "spread"]
+    metrics = ["accuracy_exact", "nll_exact", "frechet_exact", "std_within_class"]
     metrics += [] if collapsed else ["kl_tilted", "wasserstein_tilted"]
     rows = []
     for w in ws:
@@ -91,11 +91,11 @@ def in_the_plane(ws=(0.0, 1.0, 4.0), seeds=(0, 1), collapsed=False, methods=("cl
 
 
 def of_exact_images(**more):
-    """A world whose truth is known, sampled with the exact denoiser and with networks."""
+    """A world with an exact oracle, sampled with the exact denoiser and with networks."""
     rows = [("exact", -1, "real", np.nan, "", 0, 0, 100, "frechet_exact", 0.05)]
     for method, training in (("classifier-free (exact)", -1), ("classifier-free", 0), ("classifier-free", 1)):
         for w in (0.0, 1.0, 4.0):
-            values = {name: 1.0 + w + training for name in ("frechet_exact", "frechet_class_exact", "spread")}
+            values = {name: 1.0 + w + training for name in ("frechet_exact", "frechet_class_exact", "std_within_class")}
             values |= {"accuracy_exact": 0.9, "nll_exact": 1 - w, **COSTS}
             rows += [("exact", training, method, w, "ddim", 8, 0, 100, name, value) for name, value in values.items()]
     quantities = ["eps_irreducible", "eps_conditional", "eps_null", "difference_size", "difference", "kl_classifier"]
@@ -108,7 +108,10 @@ def of_exact_images(**more):
 
 def of_methods(worlds=("plane", "moons"), seeds=(0, 1), methods=("classifier-free", "apg", "pag(scale=2)"), **more):
     """Methods in worlds; a world in the plane is exact, any other is of images."""
-    kinds = {"plane": ("kl_tilted", "spread", "nll_exact"), "moons": ("fid_moons", "diversity_moons", "is_moons", "fid_pixels")}
+    kinds = {
+        "plane": ("kl_tilted", "std_within_class", "nll_exact"),
+        "moons": ("fid_moons", "diversity_moons", "is_moons", "fid_pixels"),
+    }
     rows = []
     for world in worlds:
         for place, method in enumerate(methods):
@@ -126,7 +129,7 @@ def of_methods(worlds=("plane", "moons"), seeds=(0, 1), methods=("classifier-fre
 
 
 def of_guides(**more):
-    """Guides of images: one by a noise-aware classifier, one by none; two judges, a joint energy model."""
+    """Guides of images: one by a noise-aware classifier, one by none; two evaluators, a joint energy model."""
     metrics = ("fid_digits", "diversity_digits", "is_digits")
     names = ("plain", "clean", "one", "two")
     rows = [("digits", -1, "real", np.nan, "", 0, -1, 100, name, 0.5) for name in metrics]

@@ -16,7 +16,7 @@ def value(metric: str, method: str, w: float, n: int, run: int) -> float:
 
 
 def study(runs: int = 4, kinds: tuple[tuple[str, int], ...] = (("ancestral", 32), ("ddim", 16))) -> pd.DataFrame:
-    """The tidy table: run r has train_seed r // 2 and seed r % 2; held-out real data at n = 500 only."""
+    """The tidy table: run r has train_seed r // 2 and seed r % 2; the real test set at n = 500 only."""
     metrics = ["fid_digits", "is_digits", "precision_digits", "recall_digits", "accuracy_evaluator", "accuracy_guide"]
     metrics += ["diversity_digits", "diversity_pixels"]
     rows = [

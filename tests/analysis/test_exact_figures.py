@@ -111,9 +111,13 @@ def test_estimates_below_zero_are_drawn_on_an_axis_that_has_them():
 
 
 def test_methods_have_their_colours_and_their_floor(summary):
-    both = pd.concat([plane(), plane("spread")])
-    figure = methods_against_w(summarise(both), ["kl_tilted", "spread"], sampler="ancestral", steps=64)
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["KL(sampled || tilted), nats", "spread within a class"]
+    both = pd.concat([plane(), plane("std_within_class")])
+    figure = methods_against_w(summarise(both), ["kl_tilted", "std_within_class"], sampler="ancestral", steps=64)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == [
+        "KL(sampled || tilted), nats",
+        "standard deviation within a class",
+    ]
     for axes in figure.axes:
         for method in ("classifier-free", "temperature"):
             line = lines(axes)[named(axes)[method]]

@@ -45,7 +45,7 @@ def test_real_data_stands_beside_samples_of_its_own_n(summary):
         np.testing.assert_allclose(drawn(axes, COLOURS[method], "--")[1], mean("fid_digits", method, n=500))
     real = [line for line in axes.lines if line.get_label() == "real"]
     assert len(real) == 1 and set(real[0].get_ydata()) == {0.37}
-    assert "held-out real\ndigits (n = 500)" in texts(figure) and any("dashed: n = 500" in text for text in texts(figure))
+    assert "real test set\ndigits (n = 500)" in texts(figure) and any("dashed: n = 500" in text for text in texts(figure))
 
 
 def test_a_study_without_parts_or_real_data_is_drawn_without_them(summary):
@@ -64,7 +64,7 @@ def test_the_curve_at_the_other_n_is_drawn_where_it_can_be_seen(moved, seen):
     said = texts(figure)
     assert any("solid: n = 1,000, dashed: n = 500" in text for text in said) == seen
     assert any(text.endswith("; n = 1,000") for text in said) != seen
-    assert "held-out real\ndigits (n = 500)" in said
+    assert "real test set\ndigits (n = 500)" in said
 
 
 def test_the_line_of_real_data_is_no_dashed_curve(summary):
@@ -155,7 +155,7 @@ def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("is_digits (higher is better)", "fid_digits (lower is better)")
 
 
-def test_accuracy_sets_both_judges_beside_each_other(summary):
+def test_accuracy_sets_both_classifiers_beside_each_other(summary):
     figure = accuracy_against_w(summary, **CELL)
     for axes in figure.axes:
         method = axes.get_title(loc="left").removeprefix("Accuracy of ").removesuffix(" samples")
@@ -175,7 +175,7 @@ def test_the_classifier_is_called_guiding_only_where_it_guides(summary):
     assert "noise-aware\nclassifier" in unpriced["classifier"]  # true of every study, priced or not
 
 
-def test_no_judge_has_the_colour_of_a_method():
+def test_no_evaluator_has_the_colour_of_a_method():
     distance = [np.abs(np.subtract(to_rgb(a), to_rgb(b))).max() for a in (EVALUATOR, GUIDE) for b in COLOURS.values()]
     assert min(distance) > 0.3
 

@@ -1,4 +1,4 @@
-"""The gap between a guide and its judges, prices at the best w, and the figures of classifiers, from tables made by hand."""
+"""The gap between a guide and its evaluators, prices at the best w, and the figures of classifiers, from tables made by hand."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ LABELS = ("plain", "free")
 
 
 def made() -> pd.DataFrame:
-    """Two labels at two w, two seeds: the guide of "plain" believes its samples more as w grows, the judges do not."""
+    """Two labels at two w, two seeds: the guide of "plain" believes its samples more as w grows, the evaluators do not."""
     rows = []
     for label in LABELS:
         for w, seed in [(0.0, 0), (0.0, 1), (4.0, 0), (4.0, 1)]:
@@ -46,13 +46,13 @@ def made() -> pd.DataFrame:
 def test_the_gap_is_taken_run_by_run_and_its_baseline_where_nothing_was_guided():
     found = attack_gap(made(), {"plain": "plain", "free": None}, ["a", "b"]).set_index("w")
     assert list(found.index) == [0.0, 4.0] and (found["runs"] == 2).all()
-    assert found.loc[4.0, "guide"] == pytest.approx(1.0) and found.loc[4.0, "judges"] == pytest.approx((0.8 + 0.75) / 2)
+    assert found.loc[4.0, "guide"] == pytest.approx(1.0) and found.loc[4.0, "evaluators"] == pytest.approx((0.8 + 0.75) / 2)
     assert found.loc[4.0, "gap"] == pytest.approx(0.225) and found.loc[4.0, "gap_sd"] == pytest.approx(0.05 / 2**0.5)
     assert (found["baseline"] == found.loc[0.0, "gap"]).all() and found.loc[0.0, "gap"] == pytest.approx(0.025)
 
 
 def test_a_guide_on_the_unconditional_model_has_the_baseline_of_the_conditional_one():
-    """There, where nothing is guided, samples have no label: guide and judges are at one whatever they are worth."""
+    """There, where nothing is guided, samples have no label: guide and evaluators are at one whatever they are worth."""
     table, other = made(), made()
     other = other[other["method"] == "plain"].replace({"method": {"plain": "unconditional"}, "w": {0.0: -1.0}})
     both = attack_gap(pd.concat([table, other]), {"plain": "plain", "unconditional": "plain"}, ["a", "b"])
@@ -65,7 +65,7 @@ def test_the_price_is_that_of_guiding_whatever_w_is_best_and_what_none_made_has_
     found = costs(summarise(made()), LABELS, ("fid", "diversity"))
     assert found.loc["plain", "best w"] == 0 and found.loc["free", "best w"] == 4
     assert found.loc["plain", "classifier forward"] == 16, "at w = 4, though w = 0 is the best"
-    assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms a sample"] == pytest.approx(10)
+    assert found.loc["free", "denoiser forward"] == 32 and found.loc["free", "ms per sample"] == pytest.approx(10)
     assert found.loc["real", "fid"] == 1 and found.loc["real", "best w"] == "" and found.loc["real", "denoiser forward"] == ""
 
 
@@ -84,19 +84,19 @@ def test_every_classifier_is_a_line_by_lambda():
     axes = figures.by_lambda(levels(), ["accuracy"]).axes[0]
     assert len(axes.lines) == 2 and axes.lines[0].get_xdata().tolist() == [-4.0, 0.0, 4.0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.34, 0.5, 0.66])
-    assert axes.lines[0].get_color() != axes.lines[1].get_color() and axes.lines[1].is_dashed(), "the truth is dashed"
+    assert axes.lines[0].get_color() != axes.lines[1].get_color() and axes.lines[1].is_dashed(), "the exact model is dashed"
     faint = levels().assign(value=1e-9)
     assert not figures.by_lambda(faint, ["kl_exact"]).axes[0].lines, "too small to be told from 0"
     with pytest.raises(ValueError, match=r"no ece: it has accuracy, kl_exact"):
         figures.by_lambda(levels(), ["ece"])
 
 
-def test_the_guide_is_drawn_solid_and_its_judges_dashed():
+def test_the_guide_is_drawn_solid_and_its_evaluators_dashed():
     axes = figures.attack(summarise(made()), {"plain": "plain", "free": None}, ["a", "b"]).axes
     solid = [line for line in axes[0].lines if not line.is_dashed()]
     assert len(solid) == 1 and solid[0].get_ydata().tolist() == pytest.approx([0.2, 0.0]), "what is not given the label"
     assert all(line.is_dashed() for line in axes[1].lines) and len(axes[1].lines) == 2
-    with pytest.raises(ValueError, match="no sample of plain was judged by nobody"):
+    with pytest.raises(ValueError, match="no sample of plain was classified by nobody"):
         figures.attack(summarise(made()), {"plain": "nobody"}, ["a"])
 
 

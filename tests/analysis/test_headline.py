@@ -23,8 +23,8 @@ def test_cells_are_mean_and_deviation(summary):
 def test_real_data_joins_only_at_its_own_n(summary):
     cell = {"sampler": "ancestral", "steps": 32, "metrics": ["fid_digits"]}
     small = headline(summary, n=500, **cell)
-    assert small.index[-1] == ("held-out real", "") and small.iloc[-1, 0] == "0.370"
-    assert "held-out real" not in headline(summary, n=1000, **cell).index.get_level_values("method")
+    assert small.index[-1] == ("real test set", "") and small.iloc[-1, 0] == "0.370"
+    assert "real test set" not in headline(summary, n=1000, **cell).index.get_level_values("method")
 
 
 def test_one_run_has_no_deviation_and_three_digits():

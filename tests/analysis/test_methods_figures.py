@@ -55,7 +55,7 @@ def test_every_method_has_its_curve_beside_the_reference(cells):
 def test_the_front_of_cost_names_the_best(cells):
     figure = cost(cells, "nfe", "fid", FAMILY)
     assert "classifier-free" in texts(figure), "the cheapest and best"
-    assert figure.axes[0].get_xlabel() == "network evaluations a sample"
+    assert figure.axes[0].get_xlabel() == "network evaluations per sample"
 
 
 def test_galleries_hold_every_name_and_can_be_drawn():

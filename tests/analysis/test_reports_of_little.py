@@ -91,7 +91,7 @@ def test_only_real_data_was_measured(kind, tmp_path):
 
 def test_one_run_of_images_is_shown_and_said_to_be_one_below_its_tables(tmp_path):
     notes, figures = drawn("trade-off", of_images(runs=1), tmp_path)
-    assert notes["Where FID is smallest"] == "One run: no difference from w = 0 can be judged."
+    assert notes["Where FID is smallest"] == "One run: no difference from w = 0 can be tested."
     assert "its spread cannot be estimated" in notes["Fidelity against w"] and "Left out" not in " ".join(notes.values())
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     last = html[html.index("<h2>Where FID is smallest</h2>") :]
@@ -136,7 +136,7 @@ def test_a_quantity_that_was_not_compared_leaves_its_figure_out(tmp_path):
 
 def test_methods_of_one_run_cannot_be_compared_and_are_drawn(tmp_path):
     notes, figures = drawn("comparison", of_methods(worlds=("moons",), seeds=(0,)), tmp_path)
-    assert "one run: no difference can be judged" in notes["World moons"] and {"moons_gallery", "moons_equal_nfe"} < figures
+    assert "one run: no difference can be tested" in notes["World moons"] and {"moons_gallery", "moons_equal_nfe"} < figures
     assert not (tmp_path / "compared.csv").exists()
 
 

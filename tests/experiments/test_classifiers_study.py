@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from small import here
-from tiny import GUIDED, IMPLICIT, JUDGES, sets
+from tiny import EVALUATORS, GUIDED, IMPLICIT, sets
 
 from analysis.table import read_table
 from experiments.graph.files import read_json
@@ -19,10 +19,10 @@ from experiments.studies import load_trained
 from experiments.studies.classifiers import FULL, QUICK
 from experiments.studies.guides import owes_to_training
 from experiments.studies.study import TABLE
-from experiments.tasks.assess import clean_ascent
-from experiments.tasks.judge import Judge
+from experiments.tasks.assess import clean_gradient
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sources import Exact
+from experiments.tasks.transfer import TransferAccuracy
 from experiments.worlds import data
 from experiments.worlds.digits_exact import DigitsExact
 from guidance.scale import progress
@@ -35,7 +35,7 @@ def made(tiny) -> Path:
     return tiny("classifiers")
 
 
-def test_every_sample_is_judged_by_guides_and_by_those_that_never_guided(made):
+def test_every_sample_is_classified_by_guides_and_by_those_that_never_guided(made):
     table = read_table(made / "table.csv")
     own = table[table["world"] == "digits"]
     assert {"real", "joint energy", "joint energy, of a class", *GUIDED, *IMPLICIT} == set(own["method"])
@@ -67,7 +67,7 @@ def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
     assert nfe["implicit"]["classifier_forward"] == 0
 
 
-def test_the_gap_is_the_guides_accuracy_less_the_judges(made):
+def test_the_gap_is_the_guides_accuracy_less_the_evaluators(made):
     gaps, table = pd.read_csv(made / "attack.csv"), read_table(made / "table.csv")
     assert set(gaps["guided"]) == {"plain", "smooth", "clean, of x"}
     row = gaps[(gaps["world"] == "digits") & (gaps["guided"] == "smooth") & (gaps["w"] == 4)].iloc[0]
@@ -92,7 +92,7 @@ def test_every_classifier_is_assessed_by_lambda_and_every_field_by_its_jacobian(
         assert fields["digits-exact", "exact", field].max() < 1e-6, field
 
 
-def test_the_record_is_on_held_out_images_and_the_report_shows_all(made):
+def test_the_record_is_on_test_images_and_the_report_shows_all(made):
     networks = pd.read_csv(made / "networks.csv")
     assert {"plain", "early", "clean", "one", "two", "joint energy"} == set(
         networks.loc[networks["world"] == "digits", "network"]
@@ -103,7 +103,7 @@ def test_the_record_is_on_held_out_images_and_the_report_shows_all(made):
         "digits-exact_against_exact"
     }
     report = (made / "report.html").read_text()
-    assert "digits-exact: guides and judges" in report and "<script" not in report
+    assert "digits-exact: guides and evaluators" in report and "<script" not in report
 
 
 def test_its_networks_are_loaded_by_their_world_as_there_are_several(made):
@@ -139,9 +139,9 @@ def test_the_notebook_runs_on_it(made, monkeypatch):
         ({"guided.classifier-free.method": "autoguidance"}, "needs a network that this study has not, weak"),
         (
             {"guides.vit.network.arch": "test_byobnet"},
-            "judges: each of an architecture of its own that no guide has, not test_byobnet",
+            "evaluators: each of an architecture of its own that no guide has, not test_byobnet",
         ),
-        ({"judges": {"one": JUDGES["one"]}}, "judges: two at least"),
+        ({"evaluators": {"one": EVALUATORS["one"]}}, "evaluators: two at least"),
         ({"guides.plain.network.arch": "resnt18"}, "no model named 'resnt18'; the nearest names are resnet18"),
         ({"guides.vit.network.size": 33}, "test_vit cannot take images of 33 x 33: Input height (33)"),
         ({"guides.half-unet.network.size": 7}, "images of 7 cannot be halved 1 times"),
@@ -189,15 +189,15 @@ def test_what_owes_nothing_to_a_training_is_measured_once(exact, guided, method,
     if not exact:  # as in the world of real digits, where the denoiser itself is trained
         study = replace(QUICK.worlds["digits"], train_seeds=(0, 1), guided={name: one})
     cells = [(place["train_seed"], task) for table, place, task in study.cells() if table == TABLE and place["method"] == name]
-    judged = [seed for seed, task in cells if isinstance(task, Judge)]
-    assert judged == [0, 1], "every training's guides judge"
+    transferred = [seed for seed, task in cells if isinstance(task, TransferAccuracy)]
+    assert transferred == [0, 1], "the guides of every training classify"
     measured = {seed: task for seed, task in cells if isinstance(task, (Measure, MeasureExact))}
     assert set(measured) == ({0, 1} if owes else {0})
     assert all(owes_to_training(task.samples) == owes for _, task in cells)
     assert all(isinstance(task.samples.model, Exact) == exact for _, task in cells)
     for seed, task in cells:
-        if isinstance(task, Judge):
-            assert {"plain", "clean"} <= set(task.judges) and task.judges["plain"].seed == seed
+        if isinstance(task, TransferAccuracy):
+            assert {"plain", "clean"} <= set(task.classifiers) and task.classifiers["plain"].seed == seed
 
 
 def test_the_gradient_of_a_clean_classifier_is_that_which_guides():
@@ -209,7 +209,7 @@ def test_the_gradient_of_a_clean_classifier_is_that_which_guides():
         torch.zeros(3),
         torch.tensor([1, 4, 7]),
     )
-    found = clean_ascent(exact, lambda x: x.flatten(1) @ weight.T, z, logsnr, label)
+    found = clean_gradient(exact, lambda x: x.flatten(1) @ weight.T, z, logsnr, label)
     x = exact(z, logsnr, label).x.flatten(1)
     expected = weight[label] - 0.5 * (0.5 * x @ weight.T).softmax(-1) @ weight
     expected *= 1 + 0.3 * (math.pi * progress(logsnr)).sin()[:, None]

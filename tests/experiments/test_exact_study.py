@@ -1,4 +1,4 @@
-"""Studies of worlds whose truth is known: no network, or networks beside the truth."""
+"""Studies of worlds with an exact oracle: no network, or networks beside the exact model."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def test_the_plane_is_studied_without_a_network(plane):
 
 def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
     table = read_table(plane / "table.csv")
-    for metric in ("kl_tilted", "wasserstein_tilted", "spread"):
+    for metric in ("kl_tilted", "wasserstein_tilted", "std_within_class"):
         assert value(table, metric, "classifier", 2) == pytest.approx(value(table, metric, "classifier-free", 2), abs=1e-3)
     assert value(table, "nfe_denoiser_forward", "classifier-free", 2) == 128
     assert value(table, "nfe_classifier_backward", "classifier", 2) == 64
@@ -61,7 +61,7 @@ def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
     assert distance("classifier-free", 2, "ddim") > distance("classifier-free", 2)
 
 
-def test_the_truth_and_the_networks_stand_beside_each_other(digits):
+def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     table = read_table(digits / "table.csv")
     assert set(table["method"]) == {"real", *(f"{m}{e}" for m in ("classifier", "classifier-free") for e in ("", " (exact)"))}
     assert set(table.loc[table["method"].str.endswith("(exact)"), "train_seed"]) == {-1}
@@ -99,21 +99,25 @@ def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkey
     assert len(shown) >= 5
 
 
-JUDGE = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy", "fit": {"steps": 5}}
+EVALUATOR = {"world": "digits-exact", "network": "timm", "objective": "cross-entropy", "fit": {"steps": 5}}
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "said"),
     [
-        ("gaussians", {"truth": None}, "model: give one, or the truth of an exact world"),
+        ("gaussians", {"oracle": None}, "model: give one, or the oracle of an exact world"),
         ("gaussians", {"sweeps": [{"sampler": "ddim", "steps": 1, "ws": [0]}]}, "steps"),
         ("gaussians", {"density.min": 11}, "min < max"),
-        ("gaussians", {"model": {"is": "train", **JUDGE, "world": "gaussians"}}, "gaussians has nothing to train networks on"),
-        ("digits-exact", {"evaluator": JUDGE}, "evaluator: a world whose truth is known needs none"),
+        (
+            "gaussians",
+            {"model": {"is": "train", **EVALUATOR, "world": "gaussians"}},
+            "gaussians has nothing to train",
+        ),
+        ("digits-exact", {"evaluator": EVALUATOR}, "evaluator: a world with an exact oracle needs none"),
         ("digits-exact", {"world": "digits"}, "model: it is of the world digits-exact, and the study of digits"),
         ("digits-exact", {"classifier": None}, "classifier needs a network for its role 'classifier'; set classifier"),
-        ("digits", {"truth": {"world": "digits"}, "evaluator": None}, "truth: that of digits is unknown"),
-        ("digits", {"truth": {"world": "digits-exact"}}, "truth: it is of the world digits-exact, and the study of digits"),
+        ("digits", {"oracle": {"world": "digits"}, "evaluator": None}, "oracle: digits has none"),
+        ("digits", {"oracle": {"world": "digits-exact"}}, "oracle: it is of the world digits-exact, and the study of digits"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_any_work(name, settings, said, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The comparison of networks with the truth: nothing is wrong with the truth itself, and what is put wrong is found."""
+"""The comparison of networks with the exact model: the exact model has no error, and an error put in is found."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from experiments.worlds.digits_exact import DigitsExact
 from guidance import NetworkDenoiser, SampleNoise, add_noise
 
 
-class Truth(nn.Module):
+class Oracle(nn.Module):
     """The exact eps, as a network would say it; `off` is added to the conditional one."""
 
     conditioned_on = "logsnr"
@@ -38,14 +38,14 @@ class ExactClassifier(nn.Module):
 def at(level: float, off: float = 0.0, temperature: float = 1.0) -> dict[str, float]:
     world, exact = data(DigitsExact()), data(DigitsExact()).oracle
     n = 300
-    x, label = world.held_out.x[:n], world.held_out.label[:n]
+    x, label = world.test.x[:n], world.test.label[:n]
     eps, logsnr = SampleNoise(0, range(n), DigitsExact.shape)(), torch.full((n,), level)
-    model = NetworkDenoiser(Truth(exact, off), 10)
+    model = NetworkDenoiser(Oracle(exact, off), 10)
     return compare(model, ExactClassifier(exact, temperature), exact, add_noise(x, eps, logsnr), logsnr, label, eps)
 
 
 @pytest.mark.parametrize("level", [-6.0, -2.0, 2.0])
-def test_the_truth_has_no_error(level):
+def test_the_exact_model_has_no_error(level):
     found = at(level)
     assert max(found["eps_conditional"], found["eps_null"], found["difference"]) < 1e-9
     assert found["kl_classifier"] == pytest.approx(0, abs=1e-6)
@@ -63,7 +63,7 @@ def test_what_is_put_wrong_is_found_where_it_is():
     assert flat["accuracy_classifier"] == plain["accuracy_classifier"] and flat["gradient_ratio"] < 0.7
 
 
-def test_no_network_does_better_than_the_truth_against_the_noise():
+def test_no_network_does_better_than_the_exact_model_against_the_noise():
     levels = [at(level)["eps_irreducible"] for level in (-6.0, 0.0, 6.0)]
     assert levels == sorted(levels) and levels[0] > 0 and levels[-1] < 1
 

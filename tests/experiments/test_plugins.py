@@ -108,7 +108,7 @@ def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
     (tmp_path / "rings" / "studies.py").write_text(text)
     out = said(ROOT, "study", "rings.studies:RING", "--workers", 2, "--set", "n=40", "--set", "part=40", at=tmp_path)
     assert set(table_at(out, tmp_path)["world"]) == {"ring"}
-    words = ["world=rings.world:Ring", 'truth={"is": "exact", "world": "rings.world:Ring"}']
+    words = ["world=rings.world:Ring", 'oracle={"is": "exact", "world": "rings.world:Ring"}']
     shown = said(ROOT, "study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config", at=tmp_path)
     assert json.loads(shown)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
     for words, what in [

@@ -17,7 +17,7 @@ from experiments.objectives import noisy_cross_entropy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.problems import Problem
 from experiments.tasks.fit import Fit
-from experiments.tasks.train import Train, held_back
+from experiments.tasks.train import Train, split_validation
 from experiments.worlds import data
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
@@ -70,11 +70,12 @@ def test_train_tells_what_was_reached_by_lambda_and_stops_when_nothing_is_learne
         assert word in result.stdout
     (run,) = tmp_path.glob("classifier-*")
     log = read_json(run / "log.json")
-    assert len(log["loss"]) == len(log["held_back_nll"]) < 300
-    assert min(log["held_back_nll"]) == log["held_back_nll"][-2], "the last look was no better, and ended it"
+    assert len(log["loss"]) == len(log["validation_nll"]) < 300
+    assert min(log["validation_nll"]) == log["validation_nll"][-2], "the last look was no better, and ended it"
     steps = len(log["loss"])
     assert (
-        f"{steps} steps; the weights are those after {steps - 1}, held-back nll {min(log['held_back_nll']):.3f}" in result.stdout
+        f"{steps} steps; the weights are those after {steps - 1}, validation nll {min(log['validation_nll']):.3f}"
+        in result.stdout
     )
     assert len(read_json(run / "metrics.json")["nll"]) == 9
 
@@ -119,11 +120,11 @@ def test_labels_that_the_world_does_not_have_are_named(tmp_path, objective):
 def test_every_class_is_trained_on_and_stopped_by(world):
     """Also where labels come in turn, as in digits-exact: every tenth image would be of one class."""
     train = data(world).train
-    kept, back = held_back(train, 5)
+    kept, back = split_validation(train, 5)
     assert len(kept.x) + len(back.x) == len(train.x) and 100 < len(back.x) <= 1000
     shares = back.label.bincount() / len(back.x) - train.label.bincount() / len(train.x)
     assert shares.abs().max() < 0.01 and len(kept.label.unique()) == len(back.label.unique()) == 10
-    assert held_back(train, 0) == (train, None)
+    assert split_validation(train, 0) == (train, None)
 
 
 def test_it_goes_on_from_a_run_of_the_same_kind_only(tmp_path, capsys, trained):

@@ -1,4 +1,4 @@
-"""The worlds: their splits, their truth, and bytes."""
+"""The worlds: their splits, their oracles, and bytes."""
 
 import numpy as np
 import pytest
@@ -17,16 +17,16 @@ def test_the_worlds_are_known_by_their_names_and_say_what_they_load():
     for name, world in {"digits": Digits, "digits-exact": DigitsExact, "gaussians": Gaussians}.items():
         found = data(world())
         assert WORLDS[name] is world and world.name == name and data(world()) is found, "loaded once"
-        assert world.exact == (found.truth is not None) and world.trains == (found.train is not None)
+        assert world.exact == (found.oracle is not None) and world.trains == (found.train is not None)
 
 
 def test_the_split_is_fixed_balanced_and_disjoint():
     world = data(Digits())
-    assert len(world.train.x) == 1297 and len(world.held_out.x) == 500
-    assert world.held_out.label.bincount().tolist() == [50] * 10
-    assert world.held_out.label[:20].tolist() == list(range(10)) * 2, "any 10 k of them in a row are balanced"
+    assert len(world.train.x) == 1297 and len(world.test.x) == 500
+    assert world.test.label.bincount().tolist() == [50] * 10
+    assert world.test.label[:20].tolist() == list(range(10)) * 2, "any 10 k of them in a row are balanced"
     rows = {tuple(image.flatten().tolist()) for image in world.train.x}
-    shared = sum(tuple(image.flatten().tolist()) in rows for image in world.held_out.x)
+    shared = sum(tuple(image.flatten().tolist()) in rows for image in world.test.x)
     assert shared == 0
     assert world.train.x.min() == -1 and world.train.x.max() == 1
 
@@ -54,27 +54,27 @@ def test_colours_stay_where_they_were():
 
 def test_the_card_says_what_the_arrays_are():
     world = data(Digits())
-    assert "1,297" in world.card["train"] and "500" in world.card["held out"]
+    assert "1,297" in world.card["train"] and "500" in world.card["test"]
 
 
 def test_the_frozen_digits_are_a_labelled_mixture_of_equal_classes_and_its_draws():
     world = data(DigitsExact())
-    assert world.truth.means.shape == (20, 64) and world.truth.bases.shape == (20, 64, 10) and DigitsExact.shape == (1, 8, 8)
-    share = world.truth.class_log_weights().exp()
+    assert world.oracle.means.shape == (20, 64) and world.oracle.bases.shape == (20, 64, 10) and DigitsExact.shape == (1, 8, 8)
+    share = world.oracle.class_log_weights().exp()
     torch.testing.assert_close(share, torch.full((10,), 0.1, dtype=torch.float64), rtol=1e-6, atol=0)
-    mean, covariance = world.truth.moments()
+    mean, covariance = world.oracle.moments()
     x = world.train.x.double().flatten(1)
     n = len(x)
     torch.testing.assert_close(x.mean(0), mean, rtol=0, atol=6 * (covariance.max().item() / n) ** 0.5)
     torch.testing.assert_close(x.T.cov(), covariance, rtol=0, atol=8 * covariance.max().item() / n**0.5)
-    assert world.train.label[:12].tolist() == [*range(10), 0, 1] and len(world.held_out.x) == 5000
+    assert world.train.label[:12].tolist() == [*range(10), 0, 1] and len(world.test.x) == 5000
 
 
 def test_a_real_digit_is_most_likely_in_its_own_class_of_the_frozen_mixture():
-    real, exact = data(Digits()), data(DigitsExact()).truth
-    x = real.held_out.x.double()
+    real, exact = data(Digits()), data(DigitsExact()).oracle
+    x = real.test.x.double()
     found = exact.class_logits(x, torch.full((len(x),), 60.0, dtype=torch.float64)).argmax(-1)
-    assert (found == real.held_out.label).double().mean() > 0.95
+    assert (found == real.test.label).double().mean() > 0.95
 
 
 def test_another_file_under_the_name_of_the_frozen_digits_is_refused(monkeypatch):
@@ -89,14 +89,14 @@ def test_the_script_makes_the_frozen_digits_again():
     from guidance import Mixture
 
     values = {k: v if k == "labels" else v.double() for k, v in fit(data(Digits()).train, COMPONENTS, RANK).items()}
-    again, frozen = Mixture.low_rank(**values), data(DigitsExact()).truth
-    x, clean = data(DigitsExact()).held_out.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
+    again, frozen = Mixture.low_rank(**values), data(DigitsExact()).oracle
+    x, clean = data(DigitsExact()).test.x[:200].double(), torch.full((200,), 60.0, dtype=torch.float64)
     torch.testing.assert_close(again.log_prob(x, clean), frozen.log_prob(x, clean), rtol=1e-3, atol=0.05)
 
 
 def test_the_three_gaussians_are_those_of_the_card():
     world = data(Gaussians())
     assert Gaussians.shape == (2,) and world.train is None
-    mean, _ = world.truth.moments()
-    assert mean.norm() < 1e-12 and torch.allclose(world.truth.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
-    torch.testing.assert_close(world.truth.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))
+    mean, _ = world.oracle.moments()
+    assert mean.norm() < 1e-12 and torch.allclose(world.oracle.means.norm(dim=1), torch.ones(3, dtype=torch.float64))
+    torch.testing.assert_close(world.oracle.moments(1)[1], 0.25 * torch.eye(2, dtype=torch.float64))

@@ -91,7 +91,7 @@ EARLY = {
     **training("digits", {"is": "timm", "noise_conditioning": "film"}, ATTACKED),
     "fit": {**FIT, "patience": 1, "look_every": 2},
 }
-JUDGES = {
+EVALUATORS = {
     "one": training("digits", {"is": "timm", "arch": "test_byobnet"}, "cross-entropy", seed=900),
     "two": training("digits", {"is": "timm", "arch": "test_convnext", "size": 32}, "cross-entropy", seed=901),
 }
@@ -105,7 +105,7 @@ CLASSIFIERS = {
         "digits",
         {"plain": training("digits", "timm", "noisy-cross-entropy"), "early": EARLY},
         GUIDED | IMPLICIT,
-        judges=JUDGES,
+        evaluators=EVALUATORS,
         joint=JOINT,
     ),
     **guides("digits-exact", {"plain": training("digits-exact", "timm", "noisy-cross-entropy")}, GUIDED),

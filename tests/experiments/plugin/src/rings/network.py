@@ -24,7 +24,7 @@ class Pixelwise:
 
 @value
 class Means:
-    """A judge of the means of rows and columns."""
+    """An evaluator of the means of rows and columns."""
 
     name: ClassVar[str] = "means"
 

@@ -9,7 +9,7 @@ from rings.world import Ring, RingImages
 RING = TradeOff(
     name="ring",
     world=Ring(),
-    truth=Exact(world=Ring()),
+    oracle=Exact(world=Ring()),
     methods=["halved", "classifier-free"],
     sweeps=[{"sampler": "straight", "steps": 4, "ws": [0, 1]}],
     metrics=["outside"],

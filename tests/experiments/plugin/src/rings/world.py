@@ -1,4 +1,4 @@
-"""Two worlds: Gaussians on a ring, whose truth is known, and images of two stripes, which are there to train on."""
+"""Two worlds: Gaussians on a ring, whose density is known, and images of two stripes, which are there to train on."""
 
 import math
 from typing import ClassVar
@@ -27,7 +27,7 @@ class Ring(World):
         means = torch.stack([angles.cos(), angles.sin()], -1)
         covariances = self.std**2 * torch.eye(2, dtype=torch.float64).expand(self.classes, 2, 2)
         weights = torch.ones(self.classes, dtype=torch.float64)
-        return Data(truth=Mixture(means, covariances, weights, torch.arange(self.classes)), card={"what": "a ring"})
+        return Data(oracle=Mixture(means, covariances, weights, torch.arange(self.classes)), card={"what": "a ring"})
 
 
 @value
@@ -45,4 +45,4 @@ class RingImages(World):
         x = 0.1 * torch.randn(240, 1, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
         x[label == 0, :, 3:5] += 1
         x[label == 1, :, :, 3:5] += 1
-        return Data(train=Labelled(x[:200], label[:200]), held_out=Labelled(x[200:], label[200:]), card={"what": "stripes"})
+        return Data(train=Labelled(x[:200], label[:200]), test=Labelled(x[200:], label[200:]), card={"what": "stripes"})

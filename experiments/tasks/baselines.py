@@ -1,4 +1,4 @@
-"""Sets of data that no method made, to be measured beside those that one did: held-out images, and draws of the truth."""
+"""Sets of data that no method made, to be measured as a baseline: test images, and draws of the exact model."""
 
 from typing import Any, ClassVar
 
@@ -15,20 +15,20 @@ from guidance.seeding import SEEDS, generator
 
 
 @value
-class HeldOut:
-    """The held-out images of a world."""
+class TestSet:
+    """The test images of a world."""
 
-    name: ClassVar[str] = "held-out"
+    name: ClassVar[str] = "test-set"
     world: WorldOf
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
-        found = data(self.world).held_out
+        found = data(self.world).test
         return to_uint8(found.x), found.label.numpy()
 
 
 @value
 class Draws:
-    """n draws of the truth, labels balanced; in the plane, where w is given, of its density tilted with w."""
+    """n draws of the exact model, labels balanced; in the plane, where w is given, of its density tilted with w."""
 
     name: ClassVar[str] = "draws"
     world: WorldOf

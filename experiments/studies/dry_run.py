@@ -1,4 +1,4 @@
-"""Every network that is to be trained is built and shown two samples first, so that what cannot be stops before any work."""
+"""A dry run of every training: the network is built and evaluated on two samples, so that errors surface before any work."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,15 +11,15 @@ from experiments.tasks.sources import Guide
 from experiments.tasks.train import Train
 
 
-def rehearse(tasks: Iterable[Task]) -> None:
+def dry_run(tasks: Iterable[Task]) -> None:
     """Problem, naming the training, for a network that cannot be built or cannot take the world's samples."""
     done: set[str] = set()
     for task in tasks:
         if isinstance(task, Train):
             alike = digest(encode([task.world, task.network, task.objective]))
-            trial = task.rehearse
+            trial = task.dry_run
         elif isinstance(task, Sample) and isinstance(guide := task.others.get("classifier"), Guide) and guide.softplus:
-            alike, trial = digest(encode(replace(guide, classifier=None)) | encode(guide.classifier.network)), guide.rehearse
+            alike, trial = digest(encode(replace(guide, classifier=None)) | encode(guide.classifier.network)), guide.dry_run
         else:
             continue
         if alike not in done:

@@ -9,7 +9,7 @@ from guidance.mixture import Mixture
 
 
 class Clean(nn.Module):
-    """p(c | x) of clean data: a classifier that was never shown noise. It takes x as z at a lambda where they hardly differ."""
+    """p(c | x) of clean data: a classifier that was never trained on noise. x is taken as z at a high lambda."""
 
     def __init__(self, mixture: Mixture, logsnr: float = 8.0):
         super().__init__()
