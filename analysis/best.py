@@ -1,50 +1,52 @@
-"""Where a curve has its minimum, and how that minimum compares with w = 0 run by run."""
+"""The best guidance strength of every method, chosen on one half of the sampling seeds and compared with w = 0 on the other."""
 
 import pandas as pd
 
-from analysis.table import cells_of, summarise
+from analysis.statistics import RUN, best_w, difference, spread
+from analysis.table import REAL, cells_of
 
-COMPARED = ["world", "method", "sampler", "steps", "n", "w", "difference", "sd", "trainings", "lower", "runs", "runs_lower"]
+GROUP = ["world", "method", "sampler", "steps", "n"]
+COMPARED = [*GROUP, "w", "difference", "low", "high", "units", "over", "sd_trainings", "sd_seeds", "detectable"]
 
 
 def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     """For every world, method, sampler, steps and n: the row of `summarise` with the smallest mean of `metric` over the w's.
 
-    ValueError naming the metrics there are, if `metric` is not among them.
+    The smallest of many noisy means is lucky: to compare it, see `best_against_plain`. ValueError naming the metrics there are,
+    if `metric` is not among them.
     """
     cells = cells_of(summary, metric)
-    rows = cells.groupby(["world", "method", "sampler", "steps", "n"])["value"].idxmin()
+    rows = cells.groupby(GROUP)["value"].idxmin()
     return cells.loc[rows].reset_index(drop=True)
 
 
 def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The w with the smallest mean of `metric` against w = 0, run by run.
+    """The w with the smallest mean of `metric` on one half of the sampling seeds, against w = 0 on the other half, run by run.
 
-    `table` is the tidy table of single runs. Runs are paired by train_seed and seed, which share the networks and the noise, and
-    the differences of one training are averaged first: its runs share their networks, so trainings are what is independent.
-    One row per world, method, sampler, steps and n; a group without w = 0 is left out. Columns after these five:
+    `table` is the tidy table of single runs. One row per world, method, sampler, steps and n; a group without w = 0, or with one
+    sampling seed, is left out. Columns after these five:
 
-    w           the guidance strength with the smallest mean; the smallest of many noisy means is lucky, so read sd beside it
-    difference  mean over trainings of value(w) - value(0), in the metric's own unit
-    sd          of that difference over trainings, ddof = 1; NaN for one training
-    trainings   trainings that have both w's
-    lower       trainings in which w is lower on average
-    runs        pairs of runs that have both w's
-    runs_lower  pairs in which w is lower
+    w             the guidance strength chosen
+    difference    mean of value(w) - value(0), in the metric's own unit; low, high: its 95 % interval
+    units, over   how many independent units that rests on, and which: trainings, or sampling seeds of one training
+    sd_trainings  standard deviation of the difference between trainings, NaN for one
+    sd_seeds      between sampling seeds of one training, NaN for one
+    detectable    the smallest difference that so many units find four times in five
 
-    The frame is empty, with these columns, if no group has two pairs. ValueError as in `best`.
+    ValueError as in `best`.
     """
     rows = []
-    for cell in best(summarise(table), metric).itertuples():
-        rows_of_cell = (table["metric"] == metric) & (table["world"] == cell.world) & (table["method"] == cell.method)
-        rows_of_cell &= (table["sampler"] == cell.sampler) & (table["steps"] == cell.steps) & (table["n"] == cell.n)
-        wide = table[rows_of_cell].pivot(index=["train_seed", "seed"], columns="w", values="value")
-        if 0.0 not in wide:
+    cells_of(table, metric)
+    own = table[(table["metric"] == metric) & (table["method"] != REAL)]
+    for group, cells in own.groupby(GROUP, sort=False):
+        curve = cells.pivot(index=RUN, columns="w", values="value")
+        if 0.0 not in curve or cells["seed"].nunique() < 2:
             continue
-        pairs = (wide[cell.w] - wide[0.0]).dropna()
-        trainings = pairs.groupby(level="train_seed").mean()
-        counts = (len(trainings), int((trainings < 0).sum()), len(pairs), int((pairs < 0).sum()))
-        group = (cell.world, cell.method, cell.sampler, cell.steps, cell.n)
-        rows.append((*group, cell.w, trainings.mean(), trainings.std(ddof=1), *counts))
-    frame = pd.DataFrame(rows, columns=COMPARED)
-    return frame if (frame["runs"] >= 2).any() else frame.iloc[:0]
+        w, values = best_w(curve)
+        pairs = (values - curve.loc[values.index, 0.0]).dropna()
+        if pairs.empty:
+            continue
+        gap, spreads = difference(pairs), spread(pairs.rename("value").reset_index())
+        found = (w, gap.mean, gap.low, gap.high, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
+        rows.append((*group, *found))
+    return pd.DataFrame(rows, columns=COMPARED)

@@ -1,7 +1,7 @@
 """A study's curves: pure functions from the summary (`analysis.table.summarise`) to a matplotlib Figure.
 
-A line is the mean over runs, a band one standard deviation either side. Methods keep their colour in every figure. Each function
-raises ValueError when the summary does not hold what it would draw, and says what it holds.
+A line is the mean, a band one standard deviation either side (`analysis.table.summarise`). Methods keep their colour in
+every figure. Each function raises ValueError when the summary does not hold what it would draw, and says what it holds.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
     """One panel per method: the share of samples that two classifiers assign to the intended class.
 
     The independent evaluator never guides. The other is the noise-aware classifier, called "guiding" in the panels of methods
-    that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation over runs; with a single run,
+    that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation; with a single run,
     bars are 95 % Wilson intervals for the cell's n samples. The real test set, by the evaluator, is a dash-dotted line.
     """
     shades = {"accuracy_evaluator": EVALUATOR, "accuracy_guide": GUIDE}
@@ -151,7 +151,7 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
 def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
     """The trade-off in one curve, as in Figure 4 of Ho & Salimans (arXiv 2207.12598): `score` to the right, `fid` upwards.
 
-    Every point is a w and bears its number; bars are one standard deviation over runs.
+    Every point is a w and bears its number; bars are one standard deviation.
     """
     down, right = cells_at(summary, fid, sampler, steps), cells_at(summary, score, sampler, steps)
     both = down.merge(right, on=["method", "w", "n"], suffixes=("_fid", "_is"))

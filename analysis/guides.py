@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.metrics import column
 from analysis.prices import COSTS
+from analysis.statistics import spread
 
 PRICES = tuple(name for name in COSTS if name.startswith("nfe_"))
 
@@ -15,7 +16,7 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators
 
     table: tidy, of one world, with accuracy_by_<name>. guides: by label, the name of its guide; labels without one are left out.
     baseline: the gap of the same guide on the conditional model's own samples (w = 0, of any label with that guide), so that a
-    better classifier is no attack; NaN where there are none. sd over trainings and seeds.
+    better classifier is no attack; NaN where there are none. sd: between trainings, or sampling seeds where there is one.
     """
     rows = []
     for label, guide in guides.items():
@@ -29,7 +30,8 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators
         for w, group in gaps.groupby(level="w"):
             row = {"world": rows_of_label["world"].iloc[0], "guided": label, "guide_is": guide, "w": w, "runs": len(group)}
             for name in gaps:
-                row |= {name: group[name].mean(), f"{name}_sd": group[name].std()}
+                of_runs = spread(group[name].rename("value").reset_index())
+                row |= {name: of_runs.mean, f"{name}_sd": of_runs.sd}
             rows.append(row)
     frame = pd.DataFrame(rows)
     return frame.assign(baseline=frame["guide_is"].map(frame[frame["w"] == 0].groupby("guide_is")["gap"].mean()))

@@ -19,7 +19,7 @@ from analysis.style import GREY, head, label_points, name_ends, panels, plain_nu
 def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) -> Figure:
     """y against x of every method, w growing along its curve from w = 0: one panel per family, the reference in each.
 
-    Bars are one standard deviation over runs, on either axis.
+    Bars are one standard deviation, on either axis.
 
     cells: of `analysis.compare.wide`; family: of each method, those that are not in `cells` being left out. Axes are those of
     the reference, widened; what leaves them is cut.

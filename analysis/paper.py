@@ -13,7 +13,7 @@ from analysis.table import cells_at
 def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
     """Left this study, right Table 1 of arXiv 2207.12598 (ImageNet 64x64, 50,000 samples); above FID, below IS, against w >= 0.
 
-    Each panel has its own y axis, because data, features and n all differ; bars are one standard deviation over runs.
+    Each panel has its own y axis, because data, features and n all differ; bars are one standard deviation.
     `fid` and `score` name the summary's metrics. ValueError if the summary lacks them, or this sampler and number of steps.
     """
     figure, (ours_fid, paper_fid, ours_is, paper_is) = panels(2, 2, (11.2, 7.0))

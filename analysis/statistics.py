@@ -30,6 +30,11 @@ class Spread:
     trainings: int
     runs: int
 
+    @property
+    def sd(self) -> float:
+        """Of what is independent: the trainings, or the sampling seeds where there is one training."""
+        return self.between if self.trainings > 1 else self.within
+
 
 def spread(values: pd.DataFrame) -> Spread:
     """The spreads of a number of runs: columns train_seed, seed, value. ValueError for a run that occurs twice."""

@@ -13,6 +13,7 @@ from analysis.files import write_atomically
 
 COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric", "value")
 KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
+SUMMARY = ["value", "sd", "sd_seeds", "low", "high", "trainings", "runs"]
 REAL = "real"
 
 
@@ -36,15 +37,35 @@ def read_table(path: str | Path | StringIO) -> pd.DataFrame:
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over train_seed and seed: columns `world, method, w, sampler, steps, n, metric, value, sd, low, high, runs`.
+    """Means and spreads over runs, those of trainings and of sampling seeds apart: KEYS, and the columns
 
-    sd has ddof = 1 and is NaN for one run; low and high are value -/+ sd. Rows come sorted, w ascending, NaN last.
+    value            the mean over trainings of the means over their sampling seeds
+    sd               of what is independent: the means of trainings, or the sampling seeds where there is one training
+    sd_seeds         between the sampling seeds of one training
+    low, high        value -/+ sd
+    trainings, runs  how many there are
+
+    Both sd have ddof = 1, and are NaN for one. Rows come sorted, w ascending, NaN last.
     """
-    groups = _checked(table, "the table").groupby(KEYS, dropna=False)["value"]  # else pandas drops the real data: its w is NaN
-    summary = groups.agg(value="mean", sd="std", runs="count").reset_index()
+    cells = _checked(table, "the table")
+    groups = cells.groupby([*KEYS, "train_seed"], dropna=False)["value"]  # else pandas drops the real data: its w is NaN
+    of_trainings = groups.agg(value="mean", variance="var", runs="count").reset_index()
+    of_trainings["free"] = (of_trainings["runs"] - 1).clip(lower=0)
+    of_trainings["squares"] = (of_trainings["variance"] * of_trainings["free"]).fillna(0.0)
+    groups = of_trainings.groupby(KEYS, dropna=False)
+    summary = groups.agg(
+        value=("value", "mean"),
+        sd=("value", "std"),
+        squares=("squares", "sum"),
+        free=("free", "sum"),
+        trainings=("value", "count"),
+        runs=("runs", "sum"),
+    ).reset_index()
+    summary["sd_seeds"] = (summary["squares"] / summary["free"].where(summary["free"] > 0)) ** 0.5
+    summary["sd"] = summary["sd"].where(summary["trainings"] > 1, summary["sd_seeds"])
     summary["low"], summary["high"] = summary["value"] - summary["sd"], summary["value"] + summary["sd"]
     order = ["world", "sampler", "steps", "n", "metric", "method", "w"]
-    return summary.sort_values(order, ignore_index=True)[[*KEYS, "value", "sd", "low", "high", "runs"]]
+    return summary.sort_values(order, ignore_index=True)[[*KEYS, *SUMMARY]]
 
 
 def cells_of(summary: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from analysis.metrics import comparison, metric
 from analysis.pictures import as_bytes
 from analysis.reports import common
 from analysis.reports.html import Picture, Section
-from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, table
+from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.verdicts import MARGIN, verdicts
@@ -38,8 +38,8 @@ def _intro(results: Results) -> str:
     sizes = ", ".join(f"{world}: {n} samples per cell, {seeds(results.of(world))}" for world, n in results.n.items())
     return (
         f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
-        f"{results.steps}; at other T where a method costs more or less than two evaluations per step). {sizes}. Values are "
-        "means over runs, ± one standard deviation. Whether a method is plain classifier-free guidance with another w is "
+        f"{results.steps}; at other T where a method costs more or less than two evaluations per step). {sizes}."
+        f"{spread_words(results)} Whether a method is plain classifier-free guidance with another w is "
         "tested run by run, at the nearest point of its curve: alike is a difference below "
         f"{MARGIN:.0%} of the span of that curve in every measure, by two one-sided tests; different is one that is not zero "
         "after Holm; what is neither is undecided."

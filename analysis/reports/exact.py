@@ -6,7 +6,7 @@ from analysis import exact_figures as figures
 from analysis.metrics import metric
 from analysis.reports import common
 from analysis.reports.html import Section
-from analysis.reports.parts import by_world, listed, picture, section, seeds
+from analysis.reports.parts import by_world, listed, picture, section, seeds, spread_words
 from analysis.reports.plane import plane_sections
 from analysis.reports.report import Report
 from analysis.results import Results
@@ -62,7 +62,7 @@ def report(results: Results) -> Report:
 def _intro(results: Results) -> str:
     twice = " Every cell is there twice: with the exact denoiser and classifier, and with trained networks."
     sizes = " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
-    spread = " Values are means over runs, bands and ± one standard deviation." if results.runs > 1 else ""
+    spread = spread_words(results)
     methods = [method for method in results.methods if not method.endswith(figures.EXACT)]
     return (
         f"{listed(methods)} in a world whose density, score, "

@@ -85,6 +85,18 @@ def seeds(results: Results) -> str:
     return trained + plural(len(results.sample_seeds), "sampling")
 
 
+def spread_words(results: Results) -> str:
+    """What values and their ± are, as a sentence that begins with a space; nothing for a single run."""
+    if results.runs == 1:
+        return ""
+    one = "Values are means over sampling seeds of one training; bars and ± are one standard deviation between them."
+    several = (
+        "Values are means over trainings of the means over their sampling seeds; bars and ± are one standard deviation between "
+        "trainings (between sampling seeds where nothing was trained); summary.csv has that of sampling seeds too (sd_seeds)."
+    )
+    return " " + (several if len(results.train_seeds) > 1 else one)
+
+
 def capital(text: str) -> str:
     """The text with a large first letter, the others as they are."""
     return text[:1].upper() + text[1:]

@@ -8,9 +8,10 @@ from analysis.headline import headline
 from analysis.metrics import columns_of, main_columns, metric
 from analysis.reports import common
 from analysis.reports.html import Section
-from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, table
+from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Results
+from analysis.table import SUMMARY
 
 PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
 FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
@@ -26,7 +27,7 @@ def report(results: Results) -> Report:
 
 def _intro(results: Results) -> str:
     worlds, sizes = listed(list(results.worlds)), " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
-    spread = " Values are means over runs, bars and ± one standard deviation over runs." if results.runs > 1 else ""
+    spread = spread_words(results)
     features = listed(sorted({metric(column).of for column in columns_of("fid", results.columns)} or {"the evaluator"}))
     return (
         f"{listed(results.methods)} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
@@ -107,21 +108,23 @@ def _samplers(results: Results) -> list[Section]:
 
 
 def _minimum(results: Results) -> Section:
-    """The best w of every method; beside w = 0 where there are several runs."""
+    """The best w of every method, chosen on one half of the sampling seeds and compared with w = 0 on the other."""
     at_n = results.read[results.read["n"] == results.n[results.world.name]]
     tables, lone = [], False
     for column in (column for name in ("fid", "fid_pixels") for column in columns_of(name, results.columns)):
         paired = best_against_plain(at_n, column)
         lone |= paired.empty
-        words = f"The w with the smallest mean {column}" + ("." if paired.empty else ", and its difference from w = 0.")
+        chosen = "" if paired.empty else " on one half of the sampling seeds, and its difference from w = 0 on the other"
+        words = f"The w with the smallest mean {column}{chosen}."
         tables.append(table(words, _tidy, paired if len(paired) else best(results.summary, column), results))
-    text = "Runs are paired: same networks, same noise." if tables and not lone else ""
-    notes = "One run: no difference from w = 0 can be tested." if lone else ""
-    return section("Where FID is smallest", text, *tables, notes=notes)
+    text = (
+        "Runs are paired: same networks, same noise. low and high are the 95 % interval of the difference, over what is "
+        "independent; detectable is the smallest difference that so many units find four times in five."
+    )
+    notes = "One sampling seed: no w can be chosen on some seeds and tested on others." if lone else ""
+    return section("Where FID is smallest", "" if lone or not tables else text, *tables, notes=notes)
 
 
 def _tidy(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     rows = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
-    return rows.drop(columns=["world", "n", "metric", "sd", "low", "high", "runs"] if "value" in rows else ["world", "n"]).round(
-        4
-    )
+    return rows.drop(columns=["world", "n", *(["metric", *SUMMARY[1:]] if "value" in rows else [])]).round(4)

@@ -30,7 +30,7 @@ def test_curves_hold_the_means_and_bands_the_deviations(summary, metric):
         x, y = drawn(axes, COLOURS[method])
         np.testing.assert_allclose(x, W)
         np.testing.assert_allclose(y, mean(metric, method))
-    sd = np.std([0, 0.02, 0.04, 0.06], ddof=1)
+    sd = np.std([0.01, 0.05], ddof=1)  # of two trainings of two runs
     band = axes.collections[0].get_paths()[0].vertices
     heights = band[np.isclose(band[:, 0], 4.0), 1]
     first = summary.query("metric == @metric and sampler == 'ancestral' and n == 1000")["method"].iloc[0]

@@ -91,11 +91,11 @@ def test_only_real_data_was_measured(kind, tmp_path):
 
 def test_one_run_of_images_is_shown_and_said_to_be_one_below_its_tables(tmp_path):
     notes, figures = drawn("trade-off", of_images(runs=1), tmp_path)
-    assert notes["Where FID is smallest"] == "One run: no difference from w = 0 can be tested."
+    assert notes["Where FID is smallest"] == "One sampling seed: no w can be chosen on some seeds and tested on others."
     assert "its spread cannot be estimated" in notes["Fidelity against w"] and "Left out" not in " ".join(notes.values())
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     last = html[html.index("<h2>Where FID is smallest</h2>") :]
-    said = last.index("<p>One run: no difference")
+    said = last.index("<p>One sampling seed: no w")
     assert last.index("The w with the smallest mean fid_digits.") < last.index("<td>0.1</td>") < said
     assert "fid_by_sampler" in figures
 

@@ -28,12 +28,24 @@ def test_a_table_comes_back_from_its_file_unchanged(tmp_path, table):
     assert (real["sampler"] == "").all() and real["w"].isna().all()
 
 
-def test_means_and_deviations_are_over_runs(table):
+def test_the_spread_is_that_of_trainings_and_apart_from_it_that_of_seeds(table):
+    """Two trainings 0.04 apart, two seeds 0.02 apart: four runs are two."""
     found = row(summarise(table), metric="fid_digits", method="classifier", w=0.5, sampler="ancestral", n=1000)
-    runs = 0.52 + np.array([0.0, 0.02, 0.04, 0.06])
-    assert found["value"] == pytest.approx(runs.mean()) and found["runs"] == 4
-    assert found["sd"] == pytest.approx(np.sqrt(((runs - runs.mean()) ** 2).sum() / 3))
+    runs = 0.52 + np.array([[0.0, 0.02], [0.04, 0.06]])
+    assert found["value"] == pytest.approx(runs.mean()) and (found["trainings"], found["runs"]) == (2, 4)
+    assert found["sd"] == pytest.approx(runs.mean(axis=1).std(ddof=1))
+    assert found["sd_seeds"] == pytest.approx(runs[0].std(ddof=1))
     assert (found["low"], found["high"]) == pytest.approx((found["value"] - found["sd"], found["value"] + found["sd"]))
+
+
+def test_seeds_are_the_spread_of_one_training_and_an_empty_training_is_none(table):
+    one = summarise(table[table["train_seed"] == 0])
+    found = row(one, metric="fid_digits", method="classifier", w=0.5, sampler="ancestral", n=1000)
+    assert found["sd"] == found["sd_seeds"] == pytest.approx(np.std([0.52, 0.54], ddof=1)) and found["trainings"] == 1
+    table = table.copy()
+    table.loc[(table["train_seed"] == 1) & (table["metric"] == "fid_digits"), "value"] = np.nan
+    again = row(summarise(table), metric="fid_digits", method="classifier", w=0.5, sampler="ancestral", n=1000)
+    pd.testing.assert_series_equal(again, found, check_names=False)
 
 
 def test_real_data_survives_though_its_w_is_not_a_number(table):
