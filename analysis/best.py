@@ -1,9 +1,11 @@
 """The best guidance strength of every method, chosen on one half of the sampling seeds and compared with w = 0 on the other."""
 
+import math
+
 import pandas as pd
 
 from analysis.statistics import RUN, best_w, difference, spread
-from analysis.table import REAL, cells_of
+from analysis.table import BASELINES, cells_of
 
 GROUP = ["world", "method", "sampler", "steps", "n"]
 COMPARED = [*GROUP, "w", "difference", "low", "high", "units", "over", "sd_trainings", "sd_seeds", "detectable"]
@@ -16,6 +18,7 @@ def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     if `metric` is not among them.
     """
     cells = cells_of(summary, metric)
+    cells = cells[~cells["method"].isin(BASELINES)]
     rows = cells.groupby(GROUP)["value"].idxmin()
     return cells.loc[rows].reset_index(drop=True)
 
@@ -33,11 +36,11 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     sd_seeds      between sampling seeds of one training, NaN for one
     detectable    the smallest difference that so many units find four times in five
 
-    ValueError as in `best`.
+    Where the w chosen is 0 there is nothing to compare, and the numbers are NaN. ValueError as in `best`.
     """
     rows = []
     cells_of(table, metric)
-    own = table[(table["metric"] == metric) & (table["method"] != REAL)]
+    own = table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))]
     for group, cells in own.groupby(GROUP, sort=False):
         curve = cells.pivot(index=RUN, columns="w", values="value")
         if 0.0 not in curve or cells["seed"].nunique() < 2:
@@ -47,6 +50,7 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         if pairs.empty:
             continue
         gap, spreads = difference(pairs), spread(pairs.rename("value").reset_index())
-        found = (w, gap.mean, gap.low, gap.high, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
-        rows.append((*group, *found))
+        numbers = (gap.mean, gap.low, gap.high, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
+        nothing = (*(math.nan,) * 3, gap.units, gap.over, *(math.nan,) * 3)
+        rows.append((*group, w, *(numbers if w else nothing)))
     return pd.DataFrame(rows, columns=COMPARED)

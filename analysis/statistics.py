@@ -8,9 +8,12 @@ trainings are three.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import nct as noncentral
 from scipy.stats import t as student
 
 LEVEL = 0.05  # of every test; intervals hold 1 - LEVEL
@@ -21,7 +24,7 @@ RUN = ["train_seed", "seed"]
 class Spread:
     """Standard deviations of one number: between the means of trainings, and between sampling seeds of one training.
 
-    NaN where there is one training, or one sampling seed.
+    between is NaN for one training, within where no training has two sampling seeds.
     """
 
     mean: float
@@ -75,10 +78,18 @@ class Difference:
 
     def detectable(self, power: float = 0.8) -> float:
         """The smallest difference that so many units find with this power, at LEVEL: what "no difference" may hide."""
-        if self.units < 2:
-            return math.inf
-        free = self.units - 1
-        return float((student.ppf(1 - LEVEL / 2, free) + student.ppf(power, free)) * self.error)
+        return math.inf if self.units < 2 else _noncentrality(self.units, power) * self.error
+
+
+@cache
+def _noncentrality(units: int, power: float) -> float:
+    """The true difference, in standard errors, that a two-sided t test at LEVEL of so many units finds with this power."""
+    critical = student.ppf(1 - LEVEL / 2, units - 1)
+
+    def excess(shift: float) -> float:  # to find it with the wrong sign has a chance too small to count
+        return float(noncentral.sf(critical, units - 1, shift)) - power
+
+    return float(brentq(excess, 0.0, 2.0 * critical))
 
 
 def difference(pairs: pd.Series) -> Difference:
@@ -100,26 +111,23 @@ def by_run(table: pd.DataFrame, metric: str, method: str) -> pd.DataFrame:
     return rows.pivot(index=RUN, columns="w", values="value")
 
 
-def interpolated(curve: pd.DataFrame, w: float, linear: float = 0.15) -> pd.Series:
-    """Each run's value at w, between the ws of its curve, spread as asinh(w / linear). ValueError outside them."""
-    ws = np.asarray(curve.columns, dtype=float)
-    if not ws.min() <= w <= ws.max():
-        raise ValueError(f"w = {w:g} lies outside the curve, {ws.min():g} to {ws.max():g}: nothing is extrapolated")
-    place, spread_out = np.arcsinh(w / linear), np.arcsinh(ws / linear)
-    return pd.Series([np.interp(place, spread_out, row) for row in curve.to_numpy()], index=curve.index)
-
-
 def halves(runs: pd.MultiIndex) -> tuple[pd.MultiIndex, pd.MultiIndex]:
-    """Runs to choose by and runs to report, by sampling seed in turn, every training in both. ValueError for one seed."""
+    """Runs to choose by and runs to report, by sampling seed in turn, every training in both; the larger half reports.
+
+    ValueError for one seed.
+    """
     seeds = sorted(set(runs.get_level_values("seed")))
     if len(seeds) < 2:
         raise ValueError("one sampling seed: nothing is left to report a choice on; give two or more sample_seeds")
-    chosen = runs.get_level_values("seed").isin(seeds[::2])
+    chosen = runs.get_level_values("seed").isin(seeds[1::2])
     return runs[chosen], runs[~chosen]
 
 
 def best_w(curve: pd.DataFrame, lower_is_better: bool = True) -> tuple[float, pd.Series]:
-    """The w with the best mean on one half of the runs, and its values on the other: the best of many means is lucky."""
+    """The w with the best mean on one half of the runs, and its values on the other: the best of many means is lucky.
+
+    That removes the luck of sampling seeds. The trainings are the same in both halves, and their luck stays.
+    """
     choose, report = halves(curve.index)
     means = curve.loc[choose].mean()
     w = float(means.idxmin() if lower_is_better else means.idxmax())

@@ -1,7 +1,8 @@
 """The one tidy table of a study, how it is read, and its means over runs.
 
-A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. Method "real" is the real test set:
-w NaN, sampler "", steps 0, seed -1. Values at different n are never averaged or compared: FID, IS and recall depend on n.
+A row is one number: `world, train_seed, method, w, sampler, steps, seed, n, metric, value`. What no method generated has sampler
+"" and steps 0: "real", the test set (w NaN, seed -1) or draws of an exact world (one set per sampling seed), and "tilted draws",
+of the tilted density at w. Values at different n are never averaged or compared: FID, IS and recall depend on n.
 """
 
 from io import StringIO
@@ -15,6 +16,7 @@ COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n"
 KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
 SUMMARY = ["value", "sd", "sd_seeds", "low", "high", "trainings", "runs"]
 REAL = "real"
+BASELINES = (REAL, "tilted draws")  # what no method generated
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:

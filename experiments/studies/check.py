@@ -52,7 +52,7 @@ def _independent(study: Any) -> None:
     if evaluator is None or not isinstance(guide, Train):
         return
     if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
-        raise ValueError("evaluator: it must be independent of the guide, of another arch and and with another seed")
+        raise ValueError("evaluator: it must be independent of the guide, of another arch and with another seed")
 
 
 def _enough(study: Any) -> None:

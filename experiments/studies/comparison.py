@@ -28,9 +28,10 @@ class Comparison(ByWorld):
         for name, study in self.worlds.items():
             if len(study.sample_seeds) < 2:
                 raise ValueError(f"worlds.{name}.sample_seeds: two seeds at least, or no difference can be tested")
-            if not any(curve.method.name == REFERENCE and 0.0 in (curve.ws or ()) for curve in study.methods):
+            reference = [curve.ws or () for curve in study.methods if curve.label == REFERENCE]
+            if not any(0.0 in ws and len(ws) > 1 for ws in reference):
                 raise ValueError(
-                    f"worlds.{name}.methods: {REFERENCE} with w = 0 among its own ws is the reference of the comparison"
+                    f"worlds.{name}.methods: the reference of the comparison is {REFERENCE} with ws of its own, 0 and others"
                 )
         if len({(study.sweeps[0].label, study.sweeps[0].steps) for study in self.worlds.values()}) > 1:
             raise ValueError("worlds: the first sweep of each must have one sampler and one number of levels")

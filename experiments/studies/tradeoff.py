@@ -85,7 +85,8 @@ class TradeOff(Study):
     def models(self) -> list[tuple[int, bool]]:
         """(training seed, whether it is the oracle) of every model; what is no training of ours has no seed."""
         oracle = [(NO_TRAINING, True)] if self.oracle is not None else []
-        seeds = self.train_seeds if isinstance(self.model, Train) else (NO_TRAINING,)
+        trained = any(isinstance(self.network(role, 0), Train) for role in ROLES)
+        seeds = self.train_seeds if trained else (NO_TRAINING,)
         return oracle + ([(seed, False) for seed in seeds] if self.model is not None else [])
 
     @property
@@ -172,7 +173,7 @@ class TradeOff(Study):
     def _measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
         if self.evaluator is None:
             return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
-        guide = self.network("classifier", seed) if self.classifier is not None else None
+        guide = self.network("classifier", seed) if isinstance(self.classifier, Train) else None
         return Measure(
             samples=samples, evaluator=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
         )
@@ -195,13 +196,15 @@ class TradeOff(Study):
     def _networks(self) -> Iterator[Placed]:
         """What the networks reach on the test set, and, in a world with an exact oracle, their errors."""
         names = {"model": "denoiser"}
-        for seed in self.train_seeds if isinstance(self.model, Train) else ():
+        for seed, exact in self.models:
+            if exact or seed == NO_TRAINING:
+                continue
             for role in ROLES:
                 if isinstance(source := self.network(role, seed), Train):
                     place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
                     yield Placed("networks", place, source)
-            if self.oracle is not None and self.classifier is not None:
-                networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
+            networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
+            if self.oracle is not None and all(isinstance(source, Train) for source in networks.values()):
                 place = {"world": self.world.name, "train_seed": seed}
                 yield Placed("network_error", place, NetworkError(**networks))
         if self.evaluator is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import best_w, by_run, difference, halves, holm, interpolated, spread
+from analysis.statistics import best_w, by_run, difference, halves, holm, spread
 
 
 def runs(trainings: int, seeds: int) -> pd.MultiIndex:
@@ -78,18 +78,24 @@ def test_what_is_detectable_is_detected_four_times_in_five():
     assert np.mean([one.apart for one in simulated(float(size), 16)]) == pytest.approx(0.8, abs=0.05)
 
 
-def test_a_curve_is_read_run_by_run_and_between_its_ws():
+def test_few_units_need_a_larger_difference_than_two_quantiles_of_t():
+    """Power by simulation at two and three units, where the sum of the quantiles of t is 14.1 and 5.36 standard errors."""
+    rng = np.random.default_rng(4)
+    for n, expected in ((2, 16.3), (3, 5.65)):
+        unit = difference(pd.Series([-1.0, 1.0] if n == 2 else [-1.0, 0.0, 1.0], index=runs(1, n)))
+        assert unit.detectable() / unit.error == pytest.approx(expected, abs=0.05)
+        draws = rng.normal(expected / math.sqrt(n), 1, (20_000, n))
+        t = draws.mean(1) / (draws.std(1, ddof=1) / math.sqrt(n))
+        assert np.mean(np.abs(t) > {2: 12.7062, 3: 4.3027}[n]) == pytest.approx(0.8, abs=0.02)
+
+
+def test_a_curve_is_read_run_by_run():
     rows = [
         {"train_seed": 0, "seed": s, "method": "m", "metric": "q", "w": w, "value": 10 * s + w}
         for s in (0, 1)
         for w in (0.0, 1.0)
     ]
-    curve = by_run(pd.DataFrame(rows), "q", "m")
-    assert curve.loc[(0, 1)].tolist() == [10.0, 11.0]
-    middle = 0.15 * math.sinh(math.asinh(1 / 0.15) / 2)
-    assert interpolated(curve, middle).tolist() == pytest.approx([0.5, 10.5])
-    with pytest.raises(ValueError, match="nothing is extrapolated"):
-        interpolated(curve, 2.0)
+    assert by_run(pd.DataFrame(rows), "q", "m").loc[(0, 1)].tolist() == [10.0, 11.0]
 
 
 def test_the_best_is_chosen_on_other_seeds_than_it_is_reported_on():
@@ -104,6 +110,7 @@ def test_the_best_is_chosen_on_other_seeds_than_it_is_reported_on():
     choose, report = halves(runs(3, 4))
     assert set(choose.get_level_values("train_seed")) == set(report.get_level_values("train_seed")) == {0, 1, 2}
     assert not set(choose) & set(report)
+    assert [len(half) for half in halves(runs(1, 3))] == [1, 2], "the larger half reports, so that it has a spread"
     with pytest.raises(ValueError, match="one sampling seed"):
         halves(runs(3, 1))
 

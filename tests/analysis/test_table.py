@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import study
 
+from analysis.statistics import spread
 from analysis.table import COLUMNS, cells_at, read_table, summarise, write_table
 
 
@@ -36,6 +37,13 @@ def test_the_spread_is_that_of_trainings_and_apart_from_it_that_of_seeds(table):
     assert found["sd"] == pytest.approx(runs.mean(axis=1).std(ddof=1))
     assert found["sd_seeds"] == pytest.approx(runs[0].std(ddof=1))
     assert (found["low"], found["high"]) == pytest.approx((found["value"] - found["sd"], found["value"] + found["sd"]))
+
+
+def test_the_spreads_are_those_of_the_statistics(table):
+    for key, cell in table.dropna(subset="w").groupby(["method", "w", "sampler", "n", "metric"]):
+        found, expected = summarise(cell).iloc[0], spread(cell)
+        numbers = (expected.mean, expected.sd, expected.within, expected.trainings, expected.runs)
+        assert tuple(found[["value", "sd", "sd_seeds", "trainings", "runs"]]) == pytest.approx(numbers, nan_ok=True), key
 
 
 def test_seeds_are_the_spread_of_one_training_and_an_empty_training_is_none(table):

@@ -60,6 +60,23 @@ def test_shared_noise_cancels():
     assert found["different"] == 2 and found["units"] == 6 and found["over"] == "sampling seeds"
 
 
+def test_better_needs_the_margin_and_holm_over_the_strengths():
+    """A difference that is certain but below the margin is none that counts; nor is one strength's of many by chance."""
+    assert told(lambda w: 1 + w - 0.3, lambda w: 3 - w / 2, own=0.001, measures=("div",))["better"] == 0
+    assert told(lambda w: 1 + w - 0.5, lambda w: 3 - w / 2, own=0.001)["better"] == 2
+    rng, ws = np.random.default_rng(8), (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 3.0)
+    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=4, own=2.0, ws=ws, rng=rng) for _ in range(60)]
+    assert np.mean([one["better"] + one["worse"] > 0 for one in found]) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+
+
+def test_the_margin_is_of_the_span_up_to_where_the_paper_goes():
+    """A collapse of plain guidance at w = 16 does not widen what counts as alike at w = 1."""
+    reference = rows("classifier-free", (*WS, 16.0), lambda w: 1 + w + (100 if w > 4 else 0), lambda w: 3 - w / 2, 6)
+    other = rows("other", (1.0,), lambda w: 1 + w + 2.0, lambda w: 3 - w / 2, 6, 0.01)
+    found = verdicts(pd.DataFrame([*reference, *other]), ["fid", "div"], "fid", "div").iloc[0]
+    assert found["verdict"] == VERDICTS["worse"]
+
+
 def test_trainings_are_what_counts_where_there_are_several():
     table = pd.concat(
         pd.DataFrame(rows(name, ws, lambda w: 1 + w, lambda w: 3 - w / 2, 3)).assign(train_seed=training)

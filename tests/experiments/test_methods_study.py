@@ -11,6 +11,7 @@ from tiny import SIZES
 from analysis.table import read_table
 from experiments.studies import Comparison
 from experiments.studies.methods import FULL, QUICK, possible
+from experiments.studies.sweep import Curve
 from guidance import METHODS
 
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "04_methods.ipynb"
@@ -74,9 +75,11 @@ def test_what_cannot_be_compared_is_refused():
         Comparison(name="one", worlds={"gaussians": replace(study, sample_seeds=(0,))})
     with pytest.raises(ValueError, match="its study is of gaussians"):
         Comparison(name="other", worlds={"digits": study})
-    with pytest.raises(ValueError, match="classifier-free with w = 0"):
-        others = tuple(curve for curve in study.methods if curve.method.name != "classifier-free")
-        Comparison(name="no-reference", worlds={"gaussians": replace(study, methods=others)})
+    others = tuple(curve for curve in study.methods if curve.method.name != "classifier-free")
+    windowed = METHODS["classifier-free"](logsnr_min=-2.0)
+    for reference in ((), (Curve(method=windowed, ws=(0.0, 1.0)),), (Curve(method=METHODS["classifier-free"](), ws=(0.0,)),)):
+        with pytest.raises(ValueError, match="the reference of the comparison is classifier-free with ws of its own, 0 and"):
+            Comparison(name="no-reference", worlds={"gaussians": replace(study, methods=(*others, *reference))})
     with pytest.raises(ValueError, match="one sampler and one number of levels"):
         more = replace(QUICK.worlds["digits-exact"].sweeps[0], steps=17)
         other = replace(QUICK.worlds["digits-exact"], sweeps=(more,))

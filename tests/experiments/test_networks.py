@@ -1,6 +1,7 @@
 """What the values of a network and of its objective mean: its kind, its address, the labels it is trained with."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from experiments.settings import override
 from experiments.studies.digits import QUICK as DIGITS
 from experiments.studies.digits_exact import QUICK as DIGITS_EXACT
 from experiments.studies.gaussians import QUICK as GAUSSIANS
+from experiments.tasks.sources import Checkpoint, Guide
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from guidance.backbones.dit import DiT as Transformer
@@ -88,3 +90,18 @@ def test_a_method_that_lacks_what_it_needs_is_refused_before_any_work(study, met
     sweep = [{"sampler": "ddim", "steps": 4, "ws": [1]}]
     with pytest.raises(Problem, match=words):
         override(STUDIES[study], [f'methods=["{method}"]', f"sweeps={json.dumps(sweep)}"])
+
+
+def test_a_study_takes_a_model_that_is_no_training_with_a_classifier_that_is_one():
+    """The cells of a checkpoint of somebody else's are placed by the classifier's training seeds."""
+    model = Checkpoint(world=Digits(), file="weights.pt", sha256="0" * 64, adapter="json:loads")
+    study = replace(DIGITS, model=model, train_seeds=(0, 2))
+    guided = [placed.task for placed in study.cells() if placed.place.get("method") == "classifier"]
+    assert {task.samples.others["classifier"].seed for task in guided} == {0, 2}
+    assert {task.samples.model for task in guided} == {model} and study.models == [(0, False), (2, False)]
+    assert replace(DIGITS, model=model, methods=("classifier-free",), classifier=None).models == [(-1, False)]
+
+
+def test_accuracy_under_the_guide_is_of_a_guide_that_was_trained():
+    study = replace(DIGITS, classifier=Guide(classifier=DIGITS.classifier, temperature=2.0))
+    assert all(placed.task.guide is None for placed in study.cells() if placed.table == "table")
