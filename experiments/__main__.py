@@ -14,7 +14,10 @@ from experiments.problems import Problem
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Name = Annotated[
-    str, typer.Argument(help="A study: digits, gaussians, digits-exact, methods, classifiers, ..., or package.module:Name.")
+    str,
+    typer.Argument(
+        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, or package.module:Name."
+    ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]

@@ -12,6 +12,13 @@ RESULTS = PLACE / "digits-full-cpu"
 README = "".join(path.read_text() for path in [ROOT / "README.md", *sorted(PLACE.glob("*.md"))])
 
 
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in PLACE.glob("*/manifest.json")))
+def test_a_committed_result_is_whole(folder):
+    from experiments.studies.publish import check_published
+
+    check_published(PLACE / folder)
+
+
 def test_the_table_of_the_readme_is_that_of_the_committed_results():
     from analysis.headline import headline, markdown
     from analysis.table import read_table, summarise

@@ -59,6 +59,8 @@ def behind(run: Path) -> list[Path]:
 
 def check_published(folder: Path) -> None:
     """Problem where a committed result was altered, or its summary is not that of its table."""
+    if not (folder / "manifest.json").exists():
+        raise Problem(f"{folder} has no manifest.json: a result of an earlier version, which cannot be verified")
     verify_run(folder, renamed=True)
     table, summary = read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv", keep_default_na=True)
     again = summarise(table)
