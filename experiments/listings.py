@@ -1,4 +1,4 @@
-"""Listings of the command line, and the laws checked for one method."""
+"""Listings printed by the command line, and the check of one method against the laws."""
 
 import sys
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ def list_methods() -> Iterator[str]:
         yield f"\n{family}"
         for name, method in METHODS.items():
             if method.family == family:
-                about, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__ or name).splitlines()
+                instance, head = method(), (sys.modules[method.__module__].__doc__ or method.__doc__ or name).splitlines()
                 needs = f", needs {', '.join(method.requires_model)}" if method.requires_model else ""
                 capable = f", sampler with {', '.join(method.requires_sampler)}" if method.requires_sampler else ""
-                cost = about.nfe_per_call.brief()
-                yield f"\n  {name:24} {cost:17} {', '.join(method.roles)}; space {about.space}{needs}{capable}"
+                cost = instance.nfe_per_call.brief()
+                yield f"\n  {name:24} {cost:17} {', '.join(method.roles)}; space {instance.space}{needs}{capable}"
                 formula = [head[2]] if len(head) > 2 else []
                 for line in (head[0], *formula, (method.__doc__ or "").partition("\n")[0]):
                     yield f"{'':27}{line}"
@@ -47,35 +47,35 @@ def list_worlds() -> Iterator[str]:
     yield from broken("worlds")
 
 
-def _first_line(held: object) -> str:
-    return ((held.__doc__ or "").strip().splitlines() or [""])[0]
+def _first_line(documented: object) -> str:
+    return ((documented.__doc__ or "").strip().splitlines() or [""])[0]
 
 
 def world_card(name: str) -> Iterator[str]:
-    """The card of one world's data."""
+    """The data card of one world, line by line."""
     from experiments.worlds import data
 
-    found = lookup("worlds", name)
-    for key, held in data(found() if isinstance(found, type) else found).card.items():
-        yield f"{key:10}{held}"
+    world = lookup("worlds", name)
+    for key, entry in data(world() if isinstance(world, type) else world).card.items():
+        yield f"{key:10}{entry}"
 
 
 def broken(kind: str) -> Iterator[str]:
-    """The entry points of other packages that cannot be used, and why."""
-    for why in registry(kind).broken.values():
-        yield f"not loaded: {why}"
+    """The entry points of other packages that cannot be used, with the reasons."""
+    for reason in registry(kind).broken.values():
+        yield f"not loaded: {reason}"
 
 
 def hold_to_laws(name: str) -> Iterator[str]:
-    """Each law that a method satisfies (by its declaration where it makes one) or violates, and how: one line per law."""
+    """One line per law: whether the method satisfies it (with its declaration, if it makes one), or how it violates it."""
     method = lookup("methods", name)
     from guidance.laws import LAWS
 
     for law in LAWS:
         try:
             declared = law(method)
-        except Exception as error:  # a method may fail in as many ways as there are authors
-            said = str(error).strip().splitlines() or [type(error).__name__]
-            yield f"broken  {law.__name__}: {said[0]}"
+        except Exception as error:  # user code, which may raise anything
+            message = str(error).strip().splitlines() or [type(error).__name__]
+            yield f"broken  {law.__name__}: {message[0]}"
         else:
             yield f"holds   {law.__name__}" + (f" (declared: {declared})" if declared else "")

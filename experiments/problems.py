@@ -1,13 +1,13 @@
-"""Errors that are not bugs: reported to the user in one line."""
+"""Errors that are not bugs: the user gets one line instead of a traceback."""
 
 
 class Problem(Exception):
-    """One line that names the cause and the remedy; it ends the command with exit code 2."""
+    """An error whose message is one line with the cause and the remedy; the command ends with exit code 2."""
 
 
 class Failed(Problem):
-    """One task fails for these values; others may not. The command goes on, and ends with exit code 1."""
+    """One task fails; the command continues with the others and ends with exit code 1."""
 
 
 class StaleRun(Problem):
-    """A run exists, but of other code or other parents: the user decides."""
+    """A run exists, but with different values, code or parents: the user decides what to do."""

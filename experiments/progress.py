@@ -1,4 +1,4 @@
-"""Progress: a bar in a terminal or a notebook, a line every few seconds in a file."""
+"""Progress: a bar in a terminal or a notebook, otherwise a line at intervals."""
 
 import sys
 import time
@@ -7,20 +7,20 @@ from tqdm.auto import tqdm
 
 from experiments.graph.executors import progress_line
 
-EVERY = 30.0  # seconds between two lines of one bar, at least, where nobody watches
+SECONDS_BETWEEN_LINES = 30.0  # at least, for each bar, if the output is neither a terminal nor a notebook
 
 
 class Lines(tqdm):
-    """A bar as lines: the first, then one at EVERY seconds, and the last."""
+    """A bar as lines: the first, then at most one every SECONDS_BETWEEN_LINES, and the last."""
 
     def __init__(self, **options):
-        self.told = -EVERY
-        super().__init__(**options, mininterval=EVERY, maxinterval=float("inf"), dynamic_ncols=False)
+        self.last_printed = -SECONDS_BETWEEN_LINES
+        super().__init__(**options, mininterval=SECONDS_BETWEEN_LINES, maxinterval=float("inf"), dynamic_ncols=False)
 
     def display(self, msg=None, pos=None) -> None:
         now = time.monotonic()
-        if now - self.told >= EVERY or self.n == self.total:
-            self.told = now
+        if now - self.last_printed >= SECONDS_BETWEEN_LINES or self.n == self.total:
+            self.last_printed = now
             print(self, file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -29,8 +29,8 @@ class Lines(tqdm):
 
 
 def bar(title: str, total: int, unit: str, first: int = 0) -> tqdm:
-    """The bar of one piece of work, on a line of its own where several run at once. TQDM_DISABLE=1 silences it."""
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules
-    kind = tqdm if watched else Lines
-    where = {"position": progress_line(), "mininterval": 0.5} if watched else {}
-    return kind(desc=title, total=total, unit=unit, initial=first, **where)
+    """The progress bar of one task, on a separate line for each worker process. TQDM_DISABLE=1 silences it."""
+    interactive = sys.stderr.isatty() or "ipykernel" in sys.modules
+    kind = tqdm if interactive else Lines
+    options = {"position": progress_line(), "mininterval": 0.5} if interactive else {}
+    return kind(desc=title, total=total, unit=unit, initial=first, **options)

@@ -1,4 +1,4 @@
-"""Whatever a user can bring, by name: of this package, of others by entry point, or as "package.module:Name".
+"""Components by name: from this package, from other packages by entry point, or from the user as "package.module:Name".
 
 guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .metrics, .features, .studies: see guidance.registry.
 """
@@ -17,7 +17,7 @@ from guidance.registry import Registry, Unknown, singular
 
 
 def has(what: str, *names: str) -> Callable[[Any], None]:
-    """A check: ValueError for what is no frozen dataclass (or one value of it) with a name and one of these methods."""
+    """A check: ValueError unless the candidate is a frozen dataclass, or an instance of one, with a name and one of `names`."""
 
     def check(found: Any) -> None:
         fits = dataclasses.is_dataclass(found) and isinstance(getattr(found, "name", None), str)
@@ -28,7 +28,7 @@ def has(what: str, *names: str) -> Callable[[Any], None]:
 
 
 def adapts(candidate: Any) -> None:
-    """ValueError for what cannot be called."""
+    """ValueError unless the candidate can be called."""
     if not callable(candidate):
         raise ValueError("is no adapter: a function of (path, device, world)")
 
@@ -76,7 +76,7 @@ STUDIES = Registry(
         "classifiers": "experiments.studies.classifiers:STUDIES",
     },
 )
-GUIDANCE = {  # whose registries import torch
+GUIDANCE = {  # imported on first use, because these registries import torch
     "methods": "guidance.methods:METHODS",
     "samplers": "guidance.samplers:SAMPLERS",
     "densities": "guidance.schedules:DENSITIES",
@@ -87,7 +87,7 @@ OURS = {registry.kind: registry for registry in (WORLDS, NETWORKS, OBJECTIVES, C
 
 
 def registry(kind: str) -> Any:
-    """The registry of a kind, a mapping from names."""
+    """The registry of a kind: a mapping from names to components."""
     if kind in OURS:
         return OURS[kind]
     module, _, name = GUIDANCE[kind].partition(":")
@@ -95,7 +95,7 @@ def registry(kind: str) -> Any:
 
 
 def lookup(kind: str, name: str) -> Any:
-    """What a name, or "package.module:Name", stands for. Problem for what is not there or cannot be loaded, in one line."""
+    """The component with a name, or "package.module:Name". Problem, in one line, if it does not exist or cannot be loaded."""
     if ":" in name:
         return _elsewhere(kind, name)
     try:
@@ -109,7 +109,7 @@ def lookup(kind: str, name: str) -> Any:
 
 
 def named(kind: str) -> Any:
-    """The type of a field that holds a value of one registry: the value, its name, or {"is": its name, **its options}."""
+    """The type of a field for a component of one registry: an instance, its name, or {"is": its name, **its options}."""
 
     def resolve(given: Any) -> Any:
         if isinstance(given, str):
@@ -124,7 +124,7 @@ def named(kind: str) -> Any:
 
 
 def build(kind: str, given: dict[str, Any]) -> Any:
-    """The value that {"is": name, **options} stands for ("name" will do for "is"). ValueError for what does not fit."""
+    """The instance that {"is": name, **options} describes ("name" works like "is"). ValueError if it is not valid."""
     options = dict(given)
     name = options.pop("is", None) or options.pop("name", None)
     if not isinstance(name, str):
@@ -137,7 +137,7 @@ def build(kind: str, given: dict[str, Any]) -> Any:
 
 
 def fill(kind: type, options: dict[str, Any], name: str | None = None) -> Any:
-    """An instance of a frozen dataclass of these options, each of its declared type. ValueError that names the option."""
+    """An instance of a frozen dataclass with these options, each of its declared type. ValueError that names the option."""
     if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
         return kind if not options else _no_options(name)
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -152,7 +152,7 @@ def fill(kind: type, options: dict[str, Any], name: str | None = None) -> Any:
 
 
 def typed(kind: type, field: str, given: Any) -> Any:
-    """`given` converted to the declared type of a dataclass's field. ValueError, with the field's name, if it does not fit."""
+    """`given` converted to the declared type of a dataclass field. ValueError, with the name of the field, if it is not valid."""
     try:
         return _adapter(hints(kind)[field]).validate_python(given)
     except ValidationError as error:
@@ -171,8 +171,8 @@ def _no_options(name: str | None) -> Any:
 def _elsewhere(kind: str, name: str) -> Any:
     module, _, attribute = name.partition(":")
     if "" not in sys.path:
-        sys.path.insert(0, "")  # a module beside the user, as `python -m` finds it
+        sys.path.insert(0, "")  # modules of the current folder, as `python -m` finds them
     try:
         return getattr(import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # somebody's module may fail in any way
+    except (Exception, SystemExit) as error:  # user code, which may raise anything
         raise Problem(f"{kind}: {name} cannot be loaded ({type(error).__name__}: {error})") from error

@@ -1,4 +1,4 @@
-"""`--set a.b=c`: replacement along a path of values, types checked, one line for what does not fit."""
+"""`--set a.b=c`: replaces nested fields of a value, checks types, and reports errors in one line."""
 
 import dataclasses
 import difflib
@@ -12,25 +12,25 @@ from experiments.problems import Problem
 from experiments.registry import typed
 
 
-def override(held: Any, settings: list[str]) -> Any:
-    """A copy of a value with `path=value` settings, values in JSON or plain text; all are put in before anything is checked,
-    but for those inside a value that is set as a whole before.
+def override(instance: Any, settings: list[str]) -> Any:
+    """A copy of a value with `path=value` settings, values in JSON or plain text. All settings are applied before anything is
+    checked, except that a setting inside a value that an earlier one set as a whole is applied after that one is checked.
 
-    Problem, naming the path, for a key that is not there or a value that does not fit.
+    Problem, naming the path, for an unknown key or an invalid value.
     """
     tree: dict[str, Any] = {}
     for setting in settings:
         path, equals, text = setting.partition("=")
         if not equals:
-            raise Problem(f"--set wants key=value, as in --set model.fit.steps=500, not {setting!r}")
+            raise Problem(f"--set needs key=value, as in --set model.fit.steps=500, not {setting!r}")
         *folders, leaf = path.split(".")
         if _set_whole(tree, folders):  # as in --set begin=weights.safetensors --set begin.sha256=...
-            held, tree = _changed(held, tree, ""), {}
-        place = tree
+            instance, tree = _changed(instance, tree, ""), {}
+        branch = tree
         for name in folders:
-            place = place.setdefault(name, {})
-        place[leaf] = _Leaf(_parse(text), path)
-    return _changed(held, tree, "")
+            branch = branch.setdefault(name, {})
+        branch[leaf] = _Leaf(_parse(text), path)
+    return _changed(instance, tree, "")
 
 
 def _set_whole(tree: Any, folders: list[str]) -> bool:
@@ -43,50 +43,54 @@ def _set_whole(tree: Any, folders: list[str]) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Leaf:
-    """A value that is set, and the whole path that it is set at."""
+    """A new value and its full path."""
 
     value: Any
     path: str
 
 
-def _changed(held: Any, tree: dict[str, Any], path: str) -> Any:
-    if isinstance(held, dict):
-        new = dict(held)
-        for name, below in tree.items():
-            new[name] = (
-                below.value if isinstance(below, _Leaf) else _changed(_child(held, name, path, below), below, f"{path}{name}.")
-            )
+def _changed(item: Any, tree: dict[str, Any], path: str) -> Any:
+    if isinstance(item, dict):
+        new = dict(item)
+        for name, branch in tree.items():
+            if isinstance(branch, _Leaf):  # a dictionary accepts new keys
+                new[name] = branch.value
+            else:
+                new[name] = _changed(_child(item, name, path, branch), branch, f"{path}{name}.")
         return new
-    if isinstance(held, (tuple, list)):
-        items = list(held)
-        for name, below in tree.items():
-            _child({str(i): one for i, one in enumerate(items)}, name, path, below)
-            items[int(name)] = below.value if isinstance(below, _Leaf) else _changed(items[int(name)], below, f"{path}{name}.")
-        return tuple(items)
-    if not dataclasses.is_dataclass(held):
+    if isinstance(item, (tuple, list)):
+        entries = list(item)
+        for name, branch in tree.items():
+            _child({str(index): entry for index, entry in enumerate(entries)}, name, path, branch)
+            entries[int(name)] = (
+                branch.value if isinstance(branch, _Leaf) else _changed(entries[int(name)], branch, f"{path}{name}.")
+            )
+        return tuple(entries)
+    if not dataclasses.is_dataclass(item):
         _child({}, next(iter(tree)), path, tree)
-    fields = {field.name: getattr(held, field.name) for field in dataclasses.fields(held)}
+    fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
     new = {}
-    for name, below in tree.items():
-        child = _child(fields, name, path, below, name_of(held))
-        new[name] = below.value if isinstance(below, _Leaf) else _changed(child, below, f"{path}{name}.")
+    for name, branch in tree.items():
+        child = _child(fields, name, path, branch, name_of(item))
+        new[name] = branch.value if isinstance(branch, _Leaf) else _changed(child, branch, f"{path}{name}.")
     try:
-        if not hasattr(type(held), "__pydantic_config__"):
-            new = {name: typed(type(held), name, one) for name, one in new.items()}
-        return dataclasses.replace(held, **new)
+        if not hasattr(type(item), "__pydantic_config__"):
+            new = {name: typed(type(item), name, entry) for name, entry in new.items()}
+        return dataclasses.replace(item, **new)
     except ValidationError as error:
         raise Problem(explain(error, path)) from error
     except (ValueError, TypeError) as error:
         raise Problem(f"{path.removesuffix('.')}: {error}".removeprefix(": ")) from error
 
 
-def _child(known: dict[str, Any], name: str, path: str, below: Any, of: str = "") -> Any:
+def _child(known: dict[str, Any], name: str, path: str, branch: Any, owner: str = "") -> Any:
     if name in known:
         return known[name]
-    whole = below.path if isinstance(below, _Leaf) else f"{path}{name}"
-    near = difflib.get_close_matches(name, list(known), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known) or 'none (it is set whole, in JSON)'}"
-    raise Problem(f"unknown configuration key {whole!r}: no {name!r}{f' in {of}' if of else ''}; {hint}")
+    full_path = branch.path if isinstance(branch, _Leaf) else f"{path}{name}"
+    matches = difflib.get_close_matches(name, list(known), n=1)
+    keys = ", ".join(known) or "none (set the whole value, in JSON)"
+    hint = f"did you mean {matches[0]!r}?" if matches else f"known keys: {keys}"
+    raise Problem(f"unknown configuration key {full_path!r}: no {name!r}{f' in {owner}' if owner else ''}; {hint}")
 
 
 def _parse(text: str) -> Any:
@@ -97,15 +101,15 @@ def _parse(text: str) -> Any:
 
 
 def explain(error: ValidationError, path: str = "") -> str:
-    """Every complaint of pydantic's in one line: field, what is wrong, what was given."""
+    """All validation errors of pydantic in one line: field, message, given value."""
     items = error.errors()
-    places = [item["loc"] for item in items]
-    said = [
+    locations = [item["loc"] for item in items]
+    reported = [
         item
-        for item in items  # of a list that came out empty because its entries were refused, only the entries' complaints
-        if item["type"] != "too_short" or not any(p[: len(item["loc"])] == item["loc"] != p for p in places)
+        for item in items  # not that a list is too short, if the reason is that its entries were refused: they are reported
+        if item["type"] != "too_short" or not any(p[: len(item["loc"])] == item["loc"] != p for p in locations)
     ]
-    return "; ".join(f"{path}{_complaint(item)}" for item in said)
+    return "; ".join(f"{path}{_complaint(item)}" for item in reported)
 
 
 def _complaint(item: Any) -> str:

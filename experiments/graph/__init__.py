@@ -1,1 +1,1 @@
-"""The task graph: what is computed once, from which inputs, by which code. Independent of diffusion."""
+"""The task graph: each task is computed once, from recorded inputs, by recorded code. Independent of diffusion."""

@@ -1,7 +1,7 @@
 """Executors of tasks: this process, or a pool of single-threaded processes that end with it.
 
-Two processes of one thread did as well as one process of two on two quiet cores, and on busy ones two threads that wait for each
-other took 30 to 60 times as long. One thread also gives the same weights and measures on any number of cores.
+On two idle cores, two single-threaded processes were as fast as one process with two threads; on busy cores, two threads that
+wait for each other took 30 to 60 times as long. One thread also gives the same weights and metrics on any number of cores.
 """
 
 import multiprocessing
@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from experiments.memory import keep_memory
 
-MAX_PROCESSES = 8  # processes: each holds about 1 GB of libraries
-# of others, by the server that workers are forked from: seconds of imports, once; a worker imports ours itself, as they are then
+MAX_PROCESSES = 8  # each process holds about 1 GB of libraries
+# Third-party packages: the fork server imports them once, which takes seconds. Each worker imports the code of this project
+# itself, in its state at that time.
 PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.datasets", "timm", "torch_fidelity")
 
 
@@ -36,7 +37,7 @@ class Here(Executor):
 
 @contextmanager
 def executor(workers: int) -> Iterator[Executor]:
-    """An executor of `workers` workers: one is this process, more are child processes, ended when the block is left early."""
+    """An executor with `workers` workers: 1 is this process; more are child processes, terminated if the block raises."""
     if workers == 1:
         with one_thread():
             yield Here()
@@ -61,38 +62,38 @@ def executor(workers: int) -> Iterator[Executor]:
 def one_thread() -> Any:
     """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores.
 
-    From now on, or as a context for its block.
+    Takes effect at once and stays; used as a context manager, it is undone at the end of the block.
     """
-    import scipy.linalg  # noqa: F401 (brings a BLAS of its own, which is to be there when threads are limited)
+    import scipy.linalg  # noqa: F401 (loads its own BLAS, which must be loaded before threads are limited)
     import torch
     from threadpoolctl import threadpool_limits
 
-    before = ExitStack()
-    before.callback(torch.set_num_threads, torch.get_num_threads())
+    restore = ExitStack()
+    restore.callback(torch.set_num_threads, torch.get_num_threads())
     torch.set_num_threads(1)
-    before.callback(threadpool_limits(1).restore_original_limits)
+    restore.callback(threadpool_limits(1).restore_original_limits)
     keep_memory()
-    return before
+    return restore
 
 
 def cores() -> int:
-    """How many processes this one may use, MAX_PROCESSES at most."""
+    """The number of cores available to this process, at most MAX_PROCESSES."""
     return min(MAX_PROCESSES, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def progress_line() -> int:
     """The terminal line of this process's progress bar."""
-    return _place
+    return _line
 
 
-_place = 0
+_line = 0
 
 
 def _start(lines: Any, lock: Any) -> None:
-    global _place
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
-    threading.Thread(target=_die_with_parent, daemon=True).start()  # before anything is waited for
-    _place = lines.get()
+    global _line
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends its workers
+    threading.Thread(target=_die_with_parent, daemon=True).start()  # before the first call that may block
+    _line = lines.get()
     tqdm.set_lock(lock)
     one_thread()
 

@@ -1,4 +1,4 @@
-"""Failed tasks: which errors are the task's, reported in one line and recorded, so that it is not run again for nothing."""
+"""Failed tasks: errors caused by the task itself are reported in one line and recorded, so that it is not retried in vain."""
 
 import os
 import traceback
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.graph.files import FULL, read_object, write_json
+from experiments.graph.files import DISK_FULL_ERRORS, read_object, write_json
 from experiments.graph.origin import Origin
 from experiments.graph.task import Task
 from experiments.problems import Failed, Problem
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Failures:
-    """Why tasks of a store failed, one file per task."""
+    """The recorded reasons why tasks of a store failed, one file per task."""
 
     def __init__(self, root: Path):
         self.root = root / ".failed"
@@ -26,19 +26,19 @@ class Failures:
         return self.root / f"{task.address}.json"
 
     def reason(self, task: Task, origin: Callable[[], Origin]) -> str | None:
-        """Why it failed, if its inputs and code were those of `origin`; None otherwise."""
+        """Why the task failed, if its inputs and code then were those of `origin`; None otherwise."""
         if not os.path.exists(self.path(task)):
             return None
         try:
-            found = read_object(self.path(task))
-            then = Origin(*(dict(found[name]) for name in ("values", "code", "parents")))
-            return None if any(then.changes(origin(), derived=True)) else str(found["reason"])
+            record = read_object(self.path(task))
+            recorded = Origin(*(dict(record[name]) for name in ("values", "code", "parents")))
+            return None if any(recorded.changes(origin(), derived=True)) else str(record["reason"])
         except (Problem, KeyError, TypeError, ValueError):
-            return None  # a broken note: it is tried again
+            return None  # the record is broken: the task is tried again
 
     @contextmanager
-    def kept(self, task: Task, origin: Origin) -> Iterator[None]:
-        """Records why a task failed."""
+    def recording(self, task: Task, origin: Origin) -> Iterator[None]:
+        """Records the reason if the task fails inside the block."""
         try:
             yield
         except Failed as error:
@@ -52,26 +52,27 @@ class Failures:
 
 
 def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
-    """Runs a task. Failed, in one line, for whatever is wrong with it; Problem where memory is short; OSError of the disk."""
+    """Runs a task. Failed, in one line, for any error of the task; Problem if memory runs out; OSError for errors of the disk."""
     try:
         task.run(folder, store, device)
     except Problem:
         raise
-    except (Exception, SystemExit) as error:  # a method or a network may fail in as many ways as there are authors
+    except (Exception, SystemExit) as error:  # user code, such as a method or a network, may raise anything
         if out_of_memory(error):
             raise Problem(f"{task.title}: memory is exhausted: set fewer --workers, or a smaller batch or n") from error
-        if isinstance(error, OSError) and (error.errno in FULL or str(error.filename).startswith(str(store.root))):
+        if isinstance(error, OSError) and (error.errno in DISK_FULL_ERRORS or str(error.filename).startswith(str(store.root))):
             raise
-        words = one_line(error)
-        plain = isinstance(error, ValueError) and words
-        raise Failed(f"{task.title}: {words if plain else f'{type(error).__name__}: {words}'.removesuffix(': ')}") from error
+        message = one_line(error)
+        if not (isinstance(error, ValueError) and message):
+            message = f"{type(error).__name__}: {message}".removesuffix(": ")
+        raise Failed(f"{task.title}: {message}") from error
 
 
 def one_line(error: BaseException) -> str:
     """The first line of an error's message, "" if it is empty."""
     try:
         return (str(error).strip().splitlines() or [""])[0]
-    except Exception:  # somebody's __str__
+    except Exception:  # raised by a user-defined __str__
         return ""
 
 

@@ -1,4 +1,4 @@
-"""Files on disk: regular ones only, written completely or not at all; file-system errors in one line."""
+"""Files on disk: only regular files, written completely or not at all; file-system errors are reported in one line."""
 
 import ctypes
 import errno
@@ -16,16 +16,16 @@ from typing import Any
 from analysis.files import write_atomically
 from experiments.problems import Problem
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-HERE, SWAP = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of renameat2(2)
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # constants of renameat2(2)
 
 
 def require_file(path: Path) -> Path:
-    """`path`. Problem unless it is a regular file: a pipe would be waited for, a folder cannot be read."""
+    """`path`. Problem unless it is a regular file: reading a pipe would block, and a folder cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise Problem(f"{path} is no file: name a regular file")
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+            raise Problem(f"{path} is not a regular file")
+    except (OSError, ValueError) as error:  # ValueError: the name contains a zero byte
         raise Problem(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return path
 
@@ -45,19 +45,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON of a file. Problem if it is missing, no file, or no JSON: NaN and infinity are none."""
+    """The JSON value in a file. Problem if the file is missing, not regular, or not valid JSON (NaN and infinity are not)."""
     try:
         with require_file(path).open("rb") as file:
-            return json.loads(file.read(), parse_constant=_refused, parse_float=_finite)
+            return json.loads(file.read(), parse_constant=_reject_constant, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise Problem(f"{path} cannot be read ({getattr(error, 'strerror', None) or error or type(error).__name__})") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """As `read_json`, of a file that holds an object."""
-    if not isinstance(found := read_json(path), dict):
-        raise Problem(f"{path} cannot be read (it holds no JSON object)")
-    return found
+    """As `read_json`, for a file that must contain a JSON object."""
+    if not isinstance(content := read_json(path), dict):
+        raise Problem(f"{path} cannot be read (it does not contain a JSON object)")
+    return content
 
 
 def sync(path: Path) -> None:
@@ -77,28 +77,28 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def put(new: Path, place: Path) -> None:
-    """Renames a folder to `place`; an existing one is exchanged with it, so that a complete folder exists at all times.
+def put(new: Path, target: Path) -> None:
+    """Renames a folder to `target`; an existing one is exchanged with it, so that a complete folder exists at all times.
 
-    Where the file system cannot exchange two names, what was there is set aside first, for a moment.
+    If the file system cannot exchange two names, the existing folder is renamed first, so `target` is missing for a moment.
     """
-    if not os.path.lexists(place):
-        os.rename(new, place)
-    elif not _exchange(new, place):
-        aside = new.with_name(f"{new.name}.old")
-        remove(aside)
-        os.rename(place, aside)
-        os.rename(new, place)
-        remove(aside)
+    if not os.path.lexists(target):
+        os.rename(new, target)
+    elif not _exchange(new, target):
+        backup = new.with_name(f"{new.name}.old")
+        remove(backup)
+        os.rename(target, backup)
+        os.rename(new, target)
+        remove(backup)
 
 
 @contextmanager
 def disk_problems(path: Path) -> Iterator[None]:
-    """Turns file-system errors, a full disk above all, into a Problem that names the path."""
+    """Turns file-system errors, above all a full disk, into a Problem that names the path."""
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL_ERRORS:
             free = shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
             raise Problem(
                 f"no room to write {path} ({free / 2**20:.0f} MiB free): make room, then run the same command again; "
@@ -107,10 +107,10 @@ def disk_problems(path: Path) -> Iterator[None]:
         raise Problem(f"cannot use {error.filename or path}: {error.strerror or error}; choose another --runs") from error
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Whether the kernel has exchanged two names, in one step."""
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchanges two names atomically; returns whether the kernel could do it."""
     call = _renameat2()
-    return call is not None and call(HERE, os.fsencode(one), HERE, os.fsencode(other), SWAP) == 0
+    return call is not None and call(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE) == 0
 
 
 @cache
@@ -118,8 +118,8 @@ def _renameat2() -> Any:
     return getattr(ctypes.CDLL(None), "renameat2", None) if os.name == "posix" else None
 
 
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is no JSON")
+def _reject_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def _finite(text: str) -> float:

@@ -1,10 +1,10 @@
-"""The code behind a value: the syntax of every file that its classes import in the package, without comments and docstrings.
+"""The code behind a value: the syntax of every project file that its classes import, without comments and docstrings.
 
-Imports are followed by name: `from guidance import sample` leads to the file that defines `sample`, not to all that the package
-re-exports, so that a change of one method makes the runs of that method stale and no others.
+Imports are followed by name: `from guidance import sample` leads to the file that defines `sample`, not to everything that the
+package re-exports, so that changing one method makes the runs of that method stale and no others.
 
-A file is read once per process, before anything of it runs here: the record is of the code that ran, even if a file is
-edited meanwhile. How runs are stored (APART) is not part of the result.
+A file is read once per process, before a task that uses it runs: the fingerprint is of the code that ran, even if the file is
+edited later. Modules that only store runs and report progress (EXCLUDED_MODULES) do not affect results and are left out.
 """
 
 import ast
@@ -22,59 +22,59 @@ from typing import Any
 
 from experiments.problems import Problem
 
-OURS = ("guidance", "classifiers", "experiments", "analysis")
-APART = ("experiments.graph", "experiments.problems", "experiments.progress")  # how runs are kept and told, not what is in them
+PROJECT_PACKAGES = ("guidance", "classifiers", "experiments", "analysis")
+EXCLUDED_MODULES = ("experiments.graph", "experiments.problems", "experiments.progress")
 
 
 def fingerprint(classes: Iterable[type]) -> Mapping[str, str]:
-    """Digest by module of all the code that these classes rest on; of a class typed into a notebook that of its own source."""
+    """Digest by module of all the code that these classes depend on; a class defined in a notebook has that of its own source."""
     return _fingerprint(frozenset(classes))
 
 
 def require_unedited() -> None:
-    """Problem where a file that this process has read was edited since: a notebook that reloads code would record the old one."""
+    """Problem if a file that this process has read was edited since: a notebook that reloads code would record the old code."""
     for file, stamp in _stamps.items():
         if _stamp(file) != stamp:
-            raise Problem(f"{file} was edited since this process began: begin a new one (in a notebook, restart the kernel)")
+            raise Problem(f"{file} was edited since this process started: start a new one (in a notebook, restart the kernel)")
 
 
 @cache
 def _fingerprint(classes: frozenset[type]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for kind in classes:
         module = _module(kind)
-        found |= closure(module) or {f"{module}.{kind.__qualname__}": _typed(kind)}
-    return MappingProxyType(dict(sorted(found.items())))
+        digests |= closure(module) or {f"{module}.{kind.__qualname__}": _digest_without_file(kind)}
+    return MappingProxyType(dict(sorted(digests.items())))
 
 
 @cache
 def closure(module: str) -> dict[str, str]:
-    """Digest by module of a module and of what it imports from its own top-level package and from ours, and so on."""
-    found: dict[str, str] = {}
-    rooms, waiting = {*OURS, module.partition(".")[0]}, [module]
+    """Digest by module of a module and, recursively, of its imports from its own top-level package and from this project."""
+    digests: dict[str, str] = {}
+    packages, waiting = {*PROJECT_PACKAGES, module.partition(".")[0]}, [module]
     while waiting:
         name = waiting.pop()
-        if name in found or name.startswith(APART) or (file := source(name)) is None:
+        if name in digests or name.startswith(EXCLUDED_MODULES) or (file := source(name)) is None:
             continue
-        found[name], uses, _ = read(file)
+        digests[name], imports, _ = read(file)
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-        for where, what in uses:
-            with suppress(ImportError):  # of a relative import beyond the top, which fails when it is run, too
-                if (where := resolve_name(where, package)).partition(".")[0] in rooms:
-                    waiting += resolve(where, what)
-    return found
+        for target, attribute in imports:
+            with suppress(ImportError):  # a relative import beyond the top-level package, which also fails when it is run
+                if (target := resolve_name(target, package)).partition(".")[0] in packages:
+                    waiting += resolve(target, attribute)
+    return digests
 
 
 @cache
 def source(module: str) -> Path | None:
-    """The file of a module, found without importing it where it has not been; None if it has none."""
+    """The file of a module, located without importing the module; None if it has none."""
     if loaded := sys.modules.get(module):
         file = getattr(loaded, "__file__", None)
         return Path(file) if file and file.endswith(".py") and Path(file).is_file() else None
     package, _, name = module.rpartition(".")
-    if package and (above := source(package)) is not None and above.name == "__init__.py":
-        options = (above.parent / f"{name}.py", above.parent / name / "__init__.py")
-        return next((file for file in options if file.is_file()), None)
+    if package and (init := source(package)) is not None and init.name == "__init__.py":
+        candidates = (init.parent / f"{name}.py", init.parent / name / "__init__.py")
+        return next((file for file in candidates if file.is_file()), None)
     for folder in () if package else map(Path, sys.path):
         if file := next((f for f in (folder / f"{name}.py", folder / name / "__init__.py") if f.is_file()), None):
             return file
@@ -83,33 +83,33 @@ def source(module: str) -> Path | None:
 
 @cache
 def resolve(module: str, name: str | None) -> tuple[str, ...]:
-    """The modules that hold what is imported: a submodule, or where a package's __init__ has the name from, or the module."""
+    """The module that defines `name`: a submodule, the module that a package's __init__ imports it from, or `module`."""
     if name is not None and source(f"{module}.{name}") is not None:
         return (f"{module}.{name}",)
     file = source(module)
-    if name is not None and file is not None and file.name == "__init__.py" and (found := read(file)[2].get(name)):
-        where = resolve_name(found[0], module)
-        return resolve(where, found[1]) if (where, found[1]) != (module, name) else (module,)
+    if name is not None and file is not None and file.name == "__init__.py" and (origin := read(file)[2].get(name)):
+        target, original = resolve_name(origin[0], module), origin[1]
+        return resolve(target, original) if (target, original) != (module, name) else (module,)
     return (module,)
 
 
 @cache
 def read(file: Path) -> tuple[str, tuple[tuple[str, str | None], ...], dict[str, tuple[str, str]]]:
-    """The digest of a file's syntax; its imports as (module, name): name None for a plain import, dots where relative; and
-    where the names of its top level are imported from. Problem for a file that is no Python.
+    """The digest of a file's syntax; its imports as (module, name), with name None for a plain import and leading dots for a
+    relative one; and the origin (module, name) of each name imported at its top level. Problem if it is not valid Python.
     """
     _stamps[file] = _stamp(file)
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError) as error:
         raise Problem(f"{file} cannot be read as Python: {error}") from error
-    top = {
+    origins = {
         alias.asname or alias.name: ("." * node.level + (node.module or ""), alias.name)
-        for node in _top(tree.body)
+        for node in _top_level(tree.body)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    return _digest(tree), tuple(dict.fromkeys(_imports(tree))), top
+    return _digest(tree), tuple(dict.fromkeys(_imports(tree))), origins
 
 
 _stamps: dict[Path, tuple[int, int] | None] = {}
@@ -117,16 +117,16 @@ _stamps: dict[Path, tuple[int, int] | None] = {}
 
 def _stamp(file: Path) -> tuple[int, int] | None:
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+    return status.st_mtime_ns, status.st_size
 
 
 def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            continue  # nothing of it runs
+            continue  # never executed
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -134,35 +134,35 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
         yield from _imports(node)
 
 
-def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, those below `if TYPE_CHECKING` too: what a package imports lazily it names there."""
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a module, including those below `if TYPE_CHECKING`, where a package lists what it imports lazily."""
     for node in body:
         yield from node.body if isinstance(node, ast.If) else [node]
 
 
-def _typed(kind: type) -> str:
-    """The digest of a class that no file holds: of its methods' source where that is kept, as a notebook does, or their code."""
-    found = [kind.__qualname__]
-    for name, held in sorted(vars(kind).items()) if isinstance(kind, type) else [("", kind)]:
-        function = inspect.unwrap(getattr(held, "__func__", getattr(held, "fget", None) or held))
-        if not inspect.isfunction(function) or function.__code__.co_filename == "<string>":  # what a decorator generated
+def _digest_without_file(kind: type) -> str:
+    """The digest of a class that is in no file: of its methods' source if available, as in a notebook, or of their bytecode."""
+    parts = [kind.__qualname__]
+    for name, member in sorted(vars(kind).items()) if isinstance(kind, type) else [("", kind)]:
+        function = inspect.unwrap(getattr(member, "__func__", getattr(member, "fget", None) or member))
+        if not inspect.isfunction(function) or function.__code__.co_filename == "<string>":  # generated by a decorator
             continue
         try:
-            found += [name, _digest(ast.parse(textwrap.dedent(inspect.getsource(function))))]
+            parts += [name, _digest(ast.parse(textwrap.dedent(inspect.getsource(function))))]
         except (OSError, TypeError, SyntaxError):
-            found += [name, *_bytecode(function.__code__)]
-    return hashlib.sha256("\0".join(found).encode()).hexdigest()[:16]
+            parts += [name, *_bytecode(function.__code__)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _bytecode(code: CodeType) -> Iterator[str]:
     yield code.co_code.hex()
     yield repr(code.co_names)
-    for held in code.co_consts:
-        yield from _bytecode(held) if isinstance(held, CodeType) else [repr(held)]
+    for constant in code.co_consts:
+        yield from _bytecode(constant) if isinstance(constant, CodeType) else [repr(constant)]
 
 
 def _module(kind: type) -> str:
-    """The name under which the file of a class can be imported: that of a script, or of `python -m`, is `__main__` at first."""
+    """The name under which the file of a class can be imported, also if it now runs as `__main__` (a script or `python -m`)."""
     if kind.__module__ not in ("__main__", "__mp_main__"):
         return kind.__module__
     main = sys.modules["__main__"]
@@ -175,19 +175,19 @@ def _digest(tree: ast.AST) -> str:
 
 
 def _shape(node: Any) -> Iterator[str]:
-    """The syntax as a stream of words: positions, docstrings and what is empty left out, so that it is one in every Python."""
+    """The syntax as a stream of words, without positions, docstrings and empty fields, so that it is equal in every Python."""
     if isinstance(node, ast.AST):
         yield type(node).__name__
-        for field, held in ast.iter_fields(node):
+        for field, content in ast.iter_fields(node):
             if field == "body" and _has_docstring(node):
-                held = held[1:]
-            if held not in (None, []):
+                content = content[1:]
+            if content not in (None, []):
                 yield field
-                yield from _shape(held)
+                yield from _shape(content)
     elif isinstance(node, list):
         yield "["
-        for one in node:
-            yield from _shape(one)
+        for element in node:
+            yield from _shape(element)
         yield "]"
     else:
         yield repr(node)

@@ -1,4 +1,4 @@
-"""The provenance of a run: the machine's class, versions, device, threads, and the revision of the code."""
+"""The provenance of a run: class of machine, package versions, device, threads, and revision of the code."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ def provenance(device: str) -> dict[str, Any]:
 
 @cache
 def machine() -> dict[str, str]:
-    """What decides whether the same computation gives the same bits: processor, instruction set, torch and its BLAS."""
+    """What determines whether a computation is reproduced bit for bit: processor, instruction set, torch and its BLAS."""
     import torch
 
     blas = "mkl" if torch.backends.mkl.is_available() else "openblas or other"
@@ -42,28 +42,28 @@ def machine() -> dict[str, str]:
     }
 
 
-def same_machine(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two records of provenance are of one class of machine, on which results are equal to the bit."""
-    first, second = one.get("machine", {}), other.get("machine", {})
-    return all(first.get(key) == second.get(key) for key in ("instructions", "torch", "blas")) and (
-        one.get("device") == other.get("device") and one.get("threads") == other.get("threads")
+def same_machine(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    """Whether two provenance records are of the same class of machine, on which results are equal bit for bit."""
+    machines = first.get("machine", {}), second.get("machine", {})
+    return all(machines[0].get(key) == machines[1].get(key) for key in ("instructions", "torch", "blas")) and (
+        first.get("device") == second.get("device") and first.get("threads") == second.get("threads")
     )
 
 
 @cache
 def versions() -> dict[str, str]:
-    """The versions of the packages that results rest on."""
-    found = {}
+    """The versions of the packages that results depend on."""
+    installed = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def device_name(device: str) -> str:
-    """The name of the GPU that `device` is, or else of the processor."""
+    """The name of the GPU, if `device` is one, or of the processor."""
     import torch
 
     return torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else processor()
@@ -71,7 +71,7 @@ def device_name(device: str) -> str:
 
 @cache
 def processor() -> str:
-    """The processor's own name."""
+    """The model name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
@@ -83,8 +83,8 @@ def processor() -> str:
 def revision() -> str | None:
     """The git revision of the code, `+` appended if the checkout has changes; None outside a checkout."""
 
-    def git(*words: str) -> str:
-        run = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True)
+    def git(*args: str) -> str:
+        run = subprocess.run(["git", *args], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True)
         return run.stdout.strip()
 
     try:

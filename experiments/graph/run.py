@@ -14,12 +14,12 @@ from experiments.graph.store import BUSY, FOUND, MADE, MISSING, Store
 from experiments.graph.task import Task
 from experiments.problems import Failed, Problem, StaleRun
 
-AHEAD = 2  # tasks that wait inside the executor for each worker
+SUBMITTED_PER_WORKER = 2  # tasks given to the executor at a time, per worker, so that no worker is idle
 
 
 @dataclass
 class Plan:
-    """The tasks to run, by address, parents first; what is stale, and why; what failed before."""
+    """By address: all tasks, parents first, and their states; those to run; reasons of the stale and of the failed ones."""
 
     tasks: dict[str, Task] = field(default_factory=dict)
     states: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -28,18 +28,18 @@ class Plan:
     failed: dict[str, str] = field(default_factory=dict)
 
     def question(self) -> str:
-        """The question that stale runs put to the user, in one line."""
+        """One line that asks the user what to do about stale runs."""
         address, reasons = next(iter(self.stale.items()))
         more = f" (and {len(self.stale) - 1} more runs are stale)" if len(self.stale) > 1 else ""
         return (
-            f"{address} was {'; '.join(reasons)}{more}: --remake makes what is stale again, --accept keeps it as it is, "
-            "`guidance-bench explain` says more"
+            f"{address} was {'; '.join(reasons)}{more}: --remake makes stale runs again, --accept keeps them as they are, "
+            "`guidance-bench explain` shows every reason"
         )
 
 
 @dataclass
 class Outcome:
-    """How many tasks ran, and why others did not, by address: first those that failed, then those that depend on them."""
+    """How many tasks ran or existed; by address, why tasks failed, and why tasks that depend on them could not be made."""
 
     made: int = 0
     found: int = 0
@@ -48,35 +48,35 @@ class Outcome:
 
 
 def plan(targets: Iterable[Task], store: Store, retry: bool = False) -> Plan:
-    """Checks every task that the targets depend on. Problem for a run that is none."""
+    """Checks every task that the targets depend on. Problem if a folder is not a valid run."""
     require_unedited()
-    found = Plan()
+    result = Plan()
     with disk_problems(store.root):
         for task in everything(targets):
             key, state = task.address, store.state(task)
-            found.tasks[key], found.states[key] = task, state
+            result.tasks[key], result.states[key] = task, state
             if state not in ((FOUND,), (MISSING,)) and not task.derived:
-                found.stale[key] = state
-            if state == (MISSING,) and not retry and (why := store.failure(task)):
-                found.failed[key] = why
-            if state != (FOUND,) or any(parent.address in found.wanted for parent in task.parents):
-                found.wanted[key] = task
-    return found
+                result.stale[key] = state
+            if state == (MISSING,) and not retry and (reason := store.failure(task)):
+                result.failed[key] = reason
+            if state != (FOUND,) or any(parent.address in result.wanted for parent in task.parents):
+                result.wanted[key] = task
+    return result
 
 
 def everything(targets: Iterable[Task]) -> Iterator[Task]:
     """The targets and every task that they depend on, each once, parents first."""
     done: set[str] = set()
-    todo = [(target, False) for target in reversed(list(targets))]
-    while todo:  # depth first, without recursion
-        task, below = todo.pop()
+    stack = [(target, False) for target in reversed(list(targets))]
+    while stack:  # depth first, without recursion
+        task, parents_done = stack.pop()
         if task.address in done:
             continue
-        if below:
+        if parents_done:
             done.add(task.address)
             yield task
         else:
-            todo += [(task, True), *((parent, False) for parent in reversed(task.parents))]
+            stack += [(task, True), *((parent, False) for parent in reversed(task.parents))]
 
 
 def run(
@@ -86,12 +86,12 @@ def run(
     workers: int,
     device: str = "cpu",
     remake: bool = False,
-    tell: Callable[[Task, str], None] = lambda task, what: None,
+    tell: Callable[[Task, str], None] = lambda task, status: None,
 ) -> Outcome:
-    """Runs what is planned. `tell` is called with each task as it ends, and MADE, FOUND or why it failed.
+    """Runs the planned tasks. `tell` is called as each task ends, with the task and MADE, FOUND or the reason of its failure.
 
-    remake: stale runs are made again, whatever makes them stale; else StaleRun is raised for the first. A task that another
-    process is making is left to it and waited for last. A failed task is recorded; tasks that depend on it are left out.
+    remake: stale runs are made again, whatever the reason; otherwise StaleRun is raised for the first. A task that another
+    process is running is left to that process and waited for last. A failure is recorded; dependent tasks are not run.
     """
     work = _Work(planned, tell)
     busy: list[str] = []
@@ -99,34 +99,34 @@ def run(
     while work.ready or running or busy:
         waiting = bool(busy) and not (work.ready or running)
         submitted, busy = (busy, []) if waiting else ([], busy)
-        while work.ready and len(running) + len(submitted) < AHEAD * workers:
+        while work.ready and len(running) + len(submitted) < SUBMITTED_PER_WORKER * workers:
             submitted.append(heapq.heappop(work.ready)[2])
         for key in submitted:
             task = planned.wanted[key]
             running[executor.submit(_make, store, task, device, waiting, remake or task.derived)] = key
         done = wait(running, return_when=FIRST_COMPLETED).done
-        for future in [one for one in running if one in done]:  # as they were begun: a set has no order
+        for future in [future for future in running if future in done]:  # in the order of submission: a set has none
             key = running.pop(future)
             try:
-                what = future.result()
+                status = future.result()
             except Failed as error:
-                work.outcome.failed[key] = what = str(error)
+                work.outcome.failed[key] = status = str(error)
             except BrokenProcessPool as error:
                 raise Problem(
-                    "a worker process was ended from outside: run the same command again, with fewer --workers if memory was "
-                    "short; what is finished is kept"
+                    "a worker process was killed from outside: run the same command again, with fewer --workers if memory ran "
+                    "out; finished runs are kept"
                 ) from error
-            if what == BUSY:
+            if status == BUSY:
                 busy.append(key)
                 continue
-            work.outcome.made += what == MADE
-            work.outcome.found += what == FOUND
-            work.ended(key, what)
+            work.outcome.made += status == MADE
+            work.outcome.found += status == FOUND
+            work.finish(key, status)
     return work.outcome
 
 
 class _Work:
-    """Which tasks are ready, as others end: a heap of (minus the tasks that follow, order, address)."""
+    """The tasks that are ready to run: a heap of (minus the height in the graph, order, address), filled as tasks end."""
 
     def __init__(self, planned: Plan, tell: Callable[[Task, str], None]):
         self.wanted, self.tell = planned.wanted, tell
@@ -139,34 +139,34 @@ class _Work:
         self.height, self.order = self._heights(), count()
         self.ready: list[tuple[int, int, str]] = []
         for key in [key for key, parents in self.needs.items() if not parents]:
-            if why := self._begin(key):
-                self.ended(key, why)
+            if reason := self._prepare(key):
+                self.finish(key, reason)
 
-    def ended(self, key: str, what: str) -> None:
-        """A task has ended: those that depend on it and wait for no other are ready, or can never run."""
-        over = [(key, what)]
-        while over:
-            key, what = over.pop()
-            self.tell(self.wanted[key], what)
+    def finish(self, key: str, status: str) -> None:
+        """Marks a task as ended; dependent tasks that wait for no other become ready, or can never run."""
+        ended = [(key, status)]
+        while ended:
+            key, status = ended.pop()
+            self.tell(self.wanted[key], status)
             for child in self.children.get(key, ()):
                 self.needs[child].discard(key)
-                if not self.needs[child] and (why := self._begin(child)):
-                    over.append((child, why))
+                if not self.needs[child] and (reason := self._prepare(child)):
+                    ended.append((child, reason))
 
-    def _begin(self, key: str) -> str | None:
-        """None for a task that is ready now, or why it cannot run."""
+    def _prepare(self, key: str) -> str | None:
+        """Adds a task to those that are ready and returns None, or returns the reason why it cannot run."""
         task, failed, unmade = self.wanted[key], self.outcome.failed, self.outcome.unmade
-        lost = [parent.address for parent in task.parents if parent.address in failed or parent.address in unmade]
+        unavailable = [parent.address for parent in task.parents if parent.address in failed or parent.address in unmade]
         if key in failed:
             return failed[key]
-        if lost and (not task.derived or len(lost) == len(task.parents)):
-            unmade[key] = f"{task.title}: it is made of {lost[0]}, which could not be made"
+        if unavailable and (not task.derived or len(unavailable) == len(task.parents)):
+            unmade[key] = f"{task.title}: it depends on {unavailable[0]}, which could not be made"
             return unmade[key]
         heapq.heappush(self.ready, (-self.height[key], next(self.order), key))
         return None
 
     def _heights(self) -> dict[str, int]:
-        """How many tasks follow each other from this one on: the longest chains start first."""
+        """The length of the longest chain of tasks that starts with each task: the longest chains start first."""
         height: dict[str, int] = {}
         for key in reversed(self.wanted):  # parents come first in `wanted`
             height[key] = 1 + max((height[child] for child in self.children.get(key, ())), default=0)

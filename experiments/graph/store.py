@@ -1,7 +1,7 @@
-"""A folder of runs, each of one task: written once, complete or absent, and verified to be unchanged since.
+"""A folder of runs, one per task: each is written once, is complete or absent, and is verified to be unchanged since.
 
-<kind>-<digest>/  config.json  provenance.json  manifest.json  + the task's own files
-.failed/ holds why a task failed, .partial/ the checkpoints of unfinished ones, .locks/ and .scratch/ who is at work.
+<kind>-<digest>/  config.json  provenance.json  manifest.json  + the files of the task
+.failed/: reasons of failures. .partial/: checkpoints of unfinished tasks. .locks/, .scratch/: locks and folders of running tasks.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ MADE, BUSY = "made", "busy"
 
 
 class Store:
-    """Runs below `root`, safe to share between processes of one machine."""
+    """The runs in the folder `root`, which processes of one machine can share safely."""
 
     def __init__(self, root: Path):
         self.root = Path(root)
@@ -40,7 +40,7 @@ class Store:
         return Store, (self.root,)
 
     def path(self, task: Task) -> Path:
-        """Where the run of a task is, or would be."""
+        """The folder of a task's run, which need not exist."""
         return self.root / task.address
 
     def has(self, task: Task) -> bool:
@@ -48,23 +48,23 @@ class Store:
         return self.path(task).is_dir()
 
     def partial(self, task: Task) -> Path:
-        """The folder where an unfinished run keeps what it can go on from: another one for another code, or other parents."""
+        """The folder of an unfinished run's checkpoints: a different one for different values, code or parents."""
         return self.root / ".partial" / task.address / digest(self.origin(task).as_json())
 
     def state(self, task: Task) -> tuple[str, ...]:
-        """(FOUND,), (MISSING,), or the reasons why the run is stale. Problem if it is no run of this task."""
+        """(FOUND,), (MISSING,), or the reasons why the run is stale. Problem if the folder is not a run of this task."""
         path = self.path(task)
         if not _is_folder(path):
             return (MISSING,)
         with self._advice(path):
-            manifest, config = self._read(path, task.files), check_config(path)  # its identity is the address
-            if lost := next((name for name in manifest.files if not (path / name).exists()), None):
-                raise Problem(f"{path / lost} is missing")
-        then = Origin(config["values"], manifest.code, manifest.parents)
-        return tuple(then.changes(self.origin(task), task.derived)) or (FOUND,)
+            manifest, config = self._read(path, task.files), check_config(path)  # checks that its identity matches the address
+            if absent := next((name for name in manifest.files if not (path / name).exists()), None):
+                raise Problem(f"{path / absent} is missing")
+        recorded = Origin(config["values"], manifest.code, manifest.parents)
+        return tuple(recorded.changes(self.origin(task), task.derived)) or (FOUND,)
 
     def open(self, task: Task) -> Path:
-        """The folder of a finished run, with every file verified. Problem if it is missing or was altered."""
+        """The folder of a finished run, after every file is verified. Problem if it is missing or was altered."""
         path = self.path(task)
         if not _is_folder(path):
             raise Problem(f"there is no run {path}: run the same command again to make it")
@@ -73,7 +73,7 @@ class Store:
         return path
 
     def seal(self, task: Task) -> str:
-        """What identifies the content of a finished run. Problem if there is none."""
+        """The hash that identifies the content of a finished run. Problem if there is no such run."""
         path = self.path(task)
         stamp, seal = self._seals.get(path.name, (None, ""))
         if stamp is not None and stamp == _stamp(path):
@@ -84,18 +84,18 @@ class Store:
             return self._read(path).seal
 
     def origin(self, task: Task) -> Origin:
-        """The inputs and the code of a task now: its values, its modules, and the parents that exist."""
+        """The current inputs and code of a task: its values, its modules, and the parents that exist."""
         return Origin(task.values, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
 
     def failure(self, task: Task) -> str | None:
-        """Why the task failed the last time, if values, code and parents are the same now."""
+        """Why the task last failed, if its values, code and parents are unchanged since."""
         return Failures(self.root).reason(task, lambda: self.origin(task))
 
     def make(self, task: Task, device: str, wait: bool = True, remake: bool = False) -> str:
-        """MADE, FOUND where it is there already, or BUSY if another process is making it and `wait` is false.
+        """Runs a task. MADE, FOUND if the run exists already, or BUSY if another process is making it and `wait` is false.
 
-        Problem on a full disk, and StaleRun for a run that is stale unless `remake`; nothing half-written stays. Failed for a
-        task that cannot be made of these values; why is kept, and known by `failure`.
+        Problem on a full disk; StaleRun for a stale run, unless `remake`; partly written files are removed. Failed if the task
+        itself fails; the reason is recorded and returned by `failure`.
         """
         path = self.path(task)
         with disk_problems(self.root), self._lock(path) as lock:
@@ -106,13 +106,13 @@ class Store:
                 return FOUND
             if state != (MISSING,) and not remake:
                 raise StaleRun(f"{path} was {'; '.join(state)}")
-            origin, failures = self.origin(task), Failures(self.root)  # before it runs: of the code that runs
+            origin, failures = self.origin(task), Failures(self.root)  # before the task runs: the code that will run
             with self._scratch(path) as folder:
-                with failures.kept(task, origin):
+                with failures.recording(task, origin):
                     attempt(task, folder, self, device)
                     self._seal(task, folder, device, origin)
                 if self.origin(task).parents != origin.parents:
-                    raise Problem(f"{task.title}: what it is made of was changed meanwhile: run the same command again")
+                    raise Problem(f"{task.title}: its inputs changed while it ran: run the same command again")
                 put(folder, path)
                 sync(self.root)
             remove(self.root / ".partial" / path.name)
@@ -120,7 +120,7 @@ class Store:
         return MADE
 
     def accept(self, task: Task) -> None:
-        """Takes a stale run for good: what had changed is written into its manifest, and is no question any more."""
+        """Marks a stale run as valid: its manifest records what had changed, and the run is no longer stale."""
         path = self.path(task)
         with disk_problems(self.root), self._lock(path) as lock:
             lock(True)
@@ -128,13 +128,13 @@ class Store:
             if reasons in ((FOUND,), (MISSING,)):
                 return
             manifest, config, now = read_manifest(path), check_config(path), self.origin(task)
-            own: dict[str, Any] = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "although": list(reasons)}
-            own["code"] = {name: then for name, then in manifest.code.items() if now.code.get(name) != then}
+            record: dict[str, Any] = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "although": list(reasons)}
+            record["code"] = {name: old for name, old in manifest.code.items() if now.code.get(name) != old}
             with self._scratch(path) as folder:
                 shutil.copytree(path, folder, copy_function=_link, dirs_exist_ok=True)
                 write_json(folder / "config.json", {**config, "values": now.values})
                 files = {**manifest.files, "config.json": sha256(folder / "config.json")}
-                parents, accepted = {**manifest.parents, **now.parents}, (*manifest.accepted, own)
+                parents, accepted = {**manifest.parents, **now.parents}, (*manifest.accepted, record)
                 new = replace(manifest, files=files, parents=parents, code=dict(now.code), accepted=accepted)
                 write_json(folder / "manifest.json", vars(new))
                 put(folder, path)
@@ -146,11 +146,11 @@ class Store:
         return manifest
 
     def _seal(self, task: Task, folder: Path, device: str, origin: Origin) -> None:
-        """Adds config, provenance and manifest, and flushes all to the disk."""
-        made = sorted(file for file in folder.rglob("*") if file.is_file())
-        if lacking := sorted(set(task.files) - {file.relative_to(folder).as_posix() for file in made}):
+        """Adds config, provenance and manifest, and flushes all files to the disk."""
+        outputs = sorted(file for file in folder.rglob("*") if file.is_file())
+        if lacking := sorted(set(task.files) - {file.relative_to(folder).as_posix() for file in outputs}):
             raise Failed(f"{task.title}: it did not write {', '.join(lacking)}")
-        for file in made:
+        for file in outputs:
             sync(file)
         write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": origin.values})
         write_json(folder / "provenance.json", provenance(device))
@@ -158,12 +158,12 @@ class Store:
         hashes = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
         manifest = Manifest(SCHEMA, hashes, task.clocked, dict(origin.parents), dict(origin.code))
         write_json(folder / "manifest.json", vars(manifest))
-        for place in {file.parent for file in files}:
-            sync(place)
+        for directory in {file.parent for file in files}:
+            sync(directory)
 
     @contextmanager
     def _scratch(self, path: Path) -> Iterator[Path]:
-        """An empty folder, which is gone afterwards unless it was put elsewhere; to be used under the lock of `path`."""
+        """An empty folder, removed at the end of the block unless it was moved; use it only while holding the lock of `path`."""
         folder = self.root / ".scratch" / path.name
         remove(folder)
         folder.mkdir(parents=True)
@@ -174,12 +174,12 @@ class Store:
 
     @contextmanager
     def _lock(self, path: Path) -> Iterator[Any]:
-        """A function that takes the lock of `path`, waiting for it or not, and says whether it has; it dies with the process."""
+        """A function that tries to acquire the lock of `path`, waiting or not. The lock is released when the process ends."""
         locks = self.root / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         handle = os.open(locks / path.name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
-        def take(wait: bool) -> bool:
+        def acquire(wait: bool) -> bool:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
@@ -187,34 +187,34 @@ class Store:
             return True
 
         try:
-            yield take
+            yield acquire
         finally:
             os.close(handle)
 
     @contextmanager
     def _advice(self, path: Path) -> Iterator[None]:
-        """What to do about a broken run of this store: only such a one may be deleted."""
+        """Adds advice to errors about a broken run of this store; the user is told to delete no other folder."""
         try:
             yield
         except OtherVersion:
             raise
         except Problem as problem:
-            raise Problem(f"{problem}: delete the folder {path} and run again to make it anew") from problem
+            raise Problem(f"{problem}: delete the folder {path} and run the same command again to make it") from problem
 
 
 def _is_folder(path: Path) -> bool:
-    """Whether there is a folder, or nothing. Problem for anything else at that path."""
+    """True for a folder, False if nothing exists at that path. Problem for anything else."""
     try:
         if stat.S_ISDIR(path.stat().st_mode):
             return True
     except (FileNotFoundError, NotADirectoryError):
         if not path.is_symlink():
             return False
-    raise Problem(f"{path} is no folder of a run: remove it, or choose another --runs")
+    raise Problem(f"{path} is not a run folder: remove it, or choose another --runs")
 
 
 def _link(source: str, target: str) -> None:
-    """A second name of a file, or a copy where the file system knows none."""
+    """Makes a hard link to a file, or a copy if the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:
@@ -222,17 +222,17 @@ def _link(source: str, target: str) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What changes with a manifest; () where there is none."""
+    """Changes whenever the manifest does; () if there is no manifest."""
     try:
-        found = os.stat(path / "manifest.json")
+        status = os.stat(path / "manifest.json")
     except OSError:
         return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @lru_cache(maxsize=4096)
 def _check(path: Path, stamp: tuple[int, ...], wanted: tuple[str, ...]) -> None:
-    """Every file of a run; once a process, as long as the manifest is the same."""
+    """Checks every file of a run, once per process while the manifest is unchanged."""
     manifest = read_manifest(path, wanted)
     check_config(path)
     check_files(path, manifest)

@@ -1,4 +1,4 @@
-"""A task is a value that is run: its fields are values and other tasks, so that a task is the whole graph behind it."""
+"""A task is a value that can be run: its fields are values and other tasks, so it contains the whole graph that it depends on."""
 
 import dataclasses
 import re
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Task:
-    """Base of every task, which is also a `value`: `run` fills an empty folder, once.
+    """Base class of all tasks, which are also decorated with `value`: `run` fills an empty folder, once.
 
-    version: raised when `run` changes its meaning for the same values. files: what the folder contains when it is done.
-    clocked: those among them that depend on a clock; no other task depends on them.
-    derived: made anew without asking whenever something of it has changed, from the parents that did not fail (a
-    report). played: tasks that depend on this one run its code too, as that of a network that is loaded again.
+    version: increased when `run` changes its meaning for the same values. files: files that `run` must write.
+    clocked: those of them that depend on a clock; no other task depends on them.
+    derived: made again, without asking the user, whenever its inputs or code have changed, from the parents that did not fail
+    (a report). played: tasks that depend on this one also run its code, such as that of a network that they load.
     """
 
     version: ClassVar[int] = 1
@@ -28,10 +28,10 @@ class Task:
     clocked: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[bool] = False
     played: ClassVar[bool] = False
-    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every task is a `value`
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every task is decorated with `value`
 
     def run(self, folder: Path, store: "Store", device: str) -> None:
-        """Writes `files` into `folder`. Parents are found by `store.open`."""
+        """Writes `files` into `folder`. `store.open(parent)` is the folder of a parent."""
         raise NotImplementedError
 
     @property
@@ -41,70 +41,70 @@ class Task:
 
     @property
     def title(self) -> str:
-        """Its name in progress bars and errors."""
+        """The name in progress bars and errors."""
         return self.address
 
     @cached_property
     def identity(self) -> dict[str, Any]:
-        """What the address is made of: the kind, its version, the values that matter and the parents' addresses."""
+        """What determines the address: the kind, its version, the identifying values and the addresses of the parents."""
         return {"kind": self.kind, "version": self.version, "values": encode_fields(self, whole=False)}
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Every value, a parent as its address."""
+        """Every value, with parents as addresses."""
         return encode_fields(self, whole=True)
 
     @cached_property
     def address(self) -> str:
-        """`<kind>-<digest>`: equal values and ancestors, equal address."""
+        """`<kind>-<digest>`: equal for equal values and ancestors."""
         return f"{self.kind}-{digest(self.identity)}"
 
     @cached_property
     def parents(self) -> "tuple[Task, ...]":
         """The tasks among the values, each once."""
-        found = {task.address: task for f in dataclasses.fields(self) for task in tasks_in(getattr(self, f.name))}
-        return tuple(found.values())
+        tasks = {task.address: task for f in dataclasses.fields(self) for task in tasks_in(getattr(self, f.name))}
+        return tuple(tasks.values())
 
     @cached_property
     def code(self) -> Mapping[str, str]:
-        """The digest of every module that its result depends on."""
+        """The digest of every module that the result depends on."""
         return fingerprint(classes_in(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what is worked out of them is not sent to another process."""
+        """Only the fields: cached properties are not sent to other processes."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
-def tasks_in(held: Any) -> Iterator[Task]:
-    """The tasks in a value, not those inside tasks."""
-    if isinstance(held, Task):
-        yield held
-    elif isinstance(held, dict):
-        for one in held.values():
-            yield from tasks_in(one)
-    elif isinstance(held, (tuple, list)):
-        for one in held:
-            yield from tasks_in(one)
-    elif dataclasses.is_dataclass(held) and not isinstance(held, type):
-        for field in dataclasses.fields(held):
-            yield from tasks_in(getattr(held, field.name))
+def tasks_in(item: Any) -> Iterator[Task]:
+    """The tasks in a value, without those inside tasks."""
+    if isinstance(item, Task):
+        yield item
+    elif isinstance(item, dict):
+        for entry in item.values():
+            yield from tasks_in(entry)
+    elif isinstance(item, (tuple, list)):
+        for entry in item:
+            yield from tasks_in(entry)
+    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+        for field in dataclasses.fields(item):
+            yield from tasks_in(getattr(item, field.name))
 
 
-def classes_in(held: Any) -> Iterator[type]:
-    """The class of a value and of every value in it, but not inside tasks unless they are `played`; and what `rests_on` adds."""
-    if isinstance(held, dict):
-        for one in held.values():
-            yield from _classes_below(one)
-    elif isinstance(held, (tuple, list)):
-        for one in held:
-            yield from _classes_below(one)
-    elif dataclasses.is_dataclass(held) and not isinstance(held, type):
-        yield type(held)
-        if hasattr(held, "rests_on"):
-            yield from held.rests_on()
-        for field in dataclasses.fields(held):
-            yield from _classes_below(getattr(held, field.name))
+def classes_in(item: Any) -> Iterator[type]:
+    """The classes of a value, of every value in it except inside tasks that are not `played`, and of what `rests_on` adds."""
+    if isinstance(item, dict):
+        for entry in item.values():
+            yield from _classes_below(entry)
+    elif isinstance(item, (tuple, list)):
+        for entry in item:
+            yield from _classes_below(entry)
+    elif dataclasses.is_dataclass(item) and not isinstance(item, type):
+        yield type(item)
+        if hasattr(item, "rests_on"):
+            yield from item.rests_on()
+        for field in dataclasses.fields(item):
+            yield from _classes_below(getattr(item, field.name))
 
 
-def _classes_below(held: Any) -> Iterator[type]:
-    return classes_in(held) if not isinstance(held, Task) or held.played else iter(())
+def _classes_below(item: Any) -> Iterator[type]:
+    return classes_in(item) if not isinstance(item, Task) or item.played else iter(())

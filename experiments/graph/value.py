@@ -1,4 +1,4 @@
-"""Values: frozen, validated dataclasses, and their two forms as JSON: all fields, and those that identify the value."""
+"""Values: frozen, validated dataclasses with two JSON forms: all fields, and those that identify the value."""
 
 import dataclasses
 import hashlib
@@ -17,11 +17,11 @@ CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def value(kind: type[T]) -> type[T]:
-    """The decorator of every value: frozen, by keyword, its fields checked, unknown ones refused.
+    """The decorator of every value: a frozen, keyword-only dataclass that validates its fields and refuses unknown ones.
 
-    JSON that `encode` made is taken too: its "is" must be the name of the class.
+    It also accepts the JSON form that `encode` returns, whose "is" must be the name of the class.
     """
-    validator = model_validator(mode="before")(classmethod(_without_is))  # type: ignore[arg-type]  # no class body here to type cls
+    validator = model_validator(mode="before")(classmethod(_without_is))  # type: ignore[arg-type]  # there is no class body that gives cls a type
     type.__setattr__(kind, "_without_is", validator)  # pydantic looks for validators among the class attributes
     return typing.cast("type[T]", dataclass(frozen=True, kw_only=True, config=CONFIG)(kind))
 
@@ -30,83 +30,83 @@ def _without_is(kind: type, given: Any) -> Any:
     if not isinstance(given, dict) or "is" not in given:
         return given
     if given["is"] != name_of_class(kind):
-        raise ValueError(f"{given['is']!r} is no {name_of_class(kind)}")
-    return {key: held for key, held in given.items() if key != "is"}
+        raise ValueError(f"{given['is']!r} is not {name_of_class(kind)!r}")
+    return {key: entry for key, entry in given.items() if key != "is"}
 
 
-def encode(held: Any, whole: bool = True, expand: bool = False, places: bool = True) -> Any:
-    """A value as JSON has it. A dataclass is {"is": its name, **its fields}; a task inside is {"task": its address}.
+def encode(item: Any, whole: bool = True, expand: bool = False, places: bool = True) -> Any:
+    """The JSON form of a value. A dataclass becomes {"is": its name, **its fields}; a task becomes {"task": its address}.
 
-    whole: every field; else only what makes the value what it is: without the fields that are at their defaults, so that a new
-    field with a default changes no address, and without those that the class lists in `incidental` (where a file lies).
-    expand: tasks inside are written out as any other value. places: incidental fields too. TypeError for what JSON cannot hold.
+    whole: include every field; otherwise only those that identify the value: fields at their defaults are left out, so that a new
+    field with a default changes no address, and so are those that the class lists in `incidental` (such as the path of a file).
+    expand: write tasks out like any other value. places: include incidental fields. TypeError for a type that JSON lacks.
     """
-    if held is None or isinstance(held, (bool, int, float, str)):
-        return held
-    if dataclasses.is_dataclass(held) and not isinstance(held, type):
-        if hasattr(held, "address") and not expand:
-            return {"task": held.address}
-        return {"is": name_of(held), **encode_fields(held, whole, expand, places)}
-    if isinstance(held, dict):
-        return {str(key): encode(one, whole, expand, places) for key, one in held.items()}
-    if isinstance(held, (tuple, list)):
-        return [encode(one, whole, expand, places) for one in held]
-    raise TypeError(f"{held!r} is no value: use numbers, text, lists, dictionaries and frozen dataclasses")
+    if item is None or isinstance(item, (bool, int, float, str)):
+        return item
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        if hasattr(item, "address") and not expand:
+            return {"task": item.address}
+        return {"is": name_of(item), **encode_fields(item, whole, expand, places)}
+    if isinstance(item, dict):
+        return {str(key): encode(entry, whole, expand, places) for key, entry in item.items()}
+    if isinstance(item, (tuple, list)):
+        return [encode(entry, whole, expand, places) for entry in item]
+    raise TypeError(f"{item!r} cannot be encoded: use numbers, text, lists, dictionaries and frozen dataclasses")
 
 
-def encode_fields(held: Any, whole: bool = True, expand: bool = False, places: bool = True) -> dict[str, Any]:
-    """The fields of a dataclass by name, as `encode` has them."""
-    found = {}
-    kind: type = type(held)
-    for name, usual, incidental, real in _fields(kind):
-        own = getattr(held, name)
-        if type(own) is float or (type(own) is int and real):  # 1 and 1.0 are one value where a float is declared, -0 is 0
-            own = own + 0.0
-        if (whole and (places or not incidental)) or not (whole or incidental or own == usual):
-            found[name] = encode(own, whole, expand, places)
-    return found
+def encode_fields(instance: Any, whole: bool = True, expand: bool = False, places: bool = True) -> dict[str, Any]:
+    """The fields of a dataclass by name, in the form of `encode`."""
+    encoded = {}
+    kind: type = type(instance)
+    for name, default_value, incidental, real in _fields(kind):
+        entry = getattr(instance, name)
+        if type(entry) is float or (type(entry) is int and real):  # in a field of floats 1 is encoded as 1.0; -0.0 as 0.0
+            entry = entry + 0.0
+        if (whole and (places or not incidental)) or not (whole or incidental or entry == default_value):
+            encoded[name] = encode(entry, whole, expand, places)
+    return encoded
 
 
 @cache
 def _fields(kind: type) -> tuple[tuple[str, Any, bool, bool], ...]:
-    """(name, default, whether it is incidental, whether a float is declared and no int) of every field."""
-    places = getattr(kind, "incidental", ())
+    """(name, default, whether it is incidental, whether its type is float and not int) of every field."""
+    incidental = getattr(kind, "incidental", ())
     real = {name for name, hint in hints(kind).items() if _takes(hint, float) and not _takes(hint, int)}
-    return tuple((field.name, default(field), field.name in places, field.name in real) for field in dataclasses.fields(kind))
+    return tuple((field.name, default(field), field.name in incidental, field.name in real) for field in dataclasses.fields(kind))
 
 
 def digest(encoded: Any) -> str:
-    """Twelve hexadecimal digits of the sha256 of canonical JSON. ValueError for NaN and infinity."""
+    """The first twelve hexadecimal digits of the sha256 of canonical JSON. ValueError for NaN and infinity."""
     text = json.dumps(encoded, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def name_of(held: Any) -> str:
-    """The name under which a value's class is registered, or that of the class."""
-    kind: type = type(held)
+def name_of(instance: Any) -> str:
+    """The name under which the class of a value is registered, or the name of the class itself."""
+    kind: type = type(instance)
     return name_of_class(kind)
 
 
 @cache
 def name_of_class(kind: type) -> str:
-    """As `name_of`, of the class; a field called `name` is no name of the class."""
+    """As `name_of`, for a class; a field called `name` does not name the class."""
     fields = {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else set()
     name = None if "name" in fields else getattr(kind, "name", None)
     return name if isinstance(name, str) else kind.__name__
 
 
-def label(held: Any, *besides: str) -> str:
-    """The name, and the fields that are not at their defaults, but for those `besides`: `bounded(radius=5)`."""
+def label(instance: Any, *excluded: str) -> str:
+    """The name, and the fields that differ from their defaults, without those `excluded`: `bounded(radius=5)`."""
     changed = [
-        f"{field.name}={getattr(held, field.name)}"
-        for field in dataclasses.fields(held)
-        if field.name not in besides and getattr(held, field.name) != default(field)
+        f"{field.name}={getattr(instance, field.name)}"
+        for field in dataclasses.fields(instance)
+        if field.name not in excluded and getattr(instance, field.name) != default(field)
     ]
-    return name_of(held) + (f"({', '.join(changed)})" if changed else "")
+    return name_of(instance) + (f"({', '.join(changed)})" if changed else "")
 
 
 def default(field: dataclasses.Field[Any]) -> Any:
-    """The default of a field; MISSING where it has none."""
+    """The default of a field; MISSING if it has none."""
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
 
 
@@ -116,9 +116,9 @@ def hints(kind: type) -> dict[str, Any]:
     return typing.get_type_hints(kind, include_extras=True)
 
 
-def _takes(hint: Any, wanted: type) -> bool:
+def _takes(hint: Any, expected: type) -> bool:
     if typing.get_origin(hint) is typing.Annotated:
-        return _takes(typing.get_args(hint)[0], wanted)
+        return _takes(typing.get_args(hint)[0], expected)
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        return any(_takes(one, wanted) for one in typing.get_args(hint))
-    return hint is wanted
+        return any(_takes(member, expected) for member in typing.get_args(hint))
+    return hint is expected

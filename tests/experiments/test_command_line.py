@@ -144,7 +144,7 @@ def test_a_worker_that_is_killed_is_one_line(under_way):
     assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
     out, error = process.communicate(timeout=60)
-    refused(subprocess.CompletedProcess([], process.returncode, out, error), "ended from outside", "fewer --workers")
+    refused(subprocess.CompletedProcess([], process.returncode, out, error), "killed from outside", "fewer --workers")
 
 
 def test_a_world_or_a_device_that_does_not_exist_is_refused(tmp_path, capsys):

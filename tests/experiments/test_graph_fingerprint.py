@@ -134,7 +134,7 @@ def test_a_file_that_was_edited_meanwhile_is_named(theirs):
     found()
     require_unedited()
     write(**{"other.py": "def other(a):\n    return 3 * a\n"})
-    with pytest.raises(Problem, match=r"other\.py was edited since this process began"):
+    with pytest.raises(Problem, match=r"other\.py was edited since this process started"):
         require_unedited()
 
 

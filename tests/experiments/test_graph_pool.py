@@ -102,7 +102,7 @@ def test_two_processes_make_what_one_makes(tmp_path):
 
 
 def test_a_worker_that_is_killed_is_one_line(tmp_path):
-    with pytest.raises(Problem, match=r"a worker process was ended from outside: .*fewer --workers.*kept"):
+    with pytest.raises(Problem, match=r"a worker process was killed from outside: .*fewer --workers.*kept"):
         make(tmp_path, Cell(w=1), Cell(w=2, does="kill"), workers=2)
     assert make(tmp_path, Cell(w=1)).made in (0, 1) and not [path for path in litter(tmp_path) if Cell(w=1).address in str(path)]
 

@@ -85,7 +85,7 @@ def test_a_formula_that_changed_is_a_question_and_both_answers_work(copy):
     assert len(own) == 2 and [line for line in stale if line not in own] == [
         line for line in stale if "apg w=" in line
     ]  # it imports
-    assert all("it was made by another guidance.methods.classifier_free" in line for line in stale)
+    assert all("it was made by a different version of guidance.methods.classifier_free" in line for line in stale)
     assert stopped.startswith("stopped: sample-") and stopped.count("guidance.methods.classifier_free") == 1
     assert "--remake" in stopped and "--accept" in stopped
 
@@ -97,7 +97,7 @@ def test_a_formula_that_changed_is_a_question_and_both_answers_work(copy):
     assert len(before) == len(after) and set(differs["method"]) == {"classifier-free"} and set(differs["w"]) == {1.0}
 
     edit("guidance/methods/temperature.py", "@dataclass", "OTHER = 1\n\n\n@dataclass")
-    assert "another guidance.methods.temperature" in said("ask")[-1]
+    assert "a different version of guidance.methods.temperature" in said("ask")[-1]
     (accepted,) = said("accept")
     assert said("ask") == [f"made 0 {accepted.split()[-1]}"]
     notes = [read_json(path)["accepted"] for path in (home / "runs").glob("sample-*/manifest.json")]
@@ -148,11 +148,11 @@ def test_a_denoiser_that_was_trained_again_with_other_bytes_makes_its_samples_st
 
     shutil.rmtree(store.path(model))
     monkeypatch.setattr(training, "fit", other)  # as by another code, changed back before anybody looks
-    with pytest.raises(StaleRun, match=f"{samples.address} was made of another {model.address}"):
+    with pytest.raises(StaleRun, match=f"{samples.address} was made from a different {model.address}"):
         make(tmp_path, measures)
     monkeypatch.undo()
     planned = plan([measures], Store(tmp_path))
-    assert list(planned.stale) == [samples.address] and f"made of another {model.address}" in planned.question()
+    assert list(planned.stale) == [samples.address] and f"made from a different {model.address}" in planned.question()
     store.accept(samples)
     assert not plan([measures], Store(tmp_path)).wanted
     shutil.rmtree(store.path(model))

@@ -180,7 +180,7 @@ def test_a_parent_that_is_exchanged_while_it_is_read_is_one_line(tmp_path, monke
         write_json(folder / "x.json", 1)
 
     monkeypatch.setattr(Cell, "run", meddle)
-    with pytest.raises(Problem, match="was changed meanwhile: run the same command again"):
+    with pytest.raises(Problem, match="its inputs changed while it ran: run the same command again"):
         store.make(child, "cpu")
     assert not store.has(child) and not litter(tmp_path)
 

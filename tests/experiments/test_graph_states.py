@@ -74,8 +74,10 @@ def test_a_new_field_with_a_default_is_no_change(tmp_path):
 def test_another_code_is_a_reason(tmp_path):
     make(tmp_path, Cell())
     other_code(Store(tmp_path).path(Cell()))
-    assert Store(tmp_path).state(Cell()) == ("made by another toys",)
-    with pytest.raises(StaleRun, match=r"^\S+/cell-\w+ was made by another toys: --remake makes it again, --accept keeps it"):
+    assert Store(tmp_path).state(Cell()) == ("made by a different version of toys",)
+    with pytest.raises(
+        StaleRun, match=r"^\S+/cell-\w+ was made by a different version of toys: --remake makes it again, --accept keeps it"
+    ):
         make(tmp_path, Cell())
     assert "--remake" in plan([Cell()], Store(tmp_path)).question() and "explain" in plan([Cell()], Store(tmp_path)).question()
 
@@ -91,7 +93,7 @@ def test_a_parent_made_again_with_other_bytes_makes_stale_and_with_the_same_byte
     make(tmp_path, parent)
     (store.path(parent) / "x.json").write_text("[7.0, []]")
     forge(store.path(parent))
-    assert Store(tmp_path).state(child) == (f"made of another {parent.address}",)
+    assert Store(tmp_path).state(child) == (f"made from a different {parent.address}",)
 
 
 def test_a_parent_that_comes_out_otherwise_while_the_graph_runs_is_a_question_then(tmp_path):
@@ -102,7 +104,7 @@ def test_a_parent_that_comes_out_otherwise_while_the_graph_runs_is_a_question_th
         store.path(child) / "manifest.json", read_json(store.path(child) / "manifest.json") | {"parents": {parent.address: "0"}}
     )
     shutil.rmtree(store.path(parent))
-    with pytest.raises(StaleRun, match=f"made of another {parent.address}"):
+    with pytest.raises(StaleRun, match=f"made from a different {parent.address}"):
         make(tmp_path, child)
     assert make(tmp_path, child, remake=True).made == 1 and store.state(child) == (FOUND,)
 
@@ -162,7 +164,7 @@ def test_a_report_forgets_a_cell_that_is_gone_and_cannot_be_made(tmp_path):
     assert make(tmp_path, report).failed
     assert "made of" not in " ".join(store.state(report))
     shutil.rmtree(store.path(cells[0]))
-    assert store.state(report) == (f"made of {cells[0].address}, which is gone",)
+    assert store.state(report) == (f"made from {cells[0].address}, which no longer exists",)
 
 
 def test_the_manifest_says_all_of_it(tmp_path):

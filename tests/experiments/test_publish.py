@@ -70,7 +70,7 @@ def test_code_that_was_not_committed_publishes_nothing(store, tmp_path, kind, re
 def test_what_was_accepted_is_not_published(store, tmp_path):
     run = next(store.glob("sample-*"))
     found = read_json(run / "manifest.json")
-    write_json(run / "manifest.json", found | {"accepted": [{"when": "now", "although": ["made by another a"]}]})
+    write_json(run / "manifest.json", found | {"accepted": [{"when": "now", "although": ["made by a different version of a"]}]})
     with pytest.raises(Problem, match="was accepted although it was stale"):
         publish(report(store), tmp_path / "place")
 

@@ -86,7 +86,7 @@ def test_a_broken_manifest_is_named(tmp_path, text):
     path = made(tmp_path)
     (path / "manifest.json").write_text(text)
     for look in (Store(tmp_path).open, Store(tmp_path).state):
-        with pytest.raises(Problem, match=r"manifest\.json (cannot be read|is no manifest).*delete"):
+        with pytest.raises(Problem, match=r"manifest\.json (cannot be read|is not a valid manifest).*delete"):
             look(Toy())
 
 

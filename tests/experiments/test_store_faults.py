@@ -78,7 +78,7 @@ CHANGES = {
 @pytest.mark.parametrize("text", MANIFESTS.values(), ids=MANIFESTS)
 def test_a_manifest_that_is_none_is_named(run, text):
     (run / "manifest.json").write_text(text)
-    refuse(run, r"manifest\.json (cannot be read|is no manifest|does not name)")
+    refuse(run, r"manifest\.json (cannot be read|is not a valid manifest|does not name)")
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -86,7 +86,7 @@ def test_a_manifest_that_lies_is_named(run, change):
     found = json.loads((run / "manifest.json").read_text())
     change(found)
     (run / "manifest.json").write_text(json.dumps(found))
-    refuse(run, r"manifest\.json (is no manifest|does not name|names)")
+    refuse(run, r"manifest\.json (is not a valid manifest|does not name|names)")
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def refusal(look) -> str:
 )
 def test_a_configuration_that_is_none_is_named(run, text):
     (run / "config.json").write_text(text)
-    refuse(run, r"config\.json|holds the run of other values")
+    refuse(run, r"config\.json|contains the run of other values")
 
 
 def test_runs_that_changed_places_are_refused(run):
@@ -131,14 +131,14 @@ def test_runs_that_changed_places_are_refused(run):
     other.rename(run)
     (aside / "a").rename(other)
     aside.rmdir()
-    refuse(run, r"holds the run of other values, cell-")
+    refuse(run, r"contains the run of other values, cell-")
     assert [why is None for _, why in verify_store(run.parent)] == [False, False]
 
 
 def test_a_run_with_the_identity_of_another_task_is_refused(run):
     config = read_json(run / "config.json")
     write_json(run / "config.json", config | {"identity": config["identity"] | {"version": 7}})
-    refuse(run, "holds the run of other values")
+    refuse(run, "contains the run of other values")
 
 
 DAMAGES = {
@@ -162,7 +162,9 @@ def test_a_damaged_file_is_one_line_and_no_hang(run, name, damage):
         pytest.skip("what is read is what was written, or another test's")
     DAMAGES[damage](run / name)
     if name == "x.json":  # planning looks at no content; what reads it does, and so does verify
-        with pytest.raises(Problem, match=r"x\.json (is missing|is truncated or altered|is no file).*delete the folder"):
+        with pytest.raises(
+            Problem, match=r"x\.json (is missing|is truncated or altered|is not a regular file).*delete the folder"
+        ):
             make(run.parent, Cell(w=2, of=(Cell(w=1),)))
         assert verify_store(run.parent) and dict(verify_store(run.parent))[run]
     else:
@@ -180,7 +182,7 @@ def test_a_file_below_a_linked_folder_is_no_file_of_the_run(run):
 
 def test_a_file_that_nobody_knows_is_named_by_verify(run):
     (run / "more").write_text("")
-    assert "more is no file of the run" in refusal(lambda: verify_run(run))
+    assert "more is not a file of the run" in refusal(lambda: verify_run(run))
 
 
 def test_verify_finds_a_parent_that_is_gone_or_another(run):
@@ -189,10 +191,10 @@ def test_verify_finds_a_parent_that_is_gone_or_another(run):
     verify_run(path)
     found = read_json(path / "manifest.json")
     write_json(path / "manifest.json", found | {"parents": {run.name: "0"}})
-    assert f"was made of another {run.name}" in refusal(lambda: verify_run(path))
+    assert f"was made from a different {run.name}" in refusal(lambda: verify_run(path))
     write_json(path / "manifest.json", found)
     shutil.rmtree(run)
-    assert "which is not there any more" in refusal(lambda: verify_run(path))
+    assert "which no longer exists" in refusal(lambda: verify_run(path))
 
 
 def test_describe_needs_no_more_than_what_is_there(run):

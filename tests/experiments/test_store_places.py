@@ -17,7 +17,7 @@ from experiments.problems import Problem
 def test_something_else_in_the_place_of_a_run_stays_and_is_named(tmp_path, place):
     path = Store(tmp_path).path(Cell(w=1))
     {"file": path.touch, "dangling": lambda: path.symlink_to("nowhere"), "pipe": lambda: os.mkfifo(path)}[place]()
-    with pytest.raises(Problem, match="is no folder of a run: remove it"):
+    with pytest.raises(Problem, match="is not a run folder: remove it"):
         make(tmp_path, Cell(w=1))
     assert os.path.lexists(path)
 
