@@ -141,7 +141,7 @@ def test_a_file_that_was_edited_meanwhile_is_named(theirs):
 def test_a_method_rests_on_itself_and_on_no_other_method():
     found = closure(ClassifierFree.__module__)
     methods = {name for name in found if name.startswith("guidance.methods.")}
-    assert methods == {"guidance.methods.classifier_free", "guidance.methods.method"}
+    assert methods == {"guidance.methods.classifier_free", "guidance.methods.method", "guidance.methods.roles"}
     assert not any("methods" in name for name in closure(Ancestral.__module__))
     assert not any(name.startswith("experiments.graph") for name in closure("experiments.tasks.sample"))
 

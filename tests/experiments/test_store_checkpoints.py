@@ -32,7 +32,14 @@ def trained(partial: Path, until: int | None = None) -> tuple[dict, list[float]]
             raise Stop
         return network(torch.randn(8, 3, generator=generator)).square().flatten()
 
-    return fit(network, loss, Fit(steps=12, batch=8, warmup=0, ema=0.5, checkpoint_every=4), 0, partial, "line")
+    return fit(
+        network,
+        loss,
+        Fit(steps=12, batch=8, warmup=0, ema=0.5, checkpoint_every=4),
+        torch.Generator().manual_seed,
+        partial,
+        "line",
+    )
 
 
 @pytest.fixture
