@@ -1,7 +1,8 @@
 """A small U-Net conditioned on lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -27,9 +28,9 @@ def groups(width: int) -> int:
     return max(g for g in range(1, 9) if width % g == 0)
 
 
-def heads(width: int) -> int:
-    """The number of attention heads over `width` channels: of 32 each, or of as little more as divides the width."""
-    return max(n for n in range(1, max(1, width // 32) + 1) if width % n == 0)
+def heads(width: int, head_width: int = 32) -> int:
+    """The number of attention heads over `width` channels: of `head_width` each, or of as little more as divides the width."""
+    return max(n for n in range(1, max(1, width // head_width) + 1) if width % n == 0)
 
 
 def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
@@ -59,10 +60,16 @@ class Condition(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions; the second normalisation is scaled and shifted by the condition."""
+    """Two 3x3 convolutions; the second normalisation is scaled and shifted by the condition.
 
-    def __init__(self, width_in: int, width: int, condition: int, dropout: float):
+    resample: of both paths, before the first convolution, as in BigGAN (Brock et al., arXiv 1809.11096, appendix B).
+    """
+
+    def __init__(
+        self, width_in: int, width: int, condition: int, dropout: float, resample: Callable[[Tensor], Tensor] | None = None
+    ):
         super().__init__()
+        self.resample = resample or nn.Identity()
         self.enter = nn.Sequential(nn.GroupNorm(groups(width_in), width_in), nn.SiLU())
         self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
         self.norm = nn.GroupNorm(groups(width), width, affine=False)
@@ -73,8 +80,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
-        inner = self.norm(self.conv1(self.enter(h))) * (1 + scale) + shift
-        return self.skip(h) + self.conv2(self.dropout(F.silu(inner)))
+        inner = self.norm(self.conv1(self.resample(self.enter(h)))) * (1 + scale) + shift
+        return self.skip(self.resample(h)) + self.conv2(self.dropout(F.silu(inner)))
 
 
 class Attention(nn.Module):
@@ -93,12 +100,40 @@ class Attention(nn.Module):
         return h + self.out(rearrange(values, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
 
 
+def halved(h: Tensor) -> Tensor:
+    """The mean of every 2 x 2 pixels."""
+    return F.avg_pool2d(h, 2)
+
+
+def doubled(h: Tensor) -> Tensor:
+    """Every pixel four times."""
+    return F.interpolate(h, scale_factor=2.0)
+
+
+class Pool(nn.Module):
+    """Half the resolution, without parameters."""
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        return halved(h)
+
+
+class Widen(nn.Conv2d):
+    """Twice the resolution, then a convolution."""
+
+    def __init__(self, width_in: int, width: int):
+        super().__init__(width_in, width, 3, padding=1)
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]  # a layer of the network, not a convolution
+        return super().forward(doubled(h))
+
+
 class UNet(nn.Module):
     """eps_theta(z, lambda, c), or another target, for images (b, channels, h, w), h and w divisible by 2^(levels - 1).
 
     width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
-    residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, about 32 channels
-    a head; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
+    residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, `head_width` channels
+    a head; resample: between levels, "pool" (mean of 2 x 2 down, nearest pixel and a convolution up) or "block", ADM's residual
+    blocks; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
 
     What guidance.backbones.perturb may change: `attentions` layers, and `blocks`, each a residual block and the attention
     after it; where a block is skipped, the residual block's own skip connection goes on.
@@ -116,8 +151,12 @@ class UNet(nn.Module):
         attention: Sequence[int] = (1,),
         dropout: float = 0.0,
         learns_variance: bool = False,
+        head_width: int = 32,
+        resample: str = "pool",
     ):
         super().__init__()
+        if resample not in ("pool", "block"):
+            raise ValueError(f"resample must be pool or block, not {resample!r}")
         out = 2 * channels if learns_variance else channels
         widths = [width * m for m in multipliers]
         if not set(attention) <= set(range(len(widths))):
@@ -127,7 +166,7 @@ class UNet(nn.Module):
 
         def stage(width_in: int, width_out: int, level: int) -> nn.ModuleList:
             layers = [ResidualBlock(width_in, width_out, 4 * width, dropout)]
-            return nn.ModuleList(layers + [Attention(width_out, heads(width_out))] * (level in attention))
+            return nn.ModuleList(layers + [Attention(width_out, heads(width_out, head_width))] * (level in attention))
 
         def level_down(level: int) -> nn.ModuleList:
             first = widths[max(level - 1, 0)]
@@ -140,7 +179,13 @@ class UNet(nn.Module):
         stages = [stage for level in (*self.down, [self.middle], *self.up) for stage in stages_of(level)]
         self.blocks, self.attentions = len(stages), sum(len(stage) - 1 for stage in stages)
         self.embedding_width = 4 * width
-        self.widen = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in pairwise(widths))
+        if resample == "pool":
+            self.shrink = nn.ModuleList(Pool() for _ in widths[1:])
+            self.widen = nn.ModuleList(Widen(b, a) for a, b in pairwise(widths))
+        else:
+            residual = partial(ResidualBlock, condition=4 * width, dropout=dropout)
+            self.shrink = nn.ModuleList(residual(a, a, resample=halved) for a in widths[:-1])
+            self.widen = nn.ModuleList(residual(b, a, resample=doubled) for a, b in pairwise(widths))
         self.leave = nn.Sequential(
             nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
         )
@@ -158,7 +203,7 @@ class UNet(nn.Module):
         condition = self.condition(logsnr, label, perturbed)
         h, skips = self.enter(z), []
         for level, stages in enumerate(self.down):
-            h = F.avg_pool2d(h, 2) if level else h
+            h = self.shrink[level - 1](h, condition) if level else h
             for stage in stages_of(stages):
                 h = apply(stage, h, condition, perturbed)
                 skips.append(h)
@@ -166,7 +211,7 @@ class UNet(nn.Module):
         for level, stages in reversed(list(enumerate(self.up))):
             for stage in stages_of(stages):
                 h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
-            h = self.widen[level - 1](F.interpolate(h, scale_factor=2.0)) if level else h
+            h = self.widen[level - 1](h, condition) if level else h
         return self.leave(h)
 
 

@@ -44,6 +44,15 @@ def test_a_patch_is_of_a_transformer():
     assert read({"is": "unet", "width": 16}).network == UNet(width=16) and isinstance(read().module(), UNetwork)
 
 
+def test_the_unet_in_adms_form_attends_at_named_resolutions():
+    task = read({"is": "unet", "attention_at": [4], "head_width": 8, "resample": "block"})
+    network = task.module()
+    assert network.attentions == 3 and [len(stage) for level in network.down for stage in level] == [1, 2]
+    assert network.middle[1].heads == 6
+    with pytest.raises(ValueError, match=r"attention_at: images of height 8 have feature maps of \[8, 4\], none of \[16\]"):
+        read({"is": "unet", "attention_at": [16]}).module()
+
+
 def test_a_grouped_model_is_trained_without_the_class_and_without_both():
     objective, label = Denoising(groups=2, p_group=0.3, p_uncond=0.2), torch.arange(10).repeat(1000)
     dropped = objective._drop(label, torch.rand(len(label), generator=torch.Generator().manual_seed(0)), Digits.classes)

@@ -6,7 +6,7 @@ from torch import nn
 from worlds import networks
 
 from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, adapters, alpha_sigma, branches, count
-from guidance.backbones.unet import UNet
+from guidance.backbones.unet import ResidualBlock, UNet, doubled, halved
 from guidance.denoiser import Branch, weighted_sum
 from guidance.diffusion import v_of
 from guidance.objective import drop_labels, eps_loss
@@ -155,12 +155,31 @@ def test_the_unet_learns_nothing_of_its_neighbours():
 
 @pytest.mark.parametrize(
     ("size", "options"),
-    [(8, {}), (32, {"multipliers": (1, 2, 2), "attention": (2,), "blocks": 2}), (8, {"width": 25, "multipliers": (2, 4)})],
+    [
+        (8, {}),
+        (32, {"multipliers": (1, 2, 2), "attention": (2,), "blocks": 2}),
+        (8, {"width": 25, "multipliers": (2, 4)}),
+        (28, {"multipliers": (1, 2, 2), "attention": (1, 2), "resample": "block", "head_width": 8}),
+    ],
 )
 def test_the_unet_gives_back_the_shape_it_got_and_starts_at_zero(size, options):
     net = UNet(3, 5, **{"width": 16, **options})
     z = torch.randn(2, 3, size, size)
     assert torch.equal(net(z, torch.zeros(2), torch.tensor([0, 5])), torch.zeros_like(z))
+
+
+def test_residual_blocks_change_the_resolution_as_their_skip_connection_does():
+    """A block whose inner path is 0, as at first, halves or doubles what it is given; a trained one depends on its condition."""
+    block = ResidualBlock(4, 4, 8, 0.0, resample=halved)
+    h, condition = torch.randn(2, 4, 6, 6), torch.randn(2, 8)
+    torch.testing.assert_close(block(h, condition), halved(h))
+    torch.testing.assert_close(ResidualBlock(4, 4, 8, 0.0, resample=doubled)(h, condition), doubled(h))
+    nn.init.normal_(block.conv2.weight)
+    assert (block(h, condition) - block(h, -condition)).abs().max() > 1e-2
+    net = UNet(3, 5, width=16, multipliers=(1, 2, 2), resample="block")
+    assert [type(layer) for layer in (*net.shrink, *net.widen)] == [ResidualBlock] * 4
+    with pytest.raises(ValueError, match="resample must be pool or block"):
+        UNet(3, 5, resample="blocks")
 
 
 def test_an_image_that_cannot_be_halved_is_refused():
