@@ -1,0 +1,212 @@
+"""Images prepared once: decoded, cut to size, and kept as bytes in a folder of the cache that is written whole or not at all.
+
+The cache is $GUIDANCE_BENCH_CACHE, or guidance-bench below $XDG_CACHE_HOME or ~/.cache.
+  fingerprints/  of every source that was looked at: its files (path, size, time of change) and the sha256 of its content
+  images/        one folder a set and preprocessing: PART.pixels, PART.labels.npy, and record.json, which says what was left out
+"""
+
+import fcntl
+import hashlib
+import io
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL
+from PIL import Image
+
+from experiments.graph.files import disk_problems, put, read_object, remove, write_json
+from experiments.problems import Problem
+from experiments.progress import bar
+from experiments.worlds.pixels import Pixels
+from experiments.worlds.preprocessing import FORMATS, MODES, Unfit, prepare
+from experiments.worlds.source import Item, Source
+
+CHUNK = 256  # images in memory at a time
+NAMED = 20  # of the images that were skipped, in the record
+RECORD = "record.json"
+
+
+class Rules(NamedTuple):
+    """How images are made alike. skip: those that do not fit are left out and counted, instead of refused; convert: those of other
+    channels are converted; lossless: JPEG does not fit."""
+
+    size: int
+    channels: int
+    preprocessing: str
+    convert: bool = False
+    skip: bool = False
+    lossless: bool = False
+
+    @property
+    def words(self) -> str:
+        """In the name of a folder."""
+        extra = "".join(f"-{name}" for name in ("convert", "skip", "lossless") if getattr(self, name))
+        return f"{self.size}-{self.channels}-{self.preprocessing}{extra}"
+
+
+class Prepared(NamedTuple):
+    """A set in the cache: pixels and labels of every part, and the record of how they were made."""
+
+    parts: dict[str, tuple[Pixels, np.ndarray]]
+    record: dict[str, Any]
+
+
+def cache() -> Path:
+    """The folder of everything that is prepared or downloaded."""
+    if own := os.environ.get("GUIDANCE_BENCH_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guidance-bench"
+
+
+def content(source: Source) -> str:
+    """The sha256 of all labels and images as they lie there, part by part, in order. Problem for one that is missing."""
+    total = hashlib.sha256()
+    for part, items in source.parts.items():
+        for item in items():
+            total.update(f"{part} {item.label} ".encode() + hashlib.sha256(encoded(item)).digest())
+    return total.hexdigest()
+
+
+def encoded(item: Item) -> bytes:
+    """The bytes of an image; none of a missing one, which is part of what a set is."""
+    if isinstance(item.held, Path):
+        try:
+            return item.held.read_bytes()
+        except OSError:
+            return b""
+    return b"" if item.held is None else bytes(item.held) if isinstance(item.held, bytes) else item.held.tobytes()
+
+
+def prepared(fingerprint: str, rules: Rules, source: Callable[[], Source]) -> Prepared:
+    """The set of this content under these rules, from the cache, or made of the source and put there.
+
+    Problem, naming the image, for one that does not fit, unless `rules.skip`; and for a source of another content.
+    """
+    place = cache() / "images" / f"{fingerprint[:16]}-{rules.words}"
+    with disk_problems(place):
+        if not (place / RECORD).is_file():
+            with alone(place):
+                if not (place / RECORD).is_file():
+                    make(place, fingerprint, rules, source())
+    return opened(place, rules)
+
+
+def opened(place: Path, rules: Rules) -> Prepared:
+    """What lies in a folder of the cache. Problem if its files are not those of its record."""
+    record, parts = read_object(place / RECORD), {}
+    for part, n in record["parts"].items():
+        try:
+            label = np.load(place / f"{part}.labels.npy", allow_pickle=False)
+            parts[part] = (Pixels.of_file(place / f"{part}.pixels", (n, rules.channels, rules.size, rules.size)), label)
+        except (OSError, ValueError) as error:
+            raise Problem(f"{place} is damaged ({error}): remove it, and it is made again") from error
+    return Prepared(parts, record)
+
+
+def make(place: Path, fingerprint: str, rules: Rules, source: Source) -> None:
+    """Writes the folder of a set beside its place, then renames it."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    remove(new := place.with_name(f".{place.name}.new"))  # of one who was killed: we are alone here
+    new.mkdir()
+    total, counted, skipped = hashlib.sha256(), Counter(), []
+    record: dict[str, Any] = {"fingerprint": fingerprint, "rules": rules._asdict(), "classes": list(source.names)}
+    try:
+        sizes, pixels = {}, {}
+        for part, items in source.parts.items():
+            labels, digest = [], hashlib.sha256()
+            with (new / f"{part}.pixels").open("wb") as file:
+                for item, raw, found in made(items(), rules, f"preparing {part} images"):
+                    total.update(f"{part} {item.label} ".encode() + raw)
+                    if isinstance(found, Unfit):
+                        counted[found.reason] += 1
+                        skipped += [f"{item.name} {found}"] if len(skipped) < NAMED else []
+                        continue
+                    counted["converted"] += found[1]
+                    data = found[0].tobytes()
+                    file.write(data)
+                    digest.update(data)
+                    labels.append(item.label)
+                file.flush()
+                os.fsync(file.fileno())
+            if not labels:
+                raise Problem(f"{part}: no image is left to take: {', '.join(f'{n} {word}' for word, n in counted.items())}")
+            np.save(new / f"{part}.labels.npy", np.asarray(labels, dtype=np.int64))
+            sizes[part], pixels[part] = len(labels), digest.hexdigest()
+        if total.hexdigest() != fingerprint:
+            raise Problem(f"the images changed (content sha256 {total.hexdigest()[:12]}, expected {fingerprint[:12]})")
+        converted = counted.pop("converted", 0)
+        counts = {"parts": sizes, "pixels_sha256": pixels, "converted": converted, "skipped": dict(counted), "named": skipped}
+        write_json(new / RECORD, {**record, **counts, "pillow": PIL.__version__})
+        put(new, place)
+    except BaseException:
+        remove(new)
+        raise
+
+
+def made(items: Iterator[Item], rules: Rules, title: str) -> Iterator[tuple[Item, bytes, Any]]:
+    """Every item, the sha256 of its bytes, and (pixels, whether converted) or why it is skipped; in order, a chunk at a time.
+
+    Decoding lets go of Python's lock, so as many threads as there are cores do it. Problem for the first that is not to be skipped.
+    """
+    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
+        progress = bar(title, None, "image")
+        while chunk := list(islice(items, CHUNK)):
+            for item, (raw, found) in zip(chunk, pool.map(partial(take, rules=rules), chunk)):
+                if isinstance(found, Unfit) and not rules.skip:
+                    raise Problem(f"{item.name} {found}" + ("" if ": " in str(found) else ": mend or remove it, or set skip"))
+                yield item, raw, found
+            progress.update(len(chunk))
+        progress.close()
+
+
+def take(item: Item, rules: Rules) -> tuple[bytes, Any]:
+    """The sha256 of one image's bytes, and its pixels (c, h, w) and whether they were converted, or Unfit."""
+    raw = encoded(item)
+    digest = hashlib.sha256(raw).digest()
+    try:
+        if not raw:
+            raise Unfit("missing", "is missing or empty")
+        if isinstance(item.held, np.ndarray):
+            image = Image.fromarray(item.held)
+        else:
+            image = decoded(raw, rules.lossless)
+        pixels = prepare(image, rules.size, rules.channels, rules.preprocessing, rules.convert)
+        return digest, (pixels, image.mode != MODES[rules.channels])
+    except Unfit as unfit:
+        return digest, unfit
+
+
+def decoded(raw: bytes, lossless: bool) -> Image.Image:
+    """An image of one of FORMATS, all of it read. Unfit for what is none, or is cut off, or far too large."""
+    try:
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+        if lossless and image.format == "JPEG":
+            raise Unfit("JPEG", "is a JPEG, which is another data set than the original: it is cifar10-jpeg")
+        image.load()
+        return image
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise Unfit("corrupt", f"is corrupt ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Waits for other processes that prepare the same folder."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f".{place.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def temporary(place: Path) -> Path:
+    """A new folder beside a place."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
