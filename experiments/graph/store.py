@@ -85,7 +85,7 @@ class Store:
 
     def origin(self, task: Task) -> Origin:
         """The inputs and the code of a task now: its values, its modules, and the parents that exist."""
-        return Origin(task.values, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
+        return Origin(task.inputs, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
 
     def failure(self, task: Task) -> str | None:
         """Why the task failed the last time, if values, code and parents are the same now."""
@@ -132,7 +132,7 @@ class Store:
             own["code"] = {name: then for name, then in manifest.code.items() if now.code.get(name) != then}
             with self._scratch(path) as folder:
                 shutil.copytree(path, folder, copy_function=_link, dirs_exist_ok=True)
-                write_json(folder / "config.json", {**config, "values": now.values})
+                write_json(folder / "config.json", {**config, "values": task.values})
                 files = {**manifest.files, "config.json": sha256(folder / "config.json")}
                 parents, accepted = {**manifest.parents, **now.parents}, (*manifest.accepted, own)
                 new = replace(manifest, files=files, parents=parents, code=dict(now.code), accepted=accepted)
@@ -152,7 +152,7 @@ class Store:
             raise Failed(f"{task.title}: it did not write {', '.join(lacking)}")
         for file in made:
             sync(file)
-        write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": origin.values})
+        write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": task.values})
         write_json(folder / "provenance.json", provenance(device))
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         hashes = {file.relative_to(folder).as_posix(): sha256(file) for file in files}

@@ -39,7 +39,8 @@ def encode(held: Any, whole: bool = True, expand: bool = False, places: bool = T
 
     whole: every field; else only what makes the value what it is: without the fields that are at their defaults, so that a new
     field with a default changes no address, and without those that the class lists in `incidental` (where a file lies).
-    expand: tasks inside are written out as any other value. places: incidental fields too. TypeError for what JSON cannot hold.
+    expand: tasks inside are written out as any other value. places: incidental fields too; without them only those of classes are
+    left out that are `pinned`: other fields, or the code, say what lies there. TypeError for what JSON cannot hold.
     """
     if held is None or isinstance(held, (bool, int, float, str)):
         return held
@@ -58,12 +59,13 @@ def encode_fields(held: Any, whole: bool = True, expand: bool = False, places: b
     """The fields of a dataclass by name, as `encode` has them."""
     found = {}
     kind: type = type(held)
+    below, places = places, places or not getattr(kind, "pinned", False)
     for name, usual, incidental, real in _fields(kind):
         own = getattr(held, name)
         if type(own) is float or (type(own) is int and real):  # 1 and 1.0 are one value where a float is declared, -0 is 0
             own = own + 0.0
         if (whole and (places or not incidental)) or not (whole or incidental or own == usual):
-            found[name] = encode(own, whole, expand, places)
+            found[name] = encode(own, whole, expand, below)
     return found
 
 

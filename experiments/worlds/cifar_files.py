@@ -57,7 +57,7 @@ def source(folder: Path) -> Source:
         raise Problem(f"there is no file {missing[0]}: unpack the whole of cifar-10-python.tar.gz")
     train = [path for name, path in paths.items() if name != "test_batch"]
     parts = {"train": partial(items, train), "test": partial(items, [paths["test_batch"]])}
-    return Source(len(NAMES), parts, tuple(path.absolute() for path in paths.values()), NAMES)
+    return Source(len(NAMES), parts, NAMES)
 
 
 def items(paths: list[Path]) -> Iterator[Item]:

@@ -38,6 +38,7 @@ class Fashion(World):
 
     name: ClassVar[str] = "fashion"
     incidental: ClassVar[tuple[str, ...]] = ("folder",)
+    pinned: ClassVar[bool] = True
     classes: ClassVar[int] = 10
     shape: ClassVar[tuple[int, ...]] = (1, 28, 28)
     folder: str | None = None

@@ -1,6 +1,8 @@
 """Labelled images in folders, one folder a class; classes are sorted by name, which is how ImageNet's are numbered."""
 
 import os
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from experiments.problems import Problem
@@ -14,18 +16,17 @@ def of_folder(place: Path, test: Path | None) -> Source:
     if (held := test or part(place, TEST)) is not None:
         parts["test"] = held
     classes = class_folders(parts["train"])
-    found: dict[str, list[Item]] = {}
-    for name, folder in parts.items():
+    for folder in parts.values():
         if strange := set(class_folders(folder)) - set(classes):
             raise Problem(f"{folder} has a class {sorted(strange)[0]!r} that {parts['train']} has not")
-        found[name] = [
-            Item(str(path), label, path)
-            for label, c in enumerate(classes)
-            for path in (images_in(folder / c) if (folder / c).is_dir() else [])
-        ]
-    files = tuple(Path(item.name).absolute() for items in found.values() for item in items)
-    runs = {name: (lambda items=items: iter(items)) for name, items in found.items()}
-    return Source(len(classes), runs, files, tuple(classes))
+    return Source(len(classes), {name: partial(items, folder, classes) for name, folder in parts.items()}, tuple(classes))
+
+
+def items(folder: Path, classes: list[str]) -> Iterator[Item]:
+    """The images of one part, class by class, one class listed at a time."""
+    for label, c in enumerate(classes):
+        for path in images_in(folder / c) if (folder / c).is_dir() else ():
+            yield Item(path, label, Path(path))
 
 
 def part(place: Path, names: tuple[str, ...]) -> Path | None:
@@ -43,10 +44,10 @@ def class_folders(folder: Path) -> list[str]:
     return found
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path) -> list[str]:
     """The images below a folder, in the order of their names. Problem if there is none."""
     found = [
-        Path(root, name)
+        os.path.join(root, name)
         for root, _, names in os.walk(folder)
         for name in names
         if name.lower().endswith(SUFFIXES) and not name.startswith(".")

@@ -40,6 +40,7 @@ class Images(World):
 
     name: ClassVar[str] = "images"
     incidental: ClassVar[tuple[str, ...]] = ("path", "test")
+    pinned: ClassVar[bool] = True
     lossless: ClassVar[bool] = False
     sizes: ClassVar[dict[str, int]] = {}  # of the parts, where they are known
     licence: ClassVar[str] = "that of its source"
@@ -97,8 +98,8 @@ class Images(World):
             )
         made = prepared(self.fingerprint, self.rules, lambda: open_source(*self.place))
         for part, n in self.sizes.items():
-            if part not in made.parts or len(made.parts[part][1]) != n:
-                raise Problem(f"{self.path} is not {self.label}: its {part} part has {n:,} images")
+            if (has := made.record["parts"].get(part, 0)) != n:
+                raise Problem(f"{self.path} is not {self.label}, whose {part} part has {n:,} images: it has {has:,}")
         rows, words = self._split(made)
         train, test = (labelled(made, *rows[part], part == "train" and self.flip) for part in ("train", "test"))
         return Data(train=train, test=test, card=self._card(made, train, test, words))

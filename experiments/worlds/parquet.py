@@ -42,8 +42,7 @@ def of_files(place: Path, test: Path | None, image: str | None, label: str | Non
     names = class_names(first.schema_arrow.metadata, columns[1]) or text_labels(parts["train"], columns[1])
     runs = {name: partial(items, paths, columns, names) for name, paths in parts.items()}
     classes = len(names) or 1 + largest(parts["train"], columns[1])
-    files = tuple(path.absolute() for paths in parts.values() for path in paths)
-    return Source(classes, runs, files, names)
+    return Source(classes, runs, names)
 
 
 def of_hub(name: str, image: str | None, label: str | None) -> Source:
@@ -71,8 +70,7 @@ def of_hub(name: str, image: str | None, label: str | None) -> Source:
     parts = {split: found[part] for split, part in splits.items() if part is not None}
     runs = {split: partial(rows_of_hub, part, columns, names, f"hub:{name} {split}") for split, part in parts.items()}
     classes = len(names) or 1 + max(table.unique(columns[1]))
-    files = tuple(Path(file["filename"]).absolute() for part in parts.values() for file in part.cache_files)
-    return Source(classes, runs, files, names)
+    return Source(classes, runs, names)
 
 
 def rows_of_hub(table: Any, columns: tuple[str, str], names: tuple[str, ...], where: str) -> Iterator[Item]:

@@ -68,7 +68,7 @@ def cache() -> Path:
 
 
 def content(source: Source) -> str:
-    """The sha256 of all labels and images as they lie there, part by part, in order. Problem for one that is missing."""
+    """The sha256 of all labels and images as they lie there, part by part, in order."""
     total = hashlib.sha256()
     for part, items in source.parts.items():
         for item in items():
@@ -158,14 +158,13 @@ def made(items: Iterator[Item], rules: Rules, title: str) -> Iterator[tuple[Item
     Decoding lets go of Python's lock, so as many threads as there are cores do it. Problem for the first that is not to be skipped.
     """
     with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
-        progress = bar(title, None, "image")
-        while chunk := list(islice(items, CHUNK)):
-            for item, (raw, found) in zip(chunk, pool.map(partial(take, rules=rules), chunk)):
-                if isinstance(found, Unfit) and not rules.skip:
-                    raise Problem(f"{item.name} {found}" + ("" if ": " in str(found) else ": mend or remove it, or set skip"))
-                yield item, raw, found
-            progress.update(len(chunk))
-        progress.close()
+        with bar(title, None, "image") as progress:
+            while chunk := list(islice(items, CHUNK)):
+                for item, (raw, found) in zip(chunk, pool.map(partial(take, rules=rules), chunk)):
+                    if isinstance(found, Unfit) and not rules.skip:
+                        raise Problem(f"{item.name} {found}" + ("" if ": " in str(found) else ": mend or remove it, or set skip"))
+                    yield item, raw, found
+                progress.update(len(chunk))
 
 
 def take(item: Item, rules: Rules) -> tuple[bytes, Any]:

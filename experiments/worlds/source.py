@@ -1,11 +1,11 @@
 """What labelled images are read from, whatever kind of files they lie in.
 
-A source knows its classes, lists its files, and runs through the items of its parts, "train" and, where it has one, "test". An
+A source knows its classes, and runs through the items of its parts, "train" and, where it has one, "test". An
 item is a name for messages, a label, and what holds the image: a path, encoded bytes, an array (h, w, c), or nothing.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,11 +24,10 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a set comes from. parts: the items of "train" and perhaps "test", run through anew at every call; files: what they
-    lie in; names: of the classes, where they have any.
+    """Where a set comes from. parts: the items of "train" and perhaps "test", run through anew at every call; names: of the
+    classes, where they have any.
     """
 
     classes: int
     parts: dict[str, Callable[[], Iterator[Item]]]
-    files: tuple[Path, ...]
-    names: tuple[str, ...] = field(default=())
+    names: tuple[str, ...] = ()
