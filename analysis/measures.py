@@ -92,7 +92,8 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
 
     fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
-    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels. ValueError for whatever one of the measures refuses.
+    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels. ValueError for
+    whatever one of the measures refuses.
     """
     features, images = reference.features, samples.images[:]
     precision, recall = precision_recall(generated=samples.features, reference=features, radii=reference.radii)

@@ -181,7 +181,7 @@ def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only
 @app.command()
 def worlds(
     name: Annotated[str | None, typer.Argument(help="Print the card of this world's data.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A field of the world: --set path=flowers. Repeatable.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A field of the world. Repeatable.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch its data first (fashion).")] = False,
 ) -> None:
     """List the worlds, or print the card of one, prepared if it has to be."""

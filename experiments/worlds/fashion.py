@@ -73,7 +73,7 @@ class Fashion(World):
 
     @staticmethod
     def download() -> Path:
-        """Fetches the files into the cache by torchvision; returns their folder. Problem where they cannot be had, or are others."""
+        """Fetches the files into the cache by torchvision; returns their folder. Problem where they cannot be had."""
         from torchvision.datasets import FashionMNIST
 
         place = cache() / RAW.partition("/")[0]

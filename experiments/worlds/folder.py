@@ -11,7 +11,7 @@ from experiments.worlds.source import TEST, TRAIN, Item, Source
 
 
 def of_folder(place: Path, test: Path | None) -> Source:
-    """A folder with one folder a class, or with train and test (or val) that have; classes are sorted by name, as ADM has them."""
+    """A folder with one folder a class, or with train and test (or val) that have; classes are sorted by name."""
     parts = {"train": part(place, TRAIN) or place}
     if (held := test or part(place, TEST)) is not None:
         parts["test"] = held

@@ -13,7 +13,8 @@ LICENCE = "ImageNet's terms of access: research and education, no redistribution
 class ImageNet64(Images):
     """ImageNet at 64x64 in one of its preprocessings.
 
-    path: a folder with train and val, each with one folder a class, or parquet files; preprocessing: adm, edm or area, to be said. Grey and CMYK images are converted, as all three do.
+    path: a folder with train and val, each with one folder a class, or parquet files; preprocessing: adm, edm or area.
+    Grey and CMYK images are converted, as all three do.
     """
 
     name: ClassVar[str] = "imagenet64"

@@ -1,4 +1,4 @@
-"""Your images: any labelled folder, parquet file or set of the hub, made alike once, and kept as bytes that are mapped, not loaded."""
+"""Your images: any labelled folder, parquet file or set of the hub, made alike once and kept as bytes, mapped and not loaded."""
 
 import re
 from pathlib import Path
@@ -39,7 +39,7 @@ class Images(World):
     """
 
     name: ClassVar[str] = "images"
-    incidental: ClassVar[tuple[str, ...]] = ("path", "test")
+    incidental: ClassVar[tuple[str, ...]] = ("path", "test", "image_column", "label_column")
     pinned: ClassVar[bool] = True
     lossless: ClassVar[bool] = False
     sizes: ClassVar[dict[str, int]] = {}  # of the parts, where they are known
@@ -119,6 +119,7 @@ class Images(World):
         left = ", ".join(f"{n:,} {reason}" for reason, n in skipped.items()) or "none"
         named = f"; {'; '.join(record['named'][:3])}" if record["named"] else ""
         names = f": {', '.join(record['classes'][:10])}{', ...' if self.classes > 10 else ''}" if record["classes"] else ""
+        digests = ", ".join(f"{part} {digest[:12]}" for part, digest in record["pixels_sha256"].items())
         return {
             "what": f"{len(train.label) + len(test.label):,} labelled images, {self.label}",
             "source": self.path if self.path.startswith(HUB) else Path(self.path).name,
@@ -133,7 +134,7 @@ class Images(World):
             "skipped": f"{sum(skipped.values()):,}: {left}{named}" if skipped else "none",
             "converted": f"{record['converted']:,} of other channels" if record["converted"] else "none",
             "sha256": self.fingerprint,
-            "pixels": f"sha256 {', '.join(f'{p} {s[:12]}' for p, s in record['pixels_sha256'].items())}, by Pillow {record['pillow']}",
+            "pixels": f"sha256 {digests}, by Pillow {record['pillow']}",
         }
 
 

@@ -120,9 +120,7 @@ def image_and_label(schema: Any, where: Any, image: str | None, label: str | Non
     )
 
 
-def one_column(
-    schema: Any, where: Any, what: str, words: str, fits: Callable, wanted: str | None, usual: tuple[str, ...]
-) -> str:
+def one_column(schema: Any, where: Any, what: str, words: str, fits: Callable, wanted: str | None, usual: tuple[str, ...]) -> str:
     """The column that is wanted, or the one that fits, a usual name first. Problem that lists the columns otherwise."""
     every = ", ".join(f"{column.name} ({column.type})" for column in schema)
     fitting = [column.name for column in schema if fits(column.type)]

@@ -36,8 +36,9 @@ RECORD = "record.json"
 
 
 class Rules(NamedTuple):
-    """How images are made alike. skip: those that do not fit are left out and counted, instead of refused; convert: those of other
-    channels are converted; lossless: JPEG does not fit."""
+    """How images are made alike. convert: those of other channels are converted; skip: those that do not fit are left out and
+    counted, instead of refused; lossless: JPEG does not fit.
+    """
 
     size: int
     channels: int
@@ -155,16 +156,15 @@ def make(place: Path, fingerprint: str, rules: Rules, source: Source) -> None:
 def made(items: Iterator[Item], rules: Rules, title: str) -> Iterator[tuple[Item, bytes, Any]]:
     """Every item, the sha256 of its bytes, and (pixels, whether converted) or why it is skipped; in order, a chunk at a time.
 
-    Decoding lets go of Python's lock, so as many threads as there are cores do it. Problem for the first that is not to be skipped.
+    Decoding lets go of Python's lock, so as many threads as there are cores do it. Problem for the first that may not be skipped.
     """
-    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
-        with bar(title, None, "image") as progress:
-            while chunk := list(islice(items, CHUNK)):
-                for item, (raw, found) in zip(chunk, pool.map(partial(take, rules=rules), chunk)):
-                    if isinstance(found, Unfit) and not rules.skip:
-                        raise Problem(f"{item.name} {found}" + ("" if ": " in str(found) else ": mend or remove it, or set skip"))
-                    yield item, raw, found
-                progress.update(len(chunk))
+    with ThreadPoolExecutor(os.cpu_count()) as pool, bar(title, None, "image") as progress:
+        while chunk := list(islice(items, CHUNK)):
+            for item, (raw, found) in zip(chunk, pool.map(partial(take, rules=rules), chunk)):
+                if isinstance(found, Unfit) and not rules.skip:
+                    raise Problem(f"{item.name} {found}" + ("" if ": " in str(found) else ": mend or remove it, or set skip"))
+                yield item, raw, found
+            progress.update(len(chunk))
 
 
 def take(item: Item, rules: Rules) -> tuple[bytes, Any]:
@@ -174,10 +174,7 @@ def take(item: Item, rules: Rules) -> tuple[bytes, Any]:
     try:
         if not raw:
             raise Unfit("missing", "is missing or empty")
-        if isinstance(item.held, np.ndarray):
-            image = Image.fromarray(item.held)
-        else:
-            image = decoded(raw, rules.lossless)
+        image = Image.fromarray(item.held) if isinstance(item.held, np.ndarray) else decoded(raw, rules.lossless)
         pixels = prepare(image, rules.size, rules.channels, rules.preprocessing, rules.convert)
         return digest, (pixels, image.mode != MODES[rules.channels])
     except Unfit as unfit:

@@ -56,7 +56,16 @@ def test_it_is_known_without_its_images_and_says_where_to_put_them():
         Fashion(folder="nowhere").load()
 
 
-@pytest.mark.parametrize("place", ["share/datasets/fashion-mnist", "prefix/share/datasets/fashion-mnist", "cache/FashionMNIST/raw", "own/FashionMNIST/raw", "own"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "share/datasets/fashion-mnist",
+        "prefix/share/datasets/fashion-mnist",
+        "cache/FashionMNIST/raw",
+        "own/FashionMNIST/raw",
+        "own",
+    ],
+)
 @pytest.mark.parametrize("packed", [True, False])
 def test_it_is_found_where_debian_and_torchvision_put_it(tmp_path, files, place, packed):
     put(tmp_path / place, files, packed)

@@ -19,12 +19,12 @@ from guidance.samplers.ddim import DDIM
 
 def study(path: Path, **options) -> TradeOff:
     world = Images(**{"path": str(path), "size": 8, "preprocessing": "edm", "held_out": 3, "flip": True, **options})
-    few = Fit(steps=3, batch=8)
+    few, stopping = Fit(steps=3, batch=8), Fit(steps=2, batch=8, patience=1, look_every=1)
     return TradeOff(
         name="zoo",
         world=world,
         model=Train(world=world, network=UNet(width=8), objective=Denoising(), fit=few),
-        classifier=Train(world=world, network=Timm(), objective=NoisyCrossEntropy(), fit=Fit(steps=2, batch=8, patience=1, look_every=1)),
+        classifier=Train(world=world, network=Timm(), objective=NoisyCrossEntropy(), fit=stopping),
         evaluator=Train(world=world, network=Timm(arch="test_byobnet"), objective=CrossEntropy(), fit=few, seed=900),
         methods=("classifier-free", "classifier"),
         sweeps=(Sweep(sampler=DDIM(), steps=2, ws=(0.0, 1.0)),),
@@ -55,7 +55,11 @@ def test_a_study_of_a_folder_tells_its_set_in_every_name_and_is_found_again_else
 
 
 def test_the_command_line_trains_on_a_folder(zoo, capsys):
-    world = ["--world", "images", *(word for one in (f"path={zoo}", "size=8", "preprocessing=adm", "held_out=2") for word in ("--set", f"world.{one}"))]
+    world = [
+        "--world",
+        "images",
+        *(word for one in (f"path={zoo}", "size=8", "preprocessing=adm", "held_out=2") for word in ("--set", f"world.{one}")),
+    ]
     done = here(["train", "evaluator", *world, "--set", "fit.steps=2", "--set", "fit.batch=4", "--runs", "runs"], capsys)
     assert done.returncode == 0 and "accuracy" in done.stdout, done.stderr
     done = here(["train", "evaluator", *world[:-2], "--set", "world.held_out=many", "--runs", "runs"], capsys)

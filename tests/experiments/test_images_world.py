@@ -15,8 +15,8 @@ from experiments.graph.value import digest, encode
 from experiments.problems import Problem
 from experiments.registry import build
 from experiments.worlds import data, prepared
-from experiments.worlds.images import Images
 from experiments.worlds.imagenet import ImageNet64
+from experiments.worlds.images import Images
 from experiments.worlds.preprocessing import prepare
 from experiments.worlds.split import held_out, interleaved
 
@@ -41,7 +41,9 @@ def test_a_folder_of_classes_is_a_world_that_knows_its_name_and_content(tmp_path
     assert images(world.path, channels=1, called="zoo", convert=True).label == "images-zoo-8-grey-edm"
     found = data(world)
     assert len(found.train.x) == 12 and found.test.label.tolist() == [0, 1, 2, 0, 1, 2]
-    rows = {tuple(x.flatten().tolist()): int(label) for part in (found.train, found.test) for x, label in zip(part.x[:], part.label)}
+    rows = {
+        tuple(x.flatten().tolist()): int(label) for part in (found.train, found.test) for x, label in zip(part.x[:], part.label)
+    }
     wanted = {tuple(pixels_of(100 * c + i).flatten().tolist()): c for c in range(3) for i in range(6)}
     assert rows == wanted, "every image once, with its label, classes sorted by name"
 
@@ -63,7 +65,15 @@ def test_where_they_lie_is_no_part_of_the_address_and_what_they_are_is(tmp_path)
 
     usual = images(one)
     assert address(usual) == address(images(two)) != address(images(other))
-    changes = ({"size": 4}, {"channels": 1}, {"preprocessing": "adm"}, {"flip": True}, {"skip": True}, {"held_out": 1}, {"called": "x"})
+    changes = (
+        {"size": 4},
+        {"channels": 1},
+        {"preprocessing": "adm"},
+        {"flip": True},
+        {"skip": True},
+        {"held_out": 1},
+        {"called": "x"},
+    )
     assert len({address(usual), *(address(images(one, **change)) for change in changes)}) == 1 + len(changes)
     shutil.rmtree(one)
     again = build("worlds", encode(usual))  # as a run's configuration has it: nothing is looked for

@@ -32,7 +32,11 @@ def rows(n: int = 6) -> tuple[list[bytes], list[int]]:
 def write(path, images=None, labels=None, image="img", label="label", more=(), metadata=None, struct=True, **options):
     usual = rows()
     images, labels = images or usual[0], labels if labels is not None else usual[1]
-    held = arrow.array([None if x is None else {"bytes": x, "path": None} for x in images], STRUCT) if struct else arrow.array(images)
+    held = (
+        arrow.array([None if x is None else {"bytes": x, "path": None} for x in images], STRUCT)
+        if struct
+        else arrow.array(images)
+    )
     table = arrow.table({image: held, label: labels, **dict(more)})
     path.parent.mkdir(parents=True, exist_ok=True)
     parquet.write_table(table.replace_schema_metadata(metadata), path, **options)
@@ -58,7 +62,11 @@ def test_a_file_gives_what_a_folder_of_the_same_images_gives(tmp_path, struct, t
 
 def test_files_of_one_folder_are_one_set_and_test_files_its_test_part(tmp_path):
     x, label = rows()
-    for name, part in (("train-00000-of-00002", slice(0, 9)), ("train-00001-of-00002", slice(9, 18)), ("test-00000-of-00001", slice(3, 9))):
+    for name, part in (
+        ("train-00000-of-00002", slice(0, 9)),
+        ("train-00001-of-00002", slice(9, 18)),
+        ("test-00000-of-00001", slice(3, 9)),
+    ):
         write(tmp_path / "set" / f"{name}.parquet", x[part], label[part])
     found = data(images(tmp_path / "set"))
     assert len(found.train.x) == 18 and found.test.label.tolist() == [0, 1, 0, 1, 0, 1]

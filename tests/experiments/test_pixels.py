@@ -27,7 +27,9 @@ def pixels(request, tmp_path) -> Pixels:
     return Pixels.of_file(tmp_path / "images", BYTES.shape)
 
 
-@pytest.mark.parametrize("rows", [3, -1, slice(None), slice(2, 9), slice(-4, None), torch.tensor([4, 4, 29, 0]), FLOATS[:, 0, 0, 0] > 0])
+@pytest.mark.parametrize(
+    "rows", [3, -1, slice(None), slice(2, 9), slice(-4, None), torch.tensor([4, 4, 29, 0]), FLOATS[:, 0, 0, 0] > 0]
+)
 def test_what_is_read_is_what_the_tensor_of_floats_holds(pixels, rows):
     assert len(pixels) == N and pixels.shape == FLOATS.shape
     assert torch.equal(pixels[rows], FLOATS[rows]) and pixels[rows].dtype == torch.float32
@@ -94,7 +96,9 @@ def resident(path: Path) -> int:
 
 def test_batches_turn_half_of_the_images_where_the_set_says_so_and_draw_the_same_ones():
     label = torch.arange(N)
-    plain, lazy, flipped = (Labelled(x, label, flip) for x, flip in ((FLOATS, False), (Pixels(BYTES), False), (Pixels(BYTES), True)))
+    plain, lazy, flipped = (
+        Labelled(x, label, flip) for x, flip in ((FLOATS, False), (Pixels(BYTES), False), (Pixels(BYTES), True))
+    )
     drawn = [batch(images, 400, generator("train denoising", 0, 3)) for images in (plain, lazy, flipped)]
     assert torch.equal(drawn[0][0], drawn[1][0]) and all(torch.equal(drawn[0][1], one[1]) for one in drawn)
     turned = (drawn[2][0] == drawn[0][0].flip(-1)).flatten(1).all(1)
@@ -105,7 +109,10 @@ def test_batches_turn_half_of_the_images_where_the_set_says_so_and_draw_the_same
 
 def test_means_by_level_do_not_depend_on_how_images_are_kept_or_cut():
     label = torch.arange(N) % 3
-    kept = [by_level(Labelled(x, label), "cpu", lambda x, eps, logsnr, c: (x + eps).flatten(1).sum(1) * logsnr + c) for x in (FLOATS, Pixels(BYTES))]
+    kept = [
+        by_level(Labelled(x, label), "cpu", lambda x, eps, logsnr, c: (x + eps).flatten(1).sum(1) * logsnr + c)
+        for x in (FLOATS, Pixels(BYTES))
+    ]
     assert kept[0] == kept[1] and len(set(kept[0].values())) > 5
 
 
