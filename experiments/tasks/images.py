@@ -23,7 +23,7 @@ def from_uint8(images: np.ndarray) -> Float[Tensor, "n c h w"]:
 
 def as_bytes(x: Tensor | Pixels) -> np.ndarray:
     """Images in [-1, 1] as bytes (n, h, w, c); those that are bytes already are not made floats in between."""
-    return x.bytes().transpose(0, 2, 3, 1) if isinstance(x, Pixels) else to_uint8(x)
+    return np.ascontiguousarray(x.bytes().transpose(0, 2, 3, 1)) if isinstance(x, Pixels) else to_uint8(x)
 
 
 class FromBytes:

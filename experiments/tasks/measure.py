@@ -161,11 +161,11 @@ def reference(training: Train, root: Path, seal: str, device: str) -> Any:
     return Reference(images=x.numpy(), features=evaluate(network, x, device)[0])
 
 
-def pixel_moments(x: Pixels) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and unbiased covariance of the pixels, in float64, from a few thousand images at a time."""
+def pixel_moments(x: Pixels, size: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and unbiased covariance of the pixels, in float64, from `size` images at a time."""
     n, d = len(x), math.prod(x.shape[1:])
     total, products = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
-    for part in x.split(2000):
+    for part in x.split(size):
         rows = part.flatten(1).double()
         total += rows.sum(0)
         products.addmm_(rows.T, rows)

@@ -78,7 +78,7 @@ def rows_of_hub(table: Any, columns: tuple[str, str], names: tuple[str, ...], wh
     table = table.with_format("arrow")
     for start in range(0, len(table), ROWS):
         batch = table[start : start + ROWS]
-        yield from in_batch(batch.column(columns[0]), batch.column(columns[1]), names, where, start)
+        yield from in_batch(batch.column(columns[0]), batch.column(columns[1]), names, where, start, files=True)
 
 
 def items(paths: list[Path], columns: tuple[str, str], names: tuple[str, ...]) -> Iterator[Item]:
@@ -90,8 +90,11 @@ def items(paths: list[Path], columns: tuple[str, str], names: tuple[str, ...]) -
             start += len(batch)
 
 
-def in_batch(images: Any, labels: Any, names: tuple[str, ...], where: str, start: int) -> Iterator[Item]:
-    """The items of one batch of rows. Problem for a row without a label, or one that names no class."""
+def in_batch(images: Any, labels: Any, names: tuple[str, ...], where: str, start: int, files: bool = False) -> Iterator[Item]:
+    """The items of one batch of rows; files: an image may be a path alone, as in sets that `datasets` has unpacked.
+
+    Problem for a row without a label, or one that names no class.
+    """
     by_name = {name: i for i, name in enumerate(names)}
     for i, (image, label) in enumerate(zip(images.to_pylist(), labels.to_pylist())):
         at = f"{where} row {start + i}"
@@ -100,7 +103,10 @@ def in_batch(images: Any, labels: Any, names: tuple[str, ...], where: str, start
             raise Problem(f"{at} has no label ({label}): every image needs one")
         if number is None:
             raise Problem(f"{at}: {label!r} is none of the {len(names)} classes of the training part")
-        yield Item(at, number, image.get("bytes") if isinstance(image, dict) else image)
+        held = image.get("bytes") if isinstance(image, dict) else image
+        if held is None and files and image and image.get("path"):
+            held = Path(image["path"])
+        yield Item(at, number, held)
 
 
 def image_and_label(schema: Any, where: Any, image: str | None, label: str | None) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import PIL
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from experiments.graph.files import disk_problems, put, read_object, remove, write_json
 from experiments.problems import Problem
@@ -143,7 +143,10 @@ def make(place: Path, fingerprint: str, rules: Rules, source: Source) -> None:
             np.save(new / f"{part}.labels.npy", np.asarray(labels, dtype=np.int64))
             sizes[part], pixels[part] = len(labels), digest.hexdigest()
         if total.hexdigest() != fingerprint:
-            raise Problem(f"the images changed (content sha256 {total.hexdigest()[:12]}, expected {fingerprint[:12]})")
+            raise Problem(
+                f"these are other images (sha256 {total.hexdigest()[:12]}) than this world's ({fingerprint[:12]}): set "
+                "fingerprint=null and classes=null for a world of them"
+            )
         converted = counted.pop("converted", 0)
         counts = {"parts": sizes, "pixels_sha256": pixels, "converted": converted, "skipped": dict(counted), "named": skipped}
         write_json(new / RECORD, {**record, **counts, "pillow": PIL.__version__})
@@ -189,6 +192,8 @@ def decoded(raw: bytes, lossless: bool) -> Image.Image:
             raise Unfit("JPEG", "is a JPEG, which is another data set than the original: it is cifar10-jpeg")
         image.load()
         return image
+    except UnidentifiedImageError as error:
+        raise Unfit("corrupt", f"is no image ({', '.join(FORMATS)})") from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise Unfit("corrupt", f"is corrupt ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
 

@@ -138,12 +138,12 @@ def bad(place, **changes) -> dict:
 CUT = encoded(picture(1))[:-40]
 BAD = {
     "corrupt": (CUT, r"bee/003\.png is corrupt \(.*\): mend or remove it, or set skip"),
-    "no image": (b"<html>", r"bee/003\.png is corrupt"),
+    "no image": (b"<html>", r"bee/003\.png is no image"),
     "empty": (b"", r"bee/003\.png is missing or empty"),
     "grey": (encoded(picture(1, mode="L")), r"bee/003\.png is grey, not RGB \(3 channels\): set convert or skip"),
     "transparent": (encoded(picture(1, mode="RGBA")), r"003\.png is of mode RGBA"),
     "too small": (encoded(picture(1, width=9, height=7)), r"bee/003\.png is 9 x 7, smaller than 8 x 8"),
-    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", r"003\.png is corrupt"),
+    "of a format that is not decoded": (encoded(picture(1), "PCX"), r"003\.png is no image \(JPEG, PNG, .*\)"),
 }
 
 

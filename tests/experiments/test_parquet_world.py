@@ -147,8 +147,18 @@ def test_a_set_of_the_hub_is_fetched_by_name_alone_and_then_found_in_the_cache(t
     def never(*words, **options):
         raise AssertionError("the hub is asked again")
 
+    with pytest.raises(Problem, match=r"these are other images .* set fingerprint=null"):
+        images(f"hub:{tmp_path / 'zoo'}", fingerprint="f" * 64, classes=3).load()
     monkeypatch.setattr(datasets, "load_dataset", never)
     assert images(f"hub:{tmp_path / 'zoo'}", called="zoo") == world and len(world.load().test.x) == 6
+
+
+def test_a_set_of_the_hub_may_lie_there_as_files(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
+    wanted = data(images(folder(tmp_path / "zoo")))
+    found = data(images(f"hub:{tmp_path / 'zoo'}"))
+    assert torch.equal(found.train.x[:], wanted.train.x[:]) and found.card["classes"] == wanted.card["classes"]
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):

@@ -9,6 +9,7 @@ import torch
 
 from experiments.objectives.batches import batch, by_level
 from experiments.tasks.images import FromBytes, as_bytes, from_uint8, to_uint8
+from experiments.tasks.measure import pixel_moments
 from experiments.tasks.train import split_validation
 from experiments.worlds.pixels import RELEASE, Pixels
 from experiments.worlds.world import Labelled
@@ -61,6 +62,13 @@ def test_bytes_of_a_world_are_those_of_its_floats_and_come_back(pixels):
     lazy = FromBytes(images)
     assert torch.equal(lazy[3:9], from_uint8(images)[3:9]) and torch.equal(torch.cat(list(lazy.split(8))), FLOATS)
     assert len(lazy) == N and np.array_equal(FromBytes(images, numpy=True)[2:4], FLOATS[2:4].numpy())
+
+
+def test_moments_of_pixels_do_not_need_them_all_at_once(pixels):
+    flat = FLOATS.flatten(1).double().numpy()
+    mean, covariance = pixel_moments(pixels, size=7)
+    np.testing.assert_allclose(mean, flat.mean(0), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(covariance, np.cov(flat.T), rtol=0, atol=1e-12)
 
 
 def test_a_file_of_another_length_is_refused(tmp_path):
