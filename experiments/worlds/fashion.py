@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from experiments.graph.files import disk_problems, put, remove
+from experiments.graph.files import put, remove
 from experiments.graph.value import value
 from experiments.problems import Problem
+from experiments.worlds.cache import cache, cache_problems, temporary
 from experiments.worlds.idx import read_idx
 from experiments.worlds.pixels import Pixels
-from experiments.worlds.prepared import cache, temporary
 from experiments.worlds.split import interleaved
 from experiments.worlds.world import Data, Labelled, World
 
@@ -77,7 +77,7 @@ class Fashion(World):
         from torchvision.datasets import FashionMNIST
 
         place = cache() / RAW.partition("/")[0]
-        with disk_problems(place):
+        with cache_problems(place):
             new = temporary(place)
             try:
                 for train in (True, False):

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analysis.files import write_atomically
-from experiments.graph.files import disk_problems, read_object, write_json
+from experiments.graph.files import read_object, write_json
+from experiments.worlds.cache import alone, cache, cache_problems
 from experiments.worlds.opening import HUB, open_source
-from experiments.worlds.prepared import alone, cache, content
+from experiments.worlds.prepared import content
 
 
 class Place(NamedTuple):
@@ -30,15 +31,13 @@ class Place(NamedTuple):
 def identity(place: Place) -> tuple[str, int]:
     """The sha256 of the content, and the number of classes. Problem for what holds no labelled images.
 
-    A set of the hub is what it was when it was first fetched.
+    A set of the hub, which has no files to be listed, is what it was when it was first fetched.
     """
     whole = [str(Path(one).expanduser().absolute()) if one and not one.startswith(HUB) else one for one in place[:2]]
     key = hashlib.sha256(json.dumps([*whole, *place[2:]]).encode()).hexdigest()[:16]
     file = cache() / "fingerprints" / f"{key}.json"
-    with disk_problems(file), alone(file):
+    with cache_problems(file), alone(file):
         known = read_object(file) if file.is_file() else {}
-        if known and place.path.startswith(HUB):
-            return known["content"], known["classes"]
         seen = hashlib.sha256("".join(listing(place)).encode()).hexdigest()
         if known.get("files_sha256") != seen:
             source = open_source(*place)

@@ -1,19 +1,11 @@
-"""Images prepared once: decoded, cut to size, and kept as bytes in a folder of the cache that is written whole or not at all.
+"""Images prepared once: decoded, cut to size, and kept as bytes in a folder of the cache that is written whole or not at all."""
 
-The cache is $GUIDANCE_BENCH_CACHE, or guidance-bench below $XDG_CACHE_HOME or ~/.cache.
-  fingerprints/  of every source that was looked at: its files (path, size, time of change) and the sha256 of its content
-  images/        one folder a set and preprocessing: PART.pixels, PART.labels.npy, and record.json, which says what was left out
-"""
-
-import fcntl
 import hashlib
 import io
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -23,9 +15,10 @@ import numpy as np
 import PIL
 from PIL import Image, UnidentifiedImageError
 
-from experiments.graph.files import disk_problems, put, read_object, remove, write_json
+from experiments.graph.files import put, read_object, remove, write_json
 from experiments.problems import Problem
 from experiments.progress import bar
+from experiments.worlds.cache import alone, cache, cache_problems
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.preprocessing import FORMATS, MODES, Unfit, prepare
 from experiments.worlds.source import Item, Source
@@ -61,13 +54,6 @@ class Prepared(NamedTuple):
     record: dict[str, Any]
 
 
-def cache() -> Path:
-    """The folder of everything that is prepared or downloaded."""
-    if own := os.environ.get("GUIDANCE_BENCH_CACHE"):
-        return Path(own).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guidance-bench"
-
-
 def content(source: Source) -> str:
     """The sha256 of all labels and images as they lie there, part by part, in order."""
     total = hashlib.sha256()
@@ -93,7 +79,7 @@ def prepared(fingerprint: str, rules: Rules, source: Callable[[], Source]) -> Pr
     Problem, naming the image, for one that does not fit, unless `rules.skip`; and for a source of another content.
     """
     place = cache() / "images" / f"{fingerprint[:16]}-{rules.words}"
-    with disk_problems(place):
+    with cache_problems(place):
         if not (place / RECORD).is_file():
             with alone(place):
                 if not (place / RECORD).is_file():
@@ -196,18 +182,3 @@ def decoded(raw: bytes, lossless: bool) -> Image.Image:
         raise Unfit("corrupt", f"is no image ({', '.join(FORMATS)})") from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise Unfit("corrupt", f"is corrupt ({' '.join(str(error).split())[:100] or type(error).__name__})") from error
-
-
-@contextmanager
-def alone(place: Path) -> Iterator[None]:
-    """Waits for other processes that prepare the same folder."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / f".{place.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def temporary(place: Path) -> Path:
-    """A new folder beside a place."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))

@@ -11,7 +11,8 @@ def held_out(label: np.ndarray, per_class: int, classes: int) -> tuple[np.ndarra
     Fixed: numpy's default_rng(0), class by class. Problem for a class that has not twice as many.
     """
     order, counts = np.argsort(label, kind="stable"), np.bincount(label, minlength=classes)
-    if (few := int(counts.argmin())) is not None and counts[few] < 2 * per_class:
+    few = int(counts.argmin())
+    if counts[few] < 2 * per_class:
         raise Problem(
             f"class {few} has {counts[few]} images, and {per_class} of each class are to be held out: set held_out to at most "
             f"{counts[few] // 2}, or give a test set"

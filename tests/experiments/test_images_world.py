@@ -49,7 +49,9 @@ def test_a_folder_of_classes_is_a_world_that_knows_its_name_and_content(tmp_path
 
 
 def test_the_card_says_what_they_are(tmp_path):
-    card = data(images(folder(tmp_path / "zoo"), flip=True)).card
+    found = data(images(folder(tmp_path / "zoo"), flip=True))
+    card = found.card
+    assert found.train.flip and not found.test.flip
     assert "18 labelled images, images-zoo-8-edm" in card["what"] and card["classes"] == "3, all 6: ant, bee, cat"
     assert card["train"].startswith("12 images") and card["test"].startswith("6 images") and "2 of each class" in card["split"]
     assert card["skipped"] == card["converted"] == "none" and "Lanczos" in card["preprocessing"] and "half" in card["flip"]
@@ -227,6 +229,14 @@ def test_a_killed_preparation_leaves_nothing_that_is_taken_for_a_set(tmp_path, c
     (made / "train.pixels").write_bytes(b"half")
     with pytest.raises(Problem, match=r"is damaged \(.*\): remove it, and it is made again"):
         world.load()
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    place = folder(tmp_path / "zoo")
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "taken"))
+    with pytest.raises(Problem, match=r"cannot use .*taken.*: Not a directory; GUIDANCE_BENCH_CACHE may name another folder"):
+        images(place)
 
 
 def test_imagenet_says_which_of_its_three_sets_it_is(tmp_path):

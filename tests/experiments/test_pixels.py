@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments.objectives.batches import batch, by_level
+from experiments.objectives.batches import batch, by_level, noisy_parts
 from experiments.tasks.images import FromBytes, as_bytes, from_uint8, to_uint8
 from experiments.tasks.measure import pixel_moments
 from experiments.tasks.train import split_validation
@@ -122,6 +122,13 @@ def test_means_by_level_do_not_depend_on_how_images_are_kept_or_cut():
         for x in (FLOATS, Pixels(BYTES))
     ]
     assert kept[0] == kept[1] and len(set(kept[0].values())) > 5
+
+
+def test_the_noise_of_an_image_does_not_depend_on_the_part_that_it_is_in():
+    images = Labelled(Pixels(BYTES), torch.arange(N))
+    whole, parts = (tuple(torch.cat(held) for held in zip(*noisy_parts(images, size))) for size in (N, 7))
+    assert all(torch.equal(*both) for both in zip(whole, parts)) and torch.equal(whole[0], FLOATS)
+    assert len(set(whole[1][:, 0, 0, 0].tolist())) == N
 
 
 def test_validation_images_are_taken_from_bytes_as_from_floats():
