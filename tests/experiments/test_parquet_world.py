@@ -111,7 +111,8 @@ def test_a_set_without_labels_or_images_is_refused(tmp_path, options, words):
     assert "\n" not in str(caught.value)
 
 
-def test_a_row_that_does_not_fit_is_named_or_skipped(tmp_path):
+def test_a_row_that_does_not_fit_is_named_or_skipped(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.worlds.parquet.ROWS", 3)
     x, label = rows()
     path = write(tmp_path / "zoo.parquet", [*x[:7], None, *x[8:]], label)
     with pytest.raises(Problem, match=r"zoo\.parquet row 7 is missing or empty: mend or remove it, or set skip"):
