@@ -31,6 +31,19 @@ def frechet_distance(generated: Float[np.ndarray, "n d"], reference: Float[np.nd
     return float(fid_statistics_to_metric(first, second, verbose=False)[KEY_METRIC_FID])
 
 
+def frechet_distance_to(
+    generated: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"], covariance: Float[np.ndarray, "d d"]
+) -> float:
+    """As `frechet_distance`, of features and the mean and unbiased covariance of a reference that need not be at hand."""
+    generated, covariance = matrix("generated", generated, 2), matrix("covariance", covariance, 2)
+    same_width("generated", generated, "covariance", covariance)
+    return float(
+        fid_statistics_to_metric(
+            fid_features_to_statistics(torch.from_numpy(generated)), {"mu": mean, "sigma": covariance}, verbose=False
+        )[KEY_METRIC_FID]
+    )
+
+
 def inception_score(logits: Float[np.ndarray, "n c"]) -> float:
     """exp(mean KL(p(c|x) || p(c))), between 1 and c (Salimans et al., arXiv 1606.03498), of *logits*: the softmax is taken here.
 

@@ -2,21 +2,31 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.checks import classes, matrix
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
-from analysis.fidelity import ball_radii, frechet_distance, inception_score, precision_recall
+from analysis.fidelity import ball_radii, frechet_distance, frechet_distance_to, inception_score, precision_recall
 from analysis.metrics import column
+
+
+@runtime_checkable
+class Sliced(Protocol):
+    """Images that are an array wherever they are sliced, and need not be one before."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Samples:
     """n samples and what the networks make of them; row i of every array belongs to sample i.
 
-    images        pixels in [-1, 1], (n, *shape)
+    images        pixels in [-1, 1], (n, *shape), an array or what gives one of its slices
     label         the class that each sample was generated for, integers (n,)
     features      of the independent evaluator on the samples, (n, d)
     logits        of the same network, (n, c)
@@ -25,7 +35,7 @@ class Samples:
     `len(samples)` is n, and `samples[start:stop]` slices every array. ValueError for arrays that disagree about n.
     """
 
-    images: Float[np.ndarray, "n *shape"]
+    images: Float[np.ndarray, "n *shape"] | Sliced
     label: Int[np.ndarray, " n"]
     features: Float[np.ndarray, "n d"]
     logits: Float[np.ndarray, "n c"]
@@ -55,13 +65,18 @@ class Samples:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reference:
-    """m real images with pixels in [-1, 1], (m, *shape), and the evaluator's features of them, (m, d)."""
+    """m real images: the evaluator's features of them, (m, d), and what is known of their pixels in [-1, 1].
 
-    images: Float[np.ndarray, "m *shape"]
+    images: (m, *shape); or moments: the mean (p,) and the unbiased covariance (p, p) of their pixels. With neither there is no
+    distance of pixels.
+    """
+
     features: Float[np.ndarray, "m d"]
+    images: Float[np.ndarray, "m *shape"] | None = None
+    moments: tuple[Float[np.ndarray, " p"], Float[np.ndarray, "p p"]] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.images) != len(self.features):
+        if self.images is not None and len(self.images) != len(self.features):
             raise ValueError(
                 f"features has {len(self.features)} rows and images {len(self.images)}: take both from the same images"
             )
@@ -77,19 +92,20 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
 
     fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
-    accuracy_evaluator and accuracy_guide on logits. ValueError for whatever one of the measures refuses.
+    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels. ValueError for
+    whatever one of the measures refuses.
     """
-    features = reference.features
+    features, images = reference.features, samples.images[:]
     precision, recall = precision_recall(generated=samples.features, reference=features, radii=reference.radii)
     values = {
         column("fid", suffix): frechet_distance(samples.features, reference.features),
-        "fid_pixels": frechet_distance(_flat(samples.images), _flat(reference.images)),
+        **_pixel_distance(images, reference),
         column("is", suffix): inception_score(samples.logits),
         column("precision", suffix): precision,
         column("recall", suffix): recall,
         "accuracy_evaluator": _accuracy("logits", samples.logits, samples.label),
         column("diversity", suffix): intra_class_diversity(samples.features, samples.label),
-        "diversity_pixels": intra_class_pixel_distance(samples.images, samples.label),
+        "diversity_pixels": intra_class_pixel_distance(images, samples.label),
     }
     if samples.guide_logits is not None:
         values["accuracy_guide"] = _accuracy("guide_logits", samples.guide_logits, samples.label)
@@ -108,6 +124,12 @@ def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix
     starts = range(0, len(samples) - n_part + 1, n_part)
     values = [measure(samples[start : start + n_part], reference, suffix) for start in starts]
     return {name: float(np.mean([value[name] for value in values])) for name in values[0]}
+
+
+def _pixel_distance(images: np.ndarray, reference: Reference) -> dict[str, float]:
+    if reference.images is not None:
+        return {"fid_pixels": frechet_distance(_flat(images), _flat(reference.images))}
+    return {"fid_pixels": frechet_distance_to(_flat(images), *reference.moments)} if reference.moments is not None else {}
 
 
 def _flat(images: np.ndarray) -> np.ndarray:

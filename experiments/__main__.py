@@ -182,11 +182,17 @@ def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only
 
 
 @app.command()
-def worlds(name: Annotated[str | None, typer.Argument(help="Print the card of this world's data.")] = None) -> None:
-    """List the worlds, or print the card of one."""
+def worlds(
+    name: Annotated[str | None, typer.Argument(help="Print the card of this world's data.")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A field of the world. Repeatable.")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch its data first (fashion).")] = False,
+) -> None:
+    """List the worlds, or print the card of one, prepared if it has to be."""
     from experiments.listings import list_worlds, world_card
 
-    for line in list_worlds() if name is None else world_card(name):
+    if name is None and (settings or download):
+        raise Problem("say of which world: guidance-bench worlds NAME --set field=value")
+    for line in list_worlds() if name is None else world_card(name, settings or [], download):
         typer.echo(line)
 
 

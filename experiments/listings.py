@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 
+from experiments.problems import Problem
 from experiments.registry import WORLDS, lookup, registry
 
 
@@ -40,10 +41,13 @@ def list_samplers() -> Iterator[str]:
 def list_worlds() -> Iterator[str]:
     """Every world, without loading its data."""
     for name, world in WORLDS.items():
-        shape = " x ".join(map(str, getattr(world, "shape", ()))) if isinstance(getattr(world, "shape", None), tuple) else ""
-        classes = world.classes if isinstance(getattr(world, "classes", None), int) else ""
+        shape, classes = getattr(world, "shape", None), getattr(world, "classes", None)
+        if not isinstance(shape, tuple):
+            channels, size = getattr(world, "channels", None), getattr(world, "size", None)
+            shape = (channels, size, size) if isinstance(size, int) else ("any",)
+        classes = classes if isinstance(classes, int) else "any"
         oracle = "exact oracle" if world.exact else ""
-        yield f"{name:16}{classes:>4} classes  {shape:12}{oracle:14}{_first_line(world)}"
+        yield f"{name:16}{classes:>4} classes  {' x '.join(map(str, shape)):14}{oracle:14}{_first_line(world)}"
     yield from broken("worlds")
 
 
@@ -51,13 +55,19 @@ def _first_line(documented: object) -> str:
     return ((documented.__doc__ or "").strip().splitlines() or [""])[0]
 
 
-def world_card(name: str) -> Iterator[str]:
-    """The data card of one world, line by line."""
+def world_card(name: str, settings: list[str], download: bool = False) -> Iterator[str]:
+    """The data card of one world, line by line; settings: `field=value` of the world; download: fetched first, where it can be."""
+    from experiments.settings import world_of
     from experiments.worlds import data
 
-    world = lookup("worlds", name)
-    for key, entry in data(world() if isinstance(world, type) else world).card.items():
-        yield f"{key:10}{entry}"
+    if download:
+        if not hasattr(kind := lookup("worlds", name), "download"):
+            raise Problem(f"{name} has no --download: its card says what it is made of")
+        yield f"downloaded to {kind.download()}"
+    card = data(world_of(name, settings)).card
+    width = max(10, 1 + max(map(len, card)))
+    for key, entry in card.items():
+        yield f"{key:{width}}{entry}"
 
 
 def broken(kind: str) -> Iterator[str]:

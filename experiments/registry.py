@@ -39,6 +39,12 @@ WORLDS = Registry(
         "digits": "experiments.worlds.digits:Digits",
         "digits-exact": "experiments.worlds.digits_exact:DigitsExact",
         "gaussians": "experiments.worlds.gaussians:Gaussians",
+        "fashion": "experiments.worlds.fashion:Fashion",
+        "cifar10": "experiments.worlds.cifar10:Cifar10",
+        "cifar10-jpeg": "experiments.worlds.cifar10:Cifar10Jpeg",
+        "imagenet64": "experiments.worlds.imagenet:ImageNet64",
+        "imagenet128": "experiments.worlds.imagenet:ImageNet128",
+        "images": "experiments.worlds.images:Images",
     },
     has("world", "load"),
 )
@@ -145,7 +151,7 @@ def fill(kind: type, options: dict[str, Any], name: str | None = None) -> Any:
     if strange := sorted(set(options) - set(fields)):
         raise ValueError(f"{name} has no option {strange[0]!r}; it has {', '.join(fields) or 'none'}")
     if lacking := [key for key, f in fields.items() if key not in options and default(f) is dataclasses.MISSING]:
-        raise ValueError(f"{name} needs {', '.join(lacking)}")
+        raise ValueError(f"{name} needs {', '.join(lacking)}: say {'them' if lacking[1:] else 'it'}")
     if hasattr(kind, "__pydantic_config__"):
         return kind(**options)
     return kind(**{key: typed(kind, key, held) for key, held in options.items()})

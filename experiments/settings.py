@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from experiments.graph.value import name_of
 from experiments.problems import Problem
-from experiments.registry import typed
+from experiments.registry import fill, lookup, typed
 
 
 def override(instance: Any, settings: list[str]) -> Any:
@@ -31,6 +31,22 @@ def override(instance: Any, settings: list[str]) -> Any:
             branch = branch.setdefault(name, {})
         branch[leaf] = _Leaf(_parse(text), path)
     return _changed(instance, tree, "")
+
+
+def world_of(name: str, settings: list[str]) -> Any:
+    """The world of a name with `field=value` settings. Problem for a field that it has not, or still needs."""
+    found, options = lookup("worlds", name), {}
+    for setting in settings:
+        field, equals, text = setting.partition("=")
+        if not equals:
+            raise Problem(f"--set wants field=value, as in --set size=64, not {setting!r}")
+        options[field] = _parse(text)
+    try:
+        return fill(found, options, name)
+    except ValidationError as error:
+        raise Problem(f"{name}: {explain(error)}") from error
+    except ValueError as error:
+        raise Problem(str(error)) from error
 
 
 def _set_whole(tree: Any, folders: list[str]) -> bool:

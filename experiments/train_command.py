@@ -18,8 +18,8 @@ from experiments.objectives.cross_entropy import CrossEntropy
 from experiments.objectives.joint_energy import JointEnergy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.problems import Problem
-from experiments.registry import WORLDS, lookup
-from experiments.settings import explain, override
+from experiments.registry import WORLDS
+from experiments.settings import explain, override, world_of
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
 
@@ -36,7 +36,9 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
     """Trains one classifier, or finds it again, and prints what it reaches. Problem for whatever cannot be."""
     if kind not in KINDS:
         raise Problem(f"there is no {kind!r} to train; known: {', '.join(KINDS)}")
-    known = lookup("worlds", world)()
+    own = [setting for setting in settings if setting.startswith("world.")]  # what a world of somebody's images cannot do without
+    known = world_of(world, [setting.removeprefix("world.") for setting in own])
+    settings = [setting for setting in settings if setting not in own]
     if not known.trains:
         raise Problem(f"{world} has no images to train on; of the others: {', '.join(n for n, w in WORLDS.items() if w.trains)}")
     if arch is not None and "network" in KINDS[kind]:
@@ -49,7 +51,7 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
     except ValidationError as error:
         raise Problem(explain(error)) from error
     if task.world != known:
-        raise Problem(f"--world says {world} and --set world={task.world.name}: say one")
+        raise Problem(f"--world says {world} and --set world={task.world.label}: say one")
     if show:
         print(json.dumps(encode(task, expand=True), indent=1))
         return

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 ADD = Path(__file__).parent.parent / "docs" / "add"
-PAGES = ("method", "sampler", "world", "network", "checkpoint", "metric", "study")
+PAGES = ("method", "sampler", "world", "images", "network", "checkpoint", "metric", "study")
 
 
 @pytest.fixture
@@ -86,6 +86,14 @@ def test_the_world_is_loaded_and_studied(run):
     assert near < far < 1
     apart = [value(results, "accuracy_exact", w=w, method="classifier-free") for w in (0, 2)]
     assert 0.9 < apart[0] <= apart[1]
+
+
+def test_the_images_are_a_world_with_a_name_and_floats_where_they_are_read(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
+    names = run("images")
+    assert names["world"].label == "images-flowers-16-adm" and tuple(names["x"].shape) == (4, 3, 16, 16)
+    means = names["x"].mean((1, 2, 3))
+    assert names["label"].tolist() == [0] * 4 and (means < 0).all() and len(names["loaded"].test.x) == 4
 
 
 def test_the_network_learns(run):

@@ -85,7 +85,7 @@ class Store:
 
     def origin(self, task: Task) -> Origin:
         """The current inputs and code of a task: its values, its modules, and the parents that exist."""
-        return Origin(task.values, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
+        return Origin(task.inputs, task.code, {parent.address: self.seal(parent) for parent in task.parents if self.has(parent)})
 
     def failure(self, task: Task) -> str | None:
         """Why the task last failed, if its values, code and parents are unchanged since."""
@@ -132,7 +132,7 @@ class Store:
             record["code"] = {name: old for name, old in manifest.code.items() if now.code.get(name) != old}
             with self._scratch(path) as folder:
                 shutil.copytree(path, folder, copy_function=_link, dirs_exist_ok=True)
-                write_json(folder / "config.json", {**config, "values": now.values})
+                write_json(folder / "config.json", {**config, "values": task.values})
                 files = {**manifest.files, "config.json": sha256(folder / "config.json")}
                 parents, accepted = {**manifest.parents, **now.parents}, (*manifest.accepted, record)
                 new = replace(manifest, files=files, parents=parents, code=dict(now.code), accepted=accepted)
@@ -152,7 +152,7 @@ class Store:
             raise Failed(f"{task.title}: it did not write {', '.join(lacking)}")
         for file in outputs:
             sync(file)
-        write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": origin.values})
+        write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": task.values})
         write_json(folder / "provenance.json", provenance(device))
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         hashes = {file.relative_to(folder).as_posix(): sha256(file) for file in files}

@@ -55,6 +55,11 @@ class Task:
         return encode_fields(self, whole=True)
 
     @cached_property
+    def inputs(self) -> dict[str, Any]:
+        """The values that a run must have been made with: all but where that lies which is known by its content."""
+        return encode_fields(self, whole=True, places=False)
+
+    @cached_property
     def address(self) -> str:
         """`<kind>-<digest>`: equal for equal values and ancestors."""
         return f"{self.kind}-{digest(self.identity)}"

@@ -39,7 +39,8 @@ def encode(item: Any, whole: bool = True, expand: bool = False, places: bool = T
 
     whole: include every field; otherwise only those that identify the value: fields at their defaults are left out, so that a new
     field with a default changes no address, and so are those that the class lists in `incidental` (such as the path of a file).
-    expand: write tasks out like any other value. places: include incidental fields. TypeError for a type that JSON lacks.
+    expand: write tasks out like any other value. places: include incidental fields; without them only those of classes that are
+    `pinned` are left out, whose other fields or code say what the path holds. TypeError for a type that JSON lacks.
     """
     if item is None or isinstance(item, (bool, int, float, str)):
         return item
@@ -58,12 +59,13 @@ def encode_fields(instance: Any, whole: bool = True, expand: bool = False, place
     """The fields of a dataclass by name, in the form of `encode`."""
     encoded = {}
     kind: type = type(instance)
+    below, places = places, places or not getattr(kind, "pinned", False)
     for name, default_value, incidental, real in _fields(kind):
         entry = getattr(instance, name)
         if type(entry) is float or (type(entry) is int and real):  # in a field of floats 1 is encoded as 1.0; -0.0 as 0.0
             entry = entry + 0.0
         if (whole and (places or not incidental)) or not (whole or incidental or entry == default_value):
-            encoded[name] = encode(entry, whole, expand, places)
+            encoded[name] = encode(entry, whole, expand, below)
     return encoded
 
 

@@ -1,6 +1,6 @@
 """Batches drawn with replacement, their noise, and means over test data at fixed lambdas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -13,9 +13,13 @@ TEST_LOGSNRS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # lambdas at
 
 
 def batch(images: Labelled, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
-    """x and label of `size` images, drawn with replacement."""
+    """x and label of `size` images, drawn with replacement; each turned left to right or not where the set says so."""
     chosen = torch.randint(len(images.x), (size,), generator=g)
-    return images.x[chosen], images.label[chosen]
+    x = images.x[chosen]
+    if images.flip:
+        turned = torch.rand(size, generator=g) < 0.5
+        x = torch.where(turned.view(-1, *[1] * (x.ndim - 1)), x.flip(-1), x)
+    return x, images.label[chosen]
 
 
 def noisy_batch(images: Labelled, size: int, density: Any, g: torch.Generator) -> tuple[Tensor, ...]:
@@ -32,11 +36,17 @@ def to(device: str, *tensors: Tensor) -> tuple[Tensor, ...]:
 
 def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dict[str, float]:
     """The mean of `value(x, eps, logsnr, label)` over `images` at each of TEST_LOGSNRS, from the same noise every time."""
-    eps, means = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")(), {}
-    for level in TEST_LOGSNRS:
-        parts = zip(images.x.split(500), eps.split(500), torch.full((len(eps),), level).split(500), images.label.split(500))
-        means[f"{level:g}"] = torch.cat([value(*to(device, *part)) for part in parts]).mean().item()
-    return means
+    values: dict[str, list[Tensor]] = {f"{level:g}": [] for level in TEST_LOGSNRS}
+    for x, eps, label in noisy_parts(images):
+        for level, found in zip(TEST_LOGSNRS, values.values()):
+            found.append(value(*to(device, x, eps, torch.full((len(x),), level), label)))
+    return {level: torch.cat(found).mean().item() for level, found in values.items()}
+
+
+def noisy_parts(images: Labelled, size: int = 500) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """x, eps and label of all images, `size` at a time; the noise is each image's own."""
+    for i, (x, label) in enumerate(zip(images.x.split(size), images.label.split(size))):
+        yield x, SampleNoise(0, range(i * size, i * size + len(x)), x.shape[1:], purpose="test")(), label
 
 
 def clean_metrics(network: torch.nn.Module, images: Labelled, device: str) -> dict[str, float]:

@@ -13,11 +13,10 @@ from classifiers.augment import random_affine
 from experiments.fields import Count, DensityOf
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import TEST_LOGSNRS, by_level, noisy_batch, to
+from experiments.objectives.batches import TEST_LOGSNRS, by_level, noisy_batch, noisy_parts, to
 from experiments.worlds.world import Data, Labelled
 from guidance.diffusion import add_noise
 from guidance.schedules import CosineLogSNR
-from guidance.seeding import SampleNoise
 
 
 @value
@@ -77,12 +76,11 @@ class NoisyCrossEntropy:
 
 def by_lambda(network: nn.Module, images: Labelled, device: str) -> dict[str, dict[str, float]]:
     """accuracy, nll and calibration_error at each of TEST_LOGSNRS, from the same noise every time."""
-    eps = SampleNoise(0, range(len(images.x)), images.x.shape[1:], purpose="test")()
-    x, eps, label = to(device, images.x, eps, images.label)
-    metrics = {}
-    for level in TEST_LOGSNRS:
-        logsnr = torch.full((len(x),), level, device=device)
-        z = add_noise(x, eps, logsnr)
-        logits = torch.cat([network(*part) for part in zip(z.split(500), logsnr.split(500))])
-        metrics[f"{level:g}"] = assess(logits, label)
-    return metrics
+    logits: dict[str, list[Tensor]] = {f"{level:g}": [] for level in TEST_LOGSNRS}
+    for x, eps, _ in noisy_parts(images):
+        x, eps = to(device, x, eps)
+        for level, found in zip(TEST_LOGSNRS, logits.values()):
+            logsnr = torch.full((len(x),), level, device=device)
+            found.append(network(add_noise(x, eps, logsnr), logsnr))
+    label = images.label.to(device)
+    return {level: assess(torch.cat(found), label) for level, found in logits.items()}

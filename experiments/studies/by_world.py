@@ -28,8 +28,8 @@ class ByWorld(Study):
     def filed(self) -> None:
         """ValueError for a study that is filed under another world than its own."""
         for name, study in self.worlds.items():
-            if study.world.name != name:
-                raise ValueError(f"worlds.{name}: its study is of {study.world.name}")
+            if study.world.label != name:
+                raise ValueError(f"worlds.{name}: its study is of {study.world.label}")
 
 
 def joined(parts: list[Any]) -> Any:

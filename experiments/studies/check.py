@@ -14,7 +14,7 @@ def check_trade_off(study: Any) -> None:
     trainings = {role: source for role in TRAINED if isinstance(source := getattr(study, role), Train)}
     _one_world(study, trainings)
     if study.oracle is not None and not study.world.exact:
-        raise ValueError(f"oracle: {study.world.name} has none")
+        raise ValueError(f"oracle: {study.world.label} has none")
     if study.model is None and study.oracle is None:
         raise ValueError("model: give one, or the oracle of an exact world")
     if (study.evaluator is None) != study.world.exact:
@@ -40,7 +40,7 @@ def check_trade_off(study: Any) -> None:
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
     for role, source in {**trainings, "oracle": study.oracle}.items():
         if source is not None and source.world != study.world:
-            raise ValueError(f"{role}: it is of the world {source.world.name}, and the study of {study.world.name}")
+            raise ValueError(f"{role}: it is of the world {source.world.label}, and the study of {study.world.label}")
     for role in ("model", "classifier", "weak", "unconditional"):
         source = trainings.get(role)
         if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
@@ -80,7 +80,7 @@ def _possible(study: Any, method: Any) -> None:
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
         and {"attention", "embedding"} & needs,
-        f"images, and the samples of {study.world.name} are points": "image" in needs and len(study.world.shape) != 3,
+        f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
     }
     if missing := [words for words, applies in lacking.items() if applies]:
         raise ValueError(f"methods: {method.name} needs {missing[0]}")
@@ -97,7 +97,7 @@ def check_guides(study: Any) -> None:
     }
     for where, entry in trainings.items():
         if entry.world != study.world:
-            raise ValueError(f"{where}: it is of the world {entry.world.name}, and the study of {study.world.name}")
+            raise ValueError(f"{where}: it is of the world {entry.world.label}, and the study of {study.world.label}")
     for where in ("model", *(f"guides.{name}" for name in study.guides)):
         entry = trainings[where]
         if entry.seed or entry.objective.density not in (CosineLogSNR(), study.density):
@@ -105,7 +105,7 @@ def check_guides(study: Any) -> None:
     if not study.world.exact and len(study.evaluators) < 2:
         raise ValueError("evaluators: two at least, for a world without an exact oracle")
     if study.world.exact and (study.evaluators or study.joint is not None):
-        raise ValueError(f"evaluators, joint: {study.world.name} has an exact oracle, which evaluates; leave both out")
+        raise ValueError(f"evaluators, joint: {study.world.label} has an exact oracle, which evaluates; leave both out")
     guiding = {_arch(entry) for entry in (study.clean, *study.guides.values())}
     evaluating = [_arch(entry) for entry in study.evaluators.values()]
     if (both := guiding & set(evaluating)) or len(set(evaluating)) < len(evaluating):

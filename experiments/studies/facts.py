@@ -13,7 +13,7 @@ def facts_of(world: Any, **more: Any) -> WorldFacts:
     """The facts of a world; more: fields that a study knows."""
     dataset, planar = data(world), in_the_plane(world)
     return WorldFacts(
-        name=world.name,
+        name=world.label,
         classes=world.classes,
         shape=tuple(world.shape),
         card=dataset.card,

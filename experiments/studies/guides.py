@@ -89,9 +89,9 @@ class Guides(Study):
             yield from self._diagnostics(seed)
         for seed in self.train_seeds:
             for name, entry in self.trainings(seed).items():
-                yield Placed("networks", {"world": self.world.name, "train_seed": seed, "network": name}, entry)
+                yield Placed("networks", {"world": self.world.label, "train_seed": seed, "network": name}, entry)
         for name, entry in self.evaluators.items():
-            yield Placed("networks", {"world": self.world.name, "train_seed": NO_TRAINING, "network": name}, entry)
+            yield Placed("networks", {"world": self.world.label, "train_seed": NO_TRAINING, "network": name}, entry)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
         import pandas as pd
@@ -99,7 +99,7 @@ class Guides(Study):
         from analysis.results import Results
         from experiments.studies.facts import facts_of
 
-        cells, name = list(self.cells()), self.world.name
+        cells, name = list(self.cells()), self.world.label
         tables = tables_of(cells, store)
         guides = {
             key: guided.classifier or ("clean" if "clean" in guided.method.roles else None) for key, guided in self.guided.items()
@@ -131,7 +131,7 @@ class Guides(Study):
         trainings = len(self.train_seeds) * len(self.trainings(0)) + len(self.evaluators)
         cells = sum(len(guided.ws) for guided in self.guided.values()) * len(self.train_seeds) * len(self.sample_seeds)
         return (
-            f"study {self.name} of {self.world.name}: {trainings} trainings, {cells} cells of {self.n} samples, "
+            f"study {self.name} of {self.world.label}: {trainings} trainings, {cells} cells of {self.n} samples, "
             f"{len(self.guides) + 2} classifiers by lambda"
         )
 
@@ -158,7 +158,7 @@ class Guides(Study):
             rows=self.rows,
         )
         key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
-        place = {"world": self.world.name, **key, "sampler": label(self.sampler), "steps": self.steps}
+        place = {"world": self.world.label, **key, "sampler": label(self.sampler), "steps": self.steps}
         if seed == self.train_seeds[0] or owes_to_training(samples):
             yield Placed(TABLE, place, self._measured(samples, self.n, w))
         classifiers = {**guides, "clean": trained["clean"]}
@@ -174,7 +174,7 @@ class Guides(Study):
         """Baselines without a guide: real images, and samples of the joint energy model."""
         if self.world.exact:
             return
-        real = {"world": self.world.name, **REAL}
+        real = {"world": self.world.label, **REAL}
         yield Placed(TABLE, real, self._measured(TestSet(world=self.world), self.n))
         for seed in self.train_seeds if self.joint is not None else ():
             for name, labelled in (("joint energy", False), ("joint energy, of a class", True)):
@@ -189,11 +189,11 @@ class Guides(Study):
         implicit = {"what": "implicit", "n": self.n_implicit, "levels_implicit": self.levels_implicit, "noises": self.noises}
 
         def assessed(name: str, **changes: Any) -> Placed:
-            place = {"world": self.world.name, "train_seed": seed, "classifier": name}
+            place = {"world": self.world.label, "train_seed": seed, "classifier": name}
             return Placed("by_level", place, Assess(**{**options, "n": self.n_levels, **changes}))
 
         def fields(name: str, **changes: Any) -> Placed:
-            place = {"world": self.world.name, "train_seed": seed, "of": name}
+            place = {"world": self.world.label, "train_seed": seed, "of": name}
             return Placed("jacobian", place, Jacobians(probes=self.probes, **changes))
 
         yield assessed("implicit", denoiser=trained["denoiser"], **implicit)

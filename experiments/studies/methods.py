@@ -76,7 +76,7 @@ def possible(name: str, base: TradeOff) -> bool:
 
 def study(base: TradeOff, fewer: int | None, **changes: object) -> TradeOff:
     """The study of one world: every method that is possible there, at `fewer` of its strengths (None: at all)."""
-    world = base.world.name
+    world = base.world.label
     names = [name for name in METHODS if possible(name, base)]
     ranges = {name: RANGES.get((world, name), RANGES.get(name, USUAL)) for name in names}
     chosen = {name: some(ranges[name], fewer, name) for name in names}
@@ -113,7 +113,7 @@ def worlds(fewer: int | None, n: dict[str, int], **changes: object) -> dict[str,
     }
     every = ((GAUSSIANS, {}), (DIGITS_EXACT, exact), (DIGITS, further))
     return {
-        base.world.name: study(base, fewer, n=n[base.world.name], part=n[base.world.name], **more, **changes)
+        base.world.label: study(base, fewer, n=n[base.world.label], part=n[base.world.label], **more, **changes)
         for base, more in every
     }
 

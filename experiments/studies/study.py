@@ -73,6 +73,10 @@ class Report(Task):
         return {"study": encode(self.study, expand=True)}
 
     @cached_property
+    def inputs(self) -> dict[str, Any]:
+        return {"study": encode(self.study, expand=True, places=False)}
+
+    @cached_property
     def address(self) -> str:
         return f"{self.kind}-{digest(self.identity)}"
 

@@ -102,7 +102,7 @@ class TradeOff(Study):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
                 name = curve.label + (" (exact)" if exact and self.model is not None else "")
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
-                place = {"world": self.world.name, **key, "sampler": sweep.label, "steps": sweep.steps}
+                place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
         yield from self._networks()
 
@@ -116,14 +116,14 @@ class TradeOff(Study):
         tables = tables_of(cells, store)
         return Results(
             name=self.name,
-            title=f"Guidance on {self.world.name}",
-            worlds={self.world.name: facts_of(self.world)},
+            title=f"Guidance on {self.world.label}",
+            worlds={self.world.label: facts_of(self.world)},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
             sampler=main.label,
             steps=main.steps,
-            n={self.world.name: self.n},
-            part={self.world.name: self.part},
+            n={self.world.label: self.n},
+            part={self.world.label: self.part},
             tables=tables,
             families={curve.label: curve.method.family for curve in self.methods},
             values=encode(self, expand=True),
@@ -142,7 +142,7 @@ class TradeOff(Study):
         steps = sum(training.fit.steps for training in trainings)
         text = f"{len(trainings)} trainings of {steps:,} steps in all, " if trainings else ""
         return (
-            f"study {self.name} of {self.world.name}: {text}{times * len(cells)} cells of {self.n:,} samples, about "
+            f"study {self.name} of {self.world.label}: {text}{times * len(cells)} cells of {self.n:,} samples, about "
             f"{times * calls * self.n:,.0f} network evaluations"
         )
 
@@ -183,7 +183,7 @@ class TradeOff(Study):
 
         In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
         """
-        real = {"world": self.world.name, **REAL}
+        real = {"world": self.world.label, **REAL}
         if self.evaluator is not None:
             yield Placed(TABLE, real, self._measured(TestSet(world=self.world), (self.part,), self.train_seeds[0]))
             return
@@ -201,12 +201,12 @@ class TradeOff(Study):
                 continue
             for role in ROLES:
                 if isinstance(source := self.network(role, seed), Train):
-                    place = {"world": self.world.name, "train_seed": seed, "network": names.get(role, role)}
+                    place = {"world": self.world.label, "train_seed": seed, "network": names.get(role, role)}
                     yield Placed("networks", place, source)
             networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
             if self.oracle is not None and all(isinstance(source, Train) for source in networks.values()):
-                place = {"world": self.world.name, "train_seed": seed}
+                place = {"world": self.world.label, "train_seed": seed}
                 yield Placed("network_error", place, NetworkError(**networks))
         if self.evaluator is not None:
-            place = {"world": self.world.name, "train_seed": NO_TRAINING, "network": "evaluator"}
+            place = {"world": self.world.label, "train_seed": NO_TRAINING, "network": "evaluator"}
             yield Placed("networks", place, self.evaluator)

@@ -79,7 +79,7 @@ class Assess(Task):
     def run(self, folder: Path, store: Store, device: str) -> None:
         model = self._model(store, device)
         classifier, gradient = self._classifier_and_gradient(model, store, device)
-        x, label = (part.to(device) for part in vars(load_test_set(self.world, self.n)).values())
+        x, label = load_test_set(self.world, self.n, device)
         eps = SampleNoise(0, range(len(x)), self.world.shape, device, "test")()
         rows = []
         for level in self.levels:

@@ -9,7 +9,7 @@ from experiments.fields import Seed, Size, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import value
 from experiments.tasks.densities import tilted
-from experiments.tasks.images import to_uint8
+from experiments.tasks.images import as_bytes
 from experiments.worlds.world import data
 from guidance.seeding import SEEDS, generator
 
@@ -23,7 +23,7 @@ class TestSet:
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
         found = data(self.world).test
-        return to_uint8(found.x), found.label.numpy()
+        return as_bytes(found.x), found.label.numpy()
 
 
 @value

@@ -50,7 +50,7 @@ class Jacobians(Task):
     def run(self, folder: Path, store: Store, device: str) -> None:
         world, trained = self.model.world, isinstance(self.model, Train)
         model = self.model.play("model", {}, store, device)["model"] if trained else data(world).oracle.to(device)
-        x, label = (part.to(device) for part in vars(load_test_set(world, self.n)).values())
+        x, label = load_test_set(world, self.n, device)
         x = x if trained else x.double()
         eps = SampleNoise(0, range(len(x)), world.shape, device, "test")().to(x)
         classifier = self.classifier.load(store, device).to(x.dtype) if self.classifier else None

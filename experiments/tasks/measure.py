@@ -17,12 +17,14 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Failed
 from experiments.tasks.densities import in_the_plane, logits, tilted
-from experiments.tasks.images import from_uint8, to_uint8
+from experiments.tasks.images import FromBytes, from_uint8, to_uint8
 from experiments.tasks.sample import Sample
 from experiments.tasks.train import Train
+from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
 
 NEIGHBOURS = 5  # of the estimate of KL: a point with so many copies has no density
+MAX_PIXELS = 1024  # numbers in an image, above which no distance of pixels is taken: its root of a matrix takes minutes a cell
 
 
 class Measured(Task):
@@ -43,7 +45,7 @@ class Measured(Task):
         for n, values in read_json(store.open(self) / "metrics.json").items():
             yield from ({"n": int(n), "metric": name, "value": number} for name, number in values.items())
 
-    def _extra_metrics(self, x: np.ndarray, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
+    def _extra_metrics(self, x: Any, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
         """The mean of each metric of `metrics` over parts of `size` samples, as in analysis.measures.measure_in_parts."""
         parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
         return {extra.name: float(np.mean([extra.measure(x[p], label[p], world) for p in parts])) for extra in self.metrics}
@@ -75,15 +77,16 @@ class Measure(Measured):
         from analysis.measures import Samples, measure_in_parts  # torch-fidelity takes seconds to import
 
         images, label = self.samples.images(store)
-        x = from_uint8(images)
+        x = FromBytes(images)
         features, class_logits = evaluate(
             load_evaluator(self.evaluator, store.root, store.seal(self.evaluator), device), x, device
         )
         guide = guide_logits(self.guide, store, x, device) if self.guide else None
-        samples = Samples(images=x.numpy(), label=label, features=features, logits=class_logits, guide_logits=guide)
+        pixels = FromBytes(images, numpy=True)
+        samples = Samples(images=pixels, label=label, features=features, logits=class_logits, guide_logits=guide)
         real = reference(self.evaluator, store.root, store.seal(self.evaluator), device)
-        name = self.evaluator.world.name
-        extra = {size: self._extra_metrics(samples.images, label, self.evaluator.world, size) for size in self.sizes}
+        name = self.evaluator.world.label
+        extra = {size: self._extra_metrics(pixels, label, self.evaluator.world, size) for size in self.sizes}
         self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | extra[size] for size in self.sizes})
 
 
@@ -144,15 +147,34 @@ def load_evaluator(training: Train, root: Path, seal: str, device: str) -> torch
 
 @lru_cache(maxsize=1)
 def reference(training: Train, root: Path, seal: str, device: str) -> Any:
-    """The training images, which go through bytes as the samples do, and the evaluator's features of them."""
+    """The training images, which go through bytes as the samples do, and the evaluator's features of them.
+
+    Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images.
+    """
     from analysis.measures import Reference
 
-    x = from_uint8(to_uint8(data(training.world).train.x))
-    return Reference(images=x.numpy(), features=evaluate(load_evaluator(training, root, seal, device), x, device)[0])
+    x, network = data(training.world).train.x, load_evaluator(training, root, seal, device)
+    if isinstance(x, Pixels):
+        few = math.prod(x.shape[1:]) <= MAX_PIXELS
+        return Reference(features=evaluate(network, x, device)[0], moments=pixel_moments(x) if few else None)
+    x = from_uint8(to_uint8(x))
+    return Reference(images=x.numpy(), features=evaluate(network, x, device)[0])
+
+
+def pixel_moments(x: Pixels, size: int = 2000) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and unbiased covariance of the pixels, in float64, from `size` images at a time."""
+    n, d = len(x), math.prod(x.shape[1:])
+    total, products = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
+    for part in x.split(size):
+        rows = part.flatten(1).double()
+        total += rows.sum(0)
+        products.addmm_(rows.T, rows)
+    mean = total / n
+    return mean.numpy(), ((products - n * mean[:, None] * mean) / (n - 1)).numpy()
 
 
 @torch.inference_mode()
-def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.ndarray, np.ndarray]:
+def evaluate(evaluator: torch.nn.Module, x: Tensor | Pixels | FromBytes, device: str) -> tuple[np.ndarray, np.ndarray]:
     """Features and logits of images in [-1, 1], in float64."""
     parts = [evaluator.features(part.to(device)) for part in x.split(500)]
     features = torch.cat(parts)
@@ -160,7 +182,7 @@ def evaluate(evaluator: torch.nn.Module, x: Tensor, device: str) -> tuple[np.nda
 
 
 @torch.inference_mode()
-def guide_logits(training: Train, store: Store, x: Tensor, device: str) -> np.ndarray:
+def guide_logits(training: Train, store: Store, x: Tensor | FromBytes, device: str) -> np.ndarray:
     """The guiding classifier's logits of clean images: at the highest lambda it was trained on."""
     network, clean = training.load(store, device), training.objective.density.max
     outputs = [network(p.to(device), torch.full((len(p),), clean, device=device)) for p in x.split(500)]

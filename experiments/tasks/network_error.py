@@ -47,7 +47,7 @@ class NetworkError(Task):
         world, density = self.denoiser.world, self.denoiser.objective.density
         model = self.denoiser.play("model", {}, store, device, rows=250)["model"]
         classifier, exact = self.classifier.load(store, device), data(world).oracle.to(device)
-        x, label = (part.to(device) for part in vars(load_test_set(world, self.n)).values())
+        x, label = load_test_set(world, self.n, device)
         eps = SampleNoise(0, range(len(x)), world.shape, device, "test")()
         rows = []
         for level in (level for level in self.levels if density.min <= level <= density.max):

@@ -49,7 +49,7 @@ class Train(Task):
         if self.fit.patience and not hasattr(self.objective, "validation_loss"):
             raise ValueError("fit.patience: only a noise-aware classifier stops early; leave it out")
         if not self.world.trains:
-            raise ValueError(f"world: {self.world.name} has nothing to train networks on")
+            raise ValueError(f"world: {self.world.label} has nothing to train networks on")
         return self
 
     @property
@@ -134,10 +134,10 @@ def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled
     rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
     every = max(VALIDATION_EVERY, len(train.x) // MAX_VALIDATION)
     chosen = rank % every == every - 1
-    return Labelled(train.x[~chosen], train.label[~chosen]), Labelled(train.x[chosen], train.label[chosen])
+    return train.subset(~chosen), train.subset(chosen)
 
 
-def load_test_set(world: Any, n: int) -> Labelled:
-    """The first n test images of a world."""
+def load_test_set(world: Any, n: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """x (n, *shape) in float32 and label (n,) of the first n test images of a world."""
     images = data(world).test
-    return Labelled(images.x[:n], images.label[:n])
+    return images.x[:n].to(device), images.label[:n].to(device)

@@ -3,12 +3,13 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from experiments.problems import Problem
+from experiments.worlds.pixels import Pixels
 from guidance.mixture import Mixture
 
 LOGSNR_CLEAN = 60.0  # lambda at which z equals x: sigma is 1e-13
@@ -16,10 +17,18 @@ LOGSNR_CLEAN = 60.0  # lambda at which z equals x: sigma is 1e-13
 
 @dataclass(frozen=True)
 class Labelled:
-    """A labelled set: x (n, *shape) float32, images in [-1, 1] or points; label (n,) int64."""
+    """A labelled set: x (n, *shape) float32, images in [-1, 1] or points, a tensor or Pixels, which become floats where they are
+    indexed; label (n,) int64. flip: whether training turns every other image left to right.
+    """
 
-    x: Float[Tensor, "n *shape"]
+    x: Float[Tensor, "n *shape"] | Pixels
     label: Int[Tensor, " n"]
+    flip: bool = False
+
+    def subset(self, rows: Any) -> "Labelled":
+        """These rows (a tensor of numbers or booleans, or a slice); those of Pixels stay bytes."""
+        x = self.x.subset(rows) if isinstance(self.x, Pixels) else self.x[rows]
+        return Labelled(x, self.label[rows], self.flip)
 
 
 class _Copied:
@@ -59,8 +68,8 @@ class World:
     """Base of every world, which is also a `value` (or any frozen dataclass). A package brings its own by the entry point
     guidance_bench.worlds.
 
-    name: in tables, names of metrics and on the command line. classes, shape: of the labels and of one sample. exact: whether it
-    has an exact oracle. trains: whether it has images or points to train networks on.
+    name: by which it is registered. classes, shape: of the labels and of one sample. exact: whether it has an exact oracle.
+    trains: whether it has images or points to train networks on.
     """
 
     name: ClassVar[str]
@@ -68,6 +77,11 @@ class World:
     shape: tuple[int, ...]
     exact: ClassVar[bool] = False
     trains: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        """Its name in tables, metrics, titles and names of files; it tells apart the sets that one class may stand for."""
+        return self.name
 
     def load(self) -> Data:
         """The data; called once a process, by `data`."""
@@ -79,13 +93,13 @@ def data(world: World) -> Data:
     """The data of a world, loaded once. Problem where they do not match the world's declaration."""
     loaded = world.load()
     if (loaded.oracle is not None) != world.exact or (loaded.train is not None) != world.trains:
-        raise Problem(f"{world.name} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
+        raise Problem(f"{world.label} says exact={world.exact} and trains={world.trains}, but what it loads is not so")
     for labelled in [labelled for labelled in (loaded.train, loaded.test) if labelled is not None]:
         low, high = int(labelled.label.min()), int(labelled.label.max())
         if low < 0 or high >= world.classes:
-            raise Problem(f"{world.name} says it has {world.classes} classes, but its labels reach from {low} to {high}")
+            raise Problem(f"{world.label} says it has {world.classes} classes, but its labels reach from {low} to {high}")
         if tuple(labelled.x.shape[1:]) != tuple(world.shape):
-            raise Problem(f"{world.name} says a sample is {world.shape}, but it loads {tuple(labelled.x.shape[1:])}")
+            raise Problem(f"{world.label} says a sample is {world.shape}, but it loads {tuple(labelled.x.shape[1:])}")
     if loaded.oracle is not None and loaded.oracle.classes != world.classes:
-        raise Problem(f"{world.name} says it has {world.classes} classes, but its oracle has {loaded.oracle.classes}")
+        raise Problem(f"{world.label} says it has {world.classes} classes, but its oracle has {loaded.oracle.classes}")
     return loaded

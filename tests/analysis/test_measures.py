@@ -45,6 +45,31 @@ def test_each_value_is_the_measure_of_its_name(samples, real):
     assert 1 < values["is_digits"] < 3
 
 
+def test_moments_of_pixels_stand_for_the_pixels_and_without_either_there_is_no_distance_of_them(samples, real):
+    flat = real.images.reshape(50, 16)
+    moments = replace(real, images=None, moments=(flat.mean(0), np.cov(flat.T)))
+    by_images, by_moments = (measure(samples, one, "digits") for one in (real, moments))
+    assert by_moments["fid_pixels"] == pytest.approx(by_images.pop("fid_pixels"), rel=1e-6)
+    assert {name: value for name, value in by_moments.items() if name != "fid_pixels"} == by_images
+    assert measure(samples, replace(real, images=None), "digits") == by_images
+    with pytest.raises(ValueError, match="generated has 16 columns and covariance 15"):
+        measure(samples, replace(real, images=None, moments=(flat.mean(0)[:15], np.cov(flat.T)[:15, :15])), "digits")
+
+
+def test_images_that_are_arrays_where_they_are_sliced_give_the_same_numbers(samples, real):
+    class Lazy:
+        def __len__(self):
+            return len(samples.images)
+
+        def __getitem__(self, rows):
+            assert isinstance(rows, slice)
+            return samples.images[rows]
+
+    lazy = replace(samples, images=Lazy())
+    assert measure_in_parts(20, lazy, real, "digits") == measure_in_parts(20, samples, real, "digits")
+    assert measure(lazy, real, "digits") == measure(samples, real, "digits")
+
+
 def test_a_slice_holds_the_same_rows_of_every_array(samples):
     assert len(samples) == 60 and samples[5:9].guide_logits is None
     part = replace(samples, guide_logits=samples.logits + 1)[5:9]

@@ -20,6 +20,10 @@ def test_the_worlds_are_known_by_their_names_and_say_what_they_load():
         assert world.exact == (found.oracle is not None) and world.trains == (found.train is not None)
 
 
+def test_a_world_is_called_by_its_name_unless_it_says_otherwise():
+    assert [world().label for world in (Digits, DigitsExact, Gaussians)] == ["digits", "digits-exact", "gaussians"]
+
+
 def test_the_split_is_fixed_balanced_and_disjoint():
     world = data(Digits())
     assert len(world.train.x) == 1297 and len(world.test.x) == 500
