@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from experiments.checkpoints.conventions import ChainTime, require_labels, require_world
+from experiments.checkpoints.conventions import ChainTime, require_world
 from experiments.checkpoints.state_dict import filled, read
 from experiments.graph.value import value
 from experiments.problems import Problem
@@ -67,7 +67,8 @@ class ADM:
         require_world("the checkpoint of ADM", world, (self.channels, self.size, self.size), self.classes)
         network = filled(self.network, read(path), path, f"ADM of size {self.size}", device)
         on_chain = OnChain(network, ChainTime(CHAINS[self.chain](1000)), self.classes)
-        return NetworkDenoiser(on_chain, world.classes, target="eps", logsnr_range=on_chain.time.range)
+        known = {"logsnr_range": on_chain.time.range, "has_null": self.classes is None}
+        return NetworkDenoiser(on_chain, world.classes, target="eps", **known)
 
 
 class OnChain(nn.Module):
@@ -82,10 +83,7 @@ class OnChain(nn.Module):
     def forward(
         self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
     ) -> Float[Tensor, "b out h w"]:
-        if self.classes is None:
-            return self.network(z, self.time(logsnr))
-        require_labels(label, self.classes)
-        return self.network(z, self.time(logsnr), label)
+        return self.network(z, self.time(logsnr), *([] if self.classes is None else [label]))
 
 
 ADM_64 = ADM(size=64, width=192, blocks=3, multipliers=(1, 2, 3, 4), new_order=True, chain="cosine")

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from experiments.checkpoints.adm import ADM
-from experiments.checkpoints.conventions import require_labels, require_world
+from experiments.checkpoints.conventions import require_world
 from experiments.checkpoints.preconditioning import denoiser
 from experiments.checkpoints.state_dict import filled, read
 from experiments.graph.value import value
@@ -37,7 +37,8 @@ class ConsistencyEDM:
         require_world("the checkpoint of EDM", world, (unet.channels, unet.size, unet.size), unet.classes)
         state = {name: _flat(name, each) for name, each in read(path).items()}
         network = filled(self.network, state, path, f"EDM's U-Net of size {unet.size}", device)
-        return denoiser(Labelled(network, unet.classes), world.classes, noise_scale=NOISE_SCALE)
+        has_null = unet.classes is None
+        return denoiser(Labelled(network, unet.classes), world.classes, has_null, noise_scale=NOISE_SCALE)
 
 
 def _flat(name: str, tensor: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ def _flat(name: str, tensor: Tensor) -> Tensor:
 
 
 class Labelled(nn.Module):
-    """(x, time, label) of a network that takes no label if it is unconditional, and no null label otherwise."""
+    """(x, time, label) of a network that takes no label if it is unconditional."""
 
     def __init__(self, network: nn.Module, classes: int | None):
         super().__init__()
@@ -56,10 +57,7 @@ class Labelled(nn.Module):
     def forward(
         self, x: Float[Tensor, "b c h w"], time: Float[Tensor, " b"], label: Int[Tensor, " b"]
     ) -> Float[Tensor, "b c h w"]:
-        if self.classes is None:
-            return self.network(x, time)
-        require_labels(label, self.classes)
-        return self.network(x, time, label)
+        return self.network(x, time, *([] if self.classes is None else [label]))
 
 
 EDM_64 = ConsistencyEDM(unet=ADM(size=64, width=192, blocks=3, multipliers=(1, 2, 3, 4), new_order=True))

@@ -21,19 +21,8 @@ def require_world(adapter: str, world: Any, shape: Sequence[int], classes: int |
         raise Problem(f"{adapter} is for {own}, but {world.name} has {theirs}: take a world or a checkpoint that fits")
 
 
-def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
-    """Problem for the null label, of a network that was trained with labels only."""
-    if (label >= classes).any():
-        raise Problem(
-            "this checkpoint was trained with labels only and says nothing without one: take a method that needs no null label "
-            "(classifier, autoguidance), or an unconditional checkpoint for the weak model"
-        )
-
-
-def one_hot(label: Int[Tensor, " b"], classes: int, null: bool) -> Float[Tensor, "b classes"]:
-    """Labels as rows of a unit matrix, no label as zeros. Problem where that is asked of a network without (`null` False)."""
-    if not null:
-        require_labels(label, classes)
+def one_hot(label: Int[Tensor, " b"], classes: int) -> Float[Tensor, "b classes"]:
+    """Labels as rows of a unit matrix, no label as zeros."""
     return F.one_hot(label, classes + 1)[:, :classes].float()
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from experiments.checkpoints.conventions import ChainTime, require_labels, require_world
+from experiments.checkpoints.conventions import ChainTime, require_world
 from experiments.checkpoints.state_dict import read, require_fit
 from experiments.graph.files import read_object
 from experiments.problems import Problem
@@ -26,13 +26,11 @@ TARGETS = {"epsilon": "eps", "sample": "x", "v_prediction": "v"}
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 
 
-def load(path: Path, device: str, world: Any) -> NetworkDenoiser:
-    """The adapter `diffusers`; path: the folder, or a file in it."""
-    folder = path if path.is_dir() else path.parent
+def load(folder: Path, device: str, world: Any) -> NetworkDenoiser:
+    """The adapter `diffusers`; the sha256 of a Checkpoint is that of the whole folder."""
     config_of_network = _first(folder, "config.json", "unet/config.json", "transformer/config.json")
-    places = ("scheduler_config.json", "scheduler/scheduler_config.json", "../scheduler/scheduler_config.json")
     config = read_object(config_of_network)
-    scheduler = read_object(_first(folder, *places))
+    scheduler = read_object(_first(folder, "scheduler_config.json", "scheduler/scheduler_config.json"))
     weights = _first(config_of_network.parent, *WEIGHTS)
     side = config.get("sample_size")
     sides = tuple(side) if isinstance(side, list) else (side, side)
@@ -45,8 +43,9 @@ def load(path: Path, device: str, world: Any) -> NetworkDenoiser:
     require_fit(network.state_dict(), state, weights, f"the network of {config_of_network}")
     network.load_state_dict(state)
     chain = ChainTime(chain_of(scheduler, folder))
-    adapted = OfDiffusers(network.float().to(device).eval().requires_grad_(False), chain, world.classes, known)
-    return NetworkDenoiser(adapted, world.classes, target=target_of(scheduler, folder), logsnr_range=chain.range)
+    adapted = OfDiffusers(network.float().to(device).eval().requires_grad_(False), chain, labelled=known is not None)
+    target, has_null = target_of(scheduler, folder), known != world.classes
+    return NetworkDenoiser(adapted, world.classes, target=target, logsnr_range=chain.range, has_null=has_null)
 
 
 def chain_of(scheduler: dict[str, Any], folder: Path) -> Chain:
@@ -75,22 +74,19 @@ def target_of(scheduler: dict[str, Any], folder: Path) -> str:
 
 
 class OfDiffusers(nn.Module):
-    """(z, lambda, label) of a network of diffusers. labels: how many ids it knows, the null label's with them; None: it takes none."""
+    """(z, lambda, label) of a network of diffusers. labelled: whether it takes a label."""
 
     conditioned_on = "logsnr"
 
-    def __init__(self, network: nn.Module, time: ChainTime, classes: int, labels: int | None):
+    def __init__(self, network: nn.Module, time: ChainTime, labelled: bool):
         super().__init__()
-        self.network, self.time, self.classes, self.labels = network, time, classes, labels
+        self.network, self.time, self.labelled = network, time, labelled
 
     def forward(
         self, z: Float[Tensor, "b c h w"], logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"]
     ) -> Float[Tensor, "b out h w"]:
-        if self.labels is None:
-            return self.network(z, self.time(logsnr), return_dict=False)[0]
-        if self.labels == self.classes:
-            require_labels(label, self.classes)
-        return self.network(z, self.time(logsnr), class_labels=label, return_dict=False)[0]
+        known = {"class_labels": label} if self.labelled else {}
+        return self.network(z, self.time(logsnr), **known, return_dict=False)[0]
 
 
 def _labels(config: dict[str, Any]) -> int | None:

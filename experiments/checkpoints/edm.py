@@ -32,8 +32,8 @@ def load(path: Path, device: str, world: Any) -> NetworkDenoiser:
     build = partial(unet, given, path)
     state = {name.removeprefix("model."): each for name, each in stored.tensors().items()}
     network = filled(build, state, path, "the network of its own arguments", device)
-    labelled = OneHot(network, classes, null=bool(given.get("label_dropout")))
-    return denoiser(labelled, world.classes, sigma_data=float(given.get("sigma_data", 0.5)))
+    has_null = not classes or bool(given.get("label_dropout"))
+    return denoiser(OneHot(network, classes), world.classes, has_null, sigma_data=float(given.get("sigma_data", 0.5)))
 
 
 def unet(given: dict[str, Any], path: Path) -> EDMUNet:
@@ -55,15 +55,14 @@ def unet(given: dict[str, Any], path: Path) -> EDMUNet:
 
 
 class OneHot(nn.Module):
-    """(x, c_noise, label) of a network that takes one-hot labels. null: zeros are its null label; False: it knows none."""
+    """(x, c_noise, label) of a network that takes one-hot labels, zeros where there is none."""
 
-    def __init__(self, network: nn.Module, classes: int, null: bool):
+    def __init__(self, network: nn.Module, classes: int):
         super().__init__()
-        self.network, self.classes, self.null = network, classes, null
+        self.network, self.classes = network, classes
 
     def forward(
         self, x: Float[Tensor, "b c h w"], noise: Float[Tensor, " b"], label: Int[Tensor, " b"]
     ) -> Float[Tensor, "b c h w"]:
-        if not self.classes:
-            return self.network(x, noise, x.new_zeros(len(x), 0))
-        return self.network(x, noise, one_hot(label, self.classes, self.null))
+        known = one_hot(label, self.classes) if self.classes else x.new_zeros(len(x), 0)
+        return self.network(x, noise, known)

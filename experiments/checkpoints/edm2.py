@@ -33,9 +33,13 @@ def load(path: Path, device: str, world: Any) -> NetworkDenoiser:
     given = stored.arguments
     size, channels, classes = (int(given.get(key) or 0) for key in ("img_resolution", "img_channels", "label_dim"))
     require_world(f"{path.name} of EDM2", world, (channels, size, size), classes or None)
-    network = filled(partial(build, given, path), stored.tensors(), path, "the network of its own arguments", device)
-    labelled = OneHot(network.unet, classes, null=bool(given.get("label_dropout")))
-    return denoiser(labelled, world.classes, sigma_data=float(given.get("sigma_data", 0.5)))
+    state = stored.tensors()
+    network = filled(partial(build, given, path), state, path, "the network of its own arguments", device)
+    for name, gain in network.named_parameters():
+        if gain.ndim == 0:  # the original divides a gain in the file's precision, float16: a difference of 7e-4
+            gain.data = gain.data.to(state[name].dtype)
+    has_null = not classes or bool(given.get("label_dropout"))
+    return denoiser(OneHot(network.unet, classes), world.classes, has_null, sigma_data=float(given.get("sigma_data", 0.5)))
 
 
 def build(given: dict[str, Any], path: Path) -> Stored:

@@ -31,7 +31,10 @@ class Preconditioned(nn.Module):
         return d2 / total * z + s * self.sigma_data / total.sqrt() * output
 
 
-def denoiser(network: nn.Module, classes: int, sigma_data: float = 0.5, noise_scale: float = 0.25) -> NetworkDenoiser:
+def denoiser(
+    network: nn.Module, classes: int, has_null: bool, sigma_data: float = 0.5, noise_scale: float = 0.25
+) -> NetworkDenoiser:
     """A Denoiser of F, between sigma 0.002 and 80."""
     ends = -2 * math.log(SIGMA_MAX), -2 * math.log(SIGMA_MIN)
-    return NetworkDenoiser(adapters.sigma(Preconditioned(network, sigma_data, noise_scale)), classes, logsnr_range=ends)
+    adapted = adapters.sigma(Preconditioned(network, sigma_data, noise_scale))
+    return NetworkDenoiser(adapted, classes, logsnr_range=ends, has_null=has_null)

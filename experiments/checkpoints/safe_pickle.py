@@ -7,6 +7,8 @@ handed to pickle, each an inert stand-in of this file; any other one is refused 
 
 import io
 import pickle
+import re
+import warnings
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -92,7 +94,7 @@ class Storage(metaclass=Sealed):
     """The bytes of a storage, which are themselves a file of torch.save: opened as weights only."""
 
     def __new__(cls, content: bytes) -> Any:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return opened(io.BytesIO(content))
 
 
 class Dtype(metaclass=Sealed):
@@ -159,13 +161,29 @@ class Refused(Exception):
     """The name of a callable that is not in ALLOWED."""
 
 
+def opened(file: Any) -> Any:
+    """What a file of torch.save holds, as weights only. Refused for one that calls anything, by "" if torch does not say what."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # that a plain pickle is no file of torch.save
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        said = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise Refused(said[1] if said else "") from error
+
+
+def refusal(path: Path, refused: Refused) -> Problem:
+    """The line that says what a file would have called."""
+    called = str(refused) or "what torch.load refuses"
+    return Problem(f"{path} is a pickle of more than weights: it calls {called}, which could run code, and is not opened")
+
+
 def load(path: Path) -> Any:
     """What a pickle holds: dictionaries, tensors, and stand-ins for everything else. Problem for one that asks for more."""
     with require_file(path).open("rb") as file:
         try:
             return Reader(file).load()
         except Refused as refused:
-            raise Problem(f"{path} is a pickle that calls {refused}, which could run code: it is not opened") from None
+            raise refusal(path, refused) from None
         except Exception as error:  # a file of another kind, or cut short, fails in as many ways as pickle has opcodes
             raise Problem(f"{path} is no pickle of EDM or EDM2 that can be read: {' '.join(str(error).split())[:200]}") from error
 

@@ -1,14 +1,13 @@
 """Weights as tensors by name: read without running code, held against the network that they are for, and put into it."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from experiments.checkpoints.safe_pickle import Refused, load, opened, refusal
 from experiments.graph.files import require_file
 from experiments.problems import Problem
 from experiments.registry import CHECKPOINTS
@@ -22,11 +21,12 @@ def read(path: Path) -> dict[str, Tensor]:
     if require_file(path).suffix == ".safetensors":
         return load_file(path)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        said = re.search(r"GLOBAL (\S+)", str(error))
-        called = f"calls {said[1]}, which" if said else "holds more than weights, which"
-        raise Problem(f"{path} is a pickle that {called} could run code: it is not opened") from error
+        found = opened(path)
+    except Refused as refused:
+        if not str(refused):
+            load(path)  # a plain pickle: says what it would call
+            raise Problem(f"{path} is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2 open it") from None
+        raise refusal(path, refused) from None
     inner = next((found[key] for key in INSIDE if isinstance(found, dict) and isinstance(found.get(key), dict)), found)
     if not isinstance(inner, dict) or not inner or not all(isinstance(each, Tensor) for each in inner.values()):
         raise Problem(f"{path} holds no tensors by name")
@@ -91,6 +91,9 @@ def _networks() -> Iterator[tuple[str, dict[str, Tensor]]]:
     for name in CHECKPOINTS.own:
         adapter = CHECKPOINTS[name]
         if hasattr(adapter, "network"):
-            with torch.device("meta"):
-                tensors = adapter.network().state_dict()
+            try:
+                with torch.device("meta"):
+                    tensors = adapter.network().state_dict()
+            except Problem:  # an extra is not installed
+                continue
             yield name, {getattr(adapter, "their_name", str)(key): each for key, each in tensors.items()}

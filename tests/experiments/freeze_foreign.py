@@ -133,7 +133,11 @@ def edm() -> dict[str, Any]:
 def edm2() -> dict[str, Any]:
     from training.networks_edm2 import Precond
 
-    return {name: karras(filled(Precond(**options)), options) for name, options in EDM2S.items()}
+    found = {}
+    for name, options in EDM2S.items():
+        network = filled(Precond(**options))
+        found[name] = {**karras(network, options), "x of float16": karras(network.half(), options)["x"]}
+    return found
 
 
 def karras(network: nn.Module, options: dict[str, Any]) -> dict[str, list[float]]:

@@ -1,6 +1,5 @@
 """Pickles in the form of NVlabs' torch_utils.persistence, made without NVlabs' code, and ones that would do harm."""
 
-import copyreg
 import io
 import pickle
 import sys
@@ -10,7 +9,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 SOURCE = "raise SystemExit('the source of a class was executed')\n"
@@ -37,7 +35,7 @@ class EasyDict(dict):
 _reconstruct_persistent_obj.__module__, EasyDict.__module__ = "torch_utils.persistence", "dnnlib.util"
 
 
-def module(class_name: str, tensors: Mapping[str, Tensor], arguments: dict[str, Any], kind: type = Object) -> Any:
+def module(class_name: str, tensors: Mapping[str, Tensor], arguments: dict[str, Any]) -> Any:
     """A tree of persistent modules that holds tensors at their dotted names; ModuleDicts where NVlabs have them."""
     held: dict[str, dict[str, Tensor]] = {}
     state: dict[str, Any] = {"training": False, "_parameters": OrderedDict(), "_buffers": OrderedDict(), "_modules": OrderedDict()}
@@ -96,6 +94,3 @@ class Calls:
 
     def __reduce__(self) -> tuple:
         return self.function, self.arguments
-
-
-__all__ = ["Calls", "Object", "copyreg", "module", "pickled", "snapshot", "torch"]
