@@ -84,7 +84,8 @@ class NetworkDenoiser:
         """One prediction per entry of `labels`, a label or a Branch, all through the network together, `rows` at a time.
 
         A branch's `logsnr_cond` is kept inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside
-        0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one entry for each row of z.
+        0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one
+        entry for each row of z.
         """
         return [self._prediction(z, output, logsnr) for output in self._outputs(z, logsnr, labels)]
 

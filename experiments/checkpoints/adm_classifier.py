@@ -1,4 +1,4 @@
-"""guided-diffusion's classifiers of noisy images (Dhariwal & Nichol, arXiv 2105.05233, section 4): azula's half U-Net, t of a chain."""
+"""guided-diffusion's classifiers of noisy images (Dhariwal & Nichol, arXiv 2105.05233, section 4): azula's half U-Net, t."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal

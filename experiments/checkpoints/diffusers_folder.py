@@ -1,6 +1,6 @@
-"""A folder of diffusers: config.json and weights of a UNet2DModel or DiTTransformer2DModel, and the scheduler that says its chain.
+"""A folder of diffusers: config.json and weights of a UNet2DModel or DiTTransformer2DModel, and the scheduler's chain.
 
-The folder is that of a pipeline (unet/ or transformer/, and scheduler/), or of the network alone with scheduler_config.json in it.
+The folder is a pipeline's (unet/ or transformer/, and scheduler/), or the network's alone with scheduler_config.json in it.
 Configurations are data: a class that they name is taken only if it is one of NETWORKS.
 """
 
@@ -34,11 +34,13 @@ def load(folder: Path, device: str, world: Any) -> NetworkDenoiser:
     weights = _first(config_of_network.parent, *WEIGHTS)
     side = config.get("sample_size")
     sides = tuple(side) if isinstance(side, list) else (side, side)
-    kind, known = config.get("_class_name"), _labels(config)
+    if (kind := str(config.get("_class_name"))) not in NETWORKS:
+        raise Problem(f"{config_of_network} is of {kind}, none of {', '.join(NETWORKS)}")
+    known = _labels(config)
     require_world(f"{kind} of {folder}", world, (config.get("in_channels"), *sides), None)
     if known is not None and known not in (world.classes, world.classes + 1):
         raise Problem(f"{folder} knows {known} labels, and {world.name} has {world.classes} classes (one more is the null label)")
-    network = _network(str(kind), config, config_of_network)
+    network = _network(kind, config)
     state = read(weights)
     require_fit(network.state_dict(), state, weights, f"the network of {config_of_network}")
     network.load_state_dict(state)
@@ -96,9 +98,7 @@ def _labels(config: dict[str, Any]) -> int | None:
     return config.get("num_embeds_ada_norm", 1000) + 1
 
 
-def _network(kind: str, config: dict[str, Any], file: Path) -> nn.Module:
-    if kind not in NETWORKS:
-        raise Problem(f"{file} is of a {kind}, none of {', '.join(NETWORKS)}")
+def _network(kind: str, config: dict[str, Any]) -> nn.Module:
     try:
         import diffusers
     except ImportError as error:

@@ -20,7 +20,7 @@ from guidance import NetworkDenoiser
 
 
 class Stored(nn.Module):
-    """All that a file holds: the U-Net, and the network of the uncertainty u(sigma) (section A.2), which sampling does not use."""
+    """All that a file holds: the U-Net, and the network of the uncertainty u(sigma) (section A.2), which no sampler uses."""
 
     def __init__(self, unet: EDM2UNet, logvar_channels: int = 128):
         super().__init__()

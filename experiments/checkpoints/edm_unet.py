@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 class Style(NamedTuple):
     """adaptive: the embedding scales and shifts (else it is added); branches: the factor of a sum; projects: a resampled skip
-    connection has weights; head: channels of an attention head (None: one head); decoder_attends: after every block (else the last).
+    connection has weights; head: channels of an attention head (None: one head); decoder_attends: each block (else the last).
     """
 
     adaptive: bool
@@ -189,7 +189,10 @@ class EDMUNet(nn.Module):
                 skips.append(width)
         for level, wide in reversed(list(enumerate(widths))):
             if level == len(widths) - 1:
-                self.dec[f"{at[level]}_in0"], self.dec[f"{at[level]}_in1"] = block(width, width, attends=True), block(width, width)
+                self.dec[f"{at[level]}_in0"], self.dec[f"{at[level]}_in1"] = (
+                    block(width, width, attends=True),
+                    block(width, width),
+                )
             else:
                 self.dec[f"{at[level]}_up"] = block(width, width, "up")
             for index in range(num_blocks + 1):

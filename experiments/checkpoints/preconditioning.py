@@ -1,7 +1,8 @@
 """EDM's preconditioning: D(z, sigma) = c_skip z + c_out F(c_in z, c_noise), z = x + sigma eps.
 
 c_skip = d^2 / (sigma^2 + d^2), c_out = sigma d / sqrt(sigma^2 + d^2), c_in = 1 / sqrt(sigma^2 + d^2), d = sigma_data
-(Karras et al., arXiv 2206.00364, table 1). c_noise is ln sigma times 1/4 in EDM and EDM2, times 250 in the consistency models' release.
+(Karras et al., arXiv 2206.00364, table 1). c_noise is ln sigma times 1/4 in EDM and EDM2, times 250 in the release of the
+consistency models.
 """
 
 import math

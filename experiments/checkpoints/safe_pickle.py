@@ -1,8 +1,8 @@
 """Pickles of NVlabs' torch_utils.persistence (EDM, EDM2), opened without running anything that they bring along.
 
-Such a pickle holds, for every object, the source code of its class, which NVlabs' loader executes. Here the text is dropped: what
-remains of an object is the name of its class, the arguments of its constructor, and its tensors. Only the callables of ALLOWED are
-handed to pickle, each an inert stand-in of this file; any other one is refused by its name before it is called.
+Such a pickle holds, for every object, the source code of its class, which NVlabs' loader executes. Here the text is dropped:
+what remains of an object is the name of its class, the arguments of its constructor, and its tensors. Only the callables of
+ALLOWED are handed to pickle, each an inert stand-in of this file; any other one is refused by its name before it is called.
 """
 
 import io
@@ -57,7 +57,7 @@ class Inert(metaclass=Sealed):
 
 
 class Persistent(Inert):
-    """What _reconstruct_persistent_obj makes a class instance of: `meta` has its source, which is not looked at, and its state."""
+    """What _reconstruct_persistent_obj would make an object of: `meta` has its source, which is not read, and its state."""
 
     def __init__(self, meta: Any):
         if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str):

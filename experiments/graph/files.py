@@ -40,7 +40,7 @@ def sha256(path: str | Path) -> str:
 
 
 def content_sha256(path: str | Path) -> str:
-    """The sha256 of a regular file; of a folder, that of its files' names and hashes, hidden ones left out. Problem if it is empty."""
+    """The sha256 of a file; of a folder, that of its files' names and hashes, without hidden ones. Problem if it is empty."""
     folder = Path(path)
     if not folder.is_dir():
         return sha256(path)

@@ -103,7 +103,7 @@ class Checkpoint:
     """External weights: a file or a folder, its sha256 (`content_sha256`), and the adapter that makes what plays the role of it.
 
     adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
-    the role, a Denoiser, or of a classifier a module of (z, logsnr). The file is opened by the adapter, which must never unpickle it.
+    the role, a Denoiser, or of a classifier a module of (z, logsnr). The adapter opens the file, and must never unpickle it.
     """
 
     name: ClassVar[str] = "checkpoint"

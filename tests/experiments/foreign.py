@@ -20,15 +20,16 @@ from experiments.checkpoints.dit import DiT
 GOLDEN = Path(__file__).parent / "golden" / "foreign.json"
 EVERY = 29  # which entries of an output are kept
 
-UNET = {"size": 32, "width": 32, "blocks": 1, "multipliers": (1, 2), "head_channels": 16, "classes": 5}
+HEADS = {"head_channels": 16, "classes": 5}
+UNET = {"size": 32, "width": 32, "blocks": 1, "multipliers": (1, 2), **HEADS}
 ADMS = {
     "adm": ADM(**UNET, new_order=True, chain="cosine"),
     "adm-heads": ADM(**{**UNET, "head_channels": None, "multipliers": (0.5, 1), "width": 64}, heads=2),
     "adm-uncond": ADM(**{**UNET, "classes": None}, scale_shift=False),
 }
 CLASSIFIERS = {
-    "classifier-cosine": ADMClassifier(size=32, width=32, blocks=1, multipliers=(1, 2), head_channels=16, classes=5, chain="cosine"),
-    "classifier-linear": ADMClassifier(size=32, width=64, blocks=2, multipliers=(0.5, 1), head_channels=16, classes=5),
+    "classifier-cosine": ADMClassifier(size=32, width=32, blocks=1, multipliers=(1, 2), **HEADS, chain="cosine"),
+    "classifier-linear": ADMClassifier(size=32, width=64, blocks=2, multipliers=(0.5, 1), **HEADS),
 }
 CONSISTENCY = {
     "consistency": ConsistencyEDM(unet=ADM(**UNET, new_order=True)),

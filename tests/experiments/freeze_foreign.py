@@ -1,7 +1,7 @@
 """Makes golden/foreign.json of the originals' own code: `python tests/experiments/freeze_foreign.py FOLDER`.
 
-FOLDER holds checkouts of openai/guided-diffusion, openai/consistency_models, NVlabs/edm, NVlabs/edm2 and facebookresearch/DiT under
-their names. Nothing of them is kept but the numbers. Libraries that they import and do not need here are replaced by dummies, and
+FOLDER holds checkouts of openai/guided-diffusion, openai/consistency_models, NVlabs/edm, NVlabs/edm2 and facebookresearch/DiT
+under their names. Nothing of them is kept but the numbers. Libraries that they import and do not need here are replaced by dummies, and
 flash attention, which needs a GPU, by its formula.
 """
 
@@ -70,27 +70,32 @@ def of_chain(diffusion: Any, network: Any, z: Tensor, y: Tensor | None) -> dict[
     }
 
 
+def of_adm(adm: Any, scale_shift: bool) -> dict[str, Any]:
+    """The arguments that ADM's networks share."""
+    return {
+        "attention_resolutions": tuple(adm.size // side for side in ATTENTION),
+        "channel_mult": adm.multipliers,
+        "num_head_channels": adm.head_channels or -1,
+        "resblock_updown": True,
+        "use_scale_shift_norm": scale_shift,
+    }
+
+
 def guided_diffusion() -> dict[str, Any]:
     from guided_diffusion import gaussian_diffusion as gd
     from guided_diffusion.unet import EncoderUNetModel, UNetModel
 
     found = {}
     for name, adm in ADMS.items():
-        options = {
-            "attention_resolutions": tuple(adm.size // side for side in ATTENTION),
-            "num_heads": adm.heads,
-            "num_head_channels": adm.head_channels or -1,
-            "use_scale_shift_norm": adm.scale_shift,
-            "use_new_attention_order": adm.new_order,
-        }
-        network = UNetModel(adm.size, 3, adm.width, 6, adm.blocks, **options, channel_mult=adm.multipliers, num_classes=adm.classes, resblock_updown=True)
+        options = {"num_heads": adm.heads, "use_new_attention_order": adm.new_order, "num_classes": adm.classes}
+        network = UNetModel(adm.size, 3, adm.width, 6, adm.blocks, **options, **of_adm(adm, adm.scale_shift))
         betas = gd.get_named_beta_schedule(adm.chain, 1000)
         kinds = gd.ModelMeanType.EPSILON, gd.ModelVarType.LEARNED_RANGE, gd.LossType.MSE
         diffusion = gd.GaussianDiffusion(betas=betas, model_mean_type=kinds[0], model_var_type=kinds[1], loss_type=kinds[2])
         found[name] = of_chain(diffusion, filled(network), images(3, 3, adm.size), adm.classes and torch.tensor(LABELS))
     for name, adm in CLASSIFIERS.items():
-        options = {"attention_resolutions": tuple(adm.size // side for side in ATTENTION), "num_head_channels": adm.head_channels}
-        network = EncoderUNetModel(adm.size, 3, adm.width, adm.classes, adm.blocks, **options, channel_mult=adm.multipliers, use_scale_shift_norm=True, resblock_updown=True, pool="attention")
+        options = {**of_adm(adm, scale_shift=True), "pool": "attention"}
+        network = EncoderUNetModel(adm.size, 3, adm.width, adm.classes, adm.blocks, **options)
         found[name] = {"logits": kept_all(filled(network)(images(3, 3, adm.size), torch.tensor(TIMES)))}
     return found
 
@@ -106,12 +111,8 @@ def consistency_models() -> dict[str, Any]:
     found = {}
     for name, adapter in CONSISTENCY.items():
         adm = adapter.unet
-        options = {
-            "attention_resolutions": tuple(adm.size // side for side in ATTENTION),
-            "num_head_channels": adm.head_channels,
-            "use_scale_shift_norm": adm.scale_shift,
-        }
-        network = UNetModel(adm.size, 3, adm.width, 3, adm.blocks, **options, channel_mult=adm.multipliers, num_classes=adm.classes, resblock_updown=True)
+        options = {**of_adm(adm, adm.scale_shift), "num_classes": adm.classes}
+        network = UNetModel(adm.size, 3, adm.width, 3, adm.blocks, **options)
         y = {} if adm.classes is None else {"y": torch.tensor(LABELS)}
         said = KarrasDenoiser(loss_norm="l2").denoise(filled(network), *noisy(adm.size), **y)
         found[name] = {"x": kept(said[1])}
@@ -161,10 +162,18 @@ def dit() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    makers = {"guided-diffusion": guided_diffusion, "consistency_models": consistency_models, "edm": edm, "edm2": edm2, "DiT": dit}
+    makers = {
+        "guided-diffusion": guided_diffusion,
+        "consistency_models": consistency_models,
+        "edm": edm,
+        "edm2": edm2,
+        "DiT": dit,
+    }
     tables: dict[str, Any] = {}
     for folder, make in makers.items():
         with original(Path(sys.argv[1]) / folder), torch.no_grad():
             tables |= make()
-    rounded = {case: {key: [float(f"{one:.9g}") for one in held] for key, held in table.items()} for case, table in tables.items()}
+    rounded = {
+        case: {key: [float(f"{one:.9g}") for one in held] for key, held in table.items()} for case, table in tables.items()
+    }
     GOLDEN.write_text(json.dumps(rounded, indent=None, separators=(",", ":")).replace("},", "},\n") + "\n")

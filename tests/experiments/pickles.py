@@ -38,7 +38,12 @@ _reconstruct_persistent_obj.__module__, EasyDict.__module__ = "torch_utils.persi
 def module(class_name: str, tensors: Mapping[str, Tensor], arguments: dict[str, Any]) -> Any:
     """A tree of persistent modules that holds tensors at their dotted names; ModuleDicts where NVlabs have them."""
     held: dict[str, dict[str, Tensor]] = {}
-    state: dict[str, Any] = {"training": False, "_parameters": OrderedDict(), "_buffers": OrderedDict(), "_modules": OrderedDict()}
+    state: dict[str, Any] = {
+        "training": False,
+        "_parameters": OrderedDict(),
+        "_buffers": OrderedDict(),
+        "_modules": OrderedDict(),
+    }
     state |= {"_non_persistent_buffers_set": set(), "_forward_hooks": OrderedDict(), "_init_args": (), "_init_kwargs": arguments}
     state |= {"skip_scale": np.float64(0.5), "_raw_mean": np.arange(3, dtype=np.float32), "passing": None}
     for name, tensor in tensors.items():

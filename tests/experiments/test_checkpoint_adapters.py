@@ -1,4 +1,4 @@
-"""Networks of others with random weights, through their adapters, against what the originals' own code says (golden/foreign.json)."""
+"""Networks of others with random weights, through their adapters, against what their originals say (golden/foreign.json)."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +67,9 @@ def test_a_denoiser_of_adm_is_the_originals(name, tmp_path):
         with pytest.raises(ValueError, match="trained with labels only"):
             denoiser(images(3, 3, 32), torch.zeros(3), None)
     else:
-        assert torch.equal(denoiser(images(3, 3, 32), torch.zeros(3), None).x, denoiser(images(3, 3, 32), torch.zeros(3), LABEL).x)
+        assert torch.equal(
+            denoiser(images(3, 3, 32), torch.zeros(3), None).x, denoiser(images(3, 3, 32), torch.zeros(3), LABEL).x
+        )
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)

@@ -1,4 +1,4 @@
-"""Files that do not fit are refused in one line; released networks have the counts of the released files; checkpoints play roles."""
+"""Files that do not fit are refused in one line; released networks have the counts of their files; checkpoints play roles."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ from experiments.worlds.world import World
 from guidance import METHODS
 from guidance.schedules import CosineLogSNR
 
-RELEASED = {  # tensors and parameters, in millions, of ../shared/reference: the files' own counts
+RELEASED = {  # tensors and millions of parameters, of the originals' code on the meta device
     "adm-64": (541, 295.9),
     "adm-128": (493, 421.5),
     "adm-256": (567, 553.8),
@@ -34,7 +34,14 @@ RELEASED = {  # tensors and parameters, in millions, of ../shared/reference: the
     "adm-classifier-512": (281, 54.4),
     "consistency-edm-64": (541, 295.9),
 }
-C10 = {"img_resolution": 32, "img_channels": 3, "label_dim": 10, "model_type": "SongUNet", "channel_mult": [2, 2, 2], "augment_dim": 9}
+C10 = {
+    "img_resolution": 32,
+    "img_channels": 3,
+    "label_dim": 10,
+    "model_type": "SongUNet",
+    "channel_mult": [2, 2, 2],
+    "augment_dim": 9,
+}
 VE = {"embedding_type": "fourier", "encoder_type": "residual", "channel_mult_noise": 2, "resample_filter": [1, 3, 3, 1]}
 I64 = {"img_resolution": 64, "img_channels": 3, "label_dim": 1000}
 PICKLES = {
@@ -170,12 +177,22 @@ def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(fil
         (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(classes=4), "of 5 classes, but toy has 3 x 32 x 32 of 4"),
         (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(shape=(1, 32, 32)), "is for 3 x 32 x 32 of 5 classes"),
         (tmp_path / "step.pt", "test_checkpoint_files:SMALL_DIT", latents, "holds no tensors by name"),
-        (tmp_path / "net.pkl", "test_checkpoint_files:SMALL_DIT", latents, "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2"),
+        (
+            tmp_path / "net.pkl",
+            "test_checkpoint_files:SMALL_DIT",
+            latents,
+            "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2",
+        ),
         (tmp_path / "net.pkl", "edm", Toy(shape=(3, 16, 16)), "holds no `ema` that is a EDMPrecond, but Precond"),
         (tmp_path / "net.pkl", "edm2", Toy(shape=(3, 16, 16)), "does not fit the network of its own arguments"),
         (tmp_path / "net.pkl", "edm2", small, "net.pkl of EDM2 is for 3 x 16 x 16 of 5 classes, but toy has 3 x 32 x 32"),
         (tmp_path / "training.pt", "edm2", small, "training.pt is no pickle of EDM or EDM2"),
-        (tmp_path / "bomb.pkl", "test_checkpoint_files:SMALL_DIT", latents, rf"bomb.pkl .* calls {os.system.__module__}.system, which"),
+        (
+            tmp_path / "bomb.pkl",
+            "test_checkpoint_files:SMALL_DIT",
+            latents,
+            rf"bomb.pkl .* calls {os.system.__module__}.system, which",
+        ),
         (tmp_path / "cut.pt", "test_checkpoint_files:SMALL_DIT", latents, "cannot read .*cut.pt"),
         (files["adm"], "adm-65", small, "did you mean 'adm-6?4'|there is no checkpoint 'adm-65'"),
     ]
@@ -224,5 +241,3 @@ def test_the_hash_of_a_folder_is_of_all_that_lies_in_it(tmp_path):
     moved = content_sha256(folder)
     (folder / "config.json").write_text("{ }")
     assert len({first, moved, content_sha256(folder)}) == 3
-
-

@@ -80,7 +80,9 @@ def test_harm_in_the_bytes_of_a_storage_or_of_a_state_dict_is_named(tmp_path):
 
 
 def test_a_pickle_cannot_write_to_what_it_is_given(tmp_path):
-    sets = b"\x80\x02cdnnlib.util\nEasyDict\nN}X\x06\x00\x00\x00updateNs\x86b."  # BUILD with the slots {"update": None} of the class
+    sets = (
+        b"\x80\x02cdnnlib.util\nEasyDict\nN}X\x06\x00\x00\x00updateNs\x86b."  # BUILD with the slots {"update": None} of the class
+    )
     (tmp_path / "net.pkl").write_bytes(sets)
     with pytest.raises(Problem, match="it sets update of a class"):
         safe_pickle.load(tmp_path / "net.pkl")
