@@ -1,8 +1,8 @@
 """Makes golden/foreign.json of the originals' own code: `python tests/experiments/freeze_foreign.py FOLDER`.
 
 FOLDER holds checkouts of openai/guided-diffusion, openai/consistency_models, NVlabs/edm, NVlabs/edm2 and facebookresearch/DiT
-under their names. Nothing of them is kept but the numbers. Libraries that they import and do not need here are replaced by dummies, and
-flash attention, which needs a GPU, by its formula.
+under their names. Nothing of them is kept but the numbers. Libraries that they import and do not need here are replaced by
+dummies, and flash attention, which needs a GPU, by its formula.
 """
 
 import json
