@@ -75,7 +75,7 @@ def source(module: str) -> Path | None:
     if package and (above := source(package)) is not None and above.name == "__init__.py":
         options = (above.parent / f"{name}.py", above.parent / name / "__init__.py")
         return next((file for file in options if file.is_file()), None)
-    for folder in () if package else map(Path, sys.path):
+    for folder in () if package else (Path(entry).absolute() for entry in sys.path):  # a process may change its folder
         if file := next((f for f in (folder / f"{name}.py", folder / name / "__init__.py") if f.is_file()), None):
             return file
     return None

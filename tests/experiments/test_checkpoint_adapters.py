@@ -9,6 +9,7 @@ from foreign import ADMS, CLASSIFIERS, CONSISTENCY, DITS, EDM2S, EDMS, LABELS, S
 from pickles import snapshot
 
 from experiments.checkpoints import edm, edm2
+from experiments.checkpoints.conventions import ChainTime
 from experiments.registry import CHECKPOINTS
 from guidance import CHAINS
 
@@ -54,6 +55,14 @@ def of_chain(name: str, denoiser, chain, channels: int, size: int) -> dict[str, 
     high, low = (each[list(TIMES)].log()[:, None, None, None] for each in (betas, posterior))
     found = {"x": pred.x, "eps": pred.eps, "fraction": share, "log_variance": share * high + (1 - share) * low}
     return {key: deviation(each, wanted[key]) for key, each in found.items()}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_t_is_whole_at_every_level_of_a_chain_and_a_fraction_between(name):
+    time = ChainTime(CHAINS[name](1000))
+    levels = time.chain.logsnrs
+    assert torch.equal(time(levels.float()), torch.arange(1000.0))
+    assert torch.allclose(time(levels[:-1].lerp(levels[1:], 0.25).float()), torch.arange(999) + 0.25, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ADMS)

@@ -1,6 +1,8 @@
 """Files that do not fit are refused in one line; released networks have the counts of their files; checkpoints play roles."""
 
 import os
+import re
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -219,9 +221,28 @@ def test_an_argument_that_is_not_known_is_named(change, words, tmp_path):
         edm2.build({**I64, "wings": 2}, tmp_path)
 
 
-def test_a_missing_extra_says_what_to_install(monkeypatch, files):
-    import sys
+def test_what_is_extra_alone_is_refused_too(tmp_path):
+    wanted = {"weight": torch.zeros(2)}
+    with pytest.raises(Problem, match=r"which has 1 tensors: 1 extra \(more\); no preset"):
+        state_dict.require_fit(wanted, {**wanted, "more": torch.zeros(1)}, tmp_path / "some.pt", "it")
+    state_dict.require_fit(wanted, dict(wanted), tmp_path / "some.pt", "it")
 
+
+def test_the_page_of_checkpoints_runs_and_names_every_adapter(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "checkpoints.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    module, cell = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    Path("my_dit.py").write_text(module)
+    names: dict = {}
+    exec(cell, names)
+    sys.modules.pop("my_dit")
+    assert names["prediction"].x.shape == (2, 4, 8, 8) and names["Checkpoint"] is Checkpoint
+    for name in CHECKPOINTS.own:
+        assert f"`{name}`" in page or f"`-{name.rpartition('-')[2]}`" in page, name
+
+
+def test_a_missing_extra_says_what_to_install(monkeypatch, files):
     monkeypatch.setitem(sys.modules, "azula.plugins.adm", None)
     with pytest.raises(Problem, match=r"pip install 'guidance-bench\[checkpoints\]'"):
         checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy()).play("model", {}, None, "cpu")
