@@ -67,7 +67,28 @@ OBJECTIVES = Registry(
         "joint-energy": "experiments.objectives.joint_energy:JointEnergy",
     },
 )
-CHECKPOINTS = Registry("checkpoints", {}, adapts)
+CHECKPOINTS = Registry(
+    "checkpoints",
+    {
+        "adm-64": "experiments.checkpoints.adm:ADM_64",
+        "adm-128": "experiments.checkpoints.adm:ADM_128",
+        "adm-256": "experiments.checkpoints.adm:ADM_256",
+        "adm-256-uncond": "experiments.checkpoints.adm:ADM_256_UNCOND",
+        "adm-512": "experiments.checkpoints.adm:ADM_512",
+        "adm-classifier-64": "experiments.checkpoints.adm_classifier:CLASSIFIER_64",
+        "adm-classifier-128": "experiments.checkpoints.adm_classifier:CLASSIFIER_128",
+        "adm-classifier-256": "experiments.checkpoints.adm_classifier:CLASSIFIER_256",
+        "adm-classifier-512": "experiments.checkpoints.adm_classifier:CLASSIFIER_512",
+        "consistency-edm-64": "experiments.checkpoints.consistency_edm:EDM_64",
+        "consistency-edm-256-uncond": "experiments.checkpoints.consistency_edm:EDM_256_UNCOND",
+        "edm": "experiments.checkpoints.edm:load",
+        "edm2": "experiments.checkpoints.edm2:load",
+        "dit-xl-2-256": "experiments.checkpoints.dit:DIT_XL_2_256",
+        "dit-xl-2-512": "experiments.checkpoints.dit:DIT_XL_2_512",
+        "diffusers": "experiments.checkpoints.diffusers_folder:load",
+    },
+    adapts,
+)
 METRICS = Registry("metrics", {}, has("metric", "measure"))
 FEATURES = Registry("features", {})
 STUDIES = Registry(

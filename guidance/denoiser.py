@@ -50,6 +50,7 @@ class NetworkDenoiser:
         with a run; it changes results by rounding only.
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
+    has_null: whether it has a null label; False: it was trained with labels only, and a call without one is a ValueError.
     """
 
     network: Callable[..., Tensor]
@@ -58,6 +59,7 @@ class NetworkDenoiser:
     rows: int | None = None
     logsnr_range: tuple[float, float] | None = None
     groups: int = 0
+    has_null: bool = True
 
     def __post_init__(self):
         if getattr(self.network, "conditioned_on", None) != CONDITIONED_ON:
@@ -82,7 +84,8 @@ class NetworkDenoiser:
         """One prediction per entry of `labels`, a label or a Branch, all through the network together, `rows` at a time.
 
         A branch's `logsnr_cond` is kept inside `logsnr_range`. ValueError for a lambda outside `logsnr_range`, a label outside
-        0..num_classes + groups (the last being null), or unless logsnr and every label but None have one entry for each row of z.
+        0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one
+        entry for each row of z.
         """
         return [self._prediction(z, output, logsnr) for output in self._outputs(z, logsnr, labels)]
 
@@ -114,11 +117,16 @@ class NetworkDenoiser:
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
+        if not self.has_null and any(branch.label is None for branch in branches):
+            raise ValueError(
+                "this network was trained with labels only and says nothing without one: take a method that needs no null label, "
+                "as classifier guidance and autoguidance, or a weak model that is unconditional"
+            )
         null = torch.full_like(logsnr, self.num_classes + self.groups, dtype=torch.long)
         ids = [null if branch.label is None else branch.label for branch in branches]
         levels = [logsnr if branch.logsnr_cond is None else self._clamped(branch.logsnr_cond) for branch in branches]
         for label in ids:
-            require_labels(label, self.num_classes + self.groups + 1)
+            require_labels(label, self.num_classes + self.groups + self.has_null)
         in_one_batch = z.device.type != "cpu" if self.rows is None else len(branches) * len(z) <= self.rows
         if in_one_batch and len(branches) > 1:
             batch = z.repeat(len(branches), *(1,) * (z.ndim - 1))

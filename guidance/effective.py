@@ -22,6 +22,7 @@ class EffectiveWeight:
 
     levels: the lambdas of the grid. A prediction with a decoupled eps (CFG++) counts as the x that would make the same
     deterministic step to the next level; one that shifts the next mean, as the x that does so in the limit of small steps.
+    Nothing is kept of a model without a null label.
     """
 
     def __init__(self, guided: Denoiser, model: Denoiser, levels: Sequence[float]):
@@ -32,6 +33,8 @@ class EffectiveWeight:
 
     def __call__(self, z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
         pred = self.guided(z, logsnr, label)
+        if not getattr(self.model, "has_null", True):
+            return pred
         z_of_pred = z if pred.control.z is None else pred.control.z
         cond, null = branches(self.model, z_of_pred, logsnr, [label, None])
         alpha, _ = alpha_sigma(logsnr, z)
@@ -65,7 +68,7 @@ class EffectiveWeight:
 
         alpha x and sigma eps are bounded at both ends of lambda, where x alone or eps alone is a network's error magnified.
         """
-        return _ratios(*(sum(part) for part in zip(*self.dots)))
+        return _ratios(*(sum(part) for part in zip(*self.dots))) if self.dots else (None, None)
 
 
 def _ratios(dot: float, size: float, update: float, threshold: float = 0.0) -> tuple[float | None, float | None]:

@@ -39,6 +39,18 @@ def sha256(path: str | Path) -> str:
         raise Problem(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def content_sha256(path: str | Path) -> str:
+    """The sha256 of a file; of a folder, that of its files' names and hashes, without hidden ones. Problem if it is empty."""
+    folder = Path(path)
+    if not folder.is_dir():
+        return sha256(path)
+    files = sorted(file.relative_to(folder) for file in folder.rglob("*") if file.is_file())
+    lines = [f"{sha256(folder / file)} {file.as_posix()}\n" for file in files if not any(p.startswith(".") for p in file.parts)]
+    if not lines:
+        raise Problem(f"{path} is an empty folder")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     """`value` as readable JSON, written completely or not at all. ValueError for NaN and infinity."""
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())

@@ -75,7 +75,7 @@ def source(module: str) -> Path | None:
     if package and (init := source(package)) is not None and init.name == "__init__.py":
         candidates = (init.parent / f"{name}.py", init.parent / name / "__init__.py")
         return next((file for file in candidates if file.is_file()), None)
-    for folder in () if package else map(Path, sys.path):
+    for folder in () if package else (Path(entry).absolute() for entry in sys.path):  # a process may change its folder
         if file := next((f for f in (folder / f"{name}.py", folder / name / "__init__.py") if f.is_file()), None):
             return file
     return None

@@ -4,6 +4,7 @@ A source is a value with  play(role, given, store, device, rows) -> {role: what 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated, Any, ClassVar
@@ -14,13 +15,14 @@ from torch import nn
 
 from experiments.fields import Count, Positive, WorldOf
 from experiments.graph.failures import one_line
-from experiments.graph.files import sha256
+from experiments.graph.files import content_sha256
 from experiments.graph.store import Store
 from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.registry import lookup
 from experiments.tasks.train import Train
 from experiments.worlds.world import data
+from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
 from guidance.oracle import exact_roles
@@ -98,10 +100,10 @@ class Guide:
 
 @value
 class Checkpoint:
-    """External weights: a file, its sha256, and the adapter that makes a Denoiser of it.
+    """External weights: a file or a folder, its sha256 (`content_sha256`), and the adapter that makes what plays the role of it.
 
     adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
-    the role. The file is opened by the adapter, which must never unpickle it.
+    the role, a Denoiser, or of a classifier a module of (z, logsnr). The adapter opens the file, and must never unpickle it.
     """
 
     name: ClassVar[str] = "checkpoint"
@@ -113,7 +115,7 @@ class Checkpoint:
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
         path = Path(self.file)
-        if (digest := sha256(path)) != self.sha256:
+        if (digest := content_sha256(path)) != self.sha256:
             raise Problem(f"{path} has the sha256 {digest[:12]}..., not {self.sha256[:12]}...: it is another file")
         try:
             player = lookup("checkpoints", self.adapter)(path, device, self.world)
@@ -125,6 +127,8 @@ class Checkpoint:
             raise Problem(f"the adapter {self.adapter} cannot read {path}: {type(error).__name__}: {one_line(error)}") from error
         if role in DENOISERS and (wrong := no_denoiser(player, self.world, device)):
             raise Problem(f"the adapter {self.adapter} made {wrong}: it must return (z, logsnr, label) -> Prediction")
+        if isinstance(player, NetworkDenoiser) and player.rows is None:
+            player = replace(player, rows=rows)
         counted = isinstance(getattr(player, "network", None), nn.Module) and not isinstance(player, nn.Module)
         return {role: player if counted or role not in DENOISERS else Counted(player)}
 

@@ -1,0 +1,264 @@
+"""Files that do not fit are refused in one line; released networks have the counts of their files; checkpoints play roles."""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from foreign import ADMS, CLASSIFIERS, DITS, EDM2S
+from pickles import Calls, pickled, snapshot
+from safetensors.torch import save_file
+from test_checkpoint_adapters import state_of
+from toys import make
+
+from experiments.checkpoints import edm, edm2, state_dict
+from experiments.graph.files import content_sha256
+from experiments.graph.value import value
+from experiments.problems import Problem
+from experiments.registry import CHECKPOINTS
+from experiments.tasks.sample import Sample
+from experiments.tasks.sources import Checkpoint
+from experiments.worlds.world import World
+from guidance import METHODS
+from guidance.schedules import CosineLogSNR
+
+RELEASED = {  # tensors and millions of parameters, of the originals' code on the meta device
+    "adm-64": (541, 295.9),
+    "adm-128": (493, 421.5),
+    "adm-256": (567, 553.8),
+    "adm-256-uncond": (566, 552.8),
+    "adm-classifier-64": (307, 65.4),
+    "adm-classifier-128": (221, 42.6),
+    "adm-classifier-256": (249, 54.1),
+    "adm-classifier-512": (281, 54.4),
+    "consistency-edm-64": (541, 295.9),
+}
+C10 = {
+    "img_resolution": 32,
+    "img_channels": 3,
+    "label_dim": 10,
+    "model_type": "SongUNet",
+    "channel_mult": [2, 2, 2],
+    "augment_dim": 9,
+}
+VE = {"embedding_type": "fourier", "encoder_type": "residual", "channel_mult_noise": 2, "resample_filter": [1, 3, 3, 1]}
+I64 = {"img_resolution": 64, "img_channels": 3, "label_dim": 1000}
+PICKLES = {
+    "edm-cifar10-32x32-cond-vp": (edm.unet, C10, 427, 55.7),
+    "edm-cifar10-32x32-cond-ve": (edm.unet, {**C10, **VE}, 434, 56.4),
+    "edm-imagenet-64x64-cond-adm": (edm.unet, {**I64, "model_type": "DhariwalUNet"}, 553, 295.9),
+    "edm2-img64-xs": (edm2.build, {**I64, "model_channels": 128}, 203, 124.7),
+    "edm2-img64-s": (edm2.build, {**I64, "model_channels": 192}, 203, 280.2),
+}
+
+
+def counts(network: torch.nn.Module) -> tuple[int, float]:
+    tensors = network.state_dict().values()
+    return len(tensors), round(sum(each.numel() for each in tensors) / 1e6, 1)
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_a_released_network_has_the_counts_of_its_file(name):
+    pytest.importorskip("azula.plugins.adm")
+    with torch.device("meta"):
+        assert counts(CHECKPOINTS[name].network()) == RELEASED[name]
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_a_released_pickle_has_the_counts_of_its_file(name):
+    build, arguments, *wanted = PICKLES[name]
+    with torch.device("meta"):
+        assert counts(build(arguments, Path(name))) == tuple(wanted)
+
+
+def test_dit_xl_2_has_its_675_million_parameters():
+    with torch.device("meta"):
+        assert [counts(CHECKPOINTS[f"dit-xl-2-{size}"].network())[1] for size in (256, 512)] == [675.1, 676.0]
+
+
+@value
+class Toy(World):
+    """No data, only a shape."""
+
+    name: ClassVar[str] = "toy"
+    shape: tuple[int, ...] = (3, 32, 32)
+    classes: int = 5
+
+
+SMALL_ADM, SMALL_CLASSIFIER, SMALL_DIT = ADMS["adm"], CLASSIFIERS["classifier-cosine"], DITS["dit"]
+
+
+def checkpoint(path: Path, adapter: str, world: World) -> Checkpoint:
+    return Checkpoint(world=world, file=str(path), sha256=content_sha256(path), adapter=adapter)
+
+
+@pytest.fixture
+def files(tmp_path) -> dict[str, Path]:
+    """Weights of small networks, of torch.save and safetensors."""
+    made = {}
+    for name, adapter in {"adm": SMALL_ADM, "classifier": SMALL_CLASSIFIER, "dit": SMALL_DIT}.items():
+        made[name] = tmp_path / f"{name}.safetensors"
+        save_file(state_of(adapter), made[name])
+    return made
+
+
+def sample(runs: Path, method: str, density: CosineLogSNR, model: Checkpoint, w: float = 1.0, file: str = "cost.json", **others):
+    """What the run of two samples in two steps holds of itself, their cost."""
+    from experiments.graph.files import read_json
+    from experiments.graph.store import Store
+
+    own = {"sampler": "ddim", "steps": 2, "seed": 0, "n": 2, "clip": 1.0}
+    task = Sample(world=model.world, model=model, others=others, method=METHODS[method](w=w), density=density, **own)
+    for why in make(runs, task).failed.values():
+        raise ValueError(why)
+    return read_json(Store(runs).open(task) / file)
+
+
+def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp_path):
+    pytest.importorskip("azula.plugins.adm")
+    model = checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy())
+    guide = checkpoint(files["classifier"], "test_checkpoint_files:SMALL_CLASSIFIER", Toy())
+    density = CosineLogSNR(-15.0, 10.0)
+    guided = sample(tmp_path / "runs", "classifier", density, model, classifier=guide)
+    assert guided["denoiser_forward"] == 4 and guided["classifier_forward"] == guided["classifier_backward"] > 0
+    assert sample(tmp_path / "runs", "autoguidance", density, model, weak=model)["denoiser_forward"] > 0
+    with pytest.raises(ValueError, match="trained with labels only and says nothing without one"):
+        sample(tmp_path / "runs", "classifier-free", density, model)
+    effective = sample(tmp_path / "runs", "classifier", density, model, w=2.0, classifier=guide, file="effective.json")
+    assert effective["overall"]["scale"] is None and effective["by_call"]["logsnr"] == []
+
+
+def test_dit_has_a_null_label_and_can_be_perturbed(files, tmp_path):
+    model = checkpoint(files["dit"], "test_checkpoint_files:SMALL_DIT", Toy(shape=(4, 8, 8)))
+    denoiser = model.play("model", {}, None, "cpu", 250)["model"]
+    from guidance.backbones.perturb import Perturbation
+    from guidance.denoiser import Branch
+
+    z, level, label = torch.randn(2, 4, 8, 8), torch.zeros(2), torch.tensor([1, 2])
+    plain, null, skipped = denoiser.branches(z, level, [label, None, Branch(label, perturbation=Perturbation(skipped=(1,)))])
+    assert not torch.allclose(plain.x, null.x, atol=1e-3) and not torch.allclose(plain.x, skipped.x, atol=1e-3)
+    assert denoiser.rows == 250
+    with pytest.raises(ValueError, match="outside the trained range"):
+        denoiser(z, level + 30, label)
+
+
+def test_a_file_of_another_network_is_described_and_the_nearest_preset_named(tmp_path):
+    with torch.device("meta"):
+        tensors = CHECKPOINTS["dit-xl-2-256"].network().state_dict()
+    found = {CHECKPOINTS["dit-xl-2-256"].their_name(name): each for name, each in tensors.items()}
+    del found["pos_embed"]
+    found["blocks.0.attn.qkv.bias"] = torch.empty(7, device="meta")
+    found["extra"] = torch.empty(1, device="meta")
+    with torch.device("meta"):
+        wanted = {DITS["dit"].their_name(name): each for name, each in DITS["dit"].network().state_dict().items()}
+    with pytest.raises(Problem) as refused:
+        state_dict.require_fit(wanted, found, Path("some.pt"), "DiT of 8 x 8 latents")
+    said = str(refused.value)
+    assert "\n" not in said and "some.pt does not fit DiT of 8 x 8 latents, which has 32 tensors" in said
+    assert "1 missing (pos_embed)" in said and "261 extra (" in said and "30 of another shape (" in said, said
+    assert "y_embedder.embedding_table.weight (1001, 1152) not (6, 48), " in said
+    assert said.endswith("the nearest preset is dit-xl-2-256, with 99% of the tensors in common")
+    with pytest.raises(Problem, match="no preset has such names"):
+        state_dict.require_fit(wanted, {"a": torch.zeros(1)}, Path("some.pt"), "DiT")
+
+
+def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(files, tmp_path):
+    pytest.importorskip("azula.plugins.adm")
+    torch.save({"step": 3}, tmp_path / "step.pt")
+    torch.save({"ema": state_of(SMALL_DIT), "opt": {"lr": 0.1}}, tmp_path / "training.pt")
+    (tmp_path / "net.pkl").write_bytes(snapshot("Precond", {"unet.out_gain": torch.tensor(1.0)}, EDM2S["edm2"]))
+    (tmp_path / "bomb.pkl").write_bytes(pickled({"weight": Calls(os.system, f"touch {tmp_path / 'executed'}")}))
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "training.pt").read_bytes()[:3000])
+    small, latents = Toy(), Toy(shape=(4, 8, 8))
+    cases = [
+        (files["dit"], "test_checkpoint_files:SMALL_ADM", small, "does not fit ADM of size 32, which has .* missing"),
+        (files["adm"], "adm-64", small, r"is for 3 x 64 x 64 of 1000 classes, but toy has 3 x 32 x 32 of 5"),
+        (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(classes=4), "of 5 classes, but toy has 3 x 32 x 32 of 4"),
+        (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(shape=(1, 32, 32)), "is for 3 x 32 x 32 of 5 classes"),
+        (tmp_path / "step.pt", "test_checkpoint_files:SMALL_DIT", latents, "holds no tensors by name"),
+        (
+            tmp_path / "net.pkl",
+            "test_checkpoint_files:SMALL_DIT",
+            latents,
+            "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2",
+        ),
+        (tmp_path / "net.pkl", "edm", Toy(shape=(3, 16, 16)), "holds no `ema` that is a EDMPrecond, but Precond"),
+        (tmp_path / "net.pkl", "edm2", Toy(shape=(3, 16, 16)), "does not fit the network of its own arguments"),
+        (tmp_path / "net.pkl", "edm2", small, "net.pkl of EDM2 is for 3 x 16 x 16 of 5 classes, but toy has 3 x 32 x 32"),
+        (tmp_path / "training.pt", "edm2", small, "training.pt is no pickle of EDM or EDM2"),
+        (
+            tmp_path / "bomb.pkl",
+            "test_checkpoint_files:SMALL_DIT",
+            latents,
+            rf"bomb.pkl .* calls {os.system.__module__}.system, which",
+        ),
+        (tmp_path / "cut.pt", "test_checkpoint_files:SMALL_DIT", latents, "cannot read .*cut.pt"),
+        (files["adm"], "adm-65", small, "did you mean 'adm-6?4'|there is no checkpoint 'adm-65'"),
+    ]
+    for path, adapter, world, words in cases:
+        with pytest.raises(Problem, match=words) as refused:
+            checkpoint(path, adapter, world).play("model", {}, None, "cpu")
+        assert "\n" not in str(refused.value)
+    assert not (tmp_path / "executed").exists()
+    assert checkpoint(tmp_path / "training.pt", "test_checkpoint_files:SMALL_DIT", latents).play("model", {}, None, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model_type": "Transformer"}, "its network is a Transformer"),
+        ({"encoder_type": "skip"}, "encoder_type=skip is none of standard, residual"),
+        ({"wings": 2}, "an argument of its network is not known here .*wings"),
+    ],
+)
+def test_an_argument_that_is_not_known_is_named(change, words, tmp_path):
+    with pytest.raises(Problem, match=words):
+        edm.unet({**C10, **change}, tmp_path)
+    with pytest.raises(Problem, match="not known here"):
+        edm2.build({**I64, "wings": 2}, tmp_path)
+
+
+def test_what_is_extra_alone_is_refused_too(tmp_path):
+    wanted = {"weight": torch.zeros(2)}
+    with pytest.raises(Problem, match=r"which has 1 tensors: 1 extra \(more\); no preset"):
+        state_dict.require_fit(wanted, {**wanted, "more": torch.zeros(1)}, tmp_path / "some.pt", "it")
+    state_dict.require_fit(wanted, dict(wanted), tmp_path / "some.pt", "it")
+
+
+def test_the_page_of_checkpoints_runs_and_names_every_adapter(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "checkpoints.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    module, cell = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    Path("my_dit.py").write_text(module)
+    names: dict = {}
+    exec(cell, names)
+    sys.modules.pop("my_dit")
+    assert names["prediction"].x.shape == (2, 4, 8, 8) and names["Checkpoint"] is Checkpoint
+    for name in CHECKPOINTS.own:
+        assert f"`{name}`" in page or f"`-{name.rpartition('-')[2]}`" in page, name
+
+
+def test_a_missing_extra_says_what_to_install(monkeypatch, files):
+    monkeypatch.setitem(sys.modules, "azula.plugins.adm", None)
+    with pytest.raises(Problem, match=r"pip install 'guidance-bench\[checkpoints\]'"):
+        checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy()).play("model", {}, None, "cpu")
+
+
+def test_the_hash_of_a_folder_is_of_all_that_lies_in_it(tmp_path):
+    folder = tmp_path / "model"
+    (folder / "unet").mkdir(parents=True)
+    with pytest.raises(Problem, match="is an empty folder"):
+        content_sha256(folder)
+    (folder / "unet" / "config.json").write_text("{}")
+    (folder / ".cache").write_text("a")
+    first = content_sha256(folder)
+    (folder / ".cache").write_text("b")
+    assert content_sha256(folder) == first
+    (folder / "unet" / "config.json").rename(folder / "config.json")
+    moved = content_sha256(folder)
+    (folder / "config.json").write_text("{ }")
+    assert len({first, moved, content_sha256(folder)}) == 3
