@@ -227,13 +227,13 @@ def speed(device: Device = "auto") -> None:
 
 
 def main() -> None:
-    """Runs a command; a Problem is one line on standard error and exit code 2."""
+    """Runs a command; a Problem is one line on standard error and its exit code: 2, or 3 for a file that the user has to bring."""
     try:
         require_own_guidance()
         app()
     except Problem as problem:
         print(f"guidance-bench: {' '.join(str(problem).split())}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(problem.exit_code)
 
 
 if __name__ == "__main__":

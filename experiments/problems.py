@@ -2,7 +2,15 @@
 
 
 class Problem(Exception):
-    """One line that names the cause and the remedy; it ends the command with exit code 2."""
+    """One line that names the cause and the remedy; it ends the command with `exit_code`."""
+
+    exit_code = 2
+
+
+class Missing(Problem):
+    """A file or package that only the user can bring: the line says which, which sha256, and where to put it."""
+
+    exit_code = 3
 
 
 class Failed(Problem):
