@@ -24,10 +24,10 @@ class Inception(nn.Module):
             try:
                 self.network = theirs.FeatureExtractorInceptionV3("inception-v3-compat", [layer, LOGITS], verbose=False)
             except (RuntimeError, KeyError, AttributeError) as error:
-                raise ValueError(f"these are no weights of torch-fidelity's Inception-v3: {str(error).splitlines()[0]}") from error
+                raise ValueError(
+                    f"these are no weights of torch-fidelity's Inception-v3: {str(error).splitlines()[0]}"
+                ) from error
 
     @torch.inference_mode()
     def forward(self, images: UInt8[Tensor, "b 3 h w"]) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b 1008"]]:
         return self.network(images)
-
-

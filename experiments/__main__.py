@@ -227,7 +227,7 @@ def speed(device: Device = "auto") -> None:
 
 
 def main() -> None:
-    """Runs a command; a Problem is one line on standard error and its exit code: 2, or 3 for a file that the user has to bring."""
+    """Runs a command; a Problem is one line on standard error and exit code 2, or 3 for a file that the user has to bring."""
     try:
         require_own_guidance()
         app()

@@ -50,8 +50,8 @@ class Timm(FeatureNetwork):
     def label(self) -> str:
         weights = f"random{self.seed or ''}" if self.sha256 is None else self.sha256[:8]
         scaled = (self.mean, self.std) != IMAGENET
-        numbers = "x".join(dict.fromkeys(f"{one:g}" for one in (*self.mean, *self.std))) if scaled else ""
-        changed = ["" if self.interpolation == "bicubic" else self.interpolation, f"norm{numbers}" if scaled else ""]
+        norm = f"mean{_brief(self.mean)}-sd{_brief(self.std)}" if scaled else ""
+        changed = ["" if self.interpolation == "bicubic" else self.interpolation, norm]
         return joined(self.arch, weights, f"{self.size}", *changed, "" if self.layer is None else f"layer{self.layer}")
 
     def card(self) -> dict[str, str]:
@@ -80,3 +80,7 @@ class Timm(FeatureNetwork):
             return None
         names = [f"{self.arch}{end}" for end in (".safetensors", ".pth")]
         return weights_file(self.label, names, self.sha256, "where you took the sha256 from", self.file)
+
+
+def _brief(numbers: Triple) -> str:
+    return "-".join(f"{one:g}" for one in (numbers[:1] if len(set(numbers)) == 1 else numbers))
