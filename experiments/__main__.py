@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.evaluate_command import evaluate
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 
@@ -224,6 +225,9 @@ def speed(device: Device = "auto") -> None:
 
     for line in report(device):
         typer.echo(line)
+
+
+app.command()(evaluate)
 
 
 def main() -> None:

@@ -6,8 +6,7 @@ from pydantic import BeforeValidator
 
 from experiments.fields import Count
 from experiments.graph.value import value
-from experiments.tasks.images import Rounding
-from experiments.tasks.sample import Labels
+from experiments.tasks.images import Labels, Rounding
 
 
 @value

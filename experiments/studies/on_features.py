@@ -6,10 +6,10 @@ from typing import Any
 
 from analysis.results import WorldFacts
 from experiments.studies.study import TABLE, Placed
-from experiments.tasks.baselines import TrainingSet
 from experiments.tasks.feature_measure import FeatureMeasure
 from experiments.tasks.features import Features
 from experiments.tasks.reference import Reference
+from experiments.tasks.training_set import TrainingSet
 
 
 def on_features(study: Any, samples: Any, sizes: Sequence[int], place: dict[str, Any]) -> Iterator[Placed]:

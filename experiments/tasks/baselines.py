@@ -1,4 +1,4 @@
-"""Sets of data that no method made: test images, and draws of the exact model, as a baseline; training images, a reference."""
+"""Sets of data that no method made, to be measured as a baseline: test images, and draws of the exact model."""
 
 from typing import Any, ClassVar
 
@@ -27,20 +27,6 @@ class TestSet:
 
 
 @value
-class TrainingSet:
-    """The training images of a world, or n of them, evenly spread over the set."""
-
-    name: ClassVar[str] = "training-set"
-    world: WorldOf
-    n: Size | None = None
-
-    def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
-        found = data(self.world).train
-        chosen = spread(len(found.x), self.n)
-        return to_uint8(found.x[chosen]), found.label[chosen].numpy()
-
-
-@value
 class Draws:
     """n draws of the exact model, labels balanced; in the plane, where w is given, of its density tilted with w."""
 
@@ -64,8 +50,3 @@ def draws(world: Any, n: int, w: float | None, seed: int) -> tuple[np.ndarray, n
     for c in range(world.classes):
         x[label == c] = tilted(world, c, w).sample(int((label == c).sum()), np.random.default_rng([SEEDS + seed, c]))
     return x, label
-
-
-def spread(total: int, n: int | None) -> slice | np.ndarray:
-    """The indices of n rows of `total`, evenly spread; all of them where there are no more."""
-    return slice(None) if n is None or n >= total else np.arange(n) * total // n

@@ -1,5 +1,6 @@
 """Features of one set of images by one feature network, extracted once, for every measure that rests on them."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,12 +17,14 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import encode, value
 from experiments.problems import Failed, Problem
-from experiments.tasks.baselines import TestSet, TrainingSet
-from experiments.tasks.npz import Npz
-from experiments.tasks.sample import Sample
 
 FILE = "features.safetensors"
-SETS = {"sample": Sample, "test-set": TestSet, "training-set": TrainingSet, "npz": Npz}
+SETS = {  # by their place, so that the code behind features is that of their own set alone
+    "sample": "experiments.tasks.sample:Sample",
+    "test-set": "experiments.tasks.baselines:TestSet",
+    "training-set": "experiments.tasks.training_set:TrainingSet",
+    "npz": "experiments.tasks.npz:Npz",
+}
 
 
 def as_set(given: Any) -> Any:
@@ -29,7 +32,8 @@ def as_set(given: Any) -> Any:
     if isinstance(given, dict):
         if given.get("is") not in SETS:
             raise ValueError(f'say which set: {{"is": one of {", ".join(SETS)}, ...}}')
-        return SETS[given["is"]](**{key: held for key, held in given.items() if key != "is"})
+        module, _, name = SETS[given["is"]].partition(":")
+        return getattr(import_module(module), name)(**{key: held for key, held in given.items() if key != "is"})
     if not callable(getattr(given, "images", None)):
         raise ValueError(f"{given!r} has no images: give a Sample, TestSet, TrainingSet, Npz, or a value with `images`")
     return given

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+Labels = Literal["balanced", "random"]  # of samples
 Rounding = Literal["nearest", "down"]
 
 

@@ -20,7 +20,10 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 @value
 class Npz:
-    """The images of a file: arr_0 uint8 (n, h, w, 1 or 3), and labels arr_1 (n,) where there are some; n: only the first n."""
+    """The images of a file: arr_0 uint8 (n, h, w, 1 or 3), and labels arr_1 (n,) where there are some; n: only the first n.
+
+    The samples.npz of a run, `images` and `label`, is taken too.
+    """
 
     name: ClassVar[str] = "npz"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
@@ -34,8 +37,10 @@ class Npz:
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray | None]:
         require_sha256(Path(self.file), self.sha256)
-        found = read_npz(Path(self.file), ("arr_0",), ("arr_1",))
-        images, label = found["arr_0"], found.get("arr_1")
+        found = read_npz(Path(self.file), (), ("arr_0", "arr_1", "images", "label"))
+        if not {"arr_0", "images"} & set(found):
+            raise Problem(f"{self.file} has no arr_0: an .npz of images holds them under this name")
+        images, label = found.get("arr_0", found.get("images")), found.get("arr_1", found.get("label"))
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
             raise Problem(f"{self.file}: arr_0 is {images.dtype} {images.shape}, not uint8 (n, h, w, 1 or 3)")
         if label is not None and (label.shape != (len(images),) or not np.issubdtype(label.dtype, np.integer)):

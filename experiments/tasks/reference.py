@@ -14,9 +14,9 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Problem
-from experiments.tasks.baselines import spread
 from experiments.tasks.features import Features, read_arrays
 from experiments.tasks.npz import Sha256, read_npz
+from experiments.tasks.training_set import spread
 
 FILE = "reference.safetensors"
 STATISTICS_OF = "inception"  # the layer that the mu and sigma of published .npz files are of

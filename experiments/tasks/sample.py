@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import label, value
 from experiments.problems import Failed
-from experiments.tasks.images import Rounding, to_uint8
+from experiments.tasks.images import Labels, Rounding, to_uint8
 from experiments.tasks.meter import meter
 from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
@@ -29,7 +29,6 @@ from guidance.sampling import own_noise
 from guidance.sampling import sample as draw
 from guidance.seeding import generator
 
-Labels = Literal["balanced", "random"]
 WATCHED = 64  # samples of which is kept how hard they were pushed
 
 
