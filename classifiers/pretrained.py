@@ -75,8 +75,15 @@ def head_rows(arch: str, weights: Mapping[str, Tensor]) -> int:
     return len(weights[f"{head}.weight"]) if f"{head}.weight" in weights else 0
 
 
+def by_name(arch: str, weights: Mapping[str, Tensor]) -> nn.Module:
+    """timm's `arch` with the tensors of a state_dict of its own, every one of them. RuntimeError where one does not fit."""
+    network = timm.create_model(arch)
+    network.load_state_dict(weights)
+    return network
+
+
 def in_order(arch: str, weights: Mapping[str, Tensor]) -> nn.Module:
-    """timm's `arch` with the tensors of a state_dict under other names, taken in order.
+    """timm's `arch` with the tensors of a state_dict under other names, taken in order, which safetensors do not keep.
 
     ValueError where number, last part of the name, or shape of one does not fit.
     """

@@ -54,10 +54,10 @@ class EfficientNetLite0(FeatureNetwork):
             )
 
     def load(self, device: str) -> Extractor:
-        from classifiers.pretrained import Pretrained, in_order
+        from classifiers.pretrained import Pretrained, by_name
 
         self.require()
-        return Pretrained(in_order(ARCH, weights()), self.size, self.interpolation, HALF, HALF).to(device)
+        return Pretrained(by_name(ARCH, weights()), self.size, self.interpolation, HALF, HALF).to(device)
 
 
 def weights() -> dict[str, Tensor]:
