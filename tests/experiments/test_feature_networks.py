@@ -190,8 +190,7 @@ def test_efficientnet_lite0_knows_images(package):
 
     flower = load_sample_image("flower.jpg")[:, 106:533][None]
     _, logits = extract(EfficientNetLite0().load("cpu"), np.ascontiguousarray(flower), 1, "cpu")
-    best, second = np.argsort(logits[0])[::-1][:2]
-    assert best == 985 and logits[0, best] > logits[0, second] + 1
+    assert logits.shape == (1, 1000) and logits[0].argmax() == 985
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
