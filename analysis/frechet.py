@@ -14,8 +14,8 @@ def gaussian_frechet(
     In float64 and in squared units of the data; symmetric; may be slightly negative by rounding. Covariances may be singular.
     ValueError for other shapes, non-finite values, or a covariance that is not symmetric and positive semi-definite.
     """
-    mean1, cov1, _, _ = _moments("mean1", mean1, "cov1", cov1)
-    mean2, cov2, variances, basis = _moments("mean2", mean2, "cov2", cov2)
+    mean1, cov1, _, _ = moments("mean1", mean1, "cov1", cov1)
+    mean2, cov2, variances, basis = moments("mean2", mean2, "cov2", cov2)
     same_width("cov1", cov1, "cov2", cov2)
     root = (basis * np.sqrt(variances)) @ basis.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ cov1 @ root).clip(0)).sum()
@@ -41,7 +41,7 @@ def frechet_bias(x: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"], cov
     ValueError for a singular covariance, and as `frechet_to_moments`.
     """
     x = matrix("x", x, 2)
-    mean, cov, variances, basis = _moments("mean", mean, "cov", cov)
+    mean, cov, variances, basis = moments("mean", mean, "cov", cov)
     same_width("x", x, "cov", cov)
     if variances.min() <= 0:
         raise ValueError("cov is singular: the distance has no second order there")
@@ -50,8 +50,11 @@ def frechet_bias(x: Float[np.ndarray, "n d"], mean: Float[np.ndarray, " d"], cov
     return float(np.trace(cov) + (products / np.add.outer(variances, variances)).sum() / 2) / len(x)
 
 
-def _moments(mean_name: str, mean: np.ndarray, cov_name: str, cov: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Mean, covariance, its eigenvalues (not below 0) and its eigenvectors, in float64."""
+def moments(mean_name: str, mean: np.ndarray, cov_name: str, cov: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean, covariance, its eigenvalues (not below 0) and its eigenvectors, in float64.
+
+    ValueError for other shapes, non-finite values, or a covariance that is not symmetric and positive semi-definite.
+    """
     cov = matrix(cov_name, cov)
     mean = matrix(mean_name, np.atleast_2d(mean))[0]
     if cov.shape != (len(mean), len(mean)):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.evaluate_command import evaluate
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 
@@ -235,14 +236,17 @@ def speed(device: Device = "auto") -> None:
         typer.echo(line)
 
 
+app.command()(evaluate)
+
+
 def main() -> None:
-    """Runs a command; a Problem is one line on standard error and exit code 2."""
+    """Runs a command; a Problem is one line on standard error and exit code 2, or 3 for a file that the user has to bring."""
     try:
         require_own_guidance()
         app()
     except Problem as problem:
         print(f"guidance-bench: {' '.join(str(problem).split())}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(problem.exit_code)
 
 
 if __name__ == "__main__":

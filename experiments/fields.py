@@ -17,6 +17,7 @@ GridOf = named("grids")
 DensityOf = named("densities")
 WeightingOf = named("weightings")
 MetricOf = named("metrics")
+FeatureOf = named("features")
 
 Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 Positive = Annotated[float, Field(gt=0)]
@@ -42,4 +43,5 @@ def strengths(ws: tuple[float, ...]) -> tuple[float, ...]:
 
 Strengths = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(strengths)]
 Metrics = Annotated[tuple[MetricOf, ...], AfterValidator(different)]
+FeatureNetworks = Annotated[tuple[FeatureOf, ...], AfterValidator(different)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(different)]

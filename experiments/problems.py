@@ -2,7 +2,15 @@
 
 
 class Problem(Exception):
-    """An error whose message is one line with the cause and the remedy; the command ends with exit code 2."""
+    """An error whose message is one line with the cause and the remedy; it ends the command with `exit_code`."""
+
+    exit_code = 2
+
+
+class Missing(Problem):
+    """A file or package that only the user can bring: the line says which, which sha256, and where to put it."""
+
+    exit_code = 3
 
 
 class Failed(Problem):

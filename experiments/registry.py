@@ -90,7 +90,16 @@ CHECKPOINTS = Registry(
     adapts,
 )
 METRICS = Registry("metrics", {}, has("metric", "measure"))
-FEATURES = Registry("features", {})
+FEATURES = Registry(
+    "features",
+    {
+        "efficientnet-lite0": "experiments.features.efficientnet_lite0:EfficientNetLite0",
+        "inception": "experiments.features.inception:Inception",
+        "dinov2": "experiments.features.dinov2:DINOv2",
+        "timm": "experiments.features.timm:Timm",
+    },
+    has("feature network", "load"),
+)
 STUDIES = Registry(
     "studies",
     {

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 ADD = Path(__file__).parent.parent / "docs" / "add"
-PAGES = ("method", "sampler", "world", "images", "network", "checkpoint", "metric", "study")
+PAGES = ("method", "sampler", "world", "images", "network", "checkpoint", "metric", "features", "study")
 
 
 @pytest.fixture
@@ -130,6 +130,15 @@ def test_the_metric_stands_in_the_tables_and_in_the_report_with_its_words(run):
     assert "off_centre" in (results.folder / "report.html").read_text()
     (manifest, *_) = [path.read_text() for path in Path("runs").glob("measure-exact-*/manifest.json")]
     assert '"my_metric"' in manifest
+
+
+def test_the_feature_network_measures_a_study_beside_its_evaluator(run):
+    names = run("features")
+    results, rows = names["results"], names["rows"]
+    assert len(rows) == 4 + 1 and (rows["value"] > 0).all()  # two methods at two w, and the test images
+    assert rows.loc[rows["method"] == "real", "value"].item() < rows.loc[rows["method"] != "real", "value"].min()
+    assert {"fid_digits", "recall_projection-16"} <= set(results.columns) and "is_projection-16" not in results.columns
+    assert "random directions, of torch's seed 0" in (results.folder / "report.html").read_text()
 
 
 def test_the_study_is_made_once_and_has_two_forms(run):

@@ -29,11 +29,13 @@ def _intro(results: Results) -> str:
     worlds, sizes = listed(list(results.worlds)), " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
     spread = spread_words(results)
     features = listed(sorted({metric(column).of for column in columns_of("fid", results.columns)} or {"the evaluator"}))
+    several = len({metric(column).of for column in columns_of("fid", results.columns)}) > len(results.worlds)
+    network = "a small evaluator, or of a pretrained network that the world's card describes" if several else "a small evaluator"
     return (
         f"{listed(results.methods)} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
         f"counted cost: the trade-off of {PAPER}. A cell is one method at one w, one sampler, one number of steps T, one "
         f"training seed and one sampling seed: {sizes} samples. {seeds(results)}.{spread}\n\nFréchet distance, Inception score, "
-        f"precision and recall rest on the features of a small evaluator, which the end of their names says: {features}. They "
+        f"precision and recall rest on the features of {network}, which the end of their names says: {features}. They "
         "compare with each other and with nothing else. fid_pixels needs no network."
     )
 
@@ -65,6 +67,8 @@ def _against_w(results: Results) -> list[Section]:
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
     curves = []
     for fid in columns_of("fid", columns):
+        if fid.replace("fid", "is", 1) not in columns:  # features of a network without a head
+            continue
         alt, caption = "FID against Inception score", f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
         curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))

@@ -21,6 +21,7 @@ def check_trade_off(study: Any) -> None:
         raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
     _independent(study)
     _enough(study)
+    _features(study)
     labels = [curve.label for curve in study.methods]
     if len(set(labels)) < len(labels):
         raise ValueError(f"methods: {next(source for source in labels if labels.count(source) > 1)} stands there twice")
@@ -64,6 +65,23 @@ def _enough(study: Any) -> None:
         field = "part" if study.evaluator else "n"
         raise ValueError(
             f"{field} must be at least {least}, {least // study.world.classes} samples of each class, not {smallest}"
+        )
+
+
+def _features(study: Any) -> None:
+    """ValueError for feature networks of points, two under one label, or a reference of none of them."""
+    labels = [network.label for network in study.features]
+    if study.features and len(study.world.shape) != 3:
+        raise ValueError(f"features: they are of images, and the samples of {study.world.name} are points")
+    if study.features and study.evaluator is None:
+        raise ValueError(f"features: {study.world.name} has an exact oracle, which measures: leave them out")
+    if len({*labels, study.world.name}) <= len(labels):
+        raise ValueError(
+            f"features: two have one label among {', '.join(labels)}, {study.world.name}: their columns would be one"
+        )
+    if strange := sorted(set(study.references) - set(labels)):
+        raise ValueError(
+            f"references: {strange[0]!r} is the label of none of the features, {', '.join(labels) or 'of which there are none'}"
         )
 
 

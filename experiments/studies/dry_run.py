@@ -1,4 +1,6 @@
-"""A dry run of every training: the network is built and evaluated on two samples, so that errors surface before any work."""
+"""A dry run of every training: the network is built and evaluated on two samples, and files of feature networks are looked for,
+so that errors surface before any work.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,6 +8,7 @@ from dataclasses import replace
 from experiments.graph.task import Task
 from experiments.graph.value import digest, encode
 from experiments.problems import Problem
+from experiments.tasks.features import Features
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import Guide
 from experiments.tasks.train import Train
@@ -20,6 +23,8 @@ def dry_run(tasks: Iterable[Task]) -> None:
             trial = task.dry_run
         elif isinstance(task, Sample) and isinstance(guide := task.others.get("classifier"), Guide) and guide.softplus:
             alike, trial = digest(encode(replace(guide, classifier=None)) | encode(guide.classifier.network)), guide.dry_run
+        elif isinstance(task, Features):
+            alike, trial = digest(encode(task.network)), task.network.require
         else:
             continue
         if alike not in done:

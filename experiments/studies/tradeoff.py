@@ -1,22 +1,25 @@
 """Methods over w on shared networks, or on the exact oracle instead, or both beside each other: the paper's trade-off."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import field, replace
 from itertools import product
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from experiments.fields import Count, DensityOf, Metrics, Name, Positive, Seeds, Size, WorldOf
+from experiments.features.protocol import Protocol, ProtocolOf
+from experiments.fields import Count, DensityOf, FeatureNetworks, Metrics, Name, Positive, Seeds, Size, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
+from experiments.studies.on_features import described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
 from experiments.tasks.baselines import Draws, TestSet
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError
+from experiments.tasks.reference import ReferenceOf
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import Exact, Source
 from experiments.tasks.train import Train
@@ -36,6 +39,10 @@ class TradeOff(Study):
     another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
     evaluates then. evaluator: of any other world; one for all cells, so that they compare. density: of every network's training.
     metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
+
+    features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
+    those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
+    features of all training images (experiments.tasks.reference).
     """
 
     name: Name
@@ -58,6 +65,9 @@ class TradeOff(Study):
     batch: Count = 500
     rows: Count | None = 250
     metrics: Metrics = ()
+    features: FeatureNetworks = ()
+    protocol: ProtocolOf = Protocol()
+    references: dict[str, ReferenceOf] = field(default_factory=dict)
 
     @model_validator(mode="after")
     def fits_together(self) -> "TradeOff":
@@ -100,10 +110,11 @@ class TradeOff(Study):
         for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if exact and self.model is not None else "")
+                name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
                 place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
+                yield from on_features(self, samples, (self.n, self.part), place)
         yield from self._networks()
 
     def results(self, store: Store, device: str = "cpu") -> Any:
@@ -117,7 +128,7 @@ class TradeOff(Study):
         return Results(
             name=self.name,
             title=f"Guidance on {self.world.label}",
-            worlds={self.world.label: facts_of(self.world)},
+            worlds={self.world.label: described(facts_of(self.world), self.features)},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
             sampler=main.label,
@@ -125,7 +136,7 @@ class TradeOff(Study):
             n={self.world.label: self.n},
             part={self.world.label: self.part},
             tables=tables,
-            families={curve.label: curve.method.family for curve in self.methods},
+            families={curve.label + self._labels: curve.method.family for curve in self.methods},
             values=encode(self, expand=True),
             provenance=provenance_of(cells, store),
             failed=failures_of(cells, store),
@@ -168,7 +179,14 @@ class TradeOff(Study):
             clip=self.clip,
             batch=self.batch,
             rows=self.rows,
+            labels=self.protocol.labels,
+            rounding=self.protocol.rounding,
         )
+
+    @property
+    def _labels(self) -> str:
+        """What the name of a cell says of its labels: nothing if they are balanced."""
+        return "" if self.protocol.labels == "balanced" else f" ({self.protocol.labels} labels)"
 
     def _measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
         if self.evaluator is None:
@@ -185,7 +203,9 @@ class TradeOff(Study):
         """
         real = {"world": self.world.label, **REAL}
         if self.evaluator is not None:
-            yield Placed(TABLE, real, self._measured(TestSet(world=self.world), (self.part,), self.train_seeds[0]))
+            test = TestSet(world=self.world)
+            yield Placed(TABLE, real, self._measured(test, (self.part,), self.train_seeds[0]))
+            yield from on_features(self, test, (self.part,), real)
             return
         planar = in_the_plane(self.world)
         ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]

@@ -1,7 +1,7 @@
 """Images as tensors and as bytes."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -10,10 +10,19 @@ from torch import Tensor
 
 from experiments.worlds.pixels import Pixels
 
+Labels = Literal["balanced", "random"]  # of samples
+Rounding = Literal["nearest", "down"]
 
-def to_uint8(x: Float[Tensor, "n c h w"]) -> np.ndarray:
-    """Images in [-1, 1] as bytes (n, h, w, c): clipped and rounded, at this one place."""
-    return ((x.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+def to_uint8(x: Float[Tensor, "n c h w"], rounding: Rounding = "nearest") -> np.ndarray:
+    """Images in [-1, 1] as bytes (n, h, w, c): clipped and rounded, at this one place.
+
+    rounding: "down" is what guided-diffusion's samples are saved with. It is for samples alone: bytes that became numbers in
+    [-1, 1] may lie below their own value by rounding, and would lose a level.
+    """
+    levels = (x.clamp(-1, 1) + 1) * 127.5
+    levels = levels.round() if rounding == "nearest" else levels.floor()
+    return levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
 
 
 def from_uint8(images: np.ndarray) -> Float[Tensor, "n c h w"]:

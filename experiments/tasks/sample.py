@@ -1,7 +1,7 @@
 """Samples: one method at one w, one sampler, one seed, priced at the networks."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import label, value
 from experiments.problems import Failed
-from experiments.tasks.images import to_uint8
+from experiments.tasks.images import Labels, Rounding, to_uint8
 from experiments.tasks.meter import meter
 from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
@@ -27,16 +27,19 @@ from guidance.effective import EffectiveWeight
 from guidance.grids import EvenInU
 from guidance.sampling import own_noise
 from guidance.sampling import sample as draw
+from guidance.seeding import generator
 
 WATCHED = 64  # samples of which is kept how hard they were pushed
 
 
 @value
 class Sample(Task):
-    """n samples with balanced, interleaved labels. model: who plays it (Train, Exact, ...); others: further roles by name.
+    """n samples. model: who plays it (Train, Exact, ...); others: further roles by name.
 
     density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
     every step (None: not at all); batch: samples per trajectory; rows: the most rows per call of the network.
+
+    labels: "balanced" is i mod classes for sample i, "random" uniform of (seed, i), as ADM evaluates. rounding: of the bytes.
 
     samples.npz holds label, index and `images` (bytes), or `x` (float32) of a world with an exact oracle. cost.json:
     rows through each network; timing.json: seconds and memory; effective.json: by call, the effective scale of
@@ -59,6 +62,8 @@ class Sample(Task):
     clip: Positive | None = 1.0
     batch: Count = 500
     rows: Count | None = 250
+    labels: Labels = "balanced"
+    rounding: Rounding = "nearest"
 
     @model_validator(mode="after")
     def defined(self) -> "Sample":
@@ -69,7 +74,8 @@ class Sample(Task):
 
     @property
     def title(self) -> str:
-        return f"{label(self.method, 'w')} w={self.method.w:g} {self.sampler_label} T={self.steps}"
+        labels = "" if self.labels == "balanced" else f", {self.labels} labels"
+        return f"{label(self.method, 'w')} w={self.method.w:g} {self.sampler_label} T={self.steps}{labels}"
 
     @property
     def sampler_label(self) -> str:
@@ -120,19 +126,27 @@ class Sample(Task):
         guided = self.method(**{role: (of | noise_roles)[role] for role in self.method.roles})
         guided = watch(guided, of["model"], levels.tolist()) if watch else guided
         guided = Clipped(guided, -self.clip, self.clip) if self.clip else guided
-        labels = torch.tensor(indices, device=device) % self.world.classes
+        labels = torch.from_numpy(labels_of(self.labels, self.world.classes, self.seed, indices)).to(device)
         return draw(guided, self.sampler, levels, labels, self.world.shape, self.seed, indices)
 
     def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: EffectiveWeight) -> None:
         index = np.arange(self.n)
-        content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x)}
-        np.savez(folder / "samples.npz", **content, label=index % self.world.classes, index=index)
+        content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x, self.rounding)}
+        own = labels_of(self.labels, self.world.classes, self.seed, range(self.n))
+        np.savez(folder / "samples.npz", **content, label=own, index=index)
         timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib")}
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
         scale, residual = pushed.overall()
         overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.n)}
         write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
+
+
+def labels_of(labels: Labels, classes: int, seed: int, indices: Sequence[int]) -> np.ndarray:
+    """The label of each sample (int64): a function of (seed, index) alone."""
+    if labels == "balanced":
+        return np.asarray(indices) % classes
+    return np.array([int(torch.randint(classes, (), generator=generator("labels", seed, i))) for i in indices], dtype=np.int64)
 
 
 def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:

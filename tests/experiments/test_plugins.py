@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -97,6 +98,16 @@ def test_all_of_it_is_listed(installed):
     assert "halved" in said(installed, "methods") and "straight" in said(installed, "samplers")
     assert "a ring" in said(installed, "worlds", "ring")
     assert '"is": "pixelwise"' in said(installed, "study", "digits", "--set", "model.network=pixelwise", "--show-config")
+
+
+def test_images_are_measured_on_their_feature_network(installed, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "made.npz", arr_0=images)
+    words = ("evaluate", tmp_path / "made.npz", "--reference", "digits", "--features", "quarters", "--runs", tmp_path / "runs")
+    out = said(installed, *words)
+    assert {line.split()[0] for line in out.splitlines()} == {f"{name}_quarters" for name in ("fid", "precision", "recall")}
+    manifests = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("features-*/manifest.json")]
+    assert len(manifests) == 2 and all("rings.features" in manifest["code"] for manifest in manifests)
 
 
 def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):

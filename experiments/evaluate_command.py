@@ -1,0 +1,131 @@
+"""Samples measured on pretrained features from the command line, as guided-diffusion's evaluator does, without TensorFlow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.problems import Problem, StaleRun
+
+HELP = "An .npz of bytes (arr_0), or the folder of a run of samples"
+
+
+def evaluate(
+    samples: Annotated[str, typer.Argument(help=f"{HELP}.")],
+    reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, whose training images are meant.")],
+    features: Annotated[
+        list[str], typer.Option(help='A feature network: inception, ..., or {"is": "timm", ...}. Repeatable.')
+    ] = ["efficientnet-lite0"],  # noqa: B006  typer copies it
+    protocol: Annotated[str, typer.Option(help="ours, or adm: Inception score in parts of 5,000.")] = "ours",
+    out: Annotated[
+        Path | None, typer.Option(help="Also write an .npz of arr_0, arr_1 and, of the first network, mu, sigma.")
+    ] = None,
+    remake: Annotated[bool, typer.Option("--remake", help="Extract again what another code made.")] = False,
+    runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
+) -> None:
+    """Measure samples on features of pretrained networks: Frechet distance, Inception score, precision and recall."""
+    for line in measured(samples, reference, features, protocol, out, remake, runs, device):
+        typer.echo(line)
+
+
+def measured(
+    samples: str, reference: str, features: list[str], protocol: str, out: Path | None, remake: bool, runs: Path, device: str
+) -> Iterator[str]:
+    """One line for every number. Missing and Problem before any work where something is not there."""
+    import numpy as np
+    from pydantic import TypeAdapter, ValidationError
+
+    from experiments.device import resolve
+    from experiments.features.protocol import ProtocolOf
+    from experiments.fields import FeatureOf
+    from experiments.graph.store import Store
+    from experiments.settings import explain
+    from experiments.tasks.feature_measure import FeatureMeasure
+    from experiments.tasks.features import Features
+    from experiments.tasks.npz import write_npz
+    from experiments.tasks.reference import Reference
+
+    store, device = Store(runs), resolve(device)
+    try:
+        rules = TypeAdapter(ProtocolOf).validate_python(protocol)
+        networks = [TypeAdapter(FeatureOf).validate_python(_parsed(text)) for text in features]
+    except ValidationError as error:
+        raise Problem(explain(error)) from error
+    made, real = image_set(samples), image_set(reference, worlds=True)
+    images, label = made.images(store)
+    for network in networks:
+        network.require()
+        made_features, real_features = (Features(samples=one, network=network) for one in (made, real))
+        own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": statistics(real, network)}
+        task = FeatureMeasure(
+            features=made_features, reference=Reference(features=real_features, **own), sizes=(len(images),), protocol=rules
+        )
+        _make(task, store, device, remake)
+        yield from (f"{row['metric']:40} {row['value']:.6g}   n = {row['n']:,}" for row in task.rows(store))
+        if out is not None and network is networks[0]:
+            from analysis.moments import moments_of
+
+            moments = moments_of(made_features.arrays(store)["features"])
+            write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
+            yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
+
+
+def image_set(text: str, worlds: bool = False) -> Any:
+    """The set that a path, or the name of a world, stands for. Problem for anything else."""
+    from experiments.graph.files import sha256
+    from experiments.registry import WORLDS, lookup
+    from experiments.tasks.npz import Npz
+    from experiments.tasks.training_set import TrainingSet
+
+    path = Path(text)
+    if path.is_dir():
+        path = path / "samples.npz"
+    if path.is_file():
+        return Npz(file=str(path), sha256=sha256(path))
+    if not worlds:
+        raise Problem(f"there is no file {path}: name an .npz, or the folder of a run of samples")
+    if text not in WORLDS and ":" not in text:
+        raise Problem(f"there is no file {path}, and no world of this name; worlds: {', '.join(WORLDS)}")
+    world = lookup("worlds", text)
+    world = world() if isinstance(world, type) else world
+    if not world.trains or len(world.shape) != 3:
+        raise Problem(f"{text} has no training images to compare with")
+    return TrainingSet(world=world)
+
+
+def statistics(real: Any, network: Any) -> Any:
+    """The mu and sigma that a reference .npz holds beside its images, where they are of this network; else None."""
+    from experiments.tasks.npz import Npz, read_npz
+    from experiments.tasks.reference import STATISTICS_OF, Statistics
+
+    if not isinstance(real, Npz) or network.label != STATISTICS_OF:
+        return None
+    found = read_npz(Path(real.file), (), ("mu", "sigma", "mu_of"))  # mu_of: of this package; others' are of Inception
+    theirs = {"mu", "sigma"} <= set(found) and str(found.get("mu_of", STATISTICS_OF)) == STATISTICS_OF
+    return Statistics(file=real.file, sha256=real.sha256) if theirs else None
+
+
+def _make(target: Any, store: Any, device: str, remake: bool) -> None:
+    """The task and whatever it is made of, one after another, in this process."""
+    from experiments.graph.executors import one_thread
+    from experiments.graph.run import everything
+
+    if device == "cpu":
+        one_thread()
+    for task in everything([target]):
+        try:
+            store.make(task, device, remake=remake)
+        except StaleRun as stale:
+            raise StaleRun(f"{stale}: --remake makes it again") from stale
+
+
+def _parsed(text: str) -> Any:
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Problem(f'--features wants a name, or JSON as in {{"is": "timm", ...}}, not {text!r}') from error

@@ -1,0 +1,313 @@
+"""Features kept as runs, references made once, protocols, npz in and out, and a study that is measured on features too."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+from small import here
+from tiny import make_here, results_of, tiny_study
+
+from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from experiments.features.inception import Inception
+from experiments.features.protocol import PROTOCOLS, Protocol
+from experiments.features.timm import Timm
+from experiments.graph.files import read_json, sha256
+from experiments.graph.run import everything
+from experiments.graph.store import Store
+from experiments.graph.value import encode
+from experiments.problems import Failed, Problem
+from experiments.studies.decode import read_study
+from experiments.studies.tradeoff import TradeOff
+from experiments.tasks import baselines
+from experiments.tasks.feature_measure import FeatureMeasure
+from experiments.tasks.features import Features
+from experiments.tasks.images import to_uint8
+from experiments.tasks.npz import Npz, read_npz, write_npz
+from experiments.tasks.reference import Reference, Statistics, StoredReference
+from experiments.tasks.sample import Sample, labels_of
+from experiments.tasks.training_set import TrainingSet, spread
+from experiments.worlds.digits import Digits
+from experiments.worlds.world import data
+
+NETWORK = Timm(arch="test_resnet", random=True, size=32)
+TIMM = {"is": "timm", "arch": "test_resnet", "random": True, "size": 32}
+LABEL = NETWORK.label
+TEST, REAL = (Features(samples=kind(world=Digits()), network=NETWORK) for kind in (baselines.TestSet, TrainingSet))
+
+
+def made(task, store: Store):
+    for one in everything([task]):
+        store.make(one, "cpu")
+    return task
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("runs"))
+    made(TEST, store)
+    made(REAL, store)
+    return store
+
+
+def test_measures_of_kept_features_are_those_of_the_functions(store):
+    task = FeatureMeasure(features=TEST, reference=Reference(features=REAL), sizes=(500, 250))
+    rows = {(row["n"], row["metric"]): row["value"] for row in made(task, store).rows(store)}
+    own, real = TEST.arrays(store), REAL.arrays(store)
+    features, reference = own["features"], real["features"]
+    assert own["label"].tolist() == data(Digits()).test.label.tolist() and features.dtype == np.float32
+    assert rows[500, f"fid_{LABEL}"] == pytest.approx(frechet_distance(features, reference), rel=1e-5)
+    assert rows[500, f"is_{LABEL}"] == pytest.approx(inception_score(own["logits"]), rel=1e-12)
+    expected = precision_recall(generated=features, reference=reference)
+    assert (rows[500, f"precision_{LABEL}"], rows[500, f"recall_{LABEL}"]) == expected and 0.5 < expected[0] < 1
+    halves = [frechet_distance(half, reference) for half in (features[:250], features[250:])]
+    assert rows[250, f"fid_{LABEL}"] == pytest.approx(np.mean(halves), rel=1e-5)
+    assert read_json(store.open(TEST) / "card.json")["label"] == LABEL
+
+
+def test_a_set_is_extracted_once_whatever_is_measured(store, monkeypatch):
+    monkeypatch.setattr("experiments.tasks.features.extract", lambda *args: pytest.fail("extracted again"))
+    few = Reference(features=REAL, k=2, neighbours=100)
+    task = FeatureMeasure(features=TEST, reference=few, sizes=(500,), protocol=Protocol(k=2, neighbours=100))
+    rows = {row["metric"]: row["value"] for row in made(task, store).rows(store)}
+    chosen = REAL.arrays(store)["features"][spread(1297, 100)]
+    expected = precision_recall(generated=TEST.arrays(store)["features"], reference=chosen, k=2)
+    suffix = f"{LABEL}-k2-neighbours100"
+    assert (rows[f"precision_{suffix}"], rows[f"recall_{suffix}"]) == expected
+
+
+def test_half_precision_is_half_the_file_and_an_overflow_is_refused(store):
+    half = made(replace(TEST, dtype="float16"), store)
+    assert half.address != TEST.address
+    sizes = [(store.path(task) / "features.safetensors").stat().st_size for task in (half, TEST)]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert np.allclose(half.arrays(store)["features"], TEST.arrays(store)["features"], rtol=1e-3, atol=1e-3)
+
+
+def test_features_of_points_and_an_overflow_fail_in_one_line(tmp_path, monkeypatch):
+    write_npz(tmp_path / "x.npz", np.zeros((4, 8, 8, 3), np.uint8))
+    samples = Npz(file=str(tmp_path / "x.npz"), sha256=sha256(tmp_path / "x.npz"))
+    huge = (np.full((4, 2), 1e6, np.float32), None)
+    monkeypatch.setattr("experiments.tasks.features.extract", lambda *args: huge)
+    with pytest.raises(Failed, match="float16 overflows"):
+        Store(tmp_path / "runs").make(Features(samples=samples, network=NETWORK, dtype="float16"), "cpu")
+    monkeypatch.setattr(Npz, "images", lambda self, store: (np.zeros((4, 2), np.float32), None))
+    with pytest.raises(Failed, match="images of 1 or 3 channels"):
+        Store(tmp_path / "runs").make(Features(samples=samples, network=NETWORK), "cpu")
+    with pytest.raises(ValueError, match="has no images"):
+        Features(samples=3, network=NETWORK)
+
+
+def test_a_shipped_reference_is_that_of_the_run_and_another_file_is_refused(store, tmp_path):
+    reference = made(Reference(features=REAL), store)
+    source = store.open(reference) / "reference.safetensors"
+    arrays = {name: held for name, held in load_file(source).items() if name != "radii"}
+    file = tmp_path / "shipped.safetensors"
+    save_file(arrays | {"neighbours": arrays["neighbours"].astype(np.float16)}, file)
+    stored = StoredReference(file=str(file), sha256=sha256(file), network=NETWORK)
+    by_run, by_file = (
+        {
+            row["metric"]: row["value"]
+            for row in made(FeatureMeasure(features=TEST, reference=one, sizes=(500,)), store).rows(store)
+        }
+        for one in (reference, stored)
+    )
+    assert by_run[f"fid_{LABEL}"] == by_file[f"fid_{LABEL}"]
+    assert by_file == pytest.approx(by_run, abs=0.02)
+    with pytest.raises(ValueError, match="its features are of test-resnet-random-16"):
+        FeatureMeasure(features=TEST, reference=replace(stored, network=replace(NETWORK, size=16)), sizes=(500,))
+    with pytest.raises(ValueError, match="balls are of k = 3, and the protocol's of 2"):
+        FeatureMeasure(features=TEST, reference=stored, sizes=(500,), protocol=Protocol(k=2))
+    save_file(arrays, file)
+    with pytest.raises(Problem, match="another file"):
+        stored.load(store)
+
+
+def test_mu_and_sigma_are_taken_of_inception_alone(store, tmp_path):
+    file = tmp_path / "stats.npz"
+    np.savez(file, mu=np.zeros(3), sigma=np.eye(3))
+    statistics = Statistics(file=str(file), sha256=sha256(file))
+    with pytest.raises(Problem, match="mu and sigma are of Inception, and cannot be compared with test-resnet"):
+        store.make(Reference(features=REAL, statistics=statistics), "cpu")
+    own = Features(samples=baselines.TestSet(world=Digits()), network=Inception())
+    rows = {"features": np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Features, "arrays", lambda self, store: rows)
+        Reference(features=own, statistics=statistics).run(tmp_path, store, "cpu")
+    found = load_file(tmp_path / "reference.safetensors")
+    assert np.array_equal(found["cov"], np.eye(3)) and found["neighbours"].shape == (20, 3)
+
+
+def test_npz_go_out_and_come_in_as_guided_diffusion_has_them(tmp_path, store):
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), np.uint8)
+    write_npz(tmp_path / "a.npz", images, np.arange(6), mu=np.zeros(2))
+    with np.load(tmp_path / "a.npz") as found:
+        assert found.files[:2] == ["arr_0", "arr_1"] and np.array_equal(found["arr_0"], images)
+    own = Npz(file=str(tmp_path / "a.npz"), sha256=sha256(tmp_path / "a.npz"), n=4)
+    again, label = own.images(store)
+    assert np.array_equal(again, images[:4]) and label.tolist() == [0, 1, 2, 3]
+    for name, arrays, why in [
+        ("b", {"arr_0": images.astype(np.float32)}, "not uint8"),
+        ("c", {"arr_0": images[..., :2]}, "not uint8"),
+        ("d", {"other": images}, "has no arr_0"),
+        ("e", {"arr_0": images, "arr_1": np.zeros(5, int)}, "not an integer label for each of 6 images"),
+    ]:
+        file = tmp_path / f"{name}.npz"
+        np.savez(file, **arrays)
+        with pytest.raises(Problem, match=why):
+            Npz(file=str(file), sha256=sha256(file)).images(store)
+    with pytest.raises(Problem, match="another file"):
+        Npz(file=str(tmp_path / "a.npz"), sha256="0" * 64).images(store)
+    np.savez(tmp_path / "pickle.npz", arr_0=np.array([{}], dtype=object))
+    with pytest.raises(Problem, match="is no .npz of arrays"):
+        read_npz(tmp_path / "pickle.npz", ("arr_0",))
+
+
+def test_adm_rounds_down_and_we_round_to_the_nearest():
+    x = torch.tensor([-1.2, -1.0, 0.0, 0.9999, 1.0, 3.0]).reshape(1, 1, 1, -1)
+    assert to_uint8(x).reshape(-1).tolist() == [0, 0, 128, 255, 255, 255]
+    assert to_uint8(x, "down").reshape(-1).tolist() == [0, 0, 127, 254, 255, 255]
+
+
+def test_random_labels_are_a_function_of_seed_and_index_and_uniform():
+    whole = labels_of("random", 10, 3, range(2000))
+    assert labels_of("random", 10, 3, range(500, 700)).tolist() == whole[500:700].tolist()
+    assert (whole != labels_of("random", 10, 4, range(2000))).mean() > 0.8
+    counts = np.bincount(whole, minlength=10)
+    assert 130 < counts.min() < counts.max() < 270 and len(set(counts)) > 3, "balanced would be 200 of each"
+    assert labels_of("balanced", 10, 3, range(5, 25)).tolist() == [i % 10 for i in range(5, 25)]
+
+
+def test_a_protocol_has_a_name_where_it_is_not_ours():
+    assert PROTOCOLS["ours"].label == "" and PROTOCOLS["adm"].label == "adm"
+    assert Protocol(labels="random").label == "random" and Protocol(split=10).label == "split10"
+    adm = PROTOCOLS["adm"]
+    assert (adm.labels, adm.rounding, adm.split, adm.k, adm.neighbours) == ("random", "down", 5000, 3, 10_000)
+
+
+SETTINGS = {"features": [TIMM], "sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}], "model.fit.steps": 10}
+
+
+def test_a_study_without_features_is_what_it_was():
+    plain = tiny_study("digits")
+    assert "features" not in encode(plain, whole=False) and "protocol" not in encode(plain, whole=False)
+    tasks = [placed.task for placed in plain.cells()]
+    assert not [task for task in tasks if isinstance(task, FeatureMeasure)]
+    named = encode(
+        next(task.samples for task in tasks if isinstance(getattr(task, "samples", None), Sample)), whole=False, expand=True
+    )
+    assert "labels" not in named and "rounding" not in named
+
+
+def test_a_study_is_measured_on_features_too_and_read_again(tmp_path):
+    study = tiny_study("digits", SETTINGS)
+    folder = make_here(study, tmp_path)
+    results = results_of(study, tmp_path)
+    table = results.table
+    for name in ("fid", "is", "precision", "recall", "diversity"):
+        rows, ours = (table[table["metric"] == f"{name}_{suffix}"] for suffix in (LABEL, "digits"))
+        keys = ["method", "w", "seed", "n"]
+        assert len(rows) == len(ours) > 8 and rows[keys].fillna(-1).values.tolist() == ours[keys].fillna(-1).values.tolist()
+    assert len(list(tmp_path.glob("reference-*"))) == 1 and table.duplicated(["method", "w", "seed", "n", "metric"]).sum() == 0
+    assert len(list(tmp_path.glob("features-*"))) == len(list(tmp_path.glob("sample-*"))) + 2
+    assert f"features {LABEL}" in results.worlds["digits"].card
+    page = (folder / "report.html").read_text()
+    assert f"fid_{LABEL}" in page and f"features {LABEL}" in page and "Left out: FID against" not in page
+    assert read_study(folder) == study
+
+
+def test_adm_is_in_the_names_of_cells_and_numbers(tmp_path):
+    study = tiny_study("digits", {**SETTINGS, "protocol": "adm"})
+    folder = make_here(study, tmp_path)
+    table = results_of(study, tmp_path).table
+    methods = set(table["method"]) - {"real"}
+    assert methods == {"classifier (random labels)", "classifier-free (random labels)"}
+    assert f"fid_{LABEL}-adm" in set(table["metric"]) and f"fid_{LABEL}" not in set(table["metric"])
+    assert read_study(folder) == study and read_study(folder).protocol == PROTOCOLS["adm"]
+    store = Store(tmp_path)
+    sample = next(placed.task.samples for placed in study.cells() if isinstance(getattr(placed.task, "samples", None), Sample))
+    assert sample.title.endswith(", random labels")
+    assert sample.images(store)[1].tolist() == labels_of("random", 10, 0, range(40)).tolist()
+    ours = replace(sample, labels="balanced", rounding="nearest")
+    assert len({sample.address, ours.address, replace(ours, labels="random").address}) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"features": [TIMM, {**TIMM, "interpolation": "bicubic"}]}, "twice"),
+        ({"features": ["inceptoin"]}, "did you mean 'inception'"),
+        ({"protocol": "amd"}, "there is no protocol 'amd'"),
+        ({"references": {"inception": {"is": "reference"}}}, "reference"),
+        ({"references": {"inception": {"is": "other"}}}, "say which reference"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(settings, said):
+    with pytest.raises(Problem, match=said):
+        tiny_study("digits", settings)
+
+
+def test_features_need_images_and_references_a_network():
+    with pytest.raises(Problem, match="samples of gaussians are points"):
+        tiny_study("gaussians", {"features": [TIMM]})
+    with pytest.raises(Problem, match="has an exact oracle"):
+        tiny_study("digits-exact", {"features": [TIMM]})
+    with pytest.raises(ValueError, match="'test-resnet-random-32' is the label of none"):
+        replace(tiny_study("digits"), references={LABEL: Reference(features=REAL)})
+
+
+def test_a_reference_of_ones_own_is_taken_and_read_again(store):
+    own = Reference(features=replace(REAL, samples=TrainingSet(world=Digits(), n=300)))
+    study = replace(tiny_study("digits", SETTINGS), references={LABEL: own})
+    used = {placed.task.reference for placed in study.cells() if isinstance(placed.task, FeatureMeasure)}
+    assert used == {own}
+    fields = {key: held for key, held in encode(study, expand=True).items() if key != "is"}
+    assert TradeOff(**fields) == study
+
+
+def test_evaluate_reads_and_writes_npz(tmp_path, capsys):
+    x = np.random.default_rng(0).integers(0, 256, (2, 60, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "made.npz", arr_0=x[0])
+    write_npz(tmp_path / "real.npz", x[1], np.arange(60) % 10)
+
+    words = [
+        "evaluate",
+        str(tmp_path / "made.npz"),
+        "--features",
+        json.dumps(TIMM),
+        "--runs",
+        str(tmp_path / "runs"),
+        "--device",
+        "cpu",
+    ]
+    out = tmp_path / "out.npz"
+    done = here([*words, "--reference", str(tmp_path / "real.npz"), "--protocol", "adm", "--out", str(out)], capsys)
+    assert done.returncode == 0, done.stderr
+    lines = {line.split()[0]: line for line in done.stdout.splitlines()}
+    assert {f"{name}_{LABEL}-adm" for name in ("fid", "is", "precision", "recall")} <= set(lines)
+    assert "diversity" not in done.stdout and "n = 60" in lines[f"fid_{LABEL}-adm"]
+    with np.load(out) as found:
+        assert np.array_equal(found["arr_0"], x[0]) and found["sigma"].shape == (found["mu"].shape * 2)
+    against = here([*words, "--reference", "digits"], capsys)
+    assert against.returncode == 0 and f"fid_{LABEL} " in against.stdout
+    for wrong, said in [
+        (["--reference", "nowhere.npz"], "no file nowhere.npz"),
+        (["--reference", "gaussians"], "no training images"),
+        (["--reference", "digits", "--protocol", "ddm"], "no protocol 'ddm'"),
+    ]:
+        done = here([*words, *wrong], capsys)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+def test_the_mu_of_another_network_is_not_taken_for_inceptions(tmp_path):
+    from experiments.evaluate_command import statistics
+
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    for more, taken in ({}, True), ({"mu_of": np.array("resnet50-ab-224")}, False), ({"mu_of": np.array("inception")}, True):
+        file = tmp_path / "r.npz"
+        write_npz(file, images, mu=np.zeros(3), sigma=np.eye(3), **more)
+        found = statistics(Npz(file=str(file), sha256=sha256(file)), Inception())
+        assert (found is not None) == taken
+        assert statistics(Npz(file=str(file), sha256=sha256(file)), NETWORK) is None
