@@ -72,12 +72,12 @@ def _features(study: Any) -> None:
     """ValueError for feature networks of points, two under one label, or a reference of none of them."""
     labels = [network.label for network in study.features]
     if study.features and len(study.world.shape) != 3:
-        raise ValueError(f"features: they are of images, and the samples of {study.world.name} are points")
+        raise ValueError(f"features: they are of images, and the samples of {study.world.label} are points")
     if study.features and study.evaluator is None:
-        raise ValueError(f"features: {study.world.name} has an exact oracle, which measures: leave them out")
-    if len({*labels, study.world.name}) <= len(labels):
+        raise ValueError(f"features: {study.world.label} has an exact oracle, which measures: leave them out")
+    if len({*labels, study.world.label}) <= len(labels):
         raise ValueError(
-            f"features: two have one label among {', '.join(labels)}, {study.world.name}: their columns would be one"
+            f"features: two have one label among {', '.join(labels)}, {study.world.label}: their columns would be one"
         )
     if strange := sorted(set(study.references) - set(labels)):
         raise ValueError(

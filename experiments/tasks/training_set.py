@@ -20,7 +20,7 @@ class TrainingSet:
 
     @property
     def title(self) -> str:
-        return f"{'the' if self.n is None else f'{self.n:,}'} training images of {self.world.name}"
+        return f"{'the' if self.n is None else f'{self.n:,}'} training images of {self.world.label}"
 
     def images(self, store: Any) -> tuple[np.ndarray, np.ndarray]:
         found = data(self.world).train
