@@ -140,6 +140,15 @@ def test_a_second_trajectory_does_not_remember_the_first(unet):
     guide = guider(METHODS["apg"](w=3.0), scheduler)
     first, second = (loop(unet, scheduler, guide, noise())[0] for _ in range(2))
     assert torch.equal(first, second)
+    last = scheduler.timesteps[-1]  # of an image that begins near the end, lambda does not fall back
+    states = [SimpleNamespace(noise_pred=noise(k)) for k in (2, 3)]
+    for state, name in zip(states, guide._input_predictions):
+        setattr(state, guide._identifier_key, name)
+    found = []
+    for _ in range(2):
+        guide.set_state(0, 1, last)
+        found.append(guide(states)[0])
+    assert torch.equal(*found)
     step = GuidedNoisePred(METHODS["apg"](w=3.0), scheduler)  # a loop without steps: lambda falls back
     runs = [[step(noise(2), noise(3), noise(), t) for t in scheduler.timesteps] for _ in range(2)]
     assert all(torch.equal(*pair) for pair in zip(*runs)) and not torch.equal(

@@ -75,7 +75,7 @@ def test_a_method_that_needs_more_is_refused_in_one_line(name, said):
 def test_adaptive_guidance_looks_at_some_rows_only_and_finds_them():
     method = METHODS["adaptive"](w=1.5)
     step, guided = GuidedNoisePred(method, scheduler()), method(WORLD)
-    for t in (900, 700, 500, 300, 100, 20):  # the classes agree for some samples earlier than for others
+    for t in (300, 100, 60, 20):  # sample 2 is left out after the first, 0 and 1 after the second
         lam, z = CHAIN.logsnrs[t].float().expand(4), noise(7) * (1 + torch.arange(4)[:, None])
         cond, null = (WORLD(z, lam, label).eps for label in (LABEL, None))
         assert torch.allclose(step(cond, null, z, t), guided(z, lam, LABEL).eps, atol=1e-5), t
@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="neither a chain nor a flow"):
         guided_noise_pred(cfg, *given, 5, SimpleNamespace(config={}, sigmas=torch.ones(3)))
     with pytest.raises(ValueError, match="must be of one sample"):
-        guided_noise_pred(cfg, noise()[:2], noise()[:2], noise(), 5, scheduler())
+        guided_noise_pred(cfg, noise()[..., None], noise()[..., None], noise(), 5, scheduler())
     with pytest.raises(ValueError, match="as many, or twice as many"):
         guided_noise_pred(cfg, *[torch.cat([noise()] * 3, 1)] * 2, noise(), 5, scheduler())
     with pytest.raises(ValueError, match="at one timestep"):
