@@ -217,6 +217,23 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
     raise typer.Exit(min(broken, 1))
 
 
+@app.command(name="check-checkpoint")
+def check_checkpoint(
+    file: Annotated[Path, typer.Argument(help="Somebody's weights.")],
+    adapter: Annotated[str, typer.Option(help="Of the registry checkpoints, or package.module:function.")],
+    world: Annotated[str, typer.Option(help="The world whose test images are denoised.")],
+    settings: Settings = None,
+    device: Device = "auto",
+    n: Annotated[int, typer.Option(min=8, help="Test images.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of images, and of the noise.")] = 0,
+) -> None:
+    """Denoise test images at ten lambdas: are target, map of lambda, null label, labels and data range the right ones?"""
+    from experiments.check_command import check_checkpoint as checked
+
+    with resumable():
+        raise typer.Exit(0 if checked(file, adapter, world, settings or [], device, n, seed, typer.echo) else 1)
+
+
 @app.command()
 def speed(device: Device = "auto") -> None:
     """Time sampler and method against a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
