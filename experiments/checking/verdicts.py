@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from experiments.checking.measured import Measured
+from experiments.checking.measured import ALIKE, Measured
 
 ERRORS = 3.0  # standard errors that a difference must have to be one
 STRICT = 3.5  # |lambda| within which it must beat the trivial denoiser
@@ -81,6 +81,8 @@ def _null(m: Measured) -> Verdict:
     if m.null_is is not None:
         return Verdict("null", False, f"the null prediction is that of class {m.null_is}: the null label is another id")
     size = (m.null_size.mean(1) / m.x.mean(1))[m.band].mean()
+    if size < ALIKE:
+        return Verdict("null", False, "null and conditional predictions are the same: is the label passed on?")
     gain, error = paired(m, m.null, m.x)
     if gain < -ERRORS * error:
         return Verdict(
