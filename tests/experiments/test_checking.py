@@ -174,10 +174,9 @@ def test_the_statistics_are_those_that_the_exact_model_must_have():
     with torch.no_grad():
         m = measure(exact, images.x, images.label, CLASSES, levels_of(exact, WORLD.shape))
     assert m.levels.tolist() == pytest.approx(torch.linspace(-8, 8, 10).tolist()) and m.x.shape == (10, 256)
-    assert (
-        (m.x.mean(1).diff()[1:] < 0).all() and (m.x.mean(1) < m.null.mean(1))[:6].all()
-    assert (m.null.mean(1) < m.wrong.mean(1))[:7].all()  # above, z says what class it is of
-    )
+    assert (m.x.mean(1).diff()[1:] < 0).all()
+    assert (m.x.mean(1) < m.null.mean(1))[:6].all()  # above, z says what class it is of
+    assert (m.null.mean(1) < m.wrong.mean(1))[:7].all()
     assert torch.allclose(m.eps, m.levels.exp()[:, None] * m.x, rtol=1e-3)
     assert m.no_null is None and m.null_is is None and not misled(m)
     assert m.variance == pytest.approx(data(WORLD).oracle.moments()[1].diagonal().mean().item(), rel=0.1)
