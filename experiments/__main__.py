@@ -1,15 +1,15 @@
 """The command line: `guidance-bench study digits`. What takes seconds to import is imported when a command needs it."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
+from experiments.sample_commands import check_checkpoint, sample
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -17,13 +17,6 @@ Name = Annotated[
     str, typer.Argument(help="A study: digits, gaussians, digits-exact, methods, classifiers, ..., or package.module:Name.")
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]
-Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
-]
-Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
 
 
 def _version(wanted: bool) -> None:
@@ -39,16 +32,6 @@ def common(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")] = False,
 ) -> None:
     """Diffusion guidance on shared backbones, from the same noise, at a counted cost."""
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Ctrl-C is one line and exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -217,21 +200,8 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
     raise typer.Exit(min(broken, 1))
 
 
-@app.command(name="check-checkpoint")
-def check_checkpoint(
-    file: Annotated[Path, typer.Argument(help="Somebody's weights.")],
-    adapter: Annotated[str, typer.Option(help="Of the registry checkpoints, or package.module:function.")],
-    world: Annotated[str, typer.Option(help="The world whose test images are denoised.")],
-    settings: Settings = None,
-    device: Device = "auto",
-    n: Annotated[int, typer.Option(min=8, help="Test images.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of images, and of the noise.")] = 0,
-) -> None:
-    """Denoise test images at ten lambdas: are target, map of lambda, null label, labels and data range the right ones?"""
-    from experiments.check_command import check_checkpoint as checked
-
-    with resumable():
-        raise typer.Exit(0 if checked(file, adapter, world, settings or [], device, n, seed, typer.echo) else 1)
+app.command()(sample)
+app.command(name="check-checkpoint")(check_checkpoint)
 
 
 @app.command()
