@@ -1,5 +1,7 @@
 """Grids of samples."""
 
+import struct
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -56,3 +58,30 @@ def as_bytes(x: np.ndarray) -> UInt8[np.ndarray, "k ..."]:
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         raise ValueError(f"samples of shape {x.shape[1:]} are no images of one or three channels")
     return x[..., 0] if x.shape[-1] == 1 else x
+
+
+def tiled(images: UInt8[np.ndarray, "k ..."], columns: int) -> UInt8[np.ndarray, "height width ..."]:
+    """One image of k, in reading order, with a white line of a sixteenth of their height between them; the last row is filled up.
+
+    images: (k, h, w) grey or (k, h, w, 3).
+    """
+    count, height, width = images.shape[:3]
+    gap, rows = max(1, height // 16), -(-count // columns)
+    padding = [(0, rows * columns - count), (0, gap), (0, gap)] + [(0, 0)] * (images.ndim - 3)
+    cells = np.pad(images, padding, constant_values=255)
+    cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    return np.ascontiguousarray(cells.reshape(rows * (height + gap), columns * (width + gap), *images.shape[3:])[:-gap, :-gap])
+
+
+def png_of(image: UInt8[np.ndarray, "height width ..."], text: Mapping[str, str] | None = None) -> bytes:
+    """An image of bytes, (h, w) grey or (h, w, 3) RGB, as PNG, pixel by pixel, with texts by keyword (ISO 15948, 11.3.4).
+
+    The same bytes for the same image.
+    """
+    height, width = image.shape[:2]
+    rows = np.pad(image.reshape(height, -1), [(0, 0), (1, 0)])  # every row begins with its filter: none
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0 if image.ndim == 2 else 2, 0, 0, 0))]
+    chunks += [(b"tEXt", key.encode("latin-1") + b"\0" + said.encode("latin-1", "replace")) for key, said in (text or {}).items()]
+    chunks += [(b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    framed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)

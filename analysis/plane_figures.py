@@ -41,6 +41,14 @@ def figure2(marginal: GridDensity, tilted: Mapping[float, Sequence[GridDensity]]
     return figure
 
 
+def scatter(x: np.ndarray, label: np.ndarray) -> Figure:
+    """Samples (n, 2) in the colours of their labels (n,)."""
+    figure, (axes,) = panels(1, 1, (4.0, 4.0))
+    axes.scatter(*x.T, s=12, c=[CLASSES[c % len(CLASSES)] for c in label], linewidths=0, alpha=0.8)
+    frame(axes, _reach([x]), "")
+    return figure
+
+
 def drawn_and_claimed(
     tilted: Sequence[GridDensity], drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], notes: Mapping[str, str]
 ) -> Figure:

@@ -1,16 +1,16 @@
 """The command line: `guidance-bench study digits`. What takes seconds to import is imported when a command needs it."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from experiments.evaluate_command import evaluate
+from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
+from experiments.sample_commands import check_checkpoint, sample
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -21,13 +21,6 @@ Name = Annotated[
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]
-Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
-Workers = Annotated[
-    int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
-]
-Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
 
 
 def _version(wanted: bool) -> None:
@@ -43,16 +36,6 @@ def common(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it and stop.")] = False,
 ) -> None:
     """Diffusion guidance on shared backbones, from the same noise, at a counted cost."""
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Ctrl-C is one line and exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("\nguidance-bench: stopped; the same command goes on from here", err=True)
-        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -225,6 +208,10 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
         broken += line.startswith("broken")
         typer.echo(line)
     raise typer.Exit(min(broken, 1))
+
+
+app.command()(sample)
+app.command(name="check-checkpoint")(check_checkpoint)
 
 
 @app.command()

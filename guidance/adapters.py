@@ -29,6 +29,7 @@ ON_THE_CHAIN = 0.01  # of a step: how far from a whole t a lambda that went thro
 class Adapted(nn.Module):
     """A network of another convention as one that is conditioned on lambda and predicts x, eps or the v of NetworkDenoiser.
 
+    chain: the chain that its lambdas are those of, None where it takes any; whole: whether it takes none between two levels.
     levels: lambda to the factors a of the data and s of the noise in the network's own z, and its second argument; float64.
     predicts: "eps", "x", "v" = a eps - s x, "velocity" = eps - x or "reverse velocity" = x - eps, of the network's own x.
     data_range: that of the network's data; x, whose range is [-1, 1], is mapped to it linearly and back. ValueError for a range
@@ -36,6 +37,8 @@ class Adapted(nn.Module):
     """
 
     conditioned_on = CONDITIONED_ON
+    chain: Chain | None = None
+    whole: bool = False
 
     def __init__(self, network: Callable[..., Tensor], levels: Levels, predicts: str, data_range: tuple[float, float]):
         super().__init__()
@@ -109,7 +112,9 @@ def chain(
             t = t.round().long()
         return logsnr.sigmoid().sqrt(), (-logsnr).sigmoid().sqrt(), t
 
-    return Adapted(network, at, _one_of(predicts, "eps", "x", "v"), data_range)
+    adapted = Adapted(network, at, _one_of(predicts, "eps", "x", "v"), data_range)
+    adapted.chain, adapted.whole = levels, whole
+    return adapted
 
 
 def sigma(network: Callable[..., Tensor], *, predicts: str = "x", data_range: tuple[float, float] = (-1.0, 1.0)) -> Adapted:

@@ -154,6 +154,20 @@ def test_the_study_is_made_once_and_has_two_forms(run):
     assert chosen("my_study:STUDIES", True, []).n == 2000
 
 
+def test_the_page_on_samples_samples(run):
+    drawn = run("../sample")["drawn"]
+    assert drawn.x.shape == (20, 1, 8, 8) and drawn.label.tolist() == [3, 8] * 10 and drawn.nfe.denoiser_forward == 64
+
+
+def test_the_page_on_diffusers_runs(run):
+    pytest.importorskip("diffusers.guiders")
+    names = run("../diffusers")
+    from guidance.integrations.diffusers import carried
+
+    assert names["z"].isfinite().all() and names["guide"].guidance.wants_null
+    assert len(carried()) == 18 and "Eighteen methods" in (ADD.parent / "diffusers.md").read_text()
+
+
 def test_the_site_is_built_with_no_dead_link_and_nothing_from_elsewhere(tmp_path):
     """Every link and anchor of every page leads somewhere in it, and no script, style or picture comes from a server."""
     pytest.importorskip("mkdocs")

@@ -1,5 +1,5 @@
-"""The U-Net of Ho et al., and in ADM's form (Dhariwal & Nichol, arXiv 2105.05233, section 3): attention at named resolutions, heads
-of a fixed width, resolution changed inside residual blocks: `UNet(attention_at=(16, 8), head_width=64, resample="block")`.
+"""The U-Net of Ho et al., and in ADM's form (Dhariwal & Nichol, arXiv 2105.05233, section 3): attention at named resolutions,
+heads of a fixed width, resolution changed inside residual blocks: `UNet(attention_at=(16, 8), head_width=64, resample="block")`.
 """
 
 from typing import Annotated, Any, ClassVar, Literal

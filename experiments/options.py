@@ -1,0 +1,26 @@
+"""Options that several commands share, as typer takes them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]
+Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
+]
+Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
+
+
+@contextmanager
+def resumable(then: str = "the same command goes on from here") -> Iterator[None]:
+    """Ctrl-C is one line and exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nguidance-bench: stopped; {then}", err=True)
+        raise typer.Exit(130) from None
