@@ -119,6 +119,8 @@ class Guide:
     def changes_something(self) -> "Guide":
         if self.softplus is not None and isinstance(self.classifier, Implicit):
             raise ValueError("softplus: an implicit classifier has no ReLU of its own; leave it out")
+        if self.softplus is not None and isinstance(self.classifier, Checkpoint):
+            raise ValueError("softplus: it replaces the ReLUs of a training, not those of a checkpoint; leave it out")
         return self
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
@@ -132,9 +134,7 @@ class Guide:
         return isinstance(self.classifier, Implicit)
 
     def dry_run(self) -> None:
-        """ValueError for a classifier that cannot be made smooth; of a checkpoint it is found out when it is loaded."""
-        if isinstance(self.classifier, Checkpoint):
-            return
+        """ValueError for a classifier that cannot be made smooth."""
         from classifiers.guide import softened
 
         softened(self.classifier.module(), self.softplus)

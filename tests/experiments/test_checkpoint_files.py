@@ -126,6 +126,8 @@ def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp
     assert guided["denoiser_forward"] == 4 and guided["classifier_forward"] == guided["classifier_backward"] > 0
     tempered = Guide(classifier=guide, temperature=2.0)
     assert sample(tmp_path / "runs", "classifier", density, model, classifier=tempered)["classifier_backward"] > 0
+    with pytest.raises(ValueError, match="not those of a checkpoint"):
+        Guide(classifier=guide, softplus=3.0)
     assert sample(tmp_path / "runs", "autoguidance", density, model, weak=model)["denoiser_forward"] > 0
     with pytest.raises(ValueError, match="trained with labels only and says nothing without one"):
         sample(tmp_path / "runs", "classifier-free", density, model)
