@@ -66,39 +66,6 @@ class Implicit:
 
 
 @value
-class Guide:
-    """A classifier as a guide (classifiers.guide); `classifier` None: the one that already has the role."""
-
-    name: ClassVar[str] = "guide"
-    classifier: Train | Implicit | None = None
-    temperature: Positive = 1.0
-    softplus: Positive | None = None
-    normalised: bool = False
-
-    @model_validator(mode="after")
-    def changes_something(self) -> "Guide":
-        if self.softplus is not None and isinstance(self.classifier, Implicit):
-            raise ValueError("softplus: an implicit classifier has no ReLU of its own; leave it out")
-        return self
-
-    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
-        from classifiers.guide import Guide as Module
-
-        classifier = given[role] if self.classifier is None else self.classifier.play(role, given, store, device, rows)[role]
-        return {role: Module(classifier, self.temperature, self.softplus, self.normalised)}
-
-    @property
-    def implicit(self) -> bool:
-        return isinstance(self.classifier, Implicit)
-
-    def dry_run(self) -> None:
-        """ValueError for a classifier that cannot be made smooth."""
-        from classifiers.guide import softened
-
-        softened(self.classifier.module(), self.softplus)
-
-
-@value
 class Checkpoint:
     """External weights: a file or a folder, its sha256 (`content_sha256`), and the adapter that makes what plays the role of it.
 
@@ -136,6 +103,41 @@ class Checkpoint:
         """The adapter is part of the code that makes samples."""
         adapter = lookup("checkpoints", self.adapter)
         return [adapter if hasattr(adapter, "__qualname__") else type(adapter)]
+
+
+@value
+class Guide:
+    """A classifier as a guide (classifiers.guide); `classifier` None: the one that already has the role."""
+
+    name: ClassVar[str] = "guide"
+    classifier: Train | Implicit | Checkpoint | None = None
+    temperature: Positive = 1.0
+    softplus: Positive | None = None
+    normalised: bool = False
+
+    @model_validator(mode="after")
+    def changes_something(self) -> "Guide":
+        if self.softplus is not None and isinstance(self.classifier, Implicit):
+            raise ValueError("softplus: an implicit classifier has no ReLU of its own; leave it out")
+        if self.softplus is not None and isinstance(self.classifier, Checkpoint):
+            raise ValueError("softplus: it replaces the ReLUs of a training, not those of a checkpoint; leave it out")
+        return self
+
+    def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
+        from classifiers.guide import Guide as Module
+
+        classifier = given[role] if self.classifier is None else self.classifier.play(role, given, store, device, rows)[role]
+        return {role: Module(classifier, self.temperature, self.softplus, self.normalised)}
+
+    @property
+    def implicit(self) -> bool:
+        return isinstance(self.classifier, Implicit)
+
+    def dry_run(self) -> None:
+        """ValueError for a classifier that cannot be made smooth."""
+        from classifiers.guide import softened
+
+        softened(self.classifier.module(), self.softplus)
 
 
 class Counted:

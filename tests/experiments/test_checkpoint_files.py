@@ -20,7 +20,7 @@ from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.registry import CHECKPOINTS
 from experiments.tasks.sample import Sample
-from experiments.tasks.sources import Checkpoint
+from experiments.tasks.sources import Checkpoint, Guide
 from experiments.worlds.world import World
 from guidance import METHODS
 from guidance.schedules import CosineLogSNR
@@ -124,6 +124,10 @@ def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp
     density = CosineLogSNR(-15.0, 10.0)
     guided = sample(tmp_path / "runs", "classifier", density, model, classifier=guide)
     assert guided["denoiser_forward"] == 4 and guided["classifier_forward"] == guided["classifier_backward"] > 0
+    tempered = Guide(classifier=guide, temperature=2.0)
+    assert sample(tmp_path / "runs", "classifier", density, model, classifier=tempered)["classifier_backward"] > 0
+    with pytest.raises(ValueError, match="not those of a checkpoint"):
+        Guide(classifier=guide, softplus=3.0)
     assert sample(tmp_path / "runs", "autoguidance", density, model, weak=model)["denoiser_forward"] > 0
     with pytest.raises(ValueError, match="trained with labels only and says nothing without one"):
         sample(tmp_path / "runs", "classifier-free", density, model)

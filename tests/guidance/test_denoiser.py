@@ -9,6 +9,7 @@ from guidance import METHODS, Clipped, NetworkDenoiser, Prediction, adapters, al
 from guidance.backbones.unet import ResidualBlock, UNet, doubled, halved
 from guidance.denoiser import Branch, weighted_sum
 from guidance.diffusion import v_of
+from guidance.effective import EffectiveWeight
 from guidance.objective import drop_labels, eps_loss
 
 
@@ -33,6 +34,20 @@ def test_lambdas_and_labels_that_were_not_trained_are_named():
     bounded(z, logsnr.clamp(max=5), label)
     with pytest.raises(ValueError, match="label reaches from 1 to 7: the classes are 0 to 3"):
         model(z, logsnr, label + 5 * (label == 2) + (label == 0))
+
+
+def test_a_network_without_a_null_label_answers_labels_only():
+    model, _ = networks()
+    z, logsnr, label = inputs()
+    labelled = NetworkDenoiser(model.network, 3, has_null=False)
+    assert torch.equal(labelled(z, logsnr, label).eps, model(z, logsnr, label).eps)
+    with pytest.raises(ValueError, match="trained with labels only and says nothing without one"):
+        branches(labelled, z, logsnr, [label, None])
+    with pytest.raises(ValueError, match="label reaches from 3 to 3: the classes are 0 to 2"):
+        labelled(z, logsnr, torch.full_like(label, 3))
+    kept = EffectiveWeight(labelled, labelled, logsnr.tolist())
+    kept(z, logsnr, label)
+    assert kept.overall() == (None, None) and kept.by_call()["logsnr"] == []
 
 
 @pytest.mark.parametrize("target", ["x", "v"])
