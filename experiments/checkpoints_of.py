@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.graph.files import sha256
+from experiments.graph.files import content_sha256
 from experiments.problems import Problem
 from experiments.registry import build, lookup
 from experiments.tasks.sources import Checkpoint
@@ -37,6 +37,6 @@ def world_of(text: str, settings: list[str]) -> tuple[Any, list[str]]:
 
 
 def checkpoint_of(world: Any, file: Path, adapter: str) -> Checkpoint:
-    """The checkpoint of a file, its sha256 taken now. Problem for one that cannot be read, or an adapter that is not there."""
+    """The checkpoint of a file or a folder, its sha256 taken now. Problem for what cannot be read, or an unknown adapter."""
     lookup("checkpoints", adapter)
-    return Checkpoint(world=world, file=str(file), sha256=sha256(file), adapter=adapter)
+    return Checkpoint(world=world, file=str(file), sha256=content_sha256(file), adapter=adapter)

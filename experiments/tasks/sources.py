@@ -18,6 +18,7 @@ from experiments.graph.failures import one_line
 from experiments.graph.files import content_sha256
 from experiments.graph.store import Store
 from experiments.graph.value import value
+from experiments.levels import levels_of
 from experiments.problems import Problem
 from experiments.registry import lookup
 from experiments.tasks.train import Train
@@ -163,11 +164,14 @@ def no_denoiser(candidate: Any, world: Any, device: str) -> str | None:
     z = torch.zeros(2, *world.shape, device=device)
     try:
         with torch.no_grad():
-            output = candidate(z, z.new_zeros(2), torch.zeros(2, dtype=torch.long, device=device))
+            logsnr = levels_of(candidate, world.shape, device).nearest(torch.zeros(1)).item()  # a chain may not know 0
+            output = candidate(z, z.new_full((2,), logsnr), torch.zeros(2, dtype=torch.long, device=device))
     except Exception as error:
         return f"no Denoiser ({type(error).__name__}: {one_line(error)})"
-    fits = isinstance(output, Prediction) and output.x.shape == z.shape
-    return None if fits else f"no Denoiser: it says {type(output).__name__} of {tuple(z.shape)}"
+    if isinstance(output, Prediction) and output.x.shape == z.shape:
+        return None
+    returned = f"x of shape {tuple(output.x.shape)}" if isinstance(output, Prediction) else type(output).__name__
+    return f"no Denoiser: it returned {returned} for z of shape {tuple(z.shape)}"
 
 
 SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}

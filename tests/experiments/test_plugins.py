@@ -185,7 +185,7 @@ def test_an_adapter_plays_the_model_and_one_that_returns_no_denoiser_is_named(tm
     for adapter, words in {
         "no_denoiser": "made 5, which is no Denoiser",
         "a_class": "Shrinks'>, which is no Denoiser",
-        "says_a_tensor": "it says Tensor",
+        "says_a_tensor": "it returned Tensor",
         "missing": "cannot be loaded",
     }.items():
         with pytest.raises(Problem, match=words) as refused:
