@@ -155,7 +155,7 @@ def test_the_gaps_of_the_guides_are_those_of_the_committed_study():
         numbers = [f"{own[name]:.3f} ± {own[name + '_sd']:.3f}" for name in ("guide", "evaluators", "gap")]
         assert " | ".join([*numbers, f"{own['baseline']:.3f}"]) == shown, (guided, w)
     on_the_conditional = gaps[~gaps.index.get_level_values("guided").str.contains("unconditional")]
-    assert on_the_conditional["gap"].max() < 0.002 and on_the_conditional["evaluators"].min() > 0.998
+    assert on_the_conditional["gap"].max() < 0.003 and on_the_conditional["evaluators"].min() > 0.996
 
 
 def test_the_asymmetry_of_the_fields_is_that_of_the_committed_study():
@@ -166,17 +166,17 @@ def test_the_asymmetry_of_the_fields_is_that_of_the_committed_study():
     flat = re.sub(r"\s+", " ", README)
     for name in ("difference", "guided", "conditional"):
         assert f"{networks.loc[name, 'min']:.2g} to {networks.loc[name, 'max']:.2g}" in flat, name
-    assert networks.loc["classifier", "max"] < 5.5e-5 and fields.loc[fields["of"] == "exact", "value"].max() < 2e-11
+    assert networks.loc["classifier", "max"] < 6.5e-5 and fields.loc[fields["of"] == "exact", "value"].max() < 2e-11
 
 
 @pytest.mark.parametrize(
     ("method", "w", "said"),
     [
-        ("clean, of x", 1.0, "10.9 ± 0.5 (w = 1)"),
-        ("plain", 16.0, "8.5 ± 0.5 (w = 16)"),
-        ("plain", 0.0, "w = 0 has 5.5 ± 0.3"),
-        ("clean, through the denoiser", 16.0, "up to w = 16 (5.4 ± 0.3)"),
-        ("joint energy", None, "63 ± 14"),
+        ("clean, of x", 1.0, "10.1 ± 0.2 (w = 1)"),
+        ("half-unet", 4.0, "8.3 ± 0.4 (w = 4)"),
+        ("plain", 0.0, "w = 0 has 5.9 ± 0.0"),
+        ("clean, through the denoiser", 16.0, "up to w = 16 (5.9 ± 0.1)"),
+        ("joint energy", None, "59 ± 44"),
     ],
 )
 def test_a_distance_of_the_guides_is_that_of_the_committed_study(method, w, said):
