@@ -16,9 +16,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from analysis import metrics as described
 from analysis.style import GREY, colour, head, name_ends, panels, scale_log, scale_w
-from analysis.table import REAL, cells_at, cells_of, what_is_held
+from analysis.table import FLOOR, REAL, cells_at, cells_of, what_is_held
 
-FLOOR = "tilted draws"  # the method's name in the table: draws of the density that guidance is said to sample
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 MIN_PLOTTED_SHARE = 1e-8  # of the largest error: smaller ones are not drawn
 _DASHED = (0, (3, 2))

@@ -16,7 +16,8 @@ COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n"
 KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
 SUMMARY = ["value", "sd", "sd_seeds", "low", "high", "trainings", "runs"]
 REAL = "real"
-BASELINES = (REAL, "tilted draws")  # what no method generated
+FLOOR = "tilted draws"  # draws of the density that guidance is said to sample
+BASELINES = (REAL, FLOOR)  # what no method generated
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:

@@ -60,7 +60,7 @@ class StepControl:
     def draw(
         self, mean: Float[Tensor, "b *shape"], std: Float[Tensor, "b *shape"] | float, noise: Callable[[], Tensor]
     ) -> Float[Tensor, "b *shape"]:
-        """z' ~ N(mean + std^2 mean_shift, (noise_scale std)^2), ; if std is the number 0, the mean, and no noise is drawn."""
+        """z' ~ N(mean + std^2 mean_shift, (noise_scale std)^2); if std is the number 0, the mean, and no noise is drawn."""
         if self.on_transition is not None:
             self.on_transition(mean, std**2)
         z = mean + self.noise_scale * std * noise() if isinstance(std, Tensor) or std > 0 else mean
