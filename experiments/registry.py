@@ -105,6 +105,7 @@ STUDIES = Registry(
     {
         "digits": "experiments.studies.digits:STUDIES",
         "digits-exact": "experiments.studies.digits_exact:STUDIES",
+        "fashion": "experiments.studies.fashion:STUDIES",
         "gaussians": "experiments.studies.gaussians:STUDIES",
         "controls": "experiments.studies.controls:STUDIES",
         "controls-exact": "experiments.studies.controls:EXACT_STUDIES",

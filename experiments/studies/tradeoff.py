@@ -86,16 +86,13 @@ class TradeOff(Study):
         source = getattr(self, role)
         if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
-        if not isinstance(source, Train):
-            return source
-        objective = replace(source.objective, density=self.density) if hasattr(source.objective, "density") else source.objective
-        return replace(source, seed=source.seed + seed, objective=objective)
+        return source.of_seed(seed, self.density) if hasattr(source, "of_seed") else source
 
     @property
     def models(self) -> list[tuple[int, bool]]:
         """(training seed, whether it is the oracle) of every model; what is no training of ours has no seed."""
         oracle = [(NO_TRAINING, True)] if self.oracle is not None else []
-        trained = any(isinstance(self.network(role, 0), Train) for role in ROLES)
+        trained = any(hasattr(self.network(role, 0), "of_seed") for role in ROLES)
         seeds = self.train_seeds if trained else (NO_TRAINING,)
         return oracle + ([(seed, False) for seed in seeds] if self.model is not None else [])
 

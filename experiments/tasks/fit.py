@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from analysis.files import write_atomically
+from experiments.fields import Count
 from experiments.graph.files import sha256
 from experiments.graph.value import value
 from experiments.problems import Failed, Problem
@@ -30,7 +31,7 @@ class Fit:
 
     patience: of a noise-aware classifier: a tenth of the training images is held back, their likelihood looked at every
     `look_every` steps, and training ends when it has not risen at so many looks; the best weights are kept (0: all steps and
-    images, the last weights).
+    images, the last weights). snapshots: steps after which the EMA of the weights is kept too (experiments.tasks.snapshot).
     """
 
     steps: Annotated[int, Field(ge=1, le=INDICES)]
@@ -42,6 +43,15 @@ class Fit:
     checkpoint_every: Annotated[int, Field(ge=1)] = 500
     patience: Annotated[int, Field(ge=0)] = 0
     look_every: Annotated[int, Field(ge=1)] = 100
+    snapshots: tuple[Count, ...] = ()
+
+    @model_validator(mode="after")
+    def passes_its_snapshots(self) -> "Fit":
+        if self.snapshots and self.patience:
+            raise ValueError("snapshots: with patience, training may end before them; leave one of them out")
+        if beyond := [step for step in self.snapshots if step >= self.steps]:
+            raise ValueError(f"snapshots: step {beyond[0]} is not before the last of {self.steps}; leave it out")
+        return self
 
 
 def fit(
@@ -94,12 +104,24 @@ def fit(
             shown.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
             if stopping is not None:
                 stopping.look(step + 1, ema)
+            if step + 1 in config.snapshots:
+                write_atomically(partial / snapshot_file(step + 1), weights(ema))
             if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
                 checkpoint(partial, step + 1, network, optimiser, ema, losses, stopping)
     ema = stopping.best if stopping is not None and stopping.best else ema
     if not all(value.isfinite().all() for value in ema.values()):
         raise Failed(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
     return ema, losses
+
+
+def snapshot_file(step: int) -> str:
+    """The name of the file that holds the weights after so many steps."""
+    return f"after-{step:07d}.safetensors"
+
+
+def weights(state: dict[str, Tensor]) -> bytes:
+    """A state of a network as a safetensors file."""
+    return save({name: held.contiguous() for name, held in state.items()})
 
 
 def learning_rate_factor(step: int, config: Fit) -> float:

@@ -1,13 +1,13 @@
 """A network fitted to a world by an objective: every training is this one task."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import torch
 from pydantic import BeforeValidator, model_validator
-from safetensors.torch import save
 from torch import nn
 
 from analysis.files import write_atomically
@@ -20,7 +20,7 @@ from experiments.networks import seeded
 from experiments.problems import Problem
 from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
-from experiments.tasks.fit import Fit, fit
+from experiments.tasks.fit import Fit, fit, snapshot_file, weights
 from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
 
@@ -77,7 +77,9 @@ class Train(Task):
         module.load_state_dict(ema)
         with torch.no_grad():
             write_json(folder / "metrics.json", self.objective.test_metrics(module.eval(), dataset, self.world, device))
-        write_atomically(folder / "model.safetensors", save({name: weights.contiguous() for name, weights in ema.items()}))
+        write_atomically(folder / "model.safetensors", weights(ema))
+        for name in map(snapshot_file, self.fit.snapshots):
+            write_atomically(folder / name, (store.partial(self) / name).read_bytes())
         looks = {"validation_nll": stopping.looks} if stopping else {}
         write_json(folder / "log.json", {"loss": log} | looks)
 
@@ -87,15 +89,20 @@ class Train(Task):
             for logsnr, number in recorded.items() if isinstance(recorded, dict) else [("nan", recorded)]:
                 yield {"metric": metric, "logsnr": float(logsnr), "value": number}
 
+    def of_seed(self, seed: int, density: Any) -> "Train":
+        """The same from a further seed, added to its own, and over a density of lambda where its objective has one."""
+        objective = replace(self.objective, density=density) if hasattr(self.objective, "density") else self.objective
+        return replace(self, seed=self.seed + seed, objective=objective)
+
     def module(self) -> nn.Module:
         """The network, untrained, its random weights those of the seed."""
         with seeded(self.seed):
             return self.objective.build(self.network, self.world)
 
-    def load(self, store: Store, device: str) -> nn.Module:
+    def load(self, store: Store, device: str, file: str = "model.safetensors") -> nn.Module:
         """The trained network, in evaluation mode and frozen. Problem if the run is not whole."""
         module = self.module()
-        load_state(module, store.open(self) / "model.safetensors")
+        load_state(module, store.open(self) / file)
         return module.to(device).eval().requires_grad_(False)
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
