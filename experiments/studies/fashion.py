@@ -27,10 +27,10 @@ WEAK = Train(
     fit=Fit(steps=500, batch=96, lr=2e-3, checkpoint_every=100),
 )
 CLASSIFIER_FIT = Fit(steps=2500, lr=2e-3, weight_decay=0.05)
-CLASSIFIER = Train(world=Fashion(), network=Timm(size=28), objective=NoisyCrossEntropy(density=LAMBDAS), fit=CLASSIFIER_FIT)
-EVALUATOR = Train(
-    world=Fashion(), network=Timm(arch="test_byobnet", size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900
+CLASSIFIER = Train(
+    world=Fashion(), network=Timm(arch="test_byobnet", size=28), objective=NoisyCrossEntropy(density=LAMBDAS), fit=CLASSIFIER_FIT
 )
+EVALUATOR = Train(world=Fashion(), network=Timm(size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
 FULL = TradeOff(
     name="fashion",
     world=Fashion(),
