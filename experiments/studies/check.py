@@ -30,9 +30,7 @@ def check_trade_off(study: Any) -> None:
     labels = [curve.label for curve in study.methods]
     if len(set(labels)) < len(labels):
         raise ValueError(f"methods: {next(source for source in labels if labels.count(source) > 1)} stands there twice")
-    samplers = [(sweep.label, sweep.steps, sweep.snapshot) for sweep in study.sweeps]
-    if len(set(samplers)) < len(samplers):
-        raise ValueError("sweeps: two are of one sampler and as many steps; put their ws together")
+    _once(study)
     names = {curve.method.name for curve in study.methods}
     if strange := sorted({name for sweep in study.sweeps for name in sweep.methods or ()} - names):
         raise ValueError(f"sweeps: {strange[0]!r} is none of the study's methods, {', '.join(sorted(names))}")
@@ -43,6 +41,17 @@ def check_trade_off(study: Any) -> None:
             if why := curve.at(w).refuses(sweep.sampler):
                 raise ValueError(f"sweeps: {why}")
             _possible(study, curve.method)
+
+
+def _once(study: Any) -> None:
+    """ValueError for two sweeps that share a cell."""
+    seen = set()
+    for sweep in study.sweeps:
+        for w, curve in sweep.cells(study.methods):
+            cell = (sweep.label, sweep.steps, sweep.snapshot, curve.label, w)
+            if cell in seen:
+                raise ValueError(f"sweeps: two have {curve.label} at w = {w:g} with {sweep.label} of {sweep.steps} steps")
+            seen.add(cell)
 
 
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
