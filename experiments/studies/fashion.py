@@ -68,7 +68,7 @@ FULL = TradeOff(
         MAIN(ws=(0.5, 1.0, 2.0), methods=("autoguidance",)),
         MAIN(ws=(1.0, 2.0, 4.0), methods=("limited-interval", "apg")),
         SAME(ws=(0.0, 1.0, 2.0), methods=("classifier-free",)),
-        SAME(ws=(0.25, 0.5, 1.0), methods=("cfg++",)),
+        SAME(ws=(0.5, 1.0, 2.0), methods=("cfg++",)),
         *(MAIN(ws=(0.0, 1.0, 2.0, 4.0), methods=("classifier-free",), snapshot=step) for step in SNAPSHOTS),
     ),
     train_seeds=(0, 1, 2),
