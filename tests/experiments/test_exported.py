@@ -62,6 +62,11 @@ def test_a_sweep_of_a_snapshot_samples_the_model_as_it_was(trained):
     states.append(model.load(store, "cpu").state_dict())
     assert not any(torch.equal(a["enter.weight"], b["enter.weight"]) for a, b in [states[:2], states[1:]])
     assert "classifier (after 10 steps)" not in found.index.get_level_values("method")
+    (folder,) = (path for path in (base / "runs").glob("digits-*") if "10 steps" in (path / "report.html").read_text())
+    page = (folder / "report.html").read_text()
+    assert "As training goes on" in page and "Left out" not in page.split("As training goes on")[1].split("</section>")[0]
+    figures = {path.stem for path in (folder / "figures").iterdir()}
+    assert {"fid_by_training", "is_by_training", "beside_paper", "samples_by_class"} <= figures
 
 
 def test_a_snapshot_that_is_not_kept_is_refused_before_any_work(trained):
