@@ -50,7 +50,7 @@ CLASSIFIER = Train(
 EVALUATOR = Train(world=WORLD, network=Timm(size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
 
 MAIN = partial(Sweep, sampler=DPMSolver(), steps=10, grid=EvenInLogSNR())
-SAME = partial(Sweep, sampler=DDIM(), steps=10, grid=EvenInLogSNR())  # CFG++ is not defined for DPM-Solver++
+BY_DDIM = partial(Sweep, sampler=DDIM(), steps=10, grid=EvenInLogSNR())  # CFG++ is not defined for DPM-Solver++
 FEATURES = EfficientNetLite0(size=96)
 FULL = TradeOff(
     name="fashion",
@@ -67,8 +67,8 @@ FULL = TradeOff(
         MAIN(ws=(0.0, 0.5, 1.0, 2.0, 4.0), methods=("classifier",)),
         MAIN(ws=(0.5, 1.0, 2.0), methods=("autoguidance",)),
         MAIN(ws=(1.0, 2.0, 4.0), methods=("limited-interval", "apg")),
-        SAME(ws=(0.0, 1.0, 2.0), methods=("classifier-free",)),
-        SAME(ws=(0.5, 1.0, 2.0), methods=("cfg++",)),
+        BY_DDIM(ws=(0.0, 1.0, 2.0), methods=("classifier-free",)),
+        BY_DDIM(ws=(0.5, 1.0, 2.0), methods=("cfg++",)),
         *(MAIN(ws=(0.0, 1.0, 2.0, 4.0), methods=("classifier-free",), snapshot=step) for step in SNAPSHOTS),
     ),
     train_seeds=(0, 1, 2),
@@ -78,22 +78,15 @@ FULL = TradeOff(
     references={FEATURES.label: Reference(features=Features(samples=TrainingSet(world=WORLD, n=10_000), network=FEATURES))},
 )
 
-
-def quick() -> TradeOff | None:
-    """The study of the networks that ship; None while they are being made."""
-    if not (found := shipped(WORLD.name)):
-        return None
-    file, digest = found["real"]
-    return replace(
-        FULL,
-        **{role: shipped_source(WORLD, role) for role in ("model", "classifier", "weak", "evaluator")},
-        real=StoredFeatures(world=WORLD, file=file, sha256=digest),
-        sweeps=tuple(sweep for sweep in FULL.sweeps if sweep.snapshot is None),
-        train_seeds=(0,),
-        sample_seeds=(0,),
-        features=(),
-        references={},
-    )
-
-
-STUDIES = {name: study for name, study in {"quick": quick(), "full": FULL}.items() if study is not None}
+REAL_FILE, REAL_SHA256 = shipped(WORLD.name)["real"]
+QUICK = replace(
+    FULL,
+    **{role: shipped_source(WORLD, role) for role in ("model", "classifier", "weak", "evaluator")},
+    real=StoredFeatures(world=WORLD, file=REAL_FILE, sha256=REAL_SHA256),
+    sweeps=tuple(sweep for sweep in FULL.sweeps if sweep.snapshot is None),
+    train_seeds=(0,),
+    sample_seeds=(0,),
+    features=(),
+    references={},
+)
+STUDIES = {"quick": QUICK, "full": FULL}
