@@ -82,11 +82,12 @@ def _against_w(results: Results) -> list[Section]:
     tables = [main(n, f"At n = {n}.")]
     tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     accuracy = "Accuracy of two classifiers against w"
+    parts = f", with the same samples cut into parts of {part} (dashed curves, second table)" if part != n else ""
     return [
         section(
             "Fidelity against w",
-            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the real test "
-            f"images, {part} of them, are compared with the same samples cut into parts of {part} (dashed curves, second table).",
+            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so real test images are "
+            f"measured in parts of {part}{parts}.",
             *pictures(FIDELITY),
             *curves,
             *tables,
