@@ -18,7 +18,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Name = Annotated[
     str,
     typer.Argument(
-        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, or package.module:Name."
+        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
+        "cifar10-jpeg-dit, or package.module:Name."
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
