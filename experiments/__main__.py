@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from experiments.evaluate_command import evaluate
+from experiments.export_command import export
 from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
@@ -17,7 +18,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Name = Annotated[
     str,
     typer.Argument(
-        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, or package.module:Name."
+        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
+        "cifar10-jpeg-dit, or package.module:Name."
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
@@ -212,6 +214,7 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
 
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
+app.command()(export)
 
 
 @app.command()

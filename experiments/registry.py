@@ -86,6 +86,7 @@ CHECKPOINTS = Registry(
         "dit-xl-2-256": "experiments.checkpoints.dit:DIT_XL_2_256",
         "dit-xl-2-512": "experiments.checkpoints.dit:DIT_XL_2_512",
         "diffusers": "experiments.checkpoints.diffusers_folder:load",
+        "exported": "experiments.checkpoints.exported:load",
     },
     adapts,
 )
@@ -106,6 +107,8 @@ STUDIES = Registry(
         "digits": "experiments.studies.digits:STUDIES",
         "digits-exact": "experiments.studies.digits_exact:STUDIES",
         "fashion": "experiments.studies.fashion:STUDIES",
+        "cifar10-jpeg": "experiments.studies.cifar10_jpeg:STUDIES",
+        "cifar10-jpeg-dit": "experiments.studies.cifar10_jpeg:DIT_STUDIES",
         "gaussians": "experiments.studies.gaussians:STUDIES",
         "controls": "experiments.studies.controls:STUDIES",
         "controls-exact": "experiments.studies.controls:EXACT_STUDIES",

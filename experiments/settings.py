@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +15,8 @@ from experiments.registry import typed
 
 def override(instance: Any, settings: list[str]) -> Any:
     """A copy of a value with `path=value` settings, values in JSON or plain text. All settings are applied before anything is
-    checked, except that a setting inside a value that an earlier one set as a whole is applied after that one is checked.
+    checked, except that a setting inside a value that an earlier one set as a whole is applied after that one is checked. A field
+    of the world of a study is set in the world of its networks and references too, before everything else.
 
     Problem, naming the path, for an unknown key or an invalid value.
     """
@@ -69,18 +71,50 @@ def _changed(item: Any, tree: dict[str, Any], path: str) -> Any:
     if not dataclasses.is_dataclass(item):
         _child({}, next(iter(tree)), path, tree)
     fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+    if isinstance(tree.get("world"), dict) and "world" in fields:
+        rest = {name: branch for name, branch in tree.items() if name != "world"}
+        world = _changed(fields["world"], tree["world"], f"{path}world.")
+        item = _checked(path, lambda: _replaced(item, fields["world"], world))
+        return _changed(item, rest, path) if rest else item
     new = {}
     for name, branch in tree.items():
         child = _child(fields, name, path, branch, name_of(item))
         new[name] = branch.value if isinstance(branch, _Leaf) else _changed(child, branch, f"{path}{name}.")
+
+    def changed() -> Any:
+        plain = not hasattr(type(item), "__pydantic_config__")
+        return dataclasses.replace(
+            item, **({name: typed(type(item), name, entry) for name, entry in new.items()} if plain else new)
+        )
+
+    return _checked(path, changed)
+
+
+def _checked(path: str, make: Callable[[], Any]) -> Any:
+    """What `make` returns. Problem, naming the path, for what it refuses."""
     try:
-        if not hasattr(type(item), "__pydantic_config__"):
-            new = {name: typed(type(item), name, entry) for name, entry in new.items()}
-        return dataclasses.replace(item, **new)
+        return make()
     except ValidationError as error:
         raise Problem(explain(error, path)) from error
     except (ValueError, TypeError) as error:
         raise Problem(f"{path.removesuffix('.')}: {error}".removeprefix(": ")) from error
+
+
+def _replaced(item: Any, old: Any, new: Any) -> Any:
+    """A value in which one world stands wherever another stood, at any depth."""
+    if dataclasses.is_dataclass(item) and not isinstance(item, type):
+        if item == old:
+            return new
+        fields = {field.name: getattr(item, field.name) for field in dataclasses.fields(item)}
+        changed = {name: again for name, held in fields.items() if (again := _replaced(held, old, new)) is not held}
+        return dataclasses.replace(item, **changed) if changed else item
+    if isinstance(item, dict):
+        again = {key: _replaced(held, old, new) for key, held in item.items()}
+        return again if any(again[key] is not held for key, held in item.items()) else item
+    if isinstance(item, (tuple, list)):
+        entries = tuple(_replaced(held, old, new) for held in item)
+        return entries if any(one is not held for one, held in zip(entries, item)) else item
+    return item
 
 
 def _child(known: dict[str, Any], name: str, path: str, branch: Any, owner: str = "") -> Any:

@@ -27,7 +27,7 @@ class Cifar10(Images):
 
     @property
     def label(self) -> str:
-        return self.name
+        return f"{self.name}{self.few}"
 
 
 @value
@@ -44,4 +44,4 @@ class Cifar10Jpeg(Images):
 
     @property
     def label(self) -> str:
-        return self.name
+        return f"{self.name}{self.few}"

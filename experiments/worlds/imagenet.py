@@ -27,7 +27,7 @@ class ImageNet64(Images):
 
     @property
     def label(self) -> str:
-        return f"{self.name}-{self.preprocessing}"
+        return f"{self.name}-{self.preprocessing}{self.few}"
 
 
 @value
@@ -44,4 +44,4 @@ class ImageNet128(Images):
 
     @property
     def label(self) -> str:
-        return f"{self.name}-{self.preprocessing}"
+        return f"{self.name}-{self.preprocessing}{self.few}"

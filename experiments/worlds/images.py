@@ -34,8 +34,9 @@ class Images(World):
     CIFAR-10's batches, or hub:NAME; where they lie is no part of what they are. called: the set's name in tables; None: after the
     path. image_column, label_column: of parquet and hub; None: found. size, channels, preprocessing, convert (images of other
     channels, else refused), skip (what does not fit is left out and counted, else refused). flip: in training, half of the images
-    are turned left to right. held_out: images of each class that are tested on, where there is no test part. classes, fingerprint
-    (sha256 of the images as they lie there, and their labels): found, once, where they are not given.
+    are turned left to right. held_out: images of each class that are tested on, where there is no test part. at_most: so many
+    images to train on and to test on, the first of each class in turn (None: all). classes, fingerprint (sha256 of the images as
+    they lie there, and their labels): found, once, where they are not given.
     """
 
     name: ClassVar[str] = "images"
@@ -56,6 +57,7 @@ class Images(World):
     skip: bool = False
     flip: bool = False
     held_out: Count = 50
+    at_most: tuple[Count, Count] | None = None
     classes: Count | None = None
     fingerprint: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
 
@@ -79,7 +81,12 @@ class Images(World):
 
     @property
     def label(self) -> str:
-        return f"{self.name}-{self.called}-{self.size}{'-grey' if self.channels == 1 else ''}-{self.preprocessing}"
+        return f"{self.name}-{self.called}-{self.size}{'-grey' if self.channels == 1 else ''}-{self.preprocessing}{self.few}"
+
+    @property
+    def few(self) -> str:
+        """What its name says of `at_most`."""
+        return "" if self.at_most is None else f"-{self.at_most[0]}"
 
     @property
     def place(self) -> Place:
@@ -101,6 +108,9 @@ class Images(World):
             if (has := made.record["parts"].get(part, 0)) != n:
                 raise Problem(f"{self.path} is not {self.label}, whose {part} part has {n:,} images: it has {has:,}")
         rows, words = self._split(made)
+        if self.at_most is not None:
+            rows = {part: self._first(made, *rows[part], n) for part, n in zip(rows, self.at_most)}
+            words += f"; of these at most {self.at_most[0]:,} and {self.at_most[1]:,}, the first of each class in turn"
         train, test = (labelled(made, *rows[part], part == "train" and self.flip) for part in ("train", "test"))
         return Data(train=train, test=test, card=self._card(made, train, test, words))
 
@@ -112,6 +122,13 @@ class Images(World):
         kept, held = held_out(made.parts["train"][1], self.held_out, self.classes)
         words = f"fixed: {self.held_out} of each class, by numpy's default_rng(0), class by class"
         return {"train": ("train", kept), "test": ("train", held)}, words
+
+    @staticmethod
+    def _first(made: Prepared, part: str, rows: np.ndarray | None, n: int) -> tuple[str, np.ndarray]:
+        """Of rows of one part (None: all) the first n, classes in turn."""
+        label = made.parts[part][1]
+        rows = np.arange(len(label)) if rows is None else rows
+        return part, rows[interleaved(label[rows])[:n]]
 
     def _card(self, made: Prepared, train: Labelled, test: Labelled, split: str) -> dict[str, str]:
         record, counts = made.record, np.bincount(np.concatenate([train.label, test.label]), minlength=self.classes)

@@ -18,7 +18,7 @@ def open_source(path: str, test: str | None, image_column: str | None, label_col
     place, other = Path(path).expanduser(), None if test is None else Path(test).expanduser()
     for each in (one for one in (place, other) if one is not None):
         if not each.exists():
-            raise Problem(f"there is no file or folder {each}")
+            raise Problem(f"there is no file or folder {each}: set path (of a study world.path) to where the images lie")
     if place.is_file() or any(place.glob("*.parquet")):
         return parquet.of_files(place, other, *columns)
     if (batches := cifar_files.folder_in(place)) is not None:

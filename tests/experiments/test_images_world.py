@@ -290,3 +290,17 @@ def test_the_command_line_prepares_and_prints_and_refuses(tmp_path, capsys):
 
 def test_classes_are_those_of_the_folder(tmp_path):
     assert sorted(CLASSES) == data(images(folder(tmp_path / "zoo"))).card["classes"].partition(": ")[2].split(", ")
+
+
+def test_a_part_of_a_set_is_balanced_named_and_told_on_the_card(tmp_path):
+    place = folder(tmp_path / "zoo")
+    whole, part = images(place), images(place, at_most=(7, 4))
+    found = data(part)
+    assert part.label == "images-zoo-8-edm-7" and digest(encode(part, whole=False)) != digest(encode(whole, whole=False))
+    assert found.train.label.tolist() == [0, 1, 2, 0, 1, 2, 0] and found.test.label.tolist() == [0, 1, 2, 0]
+    kept = {tuple(x.flatten().tolist()) for x in data(whole).train.x[:]}
+    assert {tuple(x.flatten().tolist()) for x in found.train.x[:]} < kept
+    assert torch.equal(found.test.x[:], data(whole).test.x[:4])
+    assert "at most 7 and 4, the first of each class in turn" in found.card["split"] and found.card["train"].startswith("7 ")
+    assert data(images(place, at_most=(700, 400))).train.label.bincount().tolist() == [4, 4, 4]
+    assert ImageNet64(path=str(place), preprocessing="edm", at_most=(7, 4)).label == "imagenet64-edm-7"

@@ -1,7 +1,9 @@
 """Images kept as bytes: what is read of them is what a tensor of floats would give, and no more of them than is read."""
 
 import pickle
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from experiments.objectives.batches import batch, by_level, noisy_parts
 from experiments.tasks.images import FromBytes, as_bytes, from_uint8, to_uint8
 from experiments.tasks.measure import pixel_moments
 from experiments.tasks.train import split_validation
+from experiments.tasks.training_set import TrainingSet
+from experiments.worlds.digits import Digits
 from experiments.worlds.pixels import RELEASE, Pixels
 from experiments.worlds.world import Labelled
 from guidance.seeding import generator
@@ -137,3 +141,18 @@ def test_validation_images_are_taken_from_bytes_as_from_floats():
     floats, held = split_validation(Labelled(FLOATS, label), patience=1)
     assert isinstance(train.x, Pixels) and train.flip and len(validation.x) == len(held.x) == 3
     assert torch.equal(train.x[:], floats.x) and torch.equal(validation.x[:], held.x)
+
+
+@pytest.mark.parametrize("n", [None, 15_000])
+def test_the_training_images_of_a_mapped_set_are_never_all_in_memory(n, tmp_path, monkeypatch):
+    shape = (20_000, 3, 64, 64)
+    with (tmp_path / "images").open("wb") as file:
+        file.truncate(int(np.prod(shape)))  # 246 MB that take no room
+    train = Labelled(Pixels.of_file(tmp_path / "images", shape), torch.arange(shape[0]) % 10)
+    monkeypatch.setattr("experiments.tasks.training_set.data", lambda world: SimpleNamespace(train=train))
+    tracemalloc.start()
+    images, label = TrainingSet(world=Digits(), n=n).images(None)
+    first, last = images[:50], images[-50:]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(images) == len(label) == (n or shape[0]) and first.shape == last.shape == (50, 64, 64, 3) and peak < 5e6
