@@ -14,18 +14,22 @@ HELP = "An .npz of bytes (arr_0), or the folder of a run of samples"
 
 def evaluate(
     samples: Annotated[str, typer.Argument(help=f"{HELP}.")],
-    reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, whose training images are meant.")],
+    reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, for its training images.")],
     features: Annotated[
-        list[str], typer.Option(help='A feature network: inception, ..., or {"is": "timm", ...}. Repeatable.')
+        list[str],
+        typer.Option(help='efficientnet-lite0, inception, dinov2, or {"is": "timm", ...} (docs/features.md). Repeatable.'),
     ] = ["efficientnet-lite0"],  # noqa: B006  typer copies it
     protocol: Annotated[str, typer.Option(help="ours, or adm: Inception score in parts of 5,000.")] = "ours",
     out: Annotated[
-        Path | None, typer.Option(help="Also write an .npz of arr_0, arr_1 and, of the first network, mu, sigma.")
+        Path | None,
+        typer.Option(
+            help="Also write an .npz: the images (arr_0), labels (arr_1), and mu, sigma of the first network's features."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the reference's world, as in --set world.size=64. Repeatable.")
     ] = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Extract again what another code made.")] = False,
+    remake: Annotated[bool, typer.Option("--remake", help="Extract features again that other code made.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
 ) -> None:

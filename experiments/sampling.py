@@ -42,7 +42,8 @@ class Sampling:
     model: who plays it (Exact, Train, Checkpoint, ...); others: further roles by name. density: of lambda, whose ends and
     quantiles the grid takes (None: that of the training, or the paper's, cosine, over all lambdas of the model). clip: x is
     clipped to [-clip, clip] at every step (None: not at all). batch: samples per trajectory; rows: the most rows per call of the
-    network. ValueError for a source of another world, labels that are none, a role that nobody plays, and a sampler that the method is not defined for.
+    network. ValueError for a source of another world, labels that are none, a role that nobody plays, and a sampler that the
+    method is not defined for.
     """
 
     name: ClassVar[str] = "sampling"
