@@ -18,8 +18,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Name = Annotated[
     str,
     typer.Argument(
-        help="A study: digits, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
-        "cifar10-jpeg-dit, or package.module:Name."
+        help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
+        "cifar10-jpeg-dit, or package.module:name of your own."
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
@@ -48,9 +48,9 @@ def study(
     runs: Runs = Path("runs"),
     device: Device = "auto",
     workers: Workers = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Make again whatever another code or other parents made.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Keep it as it is, and say so in its manifest.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Try cells again that failed before.")] = False,
+    remake: Annotated[bool, typer.Option("--remake", help="Make runs again that other code or other parents made.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Keep them as they are, and say so in their manifests.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try runs again that failed before.")] = False,
     show: Show = False,
 ) -> None:
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
@@ -75,7 +75,7 @@ def study(
 
 @app.command()
 def explain(
-    what: Annotated[str, typer.Argument(help="The folder of a run, or a study as of the command study.")],
+    what: Annotated[str, typer.Argument(help="The folder of a run, or a study, by its name as for the command study.")],
     full: Full = False,
     settings: Settings = None,
     runs: Runs = Path("runs"),
@@ -91,13 +91,17 @@ def explain(
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(help="A folder of runs, the run of a study, or a committed result.")],
-    remake: Annotated[bool, typer.Option("--remake", help="Run the study again and compare row by row.")] = False,
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of runs, one run, or a committed result, as docs/results/digits-full-cpu.")
+    ],
+    remake: Annotated[
+        bool, typer.Option("--remake", help="Of a committed result: run its study again and compare row by row.")
+    ] = False,
     runs: Runs = Path("runs"),
     device: Device = "auto",
     workers: Workers = None,
 ) -> None:
-    """Look at every file, address and parent again."""
+    """Check runs or committed results: every file against its recorded hash, every run against its values and its parents."""
     from experiments.graph.store import Store
     from experiments.graph.verify import verify_run, verify_store
     from experiments.studies import publish
@@ -126,7 +130,7 @@ def verify(
 
 @app.command()
 def publish(
-    run: Annotated[Path, typer.Argument(help="The run of a study.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a study's run, as runs/digits-...; `guidance-bench ls` lists them.")],
     place: Annotated[Path, typer.Argument(help="The folder to be committed, as docs/results/digits-full-cpu.")],
 ) -> None:
     """Copy the results of a study to be committed; refused where uncommitted code made any of it."""
@@ -138,9 +142,12 @@ def publish(
 @app.command()
 def train(
     kind: Annotated[str, typer.Argument(help="classifier (noise-aware), evaluator (of clean images) or joint-energy.")],
-    world: Annotated[str, typer.Option(help="The world to train on, e.g. digits.")] = "digits",
+    world: Annotated[str, typer.Option(help="The world to train on: see guidance-bench worlds.")] = "digits",
     arch: Annotated[str | None, typer.Option(help="Any timm classification model, or half-unet.")] = None,
-    settings: Settings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="As in --set fit.steps=500, or --set world.size=64 of the world. Repeatable."),
+    ] = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
     show: Show = False,
@@ -153,7 +160,10 @@ def train(
 
 
 @app.command()
-def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only runs of this kind.")] = "") -> None:
+def ls(
+    runs: Runs = Path("runs"),
+    kind: Annotated[str, typer.Argument(help="Only runs whose kind begins so: denoiser, classifier, sample, digits, ...")] = "",
+) -> None:
     """List the runs of a folder: address, what it is, when it was made."""
     from experiments.graph.files import read_object
     from experiments.graph.verify import runs_in
@@ -169,11 +179,15 @@ def ls(runs: Runs = Path("runs"), kind: Annotated[str, typer.Argument(help="Only
 
 @app.command()
 def worlds(
-    name: Annotated[str | None, typer.Argument(help="Print the card of this world's data.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="A field of the world. Repeatable.")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch its data first (fashion).")] = False,
+    name: Annotated[
+        str | None, typer.Argument(help="A world, by name or package.module:Name: prints the card of its data.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the world, as in --set size=64. Repeatable.")
+    ] = None,
+    download: Annotated[bool, typer.Option("--download", help="Download its data first (fashion can).")] = False,
 ) -> None:
-    """List the worlds, or print the card of one, prepared if it has to be."""
+    """List the worlds (data sets and exact distributions), or print the card of one, whose images are prepared if need be."""
     from experiments.listings import list_worlds, world_card
 
     if name is None and (settings or download):
@@ -201,8 +215,10 @@ def samplers() -> None:
 
 
 @app.command()
-def laws(method: Annotated[str, typer.Argument(help="A method of the registry, yours too: see guidance-bench methods.")]) -> None:
-    """Hold one method to the laws that all are held to."""
+def laws(
+    method: Annotated[str, typer.Argument(help="Its name (see guidance-bench methods), or package.module:Name of your own.")],
+) -> None:
+    """Test one guidance method by the laws that every method is tested by; ends with 1 if it breaks one."""
     from experiments.listings import hold_to_laws
 
     broken = 0
@@ -214,19 +230,17 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
 
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
+app.command()(evaluate)
 app.command()(export)
 
 
 @app.command()
 def speed(device: Device = "auto") -> None:
-    """Time sampler and method against a hand-written loop, with a network that costs nothing, and the ways to batch branches."""
+    """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches."""
     from experiments.speed import report
 
     for line in report(device):
         typer.echo(line)
-
-
-app.command()(evaluate)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from experiments.checking import Measured, measure, verdicts
-from experiments.checkpoints_of import checkpoint_of, world_of
+from experiments.checkpoints.chosen import checkpoint_of
 from experiments.device import resolve
 from experiments.graph.executors import one_thread
 from experiments.graph.failures import one_line, out_of_memory
@@ -16,6 +16,7 @@ from experiments.graph.store import Store
 from experiments.levels import levels_of
 from experiments.problems import Problem
 from experiments.progress import bar
+from experiments.worlds.chosen import apart, world_of
 from experiments.worlds.world import Labelled, data
 from guidance.denoiser import Denoiser
 from guidance.seeding import generator
@@ -25,7 +26,8 @@ def check_checkpoint(
     file: Path, adapter: str, world: str, settings: list[str], device: str, n: int, seed: int, tell: Callable[[str], None]
 ) -> bool:
     """Tells one table and four verdicts; whether none of them failed. Problem for whatever cannot be checked."""
-    known, rest = world_of(world, settings)
+    own, rest = apart(settings)
+    known = world_of(world, own)
     if rest:
         raise Problem(f"--set {rest[0]}: only the world has options here, as in --set world.size=64")
     checkpoint, device = checkpoint_of(known, file, adapter), resolve(device)

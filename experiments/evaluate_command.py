@@ -14,25 +14,40 @@ HELP = "An .npz of bytes (arr_0), or the folder of a run of samples"
 
 def evaluate(
     samples: Annotated[str, typer.Argument(help=f"{HELP}.")],
-    reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, whose training images are meant.")],
+    reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, for its training images.")],
     features: Annotated[
-        list[str], typer.Option(help='A feature network: inception, ..., or {"is": "timm", ...}. Repeatable.')
+        list[str],
+        typer.Option(help='efficientnet-lite0, inception, dinov2, or {"is": "timm", ...} (docs/features.md). Repeatable.'),
     ] = ["efficientnet-lite0"],  # noqa: B006  typer copies it
     protocol: Annotated[str, typer.Option(help="ours, or adm: Inception score in parts of 5,000.")] = "ours",
     out: Annotated[
-        Path | None, typer.Option(help="Also write an .npz of arr_0, arr_1 and, of the first network, mu, sigma.")
+        Path | None,
+        typer.Option(
+            help="Also write an .npz: the images (arr_0), labels (arr_1), and mu, sigma of the first network's features."
+        ),
     ] = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Extract again what another code made.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of the reference's world, as in --set world.size=64. Repeatable.")
+    ] = None,
+    remake: Annotated[bool, typer.Option("--remake", help="Extract features again that other code made.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
 ) -> None:
     """Measure samples on features of pretrained networks: Frechet distance, Inception score, precision and recall."""
-    for line in measured(samples, reference, features, protocol, out, remake, runs, device):
+    for line in measured(samples, reference, features, protocol, out, settings or [], remake, runs, device):
         typer.echo(line)
 
 
 def measured(
-    samples: str, reference: str, features: list[str], protocol: str, out: Path | None, remake: bool, runs: Path, device: str
+    samples: str,
+    reference: str,
+    features: list[str],
+    protocol: str,
+    out: Path | None,
+    settings: list[str],
+    remake: bool,
+    runs: Path,
+    device: str,
 ) -> Iterator[str]:
     """One line for every number. Missing and Problem before any work where something is not there."""
     import numpy as np
@@ -54,7 +69,7 @@ def measured(
         networks = [TypeAdapter(FeatureOf).validate_python(_parsed(text)) for text in features]
     except ValidationError as error:
         raise Problem(explain(error)) from error
-    made, real = image_set(samples), image_set(reference, worlds=True)
+    made, real = image_set(samples), reference_set(reference, settings)
     images, label = made.images(store)
     for network in networks:
         network.require()
@@ -73,27 +88,42 @@ def measured(
             yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
 
 
-def image_set(text: str, worlds: bool = False) -> Any:
-    """The set that a path, or the name of a world, stands for. Problem for anything else."""
+def image_set(text: str) -> Any:
+    """The images of an .npz, or of the folder of a run of samples. Problem where there is no such file."""
     from experiments.graph.files import sha256
-    from experiments.registry import WORLDS, lookup
     from experiments.tasks.npz import Npz
-    from experiments.tasks.training_set import TrainingSet
 
-    path = Path(text)
-    if path.is_dir():
-        path = path / "samples.npz"
-    if path.is_file():
-        return Npz(file=str(path), sha256=sha256(path))
-    if not worlds:
+    path = npz(text)
+    if not path.is_file():
         raise Problem(f"there is no file {path}: name an .npz, or the folder of a run of samples")
+    return Npz(file=str(path), sha256=sha256(path))
+
+
+def reference_set(text: str, settings: list[str]) -> Any:
+    """The same, or the training images of a world. Problem for anything else, and for options of what is no world."""
+    from experiments.registry import WORLDS
+    from experiments.tasks.training_set import TrainingSet
+    from experiments.worlds.chosen import apart, world_of
+
+    own, rest = apart(settings)
+    if rest:
+        raise Problem(f"--set {rest[0]}: only the reference's world has options here, as in --set world.size=64")
+    if npz(text).is_file():
+        if own:
+            raise Problem(f"--set world.{own[0]}: {text} is a file, and no world")
+        return image_set(text)
     if text not in WORLDS and ":" not in text:
-        raise Problem(f"there is no file {path}, and no world of this name; worlds: {', '.join(WORLDS)}")
-    world = lookup("worlds", text)
-    world = world() if isinstance(world, type) else world
+        raise Problem(f"there is no file {npz(text)}, and no world of this name; worlds: {', '.join(WORLDS)}")
+    world = world_of(text, own)
     if not world.trains or len(world.shape) != 3:
         raise Problem(f"{text} has no training images to compare with")
     return TrainingSet(world=world)
+
+
+def npz(text: str) -> Path:
+    """The file that a path means: samples.npz of a folder."""
+    path = Path(text)
+    return path / "samples.npz" if path.is_dir() else path
 
 
 def statistics(real: Any, network: Any) -> Any:

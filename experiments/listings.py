@@ -57,8 +57,8 @@ def _first_line(documented: object) -> str:
 
 def world_card(name: str, settings: list[str], download: bool = False) -> Iterator[str]:
     """The card of one world, line by line; settings: `field=value` of the world; download: fetched first, where it can be."""
-    from experiments.settings import world_of
     from experiments.worlds import data
+    from experiments.worlds.chosen import world_of
 
     if download:
         if not hasattr(kind := lookup("worlds", name), "download"):

@@ -13,7 +13,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
 ]
-Show = Annotated[bool, typer.Option("--show-config", help="Print the configuration and stop.")]
+Show = Annotated[bool, typer.Option("--show-config", help="Print every value that --set can change, and stop.")]
 
 
 @contextmanager

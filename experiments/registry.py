@@ -1,6 +1,7 @@
 """Components by name: from this package, from other packages by entry point, or from the user as "package.module:Name".
 
-guidance_bench.methods, .samplers, .worlds, .networks, .checkpoints, .metrics, .features, .studies: see guidance.registry.
+guidance_bench.methods, .samplers, .worlds, .networks, .objectives, .checkpoints, .metrics, .features, .studies: see
+guidance.registry.
 """
 
 import dataclasses

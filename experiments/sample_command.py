@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from experiments.checkpoints_of import checkpoint_of, world_of
+from experiments.checkpoints.chosen import checkpoint_of
 from experiments.device import resolve
 from experiments.graph.executors import one_thread
 from experiments.graph.manifest import check_config
@@ -19,6 +19,7 @@ from experiments.settings import explain, override
 from experiments.shipped import PREFIX
 from experiments.tasks.sources import Checkpoint, Exact, shipped_source
 from experiments.tasks.train import Train
+from experiments.worlds.chosen import apart, world_of
 
 
 def sample(
@@ -106,7 +107,8 @@ def _model(
         if world is not None and world != task.world.name:
             raise Problem(f"--run {run} is a training on {task.world.name}, not on {world}: leave --world out")
         return Store(run.absolute().parent), {"world": task.world, "model": task}, settings
-    known, rest = world_of(world or "digits-exact", settings)
+    own, rest = apart(settings)
+    known = world_of(world or "digits-exact", own)
     if checkpoint is not None:
         if world is None:
             raise Problem("--world is missing: it says the size and the classes of the checkpoint's samples")

@@ -5,30 +5,55 @@ from typing import Annotated
 
 import typer
 
-from experiments.options import Device, Settings, resumable
+from experiments.options import Device, resumable
+
+Adapter = typer.Option(help="What reads the weights: adm-64, edm2, diffusers, ... (docs/checkpoints.md), or package.module:name.")
+OfWorld = Annotated[
+    list[str] | None, typer.Option("--set", help="An option of the world, as in --set world.size=64. Repeatable.")
+]
 
 
 def sample(
     out: Annotated[Path, typer.Option(help="A grid (.png), a folder (a PNG for each), or an .npz.")],
-    world: Annotated[str | None, typer.Option(help="Its exact or shipped model is sampled, if no other is given.")] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Somebody's weights, with --adapter.")] = None,
-    adapter: Annotated[str | None, typer.Option(help="Of the registry checkpoints, or package.module:function.")] = None,
-    run: Annotated[Path | None, typer.Option(help="The folder of a trained denoiser.")] = None,
-    role: Annotated[list[str] | None, typer.Option(help="A further role, as in weak=runs/denoiser-...; repeatable.")] = None,
-    method: Annotated[str, typer.Option(help="See guidance-bench methods.")] = "cfg",
-    w: Annotated[float | None, typer.Option(help="Strength; 0 is the conditional model. Default: the method's.")] = None,
-    n: Annotated[int, typer.Option(min=1)] = 64,
-    label: Annotated[int | None, typer.Option(help="One class for all. Default: every class in turn.")] = None,
-    labels: Annotated[str | None, typer.Option(help="Classes in turn, as in 0,3,7.")] = None,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="The world sampled from (see guidance-bench worlds): by its exact or shipped model if no other is given. "
+            "Default: digits-exact."
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The model is this file or folder of weights, with --adapter and --world.")
+    ] = None,
+    adapter: Annotated[str | None, Adapter] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="The model is this training, as runs/denoiser-...: see guidance-bench ls denoiser.")
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="A training for another role of the method, as in weak=runs/denoiser-.... Repeatable."),
+    ] = None,
+    method: Annotated[str, typer.Option(help="The guidance method: see guidance-bench methods.")] = "cfg",
+    w: Annotated[
+        float | None, typer.Option(help="Strength of guidance; 0: none, the conditional model. Default: the method's.")
+    ] = None,
+    n: Annotated[int, typer.Option(min=1, help="How many samples.")] = 64,
+    label: Annotated[int | None, typer.Option(help="The class of all samples. Default: every class in turn.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Classes taken in turn, as in 0,3,7.")] = None,
     sampler: Annotated[str, typer.Option(help="See guidance-bench samplers.")] = "ddim",
-    steps: Annotated[int, typer.Option(min=2)] = 32,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    clip: Annotated[str | None, typer.Option(help="Bound of x at every step, or none. Default: 1 for images.")] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="As in --set method.eta=0.5, sampler.v=0.3.")] = None,
+    steps: Annotated[int, typer.Option(min=2, help="Steps of the sampler.")] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise: sample i of a seed is the same in every batch.")] = 0,
+    clip: Annotated[
+        str | None, typer.Option(help="The bound of x at every step, or none. Default: 1 for images, none for exact worlds.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="As in --set method.eta=0.5, --set sampler.v=0.3, --set world.size=64. Repeatable."),
+    ] = None,
     device: Device = "auto",
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace --out if it is there.")] = False,
 ) -> None:
-    """Sample: a picture, a folder or an npz, of an exact world, a training or somebody's checkpoint."""
+    """Sample from an exact world, a training or somebody's checkpoint into a picture, a folder of them or an .npz."""
     from experiments.sample_command import sample as sampled
 
     given = {"out": out, "world": world, "checkpoint": checkpoint, "adapter": adapter, "run": run, "roles": role or []}
@@ -38,15 +63,15 @@ def sample(
 
 
 def check_checkpoint(
-    file: Annotated[Path, typer.Argument(help="Somebody's weights.")],
-    adapter: Annotated[str, typer.Option(help="Of the registry checkpoints, or package.module:function.")],
+    file: Annotated[Path, typer.Argument(help="A file or folder of somebody's weights.")],
+    adapter: Annotated[str, Adapter],
     world: Annotated[str, typer.Option(help="The world whose test images are denoised.")],
-    settings: Settings = None,
+    settings: OfWorld = None,
     device: Device = "auto",
-    n: Annotated[int, typer.Option(min=8, help="Test images.")] = 64,
+    n: Annotated[int, typer.Option(min=8, help="How many test images.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Of the choice of images, and of the noise.")] = 0,
 ) -> None:
-    """Denoise test images at ten lambdas: are target, map of lambda, null label, labels and data range the right ones?"""
+    """Check that an adapter is right for some weights, on noisy test images; ends with 1 if one of four verdicts is FAILED."""
     from experiments.check_command import check_checkpoint as checked
 
     with resumable("nothing was written"):

@@ -42,7 +42,8 @@ class Sampling:
     model: who plays it (Exact, Train, Checkpoint, ...); others: further roles by name. density: of lambda, whose ends and
     quantiles the grid takes (None: that of the training, or the paper's, cosine, over all lambdas of the model). clip: x is
     clipped to [-clip, clip] at every step (None: not at all). batch: samples per trajectory; rows: the most rows per call of the
-    network. ValueError for labels that are none, a role that nobody plays, and a sampler that the method is not defined for.
+    network. ValueError for a source of another world, labels that are none, a role that nobody plays, and a sampler that the
+    method is not defined for.
     """
 
     name: ClassVar[str] = "sampling"
@@ -63,6 +64,9 @@ class Sampling:
 
     @model_validator(mode="after")
     def fits_together(self) -> "Sampling":
+        for role, source in {"model": self.model, **self.others}.items():
+            if (known := getattr(source, "world", self.world)) != self.world:
+                raise ValueError(f"{role}: it is of the world {known.label}, and the samples are of {self.world.label}")
         for c in self.labels or ():
             if not 0 <= c < self.world.classes:
                 raise ValueError(f"labels: {self.world.name} has the classes 0 to {self.world.classes - 1}, not {c}")

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from experiments.graph.value import name_of
 from experiments.problems import Problem
-from experiments.registry import fill, lookup, typed
+from experiments.registry import typed
 
 
 def override(instance: Any, settings: list[str]) -> Any:
@@ -31,24 +31,8 @@ def override(instance: Any, settings: list[str]) -> Any:
         branch = tree
         for name in folders:
             branch = branch.setdefault(name, {})
-        branch[leaf] = _Leaf(_parse(text), path)
+        branch[leaf] = _Leaf(parse(text), path)
     return _changed(instance, tree, "")
-
-
-def world_of(name: str, settings: list[str]) -> Any:
-    """The world of a name with `field=value` settings. Problem for a field that it has not, or still needs."""
-    found, options = lookup("worlds", name), {}
-    for setting in settings:
-        field, equals, text = setting.partition("=")
-        if not equals:
-            raise Problem(f"--set wants field=value, as in --set size=64, not {setting!r}")
-        options[field] = _parse(text)
-    try:
-        return fill(found, options, name)
-    except ValidationError as error:
-        raise Problem(f"{name}: {explain(error)}") from error
-    except ValueError as error:
-        raise Problem(str(error)) from error
 
 
 def _set_whole(tree: Any, folders: list[str]) -> bool:
@@ -143,7 +127,8 @@ def _child(known: dict[str, Any], name: str, path: str, branch: Any, owner: str 
     raise Problem(f"unknown configuration key {full_path!r}: no {name!r}{f' in {owner}' if owner else ''}; {hint}")
 
 
-def _parse(text: str) -> Any:
+def parse(text: str) -> Any:
+    """JSON, or the text itself where it is none."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -19,9 +19,10 @@ from experiments.objectives.joint_energy import JointEnergy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.problems import Problem
 from experiments.registry import WORLDS
-from experiments.settings import explain, override, world_of
+from experiments.settings import explain, override
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
+from experiments.worlds.chosen import apart, world_of
 
 HALF = "half-unet"
 KINDS: dict[str, dict[str, Any]] = {
@@ -36,9 +37,8 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
     """Trains one classifier, or finds it again, and prints what it reaches. Problem for whatever cannot be."""
     if kind not in KINDS:
         raise Problem(f"there is no {kind!r} to train; known: {', '.join(KINDS)}")
-    own = [setting for setting in settings if setting.startswith("world.")]  # what a world of somebody's images cannot do without
-    known = world_of(world, [setting.removeprefix("world.") for setting in own])
-    settings = [setting for setting in settings if setting not in own]
+    own, settings = apart(settings)
+    known = world_of(world, own)
     if not known.trains:
         raise Problem(f"{world} has no images to train on; of the others: {', '.join(n for n, w in WORLDS.items() if w.trains)}")
     if arch is not None and "network" in KINDS[kind]:

@@ -53,6 +53,16 @@ def test_every_page_is_there_and_one_screen_and_named_by_contributing():
     assert len(contributing.splitlines()) <= 50
 
 
+def test_every_kind_that_an_entry_point_can_add_is_in_the_table_of_contributing():
+    from experiments.registry import GUIDANCE, OURS, registry
+
+    contributing = (ADD.parent.parent / "CONTRIBUTING.md").read_text()
+    kinds = [kind for kind in (*OURS, *GUIDANCE) if hasattr(registry(kind), "group")]  # a plain dictionary takes no entry points
+    assert {"methods", "worlds", "features"} <= set(kinds)
+    for kind in kinds:
+        assert re.search(rf"^\| an? .*`guidance_bench\.{kind}`", contributing, re.MULTILINE), kind
+
+
 def test_the_method_obeys_the_laws_and_does_what_it_says(run):
     method = run("method")["Faded"]
     from guidance import METHODS, SAMPLERS, CosineLogSNR, sample

@@ -245,7 +245,7 @@ def test_the_command_ends_with_1_for_a_wrong_adapter(weights, capsys):
         (words("weights.safetensors", "exact_foreign:right", "--set", "w=64"), "only the world has options"),
         (words("weights.safetensors", "exact_foreign:right", "--n", "6000"), "has 5000 test images"),
         (words("weights.safetensors", "exact_foreign:of_three_channels"), "evaluated on digits-exact: RuntimeError: shapes"),
-        (words("weights.safetensors", "exact_foreign:right", world="{nonsense"), "neither a name nor JSON"),
+        (words("weights.safetensors", "exact_foreign:right", world="{nonsense"), "neither the name of a world nor JSON"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(weights, capsys, given, said):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -247,3 +248,18 @@ def test_help_costs_less_than_a_second_and_imports_nothing_heavy():
 def test_the_other_commands_answer(words, shown, capsys):
     result = here(words, capsys)
     assert result.returncode == 0 and shown in result.stdout
+
+
+def test_help_says_what_every_command_and_option_is_and_names_every_study():
+    from typer.main import get_command
+
+    from experiments.__main__ import app
+    from experiments.registry import STUDIES
+
+    known = get_command(app).commands
+    for name, one in known.items():
+        assert one.help, name
+        for option in one.params:
+            assert getattr(option, "help", None), f"{name} {option.name}"
+    (study,) = (option for option in known["study"].params if option.name == "name")
+    assert set(STUDIES.own) <= set(re.split("[ ,]+", study.help))
