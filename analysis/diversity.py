@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 
 from analysis.checks import classes, matrix
 
+BLOCK = 1024  # rows whose distances are held at a time
+
 
 def intra_class_diversity(features: Float[np.ndarray, "n d"], label: Int[np.ndarray, " n"]) -> float:
     """Mean cosine distance 1 - cos(a, b) over all pairs within a class, averaged over classes; 0 (one direction) to 2.
@@ -32,8 +34,18 @@ def intra_class_pixel_distance(images: Float[np.ndarray, "n *shape"], label: Int
     pixels = matrix("images", images.reshape(len(images), -1), 2)
     if np.abs(pixels).max() > 1 + 1e-6:
         raise ValueError(f"images reach {np.abs(pixels).max():.4g}: scale and clip pixels to [-1, 1]")
-    distance = [torch.pdist(torch.from_numpy(group)).mean().item() for group in _by_class(pixels, label)]
+    distance = [_mean_distance(torch.from_numpy(group)) for group in _by_class(pixels, label)]
     return float(np.mean(distance) / np.sqrt(pixels.shape[1]))
+
+
+def _mean_distance(rows: torch.Tensor) -> float:
+    """Over all pairs, in memory for `BLOCK` rows of them at a time."""
+    total = 0.0
+    for start in range(0, len(rows), BLOCK):
+        block, later = rows[start : start + BLOCK], rows[start + BLOCK :]
+        total += torch.pdist(block).sum().item()
+        total += torch.cdist(block, later, compute_mode="donot_use_mm_for_euclid_dist").sum().item() if len(later) else 0.0
+    return total / (len(rows) * (len(rows) - 1) / 2)
 
 
 def _mean_cosine_distance(unit: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from analysis.checks import classes, matrix
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
 from analysis.fidelity import ball_radii, frechet_distance, frechet_distance_to, inception_score, precision_recall
 from analysis.metrics import column
+from analysis.moments import Moments
 
 
 @runtime_checkable
@@ -26,7 +27,8 @@ class Sliced(Protocol):
 class Samples:
     """n samples and what the networks make of them; row i of every array belongs to sample i.
 
-    images        pixels in [-1, 1], (n, *shape), an array or what gives one of its slices
+    images        pixels in [-1, 1], (n, *shape), an array or what gives one of its slices; None where they are not at hand,
+                  and no measure of pixels is taken
     label         the class that each sample was generated for, integers (n,)
     features      of the independent evaluator on the samples, (n, d)
     logits        of the same network, (n, c)
@@ -35,7 +37,7 @@ class Samples:
     `len(samples)` is n, and `samples[start:stop]` slices every array. ValueError for arrays that disagree about n.
     """
 
-    images: Float[np.ndarray, "n *shape"] | Sliced
+    images: Float[np.ndarray, "n *shape"] | Sliced | None
     label: Int[np.ndarray, " n"]
     features: Float[np.ndarray, "n d"]
     logits: Float[np.ndarray, "n c"]
@@ -55,7 +57,7 @@ class Samples:
     def __getitem__(self, rows: slice) -> "Samples":
         guide = None if self.guide_logits is None else self.guide_logits[rows]
         return Samples(
-            images=self.images[rows],
+            images=None if self.images is None else self.images[rows],
             label=self.label[rows],
             features=self.features[rows],
             logits=self.logits[rows],
@@ -65,13 +67,15 @@ class Samples:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reference:
-    """m real images: the evaluator's features of them, (m, d), and what is known of their pixels in [-1, 1].
+    """Real images: the evaluator's features of m of them, (m, d), and what is known of their pixels in [-1, 1].
 
-    images: (m, *shape); or moments: the mean (p,) and the unbiased covariance (p, p) of their pixels. With neither there is no
-    distance of pixels.
+    of_features: the moments of the features of all of them, if these are more than the m that stand for them in precision and
+    recall. images: (m, *shape); or moments: the mean (p,) and the unbiased covariance (p, p) of their pixels. With neither there
+    is no distance of pixels.
     """
 
     features: Float[np.ndarray, "m d"]
+    of_features: Moments | None = None
     images: Float[np.ndarray, "m *shape"] | None = None
     moments: tuple[Float[np.ndarray, " p"], Float[np.ndarray, "p p"]] | None = None
 
@@ -86,27 +90,31 @@ class Reference:
         """Of the balls of precision, once for all samples that are compared with these images."""
         return ball_radii(self.features)
 
+    def frechet(self, features: Float[np.ndarray, "n d"]) -> float:
+        """The Fréchet distance of features from those of all the images."""
+        return frechet_distance(features, self.features) if self.of_features is None else self.of_features.frechet(features)
+
 
 def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, float]:
     """Every measure of the samples against the reference, by name.
 
     fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
-    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels. ValueError for
-    whatever one of the measures refuses.
+    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels, and it and
+    diversity_pixels where the samples know none. ValueError for whatever one of the measures refuses.
     """
-    features, images = reference.features, samples.images[:]
-    precision, recall = precision_recall(generated=samples.features, reference=features, radii=reference.radii)
+    precision, recall = precision_recall(generated=samples.features, reference=reference.features, radii=reference.radii)
     values = {
-        column("fid", suffix): frechet_distance(samples.features, reference.features),
-        **_pixel_distance(images, reference),
+        column("fid", suffix): reference.frechet(samples.features),
+        **_pixel_distance(samples, reference),
         column("is", suffix): inception_score(samples.logits),
         column("precision", suffix): precision,
         column("recall", suffix): recall,
         "accuracy_evaluator": _accuracy("logits", samples.logits, samples.label),
         column("diversity", suffix): intra_class_diversity(samples.features, samples.label),
-        "diversity_pixels": intra_class_pixel_distance(images, samples.label),
     }
+    if samples.images is not None:
+        values["diversity_pixels"] = intra_class_pixel_distance(samples.images[:], samples.label)
     if samples.guide_logits is not None:
         values["accuracy_guide"] = _accuracy("guide_logits", samples.guide_logits, samples.label)
     return values
@@ -126,7 +134,10 @@ def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix
     return {name: float(np.mean([value[name] for value in values])) for name in values[0]}
 
 
-def _pixel_distance(images: np.ndarray, reference: Reference) -> dict[str, float]:
+def _pixel_distance(samples: Samples, reference: Reference) -> dict[str, float]:
+    if samples.images is None:
+        return {}
+    images = samples.images[:]
     if reference.images is not None:
         return {"fid_pixels": frechet_distance(_flat(images), _flat(reference.images))}
     return {"fid_pixels": frechet_distance_to(_flat(images), *reference.moments)} if reference.moments is not None else {}

@@ -1,6 +1,7 @@
 """A study's curves beside those that Ho & Salimans printed: the shapes may be compared, the numbers may not."""
 
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -8,12 +9,14 @@ from analysis import reference
 from analysis.metrics import metric
 from analysis.style import colour, head, name_ends, panels, scale_log, scale_w
 from analysis.table import cells_at
+from analysis.training_figures import SHADES, by_training, said
 
 
 def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
     """Left this study, right Table 1 of arXiv 2207.12598 (ImageNet 64x64, 50,000 samples); above FID, below IS, against w >= 0.
 
-    Each panel has its own y axis, because data, features and n all differ; bars are one standard deviation.
+    Each panel has its own y axis, because data, features and n all differ; bars are one standard deviation. Of a study that
+    sampled snapshots of the training too, these are drawn, light to dark, and the same method at the end.
     `fid` and `score` name the summary's metrics. ValueError if the summary lacks them, or this sampler and number of steps.
     """
     figure, (ours_fid, paper_fid, ours_is, paper_is) = panels(2, 2, (11.2, 7.0))
@@ -40,12 +43,15 @@ def _ours(axes: Axes, summary: pd.DataFrame, column: str, sampler: str, steps: i
     if cells.empty:
         raise ValueError(f"{column} has no w >= 0 with sampler {sampler!r} and {steps} steps: the paper has no other")
     methods, ends, described = list(dict.fromkeys(cells["method"])), [], metric(column)
-    for method in methods:
-        curve, shade = cells[cells["method"] == method], colour(method, methods)
+    shades = {method: colour(method, methods) for method in methods}
+    if stages := list(by_training(methods).values()):
+        shades = dict(zip(stages[0], seaborn.color_palette(SHADES, len(stages[0])).as_hex()))
+    for method, shade in shades.items():
+        curve = cells[cells["method"] == method]
         axes.errorbar(
             curve["w"], curve["value"], yerr=curve["sd"].fillna(0), color=shade, marker="o", ms=4, linewidth=1.8, elinewidth=1
         )
-        ends.append((float(curve["value"].iloc[-1]), method, shade))
+        ends.append((float(curve["value"].iloc[-1]), said(method) if stages else method, shade))
     scale_w(axes, cells["w"])
     about = f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}"
     head(axes, described.title, about)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from experiments.evaluate_command import evaluate
+from experiments.export_command import export
 from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
@@ -213,6 +214,7 @@ def laws(method: Annotated[str, typer.Argument(help="A method of the registry, y
 
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
+app.command()(export)
 
 
 @app.command()

@@ -86,6 +86,7 @@ CHECKPOINTS = Registry(
         "dit-xl-2-256": "experiments.checkpoints.dit:DIT_XL_2_256",
         "dit-xl-2-512": "experiments.checkpoints.dit:DIT_XL_2_512",
         "diffusers": "experiments.checkpoints.diffusers_folder:load",
+        "exported": "experiments.checkpoints.exported:load",
     },
     adapts,
 )

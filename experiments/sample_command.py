@@ -12,11 +12,12 @@ from experiments.graph.executors import one_thread
 from experiments.graph.manifest import check_config
 from experiments.graph.store import Store
 from experiments.problems import Problem
-from experiments.registry import build
+from experiments.registry import build, lookup
 from experiments.sample_files import require_place, write_samples
 from experiments.sampling import Sampling, samples
 from experiments.settings import explain, override
-from experiments.tasks.sources import Exact
+from experiments.shipped import PREFIX
+from experiments.tasks.sources import Checkpoint, Exact, shipped_source
 from experiments.tasks.train import Train
 
 
@@ -48,6 +49,10 @@ def sample(
     store, own, rest = _model(world, checkpoint, adapter, run, settings)
     strength = {} if w is None else {"w": w}
     fields = {**own, **options, "others": dict(_role(entry) for entry in roles), "labels": labels_of(label, labels)}
+    if isinstance(own["model"], Checkpoint) and own["model"].file.startswith(PREFIX):
+        wanted = {"clean" if role == "loss" else role for role in roles_of(method)} - {"model", *fields["others"]}
+        ready = {role: shipped_source(own["world"], role) for role in sorted(wanted)}
+        fields["others"] |= {role: source for role, source in ready.items() if source is not None}
     fields["clip"] = {None: None if own["world"].exact else 1.0, "none": None}.get(clip, clip)
     try:
         fields |= {"method": build("methods", {"is": method, **strength}), "sampler": sampler}
@@ -65,6 +70,11 @@ def sample(
     write_samples(drawn, out, sampling.world.classes)
     evaluations = f"{drawn.nfe.brief()} per sample"
     tell(f"{sampling.n} samples, {evaluations}, {drawn.seconds:.2f} s on {device}, in {out}")
+
+
+def roles_of(method: str) -> tuple[str, ...]:
+    """The roles that a method needs. Problem for a method that does not exist."""
+    return lookup("methods", method).roles
 
 
 def trained(folder: Path) -> Train:
@@ -101,10 +111,12 @@ def _model(
         if world is None:
             raise Problem("--world is missing: it says the size and the classes of the checkpoint's samples")
         return Store(Path("runs")), {"world": known, "model": checkpoint_of(known, checkpoint, str(adapter))}, rest
+    if not known.exact and (ready := shipped_source(known, "model")) is not None:
+        return Store(Path("runs")), {"world": known, "model": ready}, rest
     if not known.exact:
         raise Problem(
-            f"{known.name} has no exact model: give --run FOLDER, a training (`guidance-bench ls denoiser` lists them), or "
-            "--checkpoint FILE --adapter NAME"
+            f"{known.name} has no exact model, and none ships: give --run FOLDER, a training (`guidance-bench ls denoiser` "
+            "lists them), or --checkpoint FILE --adapter NAME"
         )
     return Store(Path("runs")), {"world": known, "model": Exact(world=known)}, rest
 

@@ -10,7 +10,7 @@ from experiments.options import Device, Settings, resumable
 
 def sample(
     out: Annotated[Path, typer.Option(help="A grid (.png), a folder (a PNG for each), or an .npz.")],
-    world: Annotated[str | None, typer.Option(help="Its exact model is sampled from, if nothing else is given.")] = None,
+    world: Annotated[str | None, typer.Option(help="Its exact or shipped model is sampled, if no other is given.")] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Somebody's weights, with --adapter.")] = None,
     adapter: Annotated[str | None, typer.Option(help="Of the registry checkpoints, or package.module:function.")] = None,
     run: Annotated[Path | None, typer.Option(help="The folder of a trained denoiser.")] = None,

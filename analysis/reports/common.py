@@ -2,15 +2,18 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import pictures, prices
+from analysis.compare import REFERENCE
 from analysis.headline import headline
 from analysis.metrics import main_columns, metric
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, picture, section, table
 from analysis.results import Results
+from analysis.training_figures import whole
 
 SHOWN_CLASS, SHOWN_ROWS = 3, 6
 COST = """\
@@ -60,7 +63,12 @@ def samples(results: Results) -> Section:
     main = [cell for cell in results.cells if (cell.sampler, cell.steps) == (results.sampler, results.steps)]
     label = min(SHOWN_CLASS, results.world.classes - 1)
     pictures_by_method = []
-    for method in dict.fromkeys(cell.method for cell in main):
+    methods = [method for method in dict.fromkeys(cell.method for cell in main) if whole(method)]
+    if len(results.world.shape) == 3 and REFERENCE in methods:
+        text = f"{SHOWN_ROWS} classes by {REFERENCE} guidance, w growing from left to right"
+        own = [cell for cell in main if cell.method == REFERENCE]
+        pictures_by_method.append(picture("samples_by_class", text, f"{text}; one sample of each.", _classes, own))
+    for method in methods:
         text = f"Class {label} by {method} guidance, w growing from left to right"
         caption = f"{text}; {results.sampler} sampler, T = {results.steps}."
         name = f"samples_{method.replace(' (exact)', '_exact')}"
@@ -73,12 +81,24 @@ def samples(results: Results) -> Section:
 
 def _rows(cells: list, shown: int) -> Figure:
     """The images of one class at every w, of the first run."""
-    images = {}
-    for cell in cells:
-        if (cell.train_seed, cell.seed) == (cells[0].train_seed, cells[0].seed):
-            found, label = cell.draw()
-            images[float(cell.w)] = pictures.as_bytes(found[label == shown][:SHOWN_ROWS])
+    images = {w: found[label == shown][:SHOWN_ROWS] for w, (found, label) in _first_run(cells).items()}
     return pictures.samples_against_w(images, f"{cells[0].method} guidance, class {shown}")
+
+
+def _classes(cells: list) -> Figure:
+    """The first image of some classes, evenly spread, at every w, of the first run."""
+    by_w = _first_run(cells)
+    classes = sorted(set(next(iter(by_w.values()))[1].tolist()))
+    shown = [classes[i * len(classes) // SHOWN_ROWS] for i in range(min(SHOWN_ROWS, len(classes)))]
+    images = {w: np.stack([found[label == c][0] for c in dict.fromkeys(shown)]) for w, (found, label) in by_w.items()}
+    return pictures.samples_against_w(images, f"{cells[0].method} guidance")
+
+
+def _first_run(cells: list) -> dict[float, tuple[np.ndarray, np.ndarray]]:
+    """Images as bytes and labels by w, of the first run."""
+    first = [cell for cell in cells if (cell.train_seed, cell.seed) == (cells[0].train_seed, cells[0].seed)]
+    drawn = {float(cell.w): cell.draw() for cell in first}
+    return {w: (pictures.as_bytes(found), label) for w, (found, label) in drawn.items()}
 
 
 def conditional_model(results: Results) -> Section:

@@ -1,17 +1,21 @@
 """The trade-off of fidelity and diversity against w, of images measured on an evaluator's features."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from analysis import figures
 from analysis.best import best, best_against_plain
 from analysis.headline import headline
 from analysis.metrics import columns_of, main_columns, metric
+from analysis.paper import beside_paper
 from analysis.reports import common
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.table import SUMMARY
+from analysis.training_figures import against_training, by_training, whole
 
 PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
 FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
@@ -40,8 +44,11 @@ def _intro(results: Results) -> str:
     )
 
 
-def _sections(results: Results) -> list[Section]:
-    sections = [*_against_w(results), common.samples(results), *_samplers(results), _minimum(results)]
+def _sections(everything: Results) -> list[Section]:
+    """Snapshots of the training have a section of their own, and are in no other figure."""
+    table = everything.table
+    results = everything if table.empty else replace(everything, table=table[table["method"].map(whole)])
+    sections = [*_against_w(results), *_training(everything), common.samples(results), *_samplers(results), _minimum(results)]
     sections += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
     return sections
 
@@ -75,11 +82,12 @@ def _against_w(results: Results) -> list[Section]:
     tables = [main(n, f"At n = {n}.")]
     tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     accuracy = "Accuracy of two classifiers against w"
+    parts = f", with the same samples cut into parts of {part} (dashed curves, second table)" if part != n else ""
     return [
         section(
             "Fidelity against w",
-            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so the real test "
-            f"images, {part} of them, are compared with the same samples cut into parts of {part} (dashed curves, second table).",
+            f"FID is the Fréchet distance to {images}. FID and recall depend on the number of images, so real test images are "
+            f"measured in parts of {part}{parts}.",
             *pictures(FIDELITY),
             *curves,
             *tables,
@@ -98,6 +106,23 @@ def _against_w(results: Results) -> list[Section]:
             picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
         ),
     ]
+
+
+def _training(results: Results) -> list[Section]:
+    """What guidance does to a model that was trained for less."""
+    at, parts = {"sampler": results.sampler, "steps": results.steps}, []
+    for method, names in by_training(results.methods).items():
+        for column in (column for name in ("fid", "is", "recall") for column in columns_of(name, results.columns)):
+            about = metric(column)
+            text = f"{capital(about.axis)} against w by {method}, after parts of the training"
+            options = {**at, "log": about.log}
+            name = f"{about.name}_by_training" if about.of == results.world.name else f"{column}_by_training"
+            parts.append(picture(name, text, f"{text}.", against_training, results.summary, column, names, **options))
+        fid, score = (f"{name}_{results.world.name}" for name in ("fid", "is"))
+        text = "The same curves beside those of the paper: shapes compare, numbers do not"
+        parts.append(picture("beside_paper", text, f"{text}.", beside_paper, results.summary, fid=fid, score=score, **at))
+    text = "A snapshot is the average of the weights after so many steps, when the learning rate had not yet come to zero."
+    return [section("As training goes on", text, *parts)] if parts else []
 
 
 def _samplers(results: Results) -> list[Section]:

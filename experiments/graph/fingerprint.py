@@ -4,7 +4,8 @@ Imports are followed by name: `from guidance import sample` leads to the file th
 package re-exports, so that changing one method makes the runs of that method stale and no others.
 
 A file is read once per process, before a task that uses it runs: the fingerprint is of the code that ran, even if the file is
-edited later. Modules that only store runs and report progress (EXCLUDED_MODULES) do not affect results and are left out.
+edited later. Modules that only store runs, report progress or find components by name (EXCLUDED_MODULES) do not affect results
+and are left out: what a name stood for is a value with code of its own.
 """
 
 import ast
@@ -23,7 +24,7 @@ from typing import Any
 from experiments.problems import Problem
 
 PROJECT_PACKAGES = ("guidance", "classifiers", "experiments", "analysis")
-EXCLUDED_MODULES = ("experiments.graph", "experiments.problems", "experiments.progress")
+EXCLUDED_MODULES = ("experiments.graph", "experiments.problems", "experiments.progress", "experiments.registry")
 
 
 def fingerprint(classes: Iterable[type]) -> Mapping[str, str]:

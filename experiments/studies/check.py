@@ -3,6 +3,7 @@
 from typing import Any
 
 from experiments.tasks.densities import in_the_plane
+from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
@@ -19,23 +20,38 @@ def check_trade_off(study: Any) -> None:
         raise ValueError("model: give one, or the oracle of an exact world")
     if (study.evaluator is None) != study.world.exact:
         raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
+    if isinstance(study.evaluator, Checkpoint) and study.real is None:
+        raise ValueError("real: an evaluator that is a checkpoint needs its features of real images beside it")
+    if getattr(study.real, "evaluator", study.evaluator) != study.evaluator:
+        raise ValueError("real: its features are of another evaluator")
     _independent(study)
     _enough(study)
     _features(study)
     labels = [curve.label for curve in study.methods]
     if len(set(labels)) < len(labels):
         raise ValueError(f"methods: {next(source for source in labels if labels.count(source) > 1)} stands there twice")
-    samplers = [(sweep.label, sweep.steps) for sweep in study.sweeps]
-    if len(set(samplers)) < len(samplers):
-        raise ValueError("sweeps: two are of one sampler and as many steps; put their ws together")
+    _once(study)
     names = {curve.method.name for curve in study.methods}
     if strange := sorted({name for sweep in study.sweeps for name in sweep.methods or ()} - names):
         raise ValueError(f"sweeps: {strange[0]!r} is none of the study's methods, {', '.join(sorted(names))}")
     for sweep in study.sweeps:
+        if sweep.snapshot is not None and sweep.snapshot not in getattr(getattr(study.model, "fit", None), "snapshots", ()):
+            raise ValueError(f"sweeps: the model keeps no snapshot after {sweep.snapshot} steps: set model.fit.snapshots")
         for w, curve in sweep.cells(study.methods):
             if why := curve.at(w).refuses(sweep.sampler):
                 raise ValueError(f"sweeps: {why}")
             _possible(study, curve.method)
+
+
+def _once(study: Any) -> None:
+    """ValueError for two sweeps that share a cell."""
+    seen = set()
+    for sweep in study.sweeps:
+        for w, curve in sweep.cells(study.methods):
+            cell = (sweep.label, sweep.steps, sweep.snapshot, curve.label, w)
+            if cell in seen:
+                raise ValueError(f"sweeps: two have {curve.label} at w = {w:g} with {sweep.label} of {sweep.steps} steps")
+            seen.add(cell)
 
 
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
@@ -50,7 +66,7 @@ def _one_world(study: Any, trainings: dict[str, Train]) -> None:
 
 def _independent(study: Any) -> None:
     evaluator, guide = study.evaluator, study.classifier
-    if evaluator is None or not isinstance(guide, Train):
+    if not (isinstance(evaluator, Train) and isinstance(guide, Train)):
         return
     if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
         raise ValueError("evaluator: it must be independent of the guide, of another arch and with another seed")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from experiments.fields import GridOf, MethodOf, SamplerOf, Strengths
+from experiments.fields import Count, GridOf, MethodOf, SamplerOf, Strengths
 from experiments.graph.value import label, value
 from guidance.grids import EvenInU
 
@@ -44,13 +44,17 @@ Curves = Annotated[tuple[Annotated[Curve, BeforeValidator(as_curve)], ...], Fiel
 
 @value
 class Sweep:
-    """One sampler over a grid of w, for the methods of these names (None: for all of the study's)."""
+    """One sampler over a grid of w, for the methods of these names (None: for all of the study's).
+
+    snapshot: the model as it was after so many steps of its training (one of its fit.snapshots), instead of as it ended.
+    """
 
     sampler: SamplerOf
     steps: Annotated[int, Field(ge=2)]
     ws: Strengths
     grid: GridOf = EvenInU()
     methods: tuple[str, ...] | None = None
+    snapshot: Count | None = None
 
     def cells(self, curves: Sequence[Curve]) -> list[tuple[float, Curve]]:
         """(w, curve) of every cell: each method over its own w, if it has some, or else over the sweep's."""
@@ -62,3 +66,8 @@ class Sweep:
     def label(self) -> str:
         """The sampler's name in a table: its options and grid too, where they are not the defaults."""
         return label(self.sampler) + ("" if self.grid == EvenInU() else f" on {label(self.grid)}")
+
+    @property
+    def of_model(self) -> str:
+        """What the name of a method says of the model: nothing of the one that its training ended with."""
+        return "" if self.snapshot is None else f" (after {self.snapshot} steps)"

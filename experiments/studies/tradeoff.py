@@ -19,9 +19,11 @@ from experiments.tasks.baselines import Draws, TestSet
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError
+from experiments.tasks.real_features import RealOf, StoredFeatures
 from experiments.tasks.reference import ReferenceOf
 from experiments.tasks.sample import Sample
-from experiments.tasks.sources import Exact, Source
+from experiments.tasks.snapshot import Snapshot
+from experiments.tasks.sources import Checkpoint, Exact, Source
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
 
@@ -37,8 +39,9 @@ class TradeOff(Study):
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
     another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
-    evaluates then. evaluator: of any other world; one for all cells, so that they compare. density: of every network's training.
-    metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
+    evaluates then. evaluator: of any other world; one for all cells, so that they compare. real: its features of real images, if
+    they are not to be worked out in every process, or the images are not at hand (experiments.tasks.real_features). density: of
+    every network's training. metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
 
     features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
     those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
@@ -50,7 +53,8 @@ class TradeOff(Study):
     oracle: Exact | None = None
     model: Source | None = None
     classifier: Source | None = None
-    evaluator: Train | None = None
+    evaluator: Train | Checkpoint | None = None
+    real: RealOf | None = None
     clean: Source | None = None
     weak: Source | None = None
     unconditional: Source | None = None
@@ -107,7 +111,7 @@ class TradeOff(Study):
         for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels
+                name = curve.label + (" (exact)" if exact and self.model is not None else "") + sweep.of_model + self._labels
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
                 place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
@@ -125,7 +129,7 @@ class TradeOff(Study):
         return Results(
             name=self.name,
             title=f"Guidance on {self.world.label}",
-            worlds={self.world.label: described(facts_of(self.world), self.features)},
+            worlds={self.world.label: described(facts_of(self.world, self.real), self.features)},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
             sampler=main.label,
@@ -133,7 +137,11 @@ class TradeOff(Study):
             n={self.world.label: self.n},
             part={self.world.label: self.part},
             tables=tables,
-            families={curve.label + self._labels: curve.method.family for curve in self.methods},
+            families={
+                curve.label + sweep.of_model + self._labels: curve.method.family
+                for sweep in self.sweeps
+                for curve in self.methods
+            },
             values=encode(self, expand=True),
             provenance=provenance_of(cells, store),
             failed=failures_of(cells, store),
@@ -146,7 +154,8 @@ class TradeOff(Study):
         times = len(self.sample_seeds) * len(self.models)
         calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
         trainings = [training for role in ROLES if isinstance(training := self.network(role, 0), Train)]
-        trainings = [training for training in trainings for _ in self.train_seeds] + ([self.evaluator] if self.evaluator else [])
+        trainings = [training for training in trainings for _ in self.train_seeds]
+        trainings += [self.evaluator] if isinstance(self.evaluator, Train) else []
         steps = sum(training.fit.steps for training in trainings)
         text = f"{len(trainings)} trainings of {steps:,} steps in all, " if trainings else ""
         return (
@@ -161,6 +170,7 @@ class TradeOff(Study):
             others = {}
         else:
             model = self.network("model", seed)
+            model = model if sweep.snapshot is None else Snapshot(training=model, step=sweep.snapshot)
             others = {role: self.network(role, seed) for role in ROLES[1:] if role in roles}
         return Sample(
             world=self.world,
@@ -190,7 +200,12 @@ class TradeOff(Study):
             return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
         guide = self.network("classifier", seed) if isinstance(self.classifier, Train) else None
         return Measure(
-            samples=samples, evaluator=self.evaluator, sizes=tuple(dict.fromkeys(sizes)), guide=guide, metrics=self.metrics
+            samples=samples,
+            evaluator=self.evaluator,
+            sizes=tuple(dict.fromkeys(sizes)),
+            guide=guide,
+            metrics=self.metrics,
+            real=self.real,
         )
 
     def _baselines(self) -> Iterator[Placed]:
@@ -200,9 +215,10 @@ class TradeOff(Study):
         """
         real = {"world": self.world.label, **REAL}
         if self.evaluator is not None:
-            test = TestSet(world=self.world)
+            test = self.real or TestSet(world=self.world)
             yield Placed(TABLE, real, self._measured(test, (self.part,), self.train_seeds[0]))
-            yield from on_features(self, test, (self.part,), real)
+            if not isinstance(self.real, StoredFeatures):
+                yield from on_features(self, TestSet(world=self.world), (self.part,), real)
             return
         planar = in_the_plane(self.world)
         ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]
@@ -224,6 +240,6 @@ class TradeOff(Study):
             if self.oracle is not None and all(isinstance(source, Train) for source in networks.values()):
                 place = {"world": self.world.label, "train_seed": seed}
                 yield Placed("network_error", place, NetworkError(**networks))
-        if self.evaluator is not None:
+        if isinstance(self.evaluator, Train):
             place = {"world": self.world.label, "train_seed": NO_TRAINING, "network": "evaluator"}
             yield Placed("networks", place, self.evaluator)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from experiments.fields import Count, Metrics, WorldOf
@@ -18,7 +19,9 @@ from experiments.graph.value import value
 from experiments.problems import Failed
 from experiments.tasks.densities import in_the_plane, logits, tilted
 from experiments.tasks.images import FromBytes, from_uint8, to_uint8
+from experiments.tasks.real_features import RealOf, reference_of
 from experiments.tasks.sample import Sample
+from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
@@ -63,31 +66,47 @@ class Measure(Measured):
 
     sizes: each set is measured in disjoint parts of so many images and the mean taken, since FID, IS and recall depend on
     the number: values of one size compare with each other alone. guide: the noise-aware classifier to measure too, if any.
-    metrics: further ones (experiments.metrics).
+    metrics: further ones (experiments.metrics). real: the evaluator's features of real images; None: of all training images,
+    worked out here. samples that are such features too are the test images, of which no pixels are at hand.
     """
 
     name: ClassVar[str] = "measure"
     samples: Any
-    evaluator: Train
+    evaluator: Train | Checkpoint
     sizes: tuple[Count, ...]
     guide: Train | None = None
     metrics: Metrics = ()
+    real: RealOf | None = None
+
+    @model_validator(mode="after")
+    def knows_real_images(self) -> "Measure":
+        if self.real is None and isinstance(self.evaluator, Checkpoint):
+            raise ValueError("real: an evaluator that is a checkpoint needs features of real images beside it")
+        return self
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.measures import Samples, measure_in_parts  # torch-fidelity takes seconds to import
+        from analysis.measures import measure_in_parts  # torch-fidelity takes seconds to import
 
+        samples, world = self._samples(store, device), self.evaluator.world
+        real = reference(self, store.root, seal_of(self.real or self.evaluator, store), device)
+        values = {size: measure_in_parts(size, samples, real, world.label) for size in self.sizes}
+        for size in self.sizes if samples.images is not None else ():
+            values[size] |= self._extra_metrics(samples.images, samples.label, world, size)
+        self._write(folder, {f"{size}": found for size, found in values.items()})
+
+    def _samples(self, store: Store, device: str) -> Any:
+        """analysis.measures.Samples, as the evaluator and the guide see them."""
+        from analysis.measures import Samples
+
+        if hasattr(self.samples, "evaluated"):
+            return Samples(images=None, **self.samples.evaluated(store)._asdict())
         images, label = self.samples.images(store)
         x = FromBytes(images)
-        features, class_logits = evaluate(
-            load_evaluator(self.evaluator, store.root, store.seal(self.evaluator), device), x, device
-        )
+        network = load_evaluator(self.evaluator, store.root, seal_of(self.evaluator, store), device)
+        features, logits = evaluate(network, x, device)
         guide = guide_logits(self.guide, store, x, device) if self.guide else None
         pixels = FromBytes(images, numpy=True)
-        samples = Samples(images=pixels, label=label, features=features, logits=class_logits, guide_logits=guide)
-        real = reference(self.evaluator, store.root, store.seal(self.evaluator), device)
-        name = self.evaluator.world.label
-        extra = {size: self._extra_metrics(pixels, label, self.evaluator.world, size) for size in self.sizes}
-        self._write(folder, {f"{size}": measure_in_parts(size, samples, real, name) | extra[size] for size in self.sizes})
+        return Samples(images=pixels, label=label, features=features, logits=logits, guide_logits=guide)
 
 
 @value
@@ -139,14 +158,29 @@ def oracle_of(dataset: Data, classes: int, densities: list | None) -> Any:
     )
 
 
+def seal_of(source: Any, store: Store) -> str:
+    """What tells the content of a run, or of a file, from any other."""
+    return store.seal(source) if isinstance(source, Task) else source.sha256
+
+
 @lru_cache(maxsize=1)
-def load_evaluator(training: Train, root: Path, seal: str, device: str) -> torch.nn.Module:
+def load_evaluator(evaluator: Train | Checkpoint, root: Path, seal: str, device: str) -> torch.nn.Module:
     """The evaluator of a run, loaded once for many cells; another seal, another network."""
-    return training.load(Store(root), device)
+    return evaluator.load(Store(root), device)
+
+
+def reference(measure: Measure, root: Path, seal: str, device: str) -> Any:
+    """What samples are compared with, once for many cells."""
+    return _of_real(measure.real, root, seal) if measure.real else _of_training(measure.evaluator, root, seal, device)
 
 
 @lru_cache(maxsize=1)
-def reference(training: Train, root: Path, seal: str, device: str) -> Any:
+def _of_real(real: Any, root: Path, seal: str) -> Any:
+    return reference_of(real.arrays(Store(root)))
+
+
+@lru_cache(maxsize=1)
+def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
     """The training images, which go through bytes as the samples do, and the evaluator's features of them.
 
     Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images.

@@ -15,7 +15,7 @@ from experiments.tasks.train import Train
 
 @value
 class Snapshot:
-    """A training after `step` of its steps, one of its fit.snapshots: the EMA of the weights, the learning rate not yet decayed."""
+    """A training after `step` of its steps, one of its fit.snapshots: its learning rate not yet come to zero."""
 
     name: ClassVar[str] = "snapshot"
     training: Train

@@ -5,7 +5,6 @@ A source is a value with  play(role, given, store, device, rows) -> {role: what 
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated, Any, ClassVar
 
@@ -21,6 +20,7 @@ from experiments.graph.value import value
 from experiments.levels import levels_of
 from experiments.problems import Problem
 from experiments.registry import lookup
+from experiments.shipped import located, shipped
 from experiments.tasks.train import Train
 from experiments.worlds.world import data
 from guidance.denoiser import NetworkDenoiser
@@ -70,6 +70,7 @@ class Implicit:
 class Checkpoint:
     """External weights: a file or a folder, its sha256 (`content_sha256`), and the adapter that makes what plays the role of it.
 
+    file: a path, or "shipped:<place>" for one that ships with the package (experiments.shipped).
     adapter: of the registry `checkpoints`, or "package.module:Name": a function of (path, device, world) that returns what plays
     the role, a Denoiser, or of a classifier a module of (z, logsnr). The adapter opens the file, and must never unpickle it.
     """
@@ -82,7 +83,7 @@ class Checkpoint:
     adapter: str
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
-        path = Path(self.file)
+        path = located(self.file)
         if (digest := content_sha256(path)) != self.sha256:
             raise Problem(f"{path} has the sha256 {digest[:12]}..., not {self.sha256[:12]}...: it is another file")
         try:
@@ -100,10 +101,20 @@ class Checkpoint:
         counted = isinstance(getattr(player, "network", None), nn.Module) and not isinstance(player, nn.Module)
         return {role: player if counted or role not in DENOISERS else Counted(player)}
 
+    def load(self, store: Store, device: str) -> Any:
+        """What the adapter makes, as a classifier is loaded."""
+        return self.play("classifier", {}, store, device)["classifier"]
+
     def rests_on(self) -> list[Any]:
         """The adapter is part of the code that makes samples."""
         adapter = lookup("checkpoints", self.adapter)
         return [adapter if hasattr(adapter, "__qualname__") else type(adapter)]
+
+
+def shipped_source(world: Any, role: str) -> Checkpoint | None:
+    """The network that ships with the package for a role in a world; None if there is none."""
+    found = shipped(world.name).get(role)
+    return None if found is None else Checkpoint(world=world, file=found[0], sha256=found[1], adapter="exported")
 
 
 @value

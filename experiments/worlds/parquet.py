@@ -15,6 +15,7 @@ from experiments.worlds.source import TEST, TRAIN, Item, Source
 ROWS = 256  # read at a time
 IMAGES = ("image", "img", "jpg", "jpeg", "png", "webp")  # names to be preferred, where several columns would do
 LABELS = ("label", "labels", "class", "cls", "fine_label", "target", "y")
+MAGIC = b"PAR1"  # how a parquet file begins
 EXTRA = "pip install 'guidance-bench[images]'"
 
 
@@ -171,6 +172,7 @@ def column(path: Path, name: str) -> list[Any]:
 
 def open_file(path: Path, columns: tuple[str, ...] = ()) -> Any:
     """A parquet file. Problem for one that is none, or that lacks columns that the first file of the set has."""
+    require_parquet(path)
     arrow = pyarrow()
     try:
         found = arrow.parquet.ParquetFile(path)
@@ -179,6 +181,17 @@ def open_file(path: Path, columns: tuple[str, ...] = ()) -> Any:
     if lacking := [name for name in columns if name not in found.schema_arrow.names]:
         raise Problem(f"{path} has no column {lacking[0]!r}, as the first file of the set has")
     return found
+
+
+def require_parquet(path: Path) -> None:
+    """Problem for a file of another kind; it needs no pyarrow to be found out."""
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(MAGIC))
+    except OSError as error:
+        raise Problem(f"cannot read {path}: {error.strerror}") from error
+    if begins != MAGIC:
+        raise Problem(f"{path} is no parquet file: a set is a folder with a folder for each class, parquet files, or hub:NAME")
 
 
 def files_of(place: Path) -> list[Path]:

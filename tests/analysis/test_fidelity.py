@@ -173,3 +173,36 @@ def test_torch_is_not_made_to_remember_anything(rng):
     precision_recall(generated=rng.normal(size=(9, 2)), reference=rng.normal(size=(9, 2)))
     inception_score(rng.normal(size=(9, 2)))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def by_subtraction(generated, reference, k=3):
+    """Precision and recall from all pairs, every distance taken by subtraction."""
+    a, b = torch.from_numpy(generated), torch.from_numpy(reference)
+
+    def distances(x, y):
+        return (x[:, None] - y[None]).square().sum(-1).sqrt()
+
+    def share(rows, centres):
+        radii = distances(centres, centres).kthvalue(k + 1, dim=1).values
+        return (distances(rows, centres) <= radii).any(1).double().mean().item()
+
+    return share(a, b), share(b, a)
+
+
+@pytest.mark.parametrize("case", ["plain", "far away", "ties", "copies", "collapsed", "nearly collapsed", "wide"])
+def test_the_matrix_product_changes_no_pair(rng, case):
+    """Where a point lies on the edge of a ball, up to rounding, the product cannot tell, and the distance is taken again."""
+    generated, reference = rng.normal(size=(1500, 3)), rng.normal(size=(1100, 3))
+    if case == "far away":
+        generated, reference = generated * 1e-3 + 1e5, reference * 1e-3 + 1e5
+    elif case == "ties":
+        generated, reference = np.round(generated * 3), np.round(reference * 3)
+    elif case == "copies":
+        generated = np.concatenate([reference[:700], generated[:400], generated[:400]])
+    elif case == "collapsed":
+        generated = np.repeat(reference[:2], 600, axis=0)
+    elif case == "nearly collapsed":
+        generated = np.repeat(reference[:2], 600, axis=0) + 1e-9 * rng.normal(size=(1200, 3))
+    elif case == "wide":
+        generated, reference = rng.normal(size=(120, 2048)) + 20, rng.normal(size=(130, 2048)) * 1.01 + 20
+    assert precision_recall(generated=generated, reference=reference) == by_subtraction(generated, reference)

@@ -22,12 +22,12 @@ STUDIES = {
 }
 FIGURES = {
     "images": """accuracy_against_w cost diversity_against_w diversity_pixels_against_w fid_against_w fid_by_sampler fid_is_curve
-        fid_pixels_against_w fid_pixels_by_sampler is_against_w precision_against_w recall_against_w samples_classifier
-        samples_classifier-free""",
+        fid_pixels_against_w fid_pixels_by_sampler is_against_w precision_against_w recall_against_w
+        samples_by_class samples_classifier samples_classifier-free""",
     "plane": """cost drawn_and_claimed figure2 kl_tilted_against_steps_w0 kl_tilted_against_steps_w4 kl_tilted_against_w methods
         wasserstein_tilted_against_w""",
     "exact": """accuracy accuracy_nll_spread agreement classifier_error cost denoiser_error difference_error
-        frechet_class_exact_classifier-free frechet_exact_classifier-free samples_classifier-free
+        frechet_class_exact_classifier-free frechet_exact_classifier-free samples_by_class samples_classifier-free
         samples_classifier-free_exact""",
     "methods": " ".join(
         f"{world}_{name}" for world in ("moons", "plane")

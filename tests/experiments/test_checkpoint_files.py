@@ -96,10 +96,18 @@ def checkpoint(path: Path, adapter: str, world: World) -> Checkpoint:
 
 
 @pytest.fixture
+def dit(tmp_path) -> Path:
+    """Weights of a small DiT."""
+    save_file(state_of(SMALL_DIT), tmp_path / "dit.safetensors")
+    return tmp_path / "dit.safetensors"
+
+
+@pytest.fixture
 def files(tmp_path) -> dict[str, Path]:
-    """Weights of small networks, of torch.save and safetensors."""
+    """Weights of small networks of ADM, whose code is azula's."""
+    pytest.importorskip("azula.plugins.adm")
     made = {}
-    for name, adapter in {"adm": SMALL_ADM, "classifier": SMALL_CLASSIFIER, "dit": SMALL_DIT}.items():
+    for name, adapter in {"adm": SMALL_ADM, "classifier": SMALL_CLASSIFIER}.items():
         made[name] = tmp_path / f"{name}.safetensors"
         save_file(state_of(adapter), made[name])
     return made
@@ -118,7 +126,6 @@ def sample(runs: Path, method: str, density: CosineLogSNR, model: Checkpoint, w:
 
 
 def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp_path):
-    pytest.importorskip("azula.plugins.adm")
     model = checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy())
     guide = checkpoint(files["classifier"], "test_checkpoint_files:SMALL_CLASSIFIER", Toy())
     density = CosineLogSNR(-15.0, 10.0)
@@ -135,8 +142,8 @@ def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp
     assert effective["overall"]["scale"] is None and effective["by_call"]["logsnr"] == []
 
 
-def test_dit_has_a_null_label_and_can_be_perturbed(files, tmp_path):
-    model = checkpoint(files["dit"], "test_checkpoint_files:SMALL_DIT", Toy(shape=(4, 8, 8)))
+def test_dit_has_a_null_label_and_can_be_perturbed(dit):
+    model = checkpoint(dit, "test_checkpoint_files:SMALL_DIT", Toy(shape=(4, 8, 8)))
     denoiser = model.play("model", {}, None, "cpu", 250)["model"]
     from guidance.backbones.perturb import Perturbation
     from guidance.denoiser import Branch
@@ -169,45 +176,47 @@ def test_a_file_of_another_network_is_described_and_the_nearest_preset_named(tmp
         state_dict.require_fit(wanted, {"a": torch.zeros(1)}, Path("some.pt"), "DiT")
 
 
-def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(files, tmp_path):
-    pytest.importorskip("azula.plugins.adm")
+def refused_in_one_line(path: Path, adapter: str, world: World, words: str) -> None:
+    with pytest.raises(Problem, match=words) as refused:
+        checkpoint(path, adapter, world).play("model", {}, None, "cpu")
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_of_adm_in_another_place_are_one_line(files, dit):
+    small = "test_checkpoint_files:SMALL_ADM"
+    for path, adapter, world, words in (
+        (dit, small, Toy(), "does not fit ADM of size 32, which has .* missing"),
+        (files["adm"], "adm-64", Toy(), r"is for 3 x 64 x 64 of 1000 classes, but toy has 3 x 32 x 32 of 5"),
+        (files["adm"], small, Toy(classes=4), "of 5 classes, but toy has 3 x 32 x 32 of 4"),
+        (files["adm"], small, Toy(shape=(1, 32, 32)), "is for 3 x 32 x 32 of 5 classes"),
+        (files["adm"], "test_checkpoint_files:SMALL_DIT", Toy(shape=(4, 8, 8)), "does not fit DiT .* missing"),
+    ):
+        refused_in_one_line(path, adapter, world, words)
+
+
+def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(tmp_path, dit):
     torch.save({"step": 3}, tmp_path / "step.pt")
     torch.save({"ema": state_of(SMALL_DIT), "opt": {"lr": 0.1}}, tmp_path / "training.pt")
     (tmp_path / "net.pkl").write_bytes(snapshot("Precond", {"unet.out_gain": torch.tensor(1.0)}, EDM2S["edm2"]))
     (tmp_path / "bomb.pkl").write_bytes(pickled({"weight": Calls(os.system, f"touch {tmp_path / 'executed'}")}))
     (tmp_path / "cut.pt").write_bytes((tmp_path / "training.pt").read_bytes()[:3000])
-    small, latents = Toy(), Toy(shape=(4, 8, 8))
-    cases = [
-        (files["dit"], "test_checkpoint_files:SMALL_ADM", small, "does not fit ADM of size 32, which has .* missing"),
-        (files["adm"], "adm-64", small, r"is for 3 x 64 x 64 of 1000 classes, but toy has 3 x 32 x 32 of 5"),
-        (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(classes=4), "of 5 classes, but toy has 3 x 32 x 32 of 4"),
-        (files["adm"], "test_checkpoint_files:SMALL_ADM", Toy(shape=(1, 32, 32)), "is for 3 x 32 x 32 of 5 classes"),
-        (tmp_path / "step.pt", "test_checkpoint_files:SMALL_DIT", latents, "holds no tensors by name"),
-        (
-            tmp_path / "net.pkl",
-            "test_checkpoint_files:SMALL_DIT",
-            latents,
-            "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2",
-        ),
-        (tmp_path / "net.pkl", "edm", Toy(shape=(3, 16, 16)), "holds no `ema` that is a EDMPrecond, but Precond"),
-        (tmp_path / "net.pkl", "edm2", Toy(shape=(3, 16, 16)), "does not fit the network of its own arguments"),
-        (tmp_path / "net.pkl", "edm2", small, "net.pkl of EDM2 is for 3 x 16 x 16 of 5 classes, but toy has 3 x 32 x 32"),
-        (tmp_path / "training.pt", "edm2", small, "training.pt is no pickle of EDM or EDM2"),
-        (
-            tmp_path / "bomb.pkl",
-            "test_checkpoint_files:SMALL_DIT",
-            latents,
-            rf"bomb.pkl .* calls {os.system.__module__}.system, which",
-        ),
-        (tmp_path / "cut.pt", "test_checkpoint_files:SMALL_DIT", latents, "cannot read .*cut.pt"),
-        (files["adm"], "adm-65", small, "did you mean 'adm-6?4'|there is no checkpoint 'adm-65'"),
-    ]
-    for path, adapter, world, words in cases:
-        with pytest.raises(Problem, match=words) as refused:
-            checkpoint(path, adapter, world).play("model", {}, None, "cpu")
-        assert "\n" not in str(refused.value)
+    small, square, latents, own = Toy(), Toy(shape=(3, 16, 16)), Toy(shape=(4, 8, 8)), "test_checkpoint_files:SMALL_DIT"
+    plain, calls = "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2", f"{os.system.__module__}.system"
+    for name, adapter, world, words in (
+        (dit.name, own, small, "is for 4 x 8 x 8 of 5 classes, but toy has 3 x 32 x 32 of 5"),
+        ("step.pt", own, latents, "holds no tensors by name"),
+        ("net.pkl", own, latents, plain),
+        ("net.pkl", "edm", square, "holds no `ema` that is a EDMPrecond, but Precond"),
+        ("net.pkl", "edm2", square, "does not fit the network of its own arguments"),
+        ("net.pkl", "edm2", small, "net.pkl of EDM2 is for 3 x 16 x 16 of 5 classes, but toy has 3 x 32 x 32"),
+        ("training.pt", "edm2", small, "training.pt is no pickle of EDM or EDM2"),
+        ("bomb.pkl", own, latents, rf"bomb.pkl .* calls {calls}, which"),
+        ("cut.pt", own, latents, "cannot read .*cut.pt"),
+        (dit.name, "dit-xl-2-265", latents, "there is no checkpoint 'dit-xl-2-265'; .*dit-xl-2-256"),
+    ):
+        refused_in_one_line(tmp_path / name, adapter, world, words)
     assert not (tmp_path / "executed").exists()
-    assert checkpoint(tmp_path / "training.pt", "test_checkpoint_files:SMALL_DIT", latents).play("model", {}, None, "cpu")
+    assert checkpoint(tmp_path / "training.pt", own, latents).play("model", {}, None, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -246,10 +255,10 @@ def test_the_page_of_checkpoints_runs_and_names_every_adapter(tmp_path, monkeypa
         assert f"`{name}`" in page or f"`-{name.rpartition('-')[2]}`" in page, name
 
 
-def test_a_missing_extra_says_what_to_install(monkeypatch, files):
+def test_a_missing_extra_says_what_to_install(monkeypatch, dit):
     monkeypatch.setitem(sys.modules, "azula.plugins.adm", None)
     with pytest.raises(Problem, match=r"pip install 'guidance-bench\[checkpoints\]'"):
-        checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy()).play("model", {}, None, "cpu")
+        checkpoint(dit, "test_checkpoint_files:SMALL_ADM", Toy()).play("model", {}, None, "cpu")
 
 
 def test_the_hash_of_a_folder_is_of_all_that_lies_in_it(tmp_path):

@@ -189,3 +189,8 @@ def environment() -> dict[str, str]:
     import os
 
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def test_a_new_name_in_the_registry_makes_no_run_stale():
+    assert "experiments.registry" not in closure("experiments.tasks.train")
+    assert "experiments.tasks.fit" in closure("experiments.tasks.train")

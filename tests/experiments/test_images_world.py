@@ -195,12 +195,14 @@ def test_what_is_no_labelled_set_is_refused(tmp_path):
     folder(tmp_path / "new" / "train")
     folder(tmp_path / "new" / "test" / "deep")
     (tmp_path / "file.png").write_bytes(encoded(picture(0)))
+    (tmp_path / "table" / "folder.parquet").mkdir(parents=True)
     for path, words in (
         (tmp_path / "nowhere", "there is no file or folder .*nowhere"),
         (flat, "ant has no labels: put the images of each class into a folder"),
         (empty, "ant is a class without images"),
         (tmp_path / "new", "test has a class 'deep' that .*train has not"),
-        (tmp_path / "file.png", "file.png is no parquet file"),
+        (tmp_path / "file.png", "file.png is no parquet file: a set is a folder with a folder for each class"),
+        (tmp_path / "table", "cannot read .*folder.parquet: Is a directory"),
     ):
         with pytest.raises(Problem, match=words):
             images(path)

@@ -161,7 +161,7 @@ def test_a_checkpoint_is_sampled_from_on_its_own_chain(tmp_path, capsys, monkeyp
         (["--world", "digits-exact", "--method", "apgg"], "did you mean 'apg'"),
         (["--world", "digits-exact", "--sampler", "ddmi"], "no sampler 'ddmi'"),
         (["--world", "digits-exact", "--sampler", "heun", "--method", "cfg++"], "heun is none"),
-        (["--world", "digits"], "has no exact model: give --run FOLDER"),
+        (["--world", "digits"], "has no exact model, and none ships: give --run FOLDER"),
         (["--world", "digit"], "no world 'digit'"),
         (["--world", "digits-exact", "--checkpoint", "a.pt"], "--adapter is missing"),
         (["--world", "digits-exact", "--adapter", "a"], "--checkpoint is missing"),

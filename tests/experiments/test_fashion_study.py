@@ -1,0 +1,98 @@
+"""The study of Fashion-MNIST by what ships with the package: no training, no images, no network."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small import here
+from tiny import make_here, results_of
+
+from experiments.checkpoints.exported import read_header, training_of
+from experiments.graph.files import sha256
+from experiments.graph.value import encode
+from experiments.shipped import FOLDER, located, shipped
+from experiments.studies.fashion import FULL, LAMBDAS, STUDIES
+from experiments.studies.sweep import Sweep
+from experiments.tasks.train import Train
+from experiments.worlds.fashion import Fashion
+from guidance.samplers.ddim import DDIM
+from guidance.samplers.dpm_solver import DPMSolver
+
+NETWORKS = ("model", "weak", "classifier", "evaluator")
+
+
+@pytest.fixture
+def no_images(monkeypatch):
+    monkeypatch.setattr(Fashion, "load", lambda self: pytest.fail("the images were asked for"))
+
+
+def test_what_ships_is_what_its_hashes_and_headers_say():
+    files = shipped("fashion")
+    assert set(files) == {*NETWORKS, "real"}
+    assert {path.name for path in (FOLDER / "fashion").iterdir()} == {*(f"{name}.safetensors" for name in files), "hashes.json"}
+    for file, digest in files.values():
+        assert sha256(located(file)) == digest
+    for role in NETWORKS:
+        wanted = FULL.evaluator if role == "evaluator" else FULL.network(role, 0)
+        assert encode(training_of(located(files[role][0])), expand=True) == encode(wanted, expand=True)
+        made = json.loads(read_header(located(files[role][0]))["provenance"])
+        assert not made["revision"].endswith("+"), "made by a clean commit"
+    assert sum(located(files[role][0]).stat().st_size for role in NETWORKS) < 5e6
+    assert sum(parameter.numel() for parameter in FULL.model.module().parameters()) < 2e6
+
+
+def test_the_quick_form_trains_nothing_and_needs_no_images(tmp_path, no_images):
+    study = STUDIES["quick"]
+    assert not [placed.task for placed in study.cells() if isinstance(placed.task, Train)]
+    assert {curve.label for curve in study.methods} >= {
+        "classifier",
+        "classifier-free",
+        "limited-interval",
+        "autoguidance",
+        "apg",
+    }
+    few = (
+        Sweep(sampler=DPMSolver(), steps=4, ws=(0.0, 1.0), methods=("classifier-free", "classifier", "autoguidance")),
+        Sweep(sampler=DDIM(), steps=3, ws=(1.0,), methods=("cfg++",)),
+    )
+    tiny = replace(study, n=40, part=40, sweeps=few)
+    folder = make_here(tiny, tmp_path)
+    page = (folder / "report.html").read_text()
+    assert "60,000" in page and "Zalando" in page
+    table = results_of(tiny, tmp_path).table
+    real = table[(table["method"] == "real") & (table["metric"] == "accuracy_evaluator")]["value"].item()
+    assert 0.85 < real < 0.99 and not table["value"].isna().any()
+
+
+def test_samples_come_out_of_the_box(tmp_path, capsys, no_images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["sample", "--world", "fashion", "--n", "20", "--steps", "4", "--device", "cpu"]
+    for method in ("cfg", "classifier", "autoguidance"):
+        done = here([*words, "--method", method, "--out", f"{method}.npz"], capsys)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / f"{method}.npz", allow_pickle=False) as made:
+            images = next(array for array in made.values() if array.ndim == 4)
+            assert images.shape[0] == 20 and images.std() > 20
+    done = here([*words, "--method", "universal", "--out", "x.npz"], capsys)
+    assert done.returncode == 2 and "needs the role" in done.stderr
+
+
+def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
+    run = next(tiny("digits").parent.glob("denoiser-*"))
+    out = tmp_path / "mine.safetensors"
+    done = here(["export", str(run), str(out), "--half"], capsys)
+    assert done.returncode == 0 and sha256(out) in done.stdout
+    again = here(["export", str(run), str(out)], capsys)
+    assert again.returncode == 2 and "--force" in again.stderr
+    grid = tmp_path / "grid.png"
+    line = ["sample", "--checkpoint", str(out), "--adapter", "exported", "--world", "digits", "--n", "4", "--steps", "2"]
+    done = here([*line, "--out", str(grid)], capsys)
+    assert done.returncode == 0 and grid.stat().st_size > 100, done.stderr
+    wrong = here(["export", str(tiny("digits")), str(tmp_path / "b.safetensors")], capsys)
+    assert wrong.returncode == 2 and "something else than a training" in wrong.stderr
+
+
+def test_both_forms_are_of_one_noise_and_one_range():
+    assert STUDIES["quick"].density == FULL.density == LAMBDAS
+    assert FULL.network("model", 2).seed == 2 and FULL.network("weak", 1).objective.density == LAMBDAS
