@@ -107,7 +107,7 @@ def test_the_title_of_few_columns_is_broken_and_not_cut_off(columns):
     canvas.draw()
     (title,) = [text for text in figure.texts if "guidance" in text.get_text()]
     extent = title.get_window_extent(canvas.get_renderer())
-    assert 0 <= extent.x0 and extent.x1 <= figure.bbox.x1 and ("\n" in title.get_text()) == (columns < 4)
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1 and ("\n" in title.get_text()) == (columns < 4)
     assert extent.y0 > max(axes.get_window_extent().y1 for axes in figure.axes)
 
 
