@@ -29,13 +29,24 @@ def evaluate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the reference's world, as in --set world.size=64. Repeatable.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what --out names.")] = False,
     remake: Annotated[bool, typer.Option("--remake", help="Extract features again that other code made.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
 ) -> None:
     """Measure samples on features of pretrained networks: Frechet distance, Inception score, precision and recall."""
+    if out is not None:
+        require_new(out, force)
     for line in measured(samples, reference, features, protocol, out, settings or [], remake, runs, device):
         typer.echo(line)
+
+
+def require_new(out: Path, force: bool) -> None:
+    """Problem, before any work, for a name that is no .npz, or that is taken: it may be one of the sets that are measured."""
+    if out.suffix != ".npz" or out.is_dir():
+        raise Problem(f"--out {out}: give the name of an .npz")
+    if out.exists() and not force:
+        raise Problem(f"--out {out} exists: give another name, or --force to replace it")
 
 
 def measured(
@@ -56,6 +67,7 @@ def measured(
     from experiments.device import resolve
     from experiments.features.protocol import ProtocolOf
     from experiments.fields import FeatureOf
+    from experiments.graph.files import disk_problems
     from experiments.graph.store import Store
     from experiments.settings import explain
     from experiments.tasks.feature_measure import FeatureMeasure
@@ -84,7 +96,8 @@ def measured(
             from analysis.moments import moments_of
 
             moments = moments_of(made_features.arrays(store)["features"])
-            write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
+            with disk_problems(out):
+                write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
             yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
 
 
