@@ -36,15 +36,41 @@ def test_the_table_of_the_readme_is_that_of_the_committed_results():
     assert markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown)) in README
 
 
-def test_the_short_table_of_the_readme_is_that_of_the_committed_results():
-    from analysis.headline import headline, markdown
-    from analysis.table import read_table, summarise
+FASHION = {"sampler": "dpm-solver++ on logsnr", "steps": 10, "n": 1000}
+MAIN = ["fid_fashion", "is_fashion", "precision_fashion", "recall_fashion", "accuracy_evaluator", "fid_effnet-lite0-96"]
 
-    summary = summarise(read_table(RESULTS / "table.csv"))
-    summary = summary[summary["w"].isin([0, 0.1, 0.3, 1, 4]) | summary["w"].isna()]
-    shown = ["fid_digits", "is_digits", "precision_digits", "recall_digits"]
-    table = markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown))
-    assert table in (ROOT / "README.md").read_text()
+
+def of_fashion(whole_training: bool):
+    """The summary of the committed study, of the models that were trained to the end, or of all."""
+    from analysis.table import read_table, summarise
+    from analysis.training_figures import whole
+
+    summary = summarise(read_table(PLACE / "fashion-full-cpu" / "table.csv"))
+    return summary[summary["method"].map(whole)] if whole_training else summary
+
+
+def test_the_tables_of_fashion_are_those_of_the_committed_results():
+    from analysis.headline import headline, markdown
+
+    summary = of_fashion(True)
+    page = (PLACE / "fashion.md").read_text()
+    assert markdown(headline(summary, **FASHION, metrics=MAIN)) in page
+    by_ddim = summary[(summary["sampler"] == "ddim on logsnr") | (summary["method"] == "real")]
+    assert markdown(headline(by_ddim, **{**FASHION, "sampler": "ddim on logsnr"}, metrics=MAIN)) in page
+    few = summary[summary["method"].isin(["classifier-free", "classifier", "real"])]
+    few = few[few["w"].isin([0, 0.5, 1, 2, 4]) | few["w"].isna()]
+    assert markdown(headline(few, **FASHION, metrics=MAIN[:4])) in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("metric", ["fid_fashion", "fid_effnet-lite0-96"])
+def test_the_stages_of_the_training_are_those_of_the_committed_results(metric):
+    summary, page = of_fashion(False), (PLACE / "fashion.md").read_text()
+    rows = summary[(summary["metric"] == metric) & (summary["sampler"] == FASHION["sampler"])]
+    for steps in (250, 500, 1000, 2000):
+        name = "classifier-free" + (f" (after {steps} steps)" if steps < 2000 else "")
+        stage = rows[rows["method"] == name].set_index("w").loc[[0.0, 1.0, 2.0, 4.0]]
+        words = [f"{row.value:.2f} ± {row.sd:.2f} ({row.sd_seeds:.2f})" for row in stage.itertuples()]
+        assert f"| {metric} | {steps:,} | {' | '.join(words)} |" in page
 
 
 def cells(study: str, words: str, ws: tuple[float, ...], **where: object) -> str:

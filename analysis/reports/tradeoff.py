@@ -72,6 +72,9 @@ def _against_w(results: Results) -> list[Section]:
         return table(caption, headline, summary, **at, n=size, metrics=main_columns(columns, report=True))
 
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
+    images += (
+        ", or on a pretrained network to what the card says" if any(name.startswith("features ") for name in world.card) else ""
+    )
     curves = []
     for fid in columns_of("fid", columns):
         if fid.replace("fid", "is", 1) not in columns:  # features of a network without a head

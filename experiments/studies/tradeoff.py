@@ -131,7 +131,7 @@ class TradeOff(Study):
         return Results(
             name=self.name,
             title=f"Guidance on {self.world.label}",
-            worlds={self.world.label: described(facts_of(self.world, self.real), self.features)},
+            worlds={self.world.label: described(facts_of(self.world, self.real), self)},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
             sampler=main.label,
