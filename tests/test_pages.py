@@ -62,6 +62,35 @@ def test_the_tables_of_fashion_are_those_of_the_committed_results():
     assert markdown(headline(few, **FASHION, metrics=MAIN[:4])) in (ROOT / "README.md").read_text()
 
 
+def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
+    from analysis.best import best_against_plain
+    from analysis.statistics import difference
+    from analysis.table import read_table
+
+    table = read_table(PLACE / "fashion-full-cpu" / "table.csv")
+    table = table[(table["n"] == 1000) & (table["sampler"] == FASHION["sampler"])]
+    page = re.sub(r"[\s>]+", " ", (PLACE / "fashion.md").read_text())
+    chosen = best_against_plain(table, "fid_fashion").set_index("method")
+    row = chosen.loc["classifier-free"]
+    said = f"w = 1 is {-row['difference']:.2f} below w = 0 (95 % interval {row['low']:.2f} to {row['high']:.2f}"
+    assert row["w"] == 1 and said in page
+    stages = [chosen.loc[f"classifier-free (after {steps} steps)", "w"] for steps in (250, 500, 1000)]
+    assert stages == [4, 2, 1] and chosen.loc["apg", "w"] == 0
+
+    def run(metric, method, w):
+        cells = table[(table["metric"] == metric) & (table["method"] == method) & (table["w"] == w)]
+        return cells.set_index(["train_seed", "seed"])["value"]
+
+    for metric, method, w, words in (
+        ("fid_fashion", "autoguidance", 0.5, "{:.2f}, 95 % interval {:.2f} to {:.2f}"),
+        ("recall_fashion", "autoguidance", 0.5, "{:.2f} more recall ({:.2f} to {:.2f})"),
+        ("fid_fashion", "limited-interval", 2.0, "({:.2f}, {:.2f} to {:.2f})"),
+        ("fid_fashion", "classifier", 2.0, "{:.2f} worse ({:.2f} to {:.2f})"),
+    ):
+        gap = difference((run(metric, method, w) - run(metric, "classifier-free", 1.0)).rename("value"))
+        assert words.format(gap.mean, gap.low, gap.high) in page, (metric, method)
+
+
 @pytest.mark.parametrize("metric", ["fid_fashion", "fid_effnet-lite0-96"])
 def test_the_stages_of_the_training_are_those_of_the_committed_results(metric):
     summary, page = of_fashion(False), (PLACE / "fashion.md").read_text()
