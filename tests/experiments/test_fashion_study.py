@@ -94,6 +94,16 @@ def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
     line = ["sample", "--checkpoint", str(out), "--adapter", "exported", "--world", "digits", "--n", "4", "--steps", "2"]
     done = here([*line, "--out", str(grid)], capsys)
     assert done.returncode == 0 and grid.stat().st_size > 100, done.stderr
+    guide = next(tiny("digits").parent.glob("classifier-*"))
+    assert here(["export", str(guide), str(tmp_path / "guide.safetensors")], capsys).returncode == 0
+    for place in (guide, tmp_path / "guide.safetensors", f"{tmp_path / 'guide.safetensors'}:exported"):
+        role = ["--method", "classifier", "--role", f"classifier={place}", "--force", "--out", str(tmp_path / "guided.npz")]
+        done = here([*line, *role], capsys)
+        assert done.returncode == 0 and (tmp_path / "guided.npz").exists(), done.stderr
+    done = here(
+        [*line, "--role", f"classifier={tmp_path / 'guide.safetensors'}:nobody", "--out", str(tmp_path / "c.npz")], capsys
+    )
+    assert done.returncode == 2 and "no checkpoint 'nobody'" in done.stderr and not (tmp_path / "c.npz").exists()
     wrong = here(["export", str(tiny("digits")), str(tmp_path / "b.safetensors")], capsys)
     assert wrong.returncode == 2 and "something else than a training" in wrong.stderr
 
