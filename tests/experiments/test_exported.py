@@ -1,5 +1,6 @@
 """Trainings as files: kept on the way, exported, and played where the data are not; features of real images kept beside them."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from tiny import make_here, results_of, tiny_study
 
 from experiments.checkpoints.exported import export, load, read_header, training_of
 from experiments.graph.files import sha256
-from experiments.graph.store import Store
+from experiments.graph.store import FOUND, Store
 from experiments.graph.value import encode
 from experiments.networks import DiT, UNet
 from experiments.objectives.denoising import Denoising
@@ -137,6 +138,24 @@ def test_a_study_of_files_needs_no_images_and_no_training(trained, tmp_path, mon
     real = [found.xs(("real", 20), level=("method", "n")).droplevel("w"), trained_too.xs(("real", 20), level=("method", "n"))]
     assert real[0]["fid_digits"] == pytest.approx(real[1].droplevel("w")["fid_digits"], rel=1e-2)
     assert "diversity_pixels" not in real[0].index
+
+
+def test_a_file_that_was_moved_makes_no_run_stale(trained, tmp_path):
+    study, base = trained
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.copytree(base, tmp_path / "elsewhere" / "files", ignore=shutil.ignore_patterns("runs"))
+    here, there = (
+        replace(
+            study,
+            **{role: checkpoint(place, role) for role in ("model", "classifier", "evaluator")},
+            real=StoredFeatures(world=Digits(), file=str(place / "real.safetensors"), sha256=sha256(place / "real.safetensors")),
+            sweeps=(replace(SWEEP, ws=(1.0,)),),
+        )
+        for place in (base, moved)
+    )
+    make_here(here, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    assert {store.state(placed.task) for placed in there.cells()} == {(FOUND,)}
 
 
 def test_what_is_no_export_is_refused_in_one_line(trained, tmp_path):

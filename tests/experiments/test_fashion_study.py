@@ -94,6 +94,7 @@ def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
     line = ["sample", "--checkpoint", str(out), "--adapter", "exported", "--world", "digits", "--n", "4", "--steps", "2"]
     done = here([*line, "--out", str(grid)], capsys)
     assert done.returncode == 0 and grid.stat().st_size > 100, done.stderr
+    assert b"exported" in grid.read_bytes() and str(tmp_path).encode() not in grid.read_bytes(), "a picture one may send"
     guide = next(tiny("digits").parent.glob("classifier-*"))
     assert here(["export", str(guide), str(tmp_path / "guide.safetensors")], capsys).returncode == 0
     for place in (guide, tmp_path / "guide.safetensors", f"{tmp_path / 'guide.safetensors'}:exported"):
