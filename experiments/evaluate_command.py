@@ -96,7 +96,7 @@ def measured(
             from analysis.moments import moments_of
 
             moments = moments_of(made_features.arrays(store)["features"])
-            with disk_problems(out):
+            with disk_problems(out, "give another --out"):
                 write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
             yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
 
