@@ -85,7 +85,11 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         shades["accuracy_guide"] = GUIDE
     cells = {classifier: cells_at(summary, classifier, sampler, steps) for classifier in shades}
     methods = list(dict.fromkeys(cells["accuracy_evaluator"]["method"]))
-    figure, grid = panels(1, len(methods), (5.6 * len(methods), 3.8), share_y=True)
+    columns = min(3, len(methods))
+    rows = -(-len(methods) // columns)
+    figure, grid = panels(rows, columns, (5.6 * columns, 3.8 * rows), share_y=True)
+    for axes in grid[len(methods) :]:
+        axes.set_visible(False)
     n = int(cells["accuracy_evaluator"]["n"].max())
     single = bool((cells["accuracy_evaluator"]["runs"] == 1).all())
     calls = summary[(summary["metric"] == "nfe_classifier_forward") & (summary["value"] > 0)]
@@ -107,7 +111,8 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         scale_w(axes, cells["accuracy_evaluator"]["w"])
         spread = "; bars: 95 % Wilson intervals" if single else ""
         head(axes, f"Accuracy of {method} samples", f"{sampler} sampler, T = {steps}; n = {n:,}{spread}")
-    grid[0].set_ylabel("share classified as intended")
+    for axes in grid[::columns]:
+        axes.set_ylabel("share classified as intended")
     scale_shares(grid[0])
     for axes, method in zip(grid, methods):  # after every line: the panels share their y axis
         name_ends(axes, ends[method])

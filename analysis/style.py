@@ -17,17 +17,22 @@ from analysis.files import write_atomically
 
 _PALETTE = seaborn.color_palette("colorblind").as_hex()
 COLOURS = {"classifier-free": _PALETTE[0], "classifier": _PALETTE[3]}
+COLOURS |= dict(zip(("apg", "autoguidance", "limited-interval", "cfg++"), (_PALETTE[i] for i in (2, 5, 9, 1))))
 GREY = "#5f6368"
 DASHED = (0, (3, 2))  # a method's curve at the n of the test set
 REAL_LINE = {"color": GREY, "linestyle": (0, (7, 2.5, 1.2, 2.5)), "linewidth": 1.2}  # dash-dot: never taken for a dashed curve
-_SPARE = [_PALETTE[i] for i in (2, 4, 9, 1, 5)]  # ordered by distance from the two above
+_SPARE = [_PALETTE[i] for i in (4, 6, 2, 5, 9, 1)]  # those of no method first
 _LINEAR = 0.15  # where the axis of w turns from linear to logarithmic
 
 
 def colour(method: str, among: Sequence[str]) -> str:
-    """The method's own colour; any other name, say "bounded(radius=5)", takes the next of the colour-blind-safe palette."""
-    others = sorted({method, *among} - set(COLOURS))
-    return COLOURS.get(method) or _SPARE[others.index(method) % len(_SPARE)]
+    """The method's own colour; any other name, say "bounded(radius=5)", takes the next of the colour-blind-safe palette, those
+    that no method among these owns first.
+    """
+    names = {method, *among}
+    owned = {COLOURS[name] for name in names & set(COLOURS)}
+    spare, others = sorted(_SPARE, key=lambda shade: shade in owned), sorted(names - set(COLOURS))
+    return COLOURS.get(method) or spare[others.index(method) % len(spare)]
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], *, share_y: bool = False) -> tuple[Figure, list[Axes]]:

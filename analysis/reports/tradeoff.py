@@ -30,13 +30,14 @@ def report(results: Results) -> Report:
 
 
 def _intro(results: Results) -> str:
+    methods = listed([method for method in results.methods if whole(method)])
     worlds, sizes = listed(list(results.worlds)), " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
     spread = spread_words(results)
     features = listed(sorted({metric(column).of for column in columns_of("fid", results.columns)} or {"the evaluator"}))
     several = len({metric(column).of for column in columns_of("fid", results.columns)}) > len(results.worlds)
     network = "a small evaluator, or of a pretrained network that the world's card describes" if several else "a small evaluator"
     return (
-        f"{listed(results.methods)} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
+        f"{methods} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
         f"counted cost: the trade-off of {PAPER}. A cell is one method at one w, one sampler, one number of steps T, one "
         f"training seed and one sampling seed: {sizes} samples. {seeds(results)}.{spread}\n\nFréchet distance, Inception score, "
         f"precision and recall rest on the features of {network}, which the end of their names says: {features}. They "

@@ -10,7 +10,7 @@ from synthetic import METHODS, W, study
 from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
 from analysis.metrics import metric
 from analysis.paper import beside_paper
-from analysis.style import COLOURS, REAL_LINE, panels, scale_log, scale_shares
+from analysis.style import COLOURS, REAL_LINE, colour, panels, scale_log, scale_shares
 from analysis.table import summarise
 
 
@@ -161,6 +161,21 @@ def test_accuracy_sets_both_classifiers_beside_each_other(summary):
         method = axes.get_title(loc="left").removeprefix("Accuracy of ").removesuffix(" samples")
         np.testing.assert_allclose(drawn(axes, EVALUATOR)[1], mean("accuracy_evaluator", method))
         np.testing.assert_allclose(drawn(axes, GUIDE)[1], mean("accuracy_guide", method))
+
+
+def test_many_methods_are_drawn_three_a_row(summary):
+    names = {"classifier": "apg", "classifier-free": "cfg++"}
+    many = pandas.concat([summary, summary[summary["method"] != "real"].replace({"method": names})])
+    figure = accuracy_against_w(many, **CELL)
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(shown) == 4 and figure.get_size_inches()[0] == 5.6 * 3
+    assert [bool(axes.get_ylabel()) for axes in shown] == [True, False, False, True]
+
+
+def test_a_method_keeps_its_colour_whoever_is_beside_it():
+    named = ["classifier-free", "classifier", "apg", "autoguidance", "limited-interval", "cfg++"]
+    assert all(colour(name, [name]) == colour(name, named) for name in named) and len({colour(name, []) for name in named}) == 6
+    assert colour("mine", ["mine", *named]) not in {colour(name, []) for name in named}
 
 
 def test_the_classifier_is_called_guiding_only_where_it_guides(summary):
