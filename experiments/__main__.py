@@ -168,7 +168,9 @@ def ls(
     from experiments.graph.files import read_object
     from experiments.graph.verify import runs_in
 
-    for path in runs_in(runs) if runs.is_dir() else []:
+    if not runs.is_dir():
+        raise Problem(f"there is no folder {runs}: nothing was run from here yet, or it is another one (--runs)")
+    for path in runs_in(runs):
         if path.name.startswith(kind) and (path / "manifest.json").is_file():
             try:
                 made, title = (read_object(path / f"{name}.json") for name in ("provenance", "config"))

@@ -29,11 +29,14 @@ def evaluate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the reference's world, as in --set world.size=64. Repeatable.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace --out if it is there.")] = False,
     remake: Annotated[bool, typer.Option("--remake", help="Extract features again that other code made.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
 ) -> None:
     """Measure samples on features of pretrained networks: Frechet distance, Inception score, precision and recall."""
+    if out is not None:
+        require_place(out, force)
     for line in measured(samples, reference, features, protocol, out, settings or [], remake, runs, device):
         typer.echo(line)
 
@@ -56,6 +59,7 @@ def measured(
     from experiments.device import resolve
     from experiments.features.protocol import ProtocolOf
     from experiments.fields import FeatureOf
+    from experiments.graph.files import disk_problems
     from experiments.graph.store import Store
     from experiments.settings import explain
     from experiments.tasks.feature_measure import FeatureMeasure
@@ -70,9 +74,13 @@ def measured(
     except ValidationError as error:
         raise Problem(explain(error)) from error
     made, real = image_set(samples), reference_set(reference, settings)
-    images, label = made.images(store)
     for network in networks:
         network.require()
+    images, label = made.images(store)
+    for each, n in ((samples, len(images)), (reference, len(real.images(store)[0]))):  # both are read before any work
+        if n <= rules.k:
+            raise Problem(f"{each} has {n} images: precision and recall need {rules.k + 1} at least")
+    for network in networks:
         made_features, real_features = (Features(samples=one, network=network) for one in (made, real))
         own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": statistics(real, network)}
         task = FeatureMeasure(
@@ -84,8 +92,20 @@ def measured(
             from analysis.moments import moments_of
 
             moments = moments_of(made_features.arrays(store)["features"])
-            write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
+            with disk_problems(out):
+                write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
             yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
+
+
+def require_place(out: Path, force: bool) -> None:
+    """Problem, before any work, where no .npz can be written."""
+    if out.suffix != ".npz" or out.is_dir():
+        raise Problem(f"--out {out}: give the name of an .npz")
+    if out.exists() and not force:
+        raise Problem(f"--out {out} exists: give another name, or --force to replace it")
+    above = next(place for place in out.absolute().parents if place.exists())
+    if not above.is_dir():
+        raise Problem(f"--out {out}: {above} is no folder")
 
 
 def image_set(text: str) -> Any:

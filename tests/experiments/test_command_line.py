@@ -263,3 +263,10 @@ def test_help_says_what_every_command_and_option_is_and_names_every_study():
             assert getattr(option, "help", None), f"{name} {option.name}"
     (study,) = (option for option in known["study"].params if option.name == "name")
     assert set(STUDIES.own) <= set(re.split("[ ,]+", study.help))
+
+
+def test_a_folder_of_runs_that_is_not_there_is_named(tmp_path, capsys):
+    done = here(["ls", "--runs", str(tmp_path / "nowhere")], capsys)
+    assert done.returncode == 2 and "there is no folder" in done.stderr and "--runs" in done.stderr
+    (tmp_path / "empty").mkdir()
+    assert here(["ls", "--runs", str(tmp_path / "empty")], capsys).returncode == 0
