@@ -26,7 +26,8 @@ def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
 def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The w with the smallest mean of `metric` on one half of the sampling seeds, against w = 0 on the other half, run by run.
 
-    `table` is the tidy table of single runs. One row per world, method, sampler, steps and n; a group without w = 0, or with one
+    `table` is the tidy table of single runs. One row per world, method, sampler, steps and n. A method that was not sampled at
+    w = 0 takes the others' of the same model, since w = 0 is the conditional model for all; a group without any, or with one
     sampling seed, is left out. Columns after these five:
 
     w             the guidance strength chosen
@@ -41,9 +42,12 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     rows = []
     cells_of(table, metric)
     own = table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))]
-    for group, cells in own.groupby(GROUP, sort=False):
-        curve = cells.pivot(index=RUN, columns="w", values="value")
-        if 0.0 not in curve or cells["seed"].nunique() < 2:
+    curves = {group: cells.pivot(index=RUN, columns="w", values="value") for group, cells in own.groupby(GROUP, sort=False)}
+    plain = {_model(group): curve[0.0] for group, curve in curves.items() if 0.0 in curve}
+    for group, curve in curves.items():
+        if 0.0 not in curve and _model(group) in plain:
+            curve = pd.concat([plain[_model(group)].reindex(curve.index), curve], axis=1)
+        if 0.0 not in curve or curve.index.get_level_values("seed").nunique() < 2:
             continue
         w, values = best_w(curve)
         pairs = (values - curve.loc[values.index, 0.0]).dropna()
@@ -54,3 +58,11 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         nothing = (*(math.nan,) * 3, gap.units, gap.over, *(math.nan,) * 3)
         rows.append((*group, w, *(numbers if w else nothing)))
     return pd.DataFrame(rows, columns=COMPARED)
+
+
+def _model(group: tuple) -> tuple:
+    """What two methods have in common if their w = 0 is the same: all but the name, of which the words in brackets at its end,
+    of another model or of other labels, are kept.
+    """
+    world, method, *rest = group
+    return (world, method.partition(" (")[2], *rest)

@@ -76,11 +76,13 @@ def metric_against_w(
 def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Figure:
     """One panel per method: the share of samples that two classifiers assign to the intended class.
 
-    The independent evaluator never guides. The other is the noise-aware classifier, called "guiding" in the panels of methods
-    that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation; with a single run,
-    bars are 95 % Wilson intervals for the cell's n samples. The real test set, by the evaluator, is a dash-dotted line.
+    The independent evaluator never guides. The other, if it was measured, is the noise-aware classifier, called "guiding" in the
+    panels of methods that call it while sampling (nfe_classifier_forward > 0). The spread is one standard deviation; with a
+    single run, bars are 95 % Wilson intervals for the cell's n samples. The dash-dotted line is the evaluator on real images.
     """
-    shades = {"accuracy_evaluator": EVALUATOR, "accuracy_guide": GUIDE}
+    shades = {"accuracy_evaluator": EVALUATOR}
+    if (summary["metric"] == "accuracy_guide").any():
+        shades["accuracy_guide"] = GUIDE
     cells = {classifier: cells_at(summary, classifier, sampler, steps) for classifier in shades}
     methods = list(dict.fromkeys(cells["accuracy_evaluator"]["method"]))
     figure, grid = panels(1, len(methods), (5.6 * len(methods), 3.8), share_y=True)

@@ -1,6 +1,7 @@
 """Grids of samples."""
 
 import struct
+import textwrap
 import zlib
 from collections.abc import Mapping
 
@@ -9,6 +10,8 @@ from jaxtyping import UInt8
 from matplotlib.figure import Figure
 
 from analysis.style import panels
+
+LETTER = 0.085  # inches of a title's letter
 
 
 def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], title: str) -> Figure:
@@ -29,13 +32,14 @@ def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], t
     if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)) or 0 in shape:
         raise ValueError(f"images_by_w holds arrays of shape {shape}: give (k, h, w) grey or (k, h, w, 3) RGB")
     count, height, width = shape[:3]
-    cell = 0.72
-    figure, grid = panels(1, len(images_by_w), (cell * len(images_by_w) + 0.2, cell * count * height / width + 0.75))
+    cell, across = 0.72, 0.72 * len(images_by_w) + 0.2
+    lines = textwrap.wrap(title, int(across / LETTER))
+    figure, grid = panels(1, len(images_by_w), (across, cell * count * height / width + 0.75 + 0.2 * len(lines[1:])))
     for axes, w in zip(grid, sorted(images_by_w)):
         axes.imshow(_column(np.asarray(images_by_w[w])), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(f"w = {w:g}", fontsize=9.5)
         axes.set_axis_off()
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12)
     return figure
 
 

@@ -19,7 +19,7 @@ Name = Annotated[
     str,
     typer.Argument(
         help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
-        "cifar10-jpeg-dit, or package.module:name of your own."
+        "cifar10-jpeg-dit, or package.module:Name."
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]

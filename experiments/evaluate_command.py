@@ -29,16 +29,27 @@ def evaluate(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="An option of the reference's world, as in --set world.size=64. Repeatable.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace --out if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what --out names.")] = False,
     remake: Annotated[bool, typer.Option("--remake", help="Extract features again that other code made.")] = False,
     runs: Annotated[Path, typer.Option(help="The folder that holds all runs.")] = Path("runs"),
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")] = "auto",
 ) -> None:
     """Measure samples on features of pretrained networks: Frechet distance, Inception score, precision and recall."""
     if out is not None:
-        require_place(out, force)
+        require_new(out, force)
     for line in measured(samples, reference, features, protocol, out, settings or [], remake, runs, device):
         typer.echo(line)
+
+
+def require_new(out: Path, force: bool) -> None:
+    """Problem, before any work, for a name that is no .npz, or that is taken: it may be one of the sets that are measured."""
+    if out.suffix != ".npz" or out.is_dir():
+        raise Problem(f"--out {out}: give the name of an .npz")
+    if out.exists() and not force:
+        raise Problem(f"--out {out} exists: give another name, or --force to replace it")
+    above = next(place for place in out.absolute().parents if place.exists())
+    if not above.is_dir():
+        raise Problem(f"--out {out}: {above} is no folder")
 
 
 def measured(
@@ -92,20 +103,9 @@ def measured(
             from analysis.moments import moments_of
 
             moments = moments_of(made_features.arrays(store)["features"])
-            with disk_problems(out):
+            with disk_problems(out, "give another --out"):
                 write_npz(out, images, label, mu=moments.mean, sigma=moments.cov, mu_of=np.array(network.label))
             yield f"{out}: arr_0{'' if label is None else ', arr_1'}, mu and sigma of {network.label}"
-
-
-def require_place(out: Path, force: bool) -> None:
-    """Problem, before any work, where no .npz can be written."""
-    if out.suffix != ".npz" or out.is_dir():
-        raise Problem(f"--out {out}: give the name of an .npz")
-    if out.exists() and not force:
-        raise Problem(f"--out {out} exists: give another name, or --force to replace it")
-    above = next(place for place in out.absolute().parents if place.exists())
-    if not above.is_dir():
-        raise Problem(f"--out {out}: {above} is no folder")
 
 
 def image_set(text: str) -> Any:

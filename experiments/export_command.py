@@ -25,6 +25,6 @@ def export(
     if out.exists() and not force:
         raise Problem(f"{out} exists: give another name, or --force to replace it")
     training = trained(run)
-    with disk_problems(out):
+    with disk_problems(out, "give another name"):
         write(training, Store(run.absolute().parent), out, "float16" if half else "float32")
     typer.echo(f"{training.title}, {out.stat().st_size / 2**20:.2f} MiB, sha256 {sha256(out)}, in {out}")

@@ -48,8 +48,12 @@ def sample(
     """
     device = resolve(device)
     store, own, rest = _model(world, checkpoint, adapter, run, settings)
+    folders = [
+        Path(place) for _, _, place in (entry.partition("=") for entry in roles) if (Path(place) / "config.json").is_file()
+    ]
+    store = Store(folders[0].absolute().parent) if run is None and folders else store
     strength = {} if w is None else {"w": w}
-    fields = {**own, **options, "others": dict(_role(entry) for entry in roles), "labels": labels_of(label, labels)}
+    fields = {**own, **options, "others": dict(_role(entry, own["world"]) for entry in roles), "labels": labels_of(label, labels)}
     if isinstance(own["model"], Checkpoint) and own["model"].file.startswith(PREFIX):
         wanted = {"clean" if role == "loss" else role for role in roles_of(method)} - {"model", *fields["others"]}
         ready = {role: shipped_source(own["world"], role) for role in sorted(wanted)}
@@ -123,12 +127,21 @@ def _model(
     return Store(Path("runs")), {"world": known, "model": Exact(world=known)}, rest
 
 
-def _role(entry: str) -> tuple[str, Any]:
-    """A role and the training that plays it, of `classifier=runs/classifier-...`."""
-    role, equals, folder = entry.partition("=")
+def _role(entry: str, world: Any) -> tuple[str, Any]:
+    """A role and who plays it, of `classifier=runs/classifier-...` (a training), `weak=mine.safetensors` (an export) or
+    `classifier=64x64_classifier.pt:adm-classifier-64` (a checkpoint and its adapter).
+    """
+    role, equals, place = entry.partition("=")
     if not equals:
-        raise Problem(f"--role wants role=folder of a training, as in --role weak=runs/denoiser-..., not {entry!r}")
-    return role, trained(Path(folder))
+        raise Problem(
+            f"--role wants role=folder of a training, or role=FILE:ADAPTER, as in --role weak=runs/denoiser-..., not {entry!r}"
+        )
+    file, colon, adapter = place.rpartition(":")
+    if colon and Path(file).exists():
+        return role, checkpoint_of(world, Path(file), adapter)
+    if Path(place).suffix == ".safetensors":
+        return role, checkpoint_of(world, Path(place), "exported")
+    return role, trained(Path(place))
 
 
 def labels_of(one: int | None, several: str | None) -> tuple[int, ...] | None:

@@ -51,7 +51,7 @@ def require_place(out: Path, world: Any, force: bool) -> None:
 
 def write_samples(drawn: Samples, out: Path, classes: int) -> None:
     """Writes them; what was there is replaced at once. Problem for a full disk."""
-    with disk_problems(out):
+    with disk_problems(out, "give another --out"):
         if out.suffix == ".npz":
             write_atomically(out, _npz(drawn))
         elif out.suffix == ".png":

@@ -140,7 +140,12 @@ def _drawn(sampling: Sampling, device: str, store: Store) -> Samples:
     if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
         raise Problem(f"{method.name} with w = {method.w:g}: {bad} of {sampling.n} samples are not finite: lower w, or set clip")
     nfe = NFE(**{name: price[name] for name in vars(NFE())}).per_sample(sampling.n)
-    made = {**encode(sampling, expand=True), "logsnrs": levels.tolist(), "nfe_per_sample": vars(nfe), "seconds": seconds}
+    made = {
+        **encode(sampling, expand=True, places=False),
+        "logsnrs": levels.tolist(),
+        "nfe_per_sample": vars(nfe),
+        "seconds": seconds,
+    }
     return Samples(x, sampling.label, nfe, seconds, made)
 
 

@@ -36,15 +36,70 @@ def test_the_table_of_the_readme_is_that_of_the_committed_results():
     assert markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown)) in README
 
 
-def test_the_short_table_of_the_readme_is_that_of_the_committed_results():
-    from analysis.headline import headline, markdown
-    from analysis.table import read_table, summarise
+FASHION = {"sampler": "dpm-solver++ on logsnr", "steps": 10, "n": 1000}
+MAIN = ["fid_fashion", "is_fashion", "precision_fashion", "recall_fashion", "accuracy_evaluator", "fid_effnet-lite0-96"]
 
-    summary = summarise(read_table(RESULTS / "table.csv"))
-    summary = summary[summary["w"].isin([0, 0.1, 0.3, 1, 4]) | summary["w"].isna()]
-    shown = ["fid_digits", "is_digits", "precision_digits", "recall_digits"]
-    table = markdown(headline(summary, sampler="ancestral", steps=32, n=1000, metrics=shown))
-    assert table in (ROOT / "README.md").read_text()
+
+def of_fashion(whole_training: bool):
+    """The summary of the committed study, of the models that were trained to the end, or of all."""
+    from analysis.table import read_table, summarise
+    from analysis.training_figures import whole
+
+    summary = summarise(read_table(PLACE / "fashion-full-cpu" / "table.csv"))
+    return summary[summary["method"].map(whole)] if whole_training else summary
+
+
+def test_the_tables_of_fashion_are_those_of_the_committed_results():
+    from analysis.headline import headline, markdown
+
+    summary = of_fashion(True)
+    page = (PLACE / "fashion.md").read_text()
+    assert markdown(headline(summary, **FASHION, metrics=MAIN)) in page
+    by_ddim = summary[(summary["sampler"] == "ddim on logsnr") | (summary["method"] == "real")]
+    assert markdown(headline(by_ddim, **{**FASHION, "sampler": "ddim on logsnr"}, metrics=MAIN)) in page
+    few = summary[summary["method"].isin(["classifier-free", "classifier", "real"])]
+    few = few[few["w"].isin([0, 0.5, 1, 2, 4]) | few["w"].isna()]
+    assert markdown(headline(few, **FASHION, metrics=MAIN[:4])) in (ROOT / "README.md").read_text()
+
+
+def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
+    from analysis.best import best_against_plain
+    from analysis.statistics import difference
+    from analysis.table import read_table
+
+    table = read_table(PLACE / "fashion-full-cpu" / "table.csv")
+    table = table[(table["n"] == 1000) & (table["sampler"] == FASHION["sampler"])]
+    page = re.sub(r"[\s>]+", " ", (PLACE / "fashion.md").read_text())
+    chosen = best_against_plain(table, "fid_fashion").set_index("method")
+    row = chosen.loc["classifier-free"]
+    said = f"w = 1 is {-row['difference']:.2f} below w = 0 (95 % interval {row['low']:.2f} to {row['high']:.2f}"
+    assert row["w"] == 1 and said in page
+    stages = [chosen.loc[f"classifier-free (after {steps} steps)", "w"] for steps in (250, 500, 1000)]
+    assert stages == [4, 2, 1] and chosen.loc["apg", "w"] == 0
+
+    def run(metric, method, w):
+        cells = table[(table["metric"] == metric) & (table["method"] == method) & (table["w"] == w)]
+        return cells.set_index(["train_seed", "seed"])["value"]
+
+    for metric, method, w, words in (
+        ("fid_fashion", "autoguidance", 0.5, "{:.2f}, 95 % interval {:.2f} to {:.2f}"),
+        ("recall_fashion", "autoguidance", 0.5, "{:.2f} more recall ({:.2f} to {:.2f})"),
+        ("fid_fashion", "limited-interval", 2.0, "({:.2f}, {:.2f} to {:.2f})"),
+        ("fid_fashion", "classifier", 2.0, "{:.2f} worse ({:.2f} to {:.2f})"),
+    ):
+        gap = difference((run(metric, method, w) - run(metric, "classifier-free", 1.0)).rename("value"))
+        assert words.format(gap.mean, gap.low, gap.high) in page, (metric, method)
+
+
+@pytest.mark.parametrize("metric", ["fid_fashion", "fid_effnet-lite0-96"])
+def test_the_stages_of_the_training_are_those_of_the_committed_results(metric):
+    summary, page = of_fashion(False), (PLACE / "fashion.md").read_text()
+    rows = summary[(summary["metric"] == metric) & (summary["sampler"] == FASHION["sampler"])]
+    for steps in (250, 500, 1000, 2000):
+        name = "classifier-free" + (f" (after {steps} steps)" if steps < 2000 else "")
+        stage = rows[rows["method"] == name].set_index("w").loc[[0.0, 1.0, 2.0, 4.0]]
+        words = [f"{row.value:.2f} ± {row.sd:.2f} ({row.sd_seeds:.2f})" for row in stage.itertuples()]
+        assert f"| {metric} | {steps:,} | {' | '.join(words)} |" in page
 
 
 def cells(study: str, words: str, ws: tuple[float, ...], **where: object) -> str:

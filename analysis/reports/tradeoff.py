@@ -45,10 +45,10 @@ def _intro(results: Results) -> str:
 
 
 def _sections(everything: Results) -> list[Section]:
-    """Snapshots of the training have a section of their own, and are in no other figure."""
-    table = everything.table
-    results = everything if table.empty else replace(everything, table=table[table["method"].map(whole)])
-    sections = [*_against_w(results), *_training(everything), common.samples(results), *_samplers(results), _minimum(results)]
+    """Snapshots of the training have a section of their own, and are in no other figure; their best w stand with the others."""
+    table, cells = everything.table, [cell for cell in everything.cells if whole(cell.method)]
+    results = everything if table.empty else replace(everything, table=table[table["method"].map(whole)], cells=cells)
+    sections = [*_against_w(results), *_training(everything), common.samples(results), *_samplers(results), _minimum(everything)]
     sections += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
     return sections
 
@@ -72,6 +72,9 @@ def _against_w(results: Results) -> list[Section]:
         return table(caption, headline, summary, **at, n=size, metrics=main_columns(columns, report=True))
 
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
+    images += (
+        ", or on a pretrained network to what the card says" if any(name.startswith("features ") for name in world.card) else ""
+    )
     curves = []
     for fid in columns_of("fid", columns):
         if fid.replace("fid", "is", 1) not in columns:  # features of a network without a head
@@ -81,7 +84,9 @@ def _against_w(results: Results) -> list[Section]:
         curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, f"At n = {n}.")]
     tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
-    accuracy = "Accuracy of two classifiers against w"
+    guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured
+    accuracy = f"Accuracy of {'two classifiers' if guide else 'the evaluator'} against w"
+    beside = " and by the noise-aware classifier (which guides in classifier guidance alone)" if guide else ""
     parts = f", with the same samples cut into parts of {part} (dashed curves, second table)" if part != n else ""
     return [
         section(
@@ -101,8 +106,8 @@ def _against_w(results: Results) -> list[Section]:
         ),
         section(
             "Classification accuracy of the samples",
-            "The share of samples recognised as the intended class, by the evaluator (which never guides) and by the "
-            f"noise-aware classifier (which guides in classifier guidance alone). One image is {1 / n:g}.",
+            "The share of samples recognised as the intended class, by the evaluator (which never guides)"
+            f"{beside}. One image is {1 / n:g}.",
             picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
         ),
     ]

@@ -3,6 +3,7 @@
 `guidance-bench export RUN FILE` writes it; the adapter "exported" plays the role that the training would.
 """
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from experiments.checkpoints.conventions import require_world
 from experiments.checkpoints.state_dict import filled
 from experiments.graph.files import read_object, require_file, sha256
 from experiments.graph.store import Store
-from experiments.graph.value import encode
+from experiments.graph.value import default, encode
 from experiments.problems import Problem
+from experiments.registry import lookup
 from experiments.tasks.train import Train
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
+UNTOLD = "where they were exported"  # instead of where images lie: a file goes to where they are not
 HEADER = ("training", "run", "weights_sha256", "provenance")
 
 
@@ -33,9 +36,11 @@ def export(training: Train, store: Store, file: Path, dtype: str = "float32") ->
     kept = {name: one.to(DTYPES[dtype]) if one.is_floating_point() else one for name, one in state.items()}
     if beyond := [name for name, one in kept.items() if not one.isfinite().all()]:
         raise Problem(f"{folder}: {beyond[0]} goes beyond {dtype}: export it as float32")
-    made = read_object(folder / "provenance.json")
+    made, recipe = read_object(folder / "provenance.json"), encode(training, expand=True, places=False)
+    if recipe["begin"] is not None:
+        recipe["begin"]["path"] = Path(recipe["begin"]["path"]).name  # the sha256 says which weights
     header = {
-        "training": json.dumps(encode(training, expand=True, places=False)),
+        "training": json.dumps(recipe),
         "run": training.address,
         "weights_sha256": sha256(folder / "model.safetensors"),
         "provenance": json.dumps({name: made[name] for name in ("finished", "machine", "device", "packages", "revision")}),
@@ -59,9 +64,17 @@ def training_of(path: Path) -> Train:
     """The training that made an exported file. Problem if it is none of this version."""
     values = json.loads(read_header(path)["training"])
     try:
+        values["world"] = untold(values["world"]) | values["world"]
         return Train(**{name: held for name, held in values.items() if name != "is"})
     except (ValidationError, TypeError) as error:
         raise Problem(f"{path}: its training is none of this version: {' '.join(str(error).split())[:200]}") from error
+
+
+def untold(world: dict[str, Any]) -> dict[str, str]:
+    """The places that a world cannot be without, and that its JSON form was written without."""
+    kind = lookup("worlds", world["is"])
+    needed = [one.name for one in dataclasses.fields(kind) if default(one) is dataclasses.MISSING]
+    return {name: UNTOLD for name in needed if name in getattr(kind, "incidental", ())}
 
 
 def load(path: Path, device: str, world: Any) -> Any:

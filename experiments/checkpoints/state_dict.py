@@ -61,6 +61,11 @@ def filled(
     own = network.state_dict()
     require_fit({their_name(name): each for name, each in own.items()}, state, path, adapter)
     network.load_state_dict({name: state[their_name(name)].float() for name in own}, assign=True)
+    if unsaved := [name for name, buffer in network.named_buffers() if buffer.is_meta]:  # tables that no file holds
+        made = build()
+        for name in unsaved:
+            owner, _, own_name = name.rpartition(".")
+            setattr(network.get_submodule(owner), own_name, made.get_buffer(name))
     return network.to(device).eval().requires_grad_(False)
 
 

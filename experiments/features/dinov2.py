@@ -27,6 +27,7 @@ class DINOv2(FeatureNetwork):
 
     name: ClassVar[str] = "dinov2"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     batch: ClassVar[int] = 20
     file: str = ""
     variant: Literal["vits14", "vitb14", "vitl14"] = "vitl14"

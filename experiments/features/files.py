@@ -9,15 +9,7 @@ from torch import Tensor
 
 from experiments.graph.files import require_file, sha256
 from experiments.problems import Missing, Problem
-
-VARIABLE = "GUIDANCE_BENCH_CACHE"
-
-
-def cache_folder() -> Path:
-    """$GUIDANCE_BENCH_CACHE, or guidance-bench in $XDG_CACHE_HOME or ~/.cache."""
-    if named := os.environ.get(VARIABLE):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "guidance-bench"
+from experiments.worlds.cache import cache
 
 
 def weights_file(network: str, names: Sequence[str], digest: str, source: str, given: str = "") -> Path:
@@ -25,7 +17,7 @@ def weights_file(network: str, names: Sequence[str], digest: str, source: str, g
 
     Missing, in one line with the sha256 and the place, where there is none; Problem for a file with another sha256.
     """
-    place = cache_folder() / "weights"
+    place = cache() / "weights"
     hub = Path(os.environ.get("TORCH_HOME") or Path.home() / ".cache" / "torch") / "hub" / "checkpoints"
     tried = [Path(given)] if given else [folder / name for folder in (place, hub) for name in names]
     path = next((path for path in tried if path.exists()), None)

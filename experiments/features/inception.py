@@ -20,6 +20,7 @@ class Inception(FeatureNetwork):
 
     name: ClassVar[str] = "inception"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     file: str = ""
     layer: Literal["2048", "768", "192", "64"] = "2048"
 

@@ -27,6 +27,7 @@ class Timm(FeatureNetwork):
 
     name: ClassVar[str] = "timm"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     arch: str
     file: str = ""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None

@@ -105,7 +105,7 @@ def put(new: Path, target: Path) -> None:
 
 
 @contextmanager
-def disk_problems(path: Path) -> Iterator[None]:
+def disk_problems(path: Path, remedy: str = "choose another --runs") -> Iterator[None]:
     """Turns file-system errors, above all a full disk, into a Problem that names the path."""
     try:
         yield
@@ -116,7 +116,7 @@ def disk_problems(path: Path) -> Iterator[None]:
                 f"no room to write {path} ({free / 2**20:.0f} MiB free): make room, then run the same command again; "
                 "finished runs are kept"
             ) from error
-        raise Problem(f"cannot use {error.filename or path}: {error.strerror or error}; choose another --runs") from error
+        raise Problem(f"cannot use {error.filename or path}: {error.strerror or error}; {remedy}") from error
 
 
 def _exchange(first: Path, second: Path) -> bool:

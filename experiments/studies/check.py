@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from experiments.graph.value import encode
 from experiments.tasks.densities import in_the_plane
+from experiments.tasks.real_features import StoredFeatures
 from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
 from guidance.schedules import CosineLogSNR
@@ -55,9 +57,15 @@ def _once(study: Any) -> None:
 
 
 def _one_world(study: Any, trainings: dict[str, Train]) -> None:
-    for role, source in {**trainings, "oracle": study.oracle}.items():
-        if source is not None and source.world != study.world:
+    sources = {role: getattr(study, role) for role in (*TRAINED, "real")}
+    files = {role: source for role, source in sources.items() if isinstance(source, (Checkpoint, StoredFeatures))}
+    for role, source in {**trainings, **files, "oracle": study.oracle}.items():
+        if source is None or source.world == study.world:
+            continue
+        if encode(source.world, whole=False) != encode(study.world, whole=False):
             raise ValueError(f"{role}: it is of the world {source.world.label}, and the study of {study.world.label}")
+        if role in trainings:  # what is known by its file needs no images
+            raise ValueError(f"{role}: its images lie elsewhere than the study's: set {role}.world to the same place as world")
     for role in ("model", "classifier", "weak", "unconditional"):
         source = trainings.get(role)
         if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
@@ -99,6 +107,13 @@ def _features(study: Any) -> None:
         raise ValueError(
             f"references: {strange[0]!r} is the label of none of the features, {', '.join(labels) or 'of which there are none'}"
         )
+    for label, reference in study.references.items():
+        if reference.network.label != label:
+            raise ValueError(f"references: that of {label!r} has features of {reference.network.label}")
+        if reference.k != study.protocol.k:
+            raise ValueError(
+                f"references: the balls of {label!r} are of k = {reference.k}, and the protocol's of k = {study.protocol.k}"
+            )
 
 
 def _possible(study: Any, method: Any) -> None:

@@ -75,7 +75,11 @@ FULL = TradeOff(
     sample_seeds=(0, 1),
     part=1000,
     features=(FEATURES,),
-    references={FEATURES.label: Reference(features=Features(samples=TrainingSet(world=WORLD, n=10_000), network=FEATURES), neighbours=5000)},
+    references={
+        FEATURES.label: Reference(
+            features=Features(samples=TrainingSet(world=WORLD, n=10_000), network=FEATURES), neighbours=5000
+        )
+    },
 )
 
 REAL_FILE, REAL_SHA256 = shipped(WORLD.name)["real"]

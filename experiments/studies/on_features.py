@@ -30,7 +30,12 @@ def reference(study: Any, network: Any) -> Reference:
     return Reference(features=real, k=study.protocol.k, neighbours=study.protocol.neighbours)
 
 
-def described(facts: WorldFacts, networks: Sequence[Any]) -> WorldFacts:
-    """The facts of a world with a line on its card for every feature network."""
-    lines = {f"features {one.label}": "; ".join(f"{key}: {text}" for key, text in one.card().items()) for one in networks}
+def described(facts: WorldFacts, study: Any) -> WorldFacts:
+    """The facts of a world with a line on its card for every feature network of a study, and what is compared with there."""
+    lines = {}
+    for one in study.features:
+        made = study.references.get(one.label) or reference(study, one)
+        of = getattr(getattr(made, "features", None), "samples", None)
+        told = {**one.card(), "reference": getattr(of, "title", None) or f"a file, sha256 {made.sha256[:12]}"}
+        lines[f"features {one.label}"] = "; ".join(f"{key}: {text}" for key, text in told.items())
     return replace(facts, card={**facts.card, **lines}) if lines else facts

@@ -109,9 +109,11 @@ class TradeOff(Study):
     def cells(self) -> Iterator[Placed]:
         yield from self._baselines()
         for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
+            if exact and sweep.snapshot is not None:
+                continue  # the oracle was never trained
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if exact and self.model is not None else "") + sweep.of_model + self._labels
+                name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels + sweep.of_model
                 key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
                 place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
                 yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
@@ -129,7 +131,7 @@ class TradeOff(Study):
         return Results(
             name=self.name,
             title=f"Guidance on {self.world.label}",
-            worlds={self.world.label: described(facts_of(self.world, self.real), self.features)},
+            worlds={self.world.label: described(facts_of(self.world, self.real), self)},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
             sampler=main.label,
@@ -138,7 +140,7 @@ class TradeOff(Study):
             part={self.world.label: self.part},
             tables=tables,
             families={
-                curve.label + sweep.of_model + self._labels: curve.method.family
+                curve.label + self._labels + sweep.of_model: curve.method.family
                 for sweep in self.sweeps
                 for curve in self.methods
             },

@@ -27,6 +27,7 @@ class Npz:
 
     name: ClassVar[str] = "npz"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     file: str
     sha256: Sha256
     n: Annotated[int, Field(ge=2)] | None = None

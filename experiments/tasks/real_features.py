@@ -87,6 +87,7 @@ class StoredFeatures:
 
     name: ClassVar[str] = "stored-features"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     world: WorldOf
     file: str
     sha256: Sha256

@@ -28,6 +28,7 @@ class Statistics:
 
     name: ClassVar[str] = "statistics"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     file: str
     sha256: Sha256
 
@@ -89,6 +90,7 @@ class StoredReference:
 
     name: ClassVar[str] = "stored-reference"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     file: str
     sha256: Sha256
     network: FeatureOf

@@ -77,6 +77,7 @@ class Checkpoint:
 
     name: ClassVar[str] = "checkpoint"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
+    pinned: ClassVar[bool] = True
     world: WorldOf
     file: str
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

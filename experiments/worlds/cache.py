@@ -3,6 +3,7 @@
   fingerprints/  of every source that was looked at: its files (path, size, time of change) and the sha256 of its content
   images/        one folder a set and preprocessing: PART.pixels, PART.labels.npy, and record.json, which says what was left out
   FashionMNIST/  as torchvision leaves it
+  weights/       of feature networks, as you put them there
 It may be removed at any time.
 """
 

@@ -11,9 +11,15 @@ from experiments.worlds.source import TEST, TRAIN, Item, Source
 
 
 def of_folder(place: Path, test: Path | None) -> Source:
-    """A folder with one folder a class, or with train and test (or val) that have; classes are sorted by name."""
-    parts = {"train": part(place, TRAIN) or place}
-    if (held := test or part(place, TEST)) is not None:
+    """A folder with one folder a class, or with train and test (or val) that have; classes are sorted by name.
+
+    Problem for a test part beside the folders of classes: it would be one of them.
+    """
+    train, held = part(place, TRAIN), test or part(place, TEST)
+    if held is not None and train is None and held.parent == place:
+        raise Problem(f"{held} is a test part, and there is no {place / 'train'} beside it: put the folders of classes in there")
+    parts = {"train": train or place}
+    if held is not None:
         parts["test"] = held
     classes = class_folders(parts["train"])
     for folder in parts.values():
@@ -30,8 +36,11 @@ def items(folder: Path, classes: list[str]) -> Iterator[Item]:
 
 
 def part(place: Path, names: tuple[str, ...]) -> Path | None:
-    """The folder of one part of a set, by the usual names."""
-    return next((place / name for name in names if (place / name).is_dir()), None)
+    """The folder of one part of a set, by the usual names, in small letters or large ones."""
+    if not place.is_dir():
+        return None
+    found = {entry.name.lower(): place / entry.name for entry in os.scandir(place) if entry.is_dir()}
+    return next((found[name] for name in names if name in found), None)
 
 
 def class_folders(folder: Path) -> list[str]:

@@ -14,6 +14,8 @@ def open_source(path: str, test: str | None, image_column: str | None, label_col
     """The source that a path means. Problem, naming the path, for what holds no labelled images."""
     columns = image_column, label_column
     if path.startswith(HUB):
+        if test is not None:
+            raise Problem(f"test: {path} brings its own parts; leave test out")
         return parquet.of_hub(path.removeprefix(HUB), *columns)
     place, other = Path(path).expanduser(), None if test is None else Path(test).expanduser()
     for each in (one for one in (place, other) if one is not None):

@@ -31,12 +31,18 @@ def pyarrow() -> Any:
 
 
 def of_files(place: Path, test: Path | None, image: str | None, label: str | None) -> Source:
-    """A parquet file, or a folder of them: those with test, val or validation in their names are the test part."""
+    """A parquet file, or a folder of them: those with validation, val or test in their names, the first of these, are the test
+    part, and those with another of them are left out.
+    """
     parts = {"train": files_of(place)}
     if test is not None:
         parts["test"] = files_of(test)
     elif held := [path for path in parts["train"] if is_part(path, TEST) and not is_part(path, TRAIN)]:
-        parts = {"train": [path for path in parts["train"] if path not in held], "test": held}
+        word = next(word for word in TEST if any(is_part(path, (word,)) for path in held))
+        parts = {
+            "train": [path for path in parts["train"] if path not in held],
+            "test": [path for path in held if is_part(path, (word,))],
+        }
     if not parts["train"]:
         raise Problem(f"{place} has test files only: say which are to train on")
     first = open_file(parts["train"][0])

@@ -65,8 +65,10 @@ def in_channels(image: Image.Image, channels: int, convert: bool) -> Image.Image
     mode = MODES[channels]
     if image.mode == mode:
         return image
+    if image.mode[0] in "IF":  # PIL cuts these off at 255 instead of scaling them
+        raise Unfit("of more than 8 bits", f"is of mode {image.mode}, more than 8 bits a pixel: make it 8 bits, or set skip")
     if not convert:
-        reason = "grey" if image.mode in ("L", "LA", "1", "I;16", "I", "F") else f"of mode {image.mode}"
+        reason = "grey" if image.mode in ("L", "LA", "1") else f"of mode {image.mode}"
         raise Unfit(reason, f"is {reason}, not {mode} ({channels} channel{'s'[: channels > 1]}): set convert or skip, or mend it")
     return image.convert(mode)
 

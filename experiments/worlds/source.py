@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-TRAIN, TEST = ("train", "training"), ("test", "val", "valid", "validation")  # names of folders, files and splits
+TRAIN = ("train", "training")  # names of folders, files and splits
+TEST = (
+    "validation",
+    "val",
+    "valid",
+    "test",
+)  # the first that there is: the labels of a test part may be kept back, as ImageNet's
 
 
 class Item(NamedTuple):

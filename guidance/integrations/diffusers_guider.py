@@ -39,7 +39,8 @@ class MethodGuider(BaseGuidance):
     @classmethod
     def from_config(cls, config: Any, scheduler: Any = None, return_unused_kwargs: bool = False, **changes: Any) -> Any:
         """The guider of a config (also as a dictionary), with changes; with an empty dictionary if `return_unused_kwargs`."""
-        values = {name: value for name, value in dict(config).items() if not name.startswith("_")}
+        own = {name: value for name, value in dict(config).items() if not name.startswith("_")}
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in own.items()}  # JSON has no tuples
         made = cls(**{**values, "scheduler": scheduler, **changes})
         return (made, {}) if return_unused_kwargs else made
 

@@ -78,3 +78,16 @@ def test_a_group_without_w_zero_is_left_out():
 def test_one_sampling_seed_leaves_nothing_to_test():
     one = best_against_plain(study(runs=1), "fid_digits")
     assert one.empty and list(one.columns) == COMPARED == list(best_against_plain(study(), "fid_digits").columns)
+
+
+def test_a_method_without_a_plain_cell_takes_the_others():
+    """w = 0 is the conditional model for all; that of another stage of the training is another model."""
+    table = curve([-0.02, -0.01] * 3)
+    bare = table[table["w"] != 0].assign(method="apg(radius=5)")
+    stage = table[table["w"] != 0].assign(method="apg (after 10 steps)")
+    found = best_against_plain(pd.concat([table, bare, stage]), "fid_digits").set_index("method")
+    assert set(found.index) == {"classifier-free", "apg(radius=5)"}
+    assert found["difference"].nunique() == 1 and (found["w"] == 0.1).all()
+    early = table.assign(method="classifier-free (after 10 steps)", value=table["value"] + table["w"])
+    found = best_against_plain(pd.concat([table, stage, early]), "fid_digits").set_index("method")
+    assert found.loc["apg (after 10 steps)", "difference"] == found.loc["classifier-free", "difference"]

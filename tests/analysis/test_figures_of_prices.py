@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from read_off import CELL, TRADE, drawn, mean
 from synthetic import FID, study
@@ -96,6 +97,18 @@ def test_samples_may_have_colour_and_nothing_else():
     for wrong in ({}, {0.0: rgb / 255}, {0.0: rgb, 1.0: rgb[:1]}, {0.0: rgb[..., :2]}):
         with pytest.raises((ValueError, TypeError), match="images_by_w|dtype|shape"):
             samples_against_w(wrong, "")
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 8])
+def test_the_title_of_few_columns_is_broken_and_not_cut_off(columns):
+    images = {float(w): np.zeros((2, 32, 32, 3), np.uint8) for w in range(columns)}
+    figure = samples_against_w(images, "classifier-free guidance, class 3")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (title,) = [text for text in figure.texts if "guidance" in text.get_text()]
+    extent = title.get_window_extent(canvas.get_renderer())
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1 and ("\n" in title.get_text()) == (columns < 4)
+    assert extent.y0 > max(axes.get_window_extent().y1 for axes in figure.axes)
 
 
 def test_the_papers_own_numbers_stand_beside_ours(summary):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
 from analysis.guides import attack_gap
 from analysis.metrics import comparison
 from analysis.reports import REPORTS
+from analysis.reports.tradeoff import report
 from analysis.table import read_table, summarise
 from analysis.verdicts import verdicts
 
@@ -125,3 +127,24 @@ def test_the_report_says_what_was_done_with_what(written):
     configuration = json.dumps({"name": "made", "note": "</pre><b>"}, indent=1)
     assert all("&lt;/pre&gt;&lt;b&gt;" in text and "<b>" not in text for text in html.values()) and "note" in configuration
     assert all("2.11" in text and "Data and provenance" in text for text in html.values())
+
+
+def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own():
+    made, early = of_images(), "classifier-free (after 10 steps)"
+    table = made.table[made.table["method"] == "classifier-free"].assign(method=early)
+    cells = [
+        replace(cell, method=early, sha256=f"early {cell.sha256}") for cell in made.cells if cell.method == "classifier-free"
+    ]
+    both = replace(made, table=pd.concat([made.table, table], ignore_index=True), cells=[*made.cells, *cells])
+    sections = {section.heading: section for section in report(both).sections}
+    assert "In 8 of 8 groups" in sections["w = 0 is the conditional model"].text
+    for _, frame in sections["Where FID is smallest"].tables:
+        assert {early, "classifier-free", "classifier"} == set(frame.index.get_level_values("method"))
+    assert "As training goes on" in sections and "As training goes on" not in {one.heading for one in report(made).sections}
+
+
+def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_drawn():
+    made = of_images()
+    bare = replace(made, table=made.table[made.table["metric"] != "accuracy_guide"])
+    (section,) = (one for one in report(bare).sections if one.heading.startswith("Classification accuracy"))
+    assert len(section.figures) == 1 and not section.notes and "noise-aware" not in section.text

@@ -1,26 +1,34 @@
 """Trainings as files: kept on the way, exported, and played where the data are not; features of real images kept beside them."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from folders import folder
 from safetensors.torch import load_file, save_file
 from tiny import make_here, results_of, tiny_study
 
 from experiments.checkpoints.exported import export, load, read_header, training_of
 from experiments.graph.files import sha256
-from experiments.graph.store import Store
+from experiments.graph.store import FOUND, Store
 from experiments.graph.value import encode
+from experiments.networks import DiT, UNet
+from experiments.objectives.denoising import Denoising
 from experiments.problems import Problem
 from experiments.studies.sweep import Sweep
 from experiments.tasks import real_features
+from experiments.tasks.begin import weights_of
+from experiments.tasks.fit import Fit
 from experiments.tasks.measure import Measure
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
 from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.sources import Checkpoint
+from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from experiments.worlds.fashion import Fashion
+from experiments.worlds.images import Images
 from guidance.samplers.ddim import DDIM
 
 SWEEP = Sweep(sampler=DDIM(), steps=3, ws=(0.0, 1.0))
@@ -132,6 +140,24 @@ def test_a_study_of_files_needs_no_images_and_no_training(trained, tmp_path, mon
     assert "diversity_pixels" not in real[0].index
 
 
+def test_a_file_that_was_moved_makes_no_run_stale(trained, tmp_path):
+    study, base = trained
+    (tmp_path / "elsewhere").mkdir()
+    moved = shutil.copytree(base, tmp_path / "elsewhere" / "files", ignore=shutil.ignore_patterns("runs"))
+    here, there = (
+        replace(
+            study,
+            **{role: checkpoint(place, role) for role in ("model", "classifier", "evaluator")},
+            real=StoredFeatures(world=Digits(), file=str(place / "real.safetensors"), sha256=sha256(place / "real.safetensors")),
+            sweeps=(replace(SWEEP, ws=(1.0,)),),
+        )
+        for place in (base, moved)
+    )
+    make_here(here, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    assert {store.state(placed.task) for placed in there.cells()} == {(FOUND,)}
+
+
 def test_what_is_no_export_is_refused_in_one_line(trained, tmp_path):
     study, base = trained
     with pytest.raises(Problem, match="is for 1 x 8 x 8 of 10 classes, but fashion has 1 x 28 x 28"):
@@ -190,3 +216,23 @@ def test_features_are_of_their_evaluator_or_refused(trained, tmp_path):
         StoredFeatures(world=Digits(), file=str(other), sha256=sha256(other)).arrays(Store(tmp_path))
     arrays = StoredFeatures(world=Digits(), file=str(base / "real.safetensors"), sha256=sha256(base / "real.safetensors"))
     assert all(array.dtype in (np.float64, np.int64) for array in arrays.arrays(Store(tmp_path)).values())
+
+
+def test_a_training_on_images_of_ones_own_is_played_where_they_are_not(tmp_path, monkeypatch):
+    """A DiT too, whose table of positions is in no file; and neither header tells a place."""
+    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
+    store, place = Store(tmp_path / "runs"), folder(tmp_path / "zoo")
+    world = Images(path=str(place), size=8, preprocessing="edm", held_out=2)
+    training, few = None, {"world": world, "objective": Denoising(), "fit": Fit(steps=1, batch=2)}
+    for network in (DiT(patch=2, width=16, depth=1), UNet(width=8), UNet(width=8)):
+        begin = weights_of(str(store.path(training))) if training and training.network == network else None
+        training = Train(**few, network=network, begin=begin)
+        store.make(training, "cpu")
+        file = tmp_path / f"{training.address}.safetensors"
+        export(training, store, file)
+        assert str(tmp_path) not in str(read_header(file))
+        theirs, own = load(file, "cpu", world), training.play("model", {}, store, "cpu")["model"]
+        z, logsnr, label = torch.randn(3, 3, 8, 8), torch.zeros(3), torch.arange(3)
+        assert torch.equal(theirs(z, logsnr, label).eps, own(z, logsnr, label).eps)
+        assert training_of(file).address == training.address
+    assert training.begin is not None

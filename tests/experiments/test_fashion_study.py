@@ -8,13 +8,18 @@ import pytest
 from small import here
 from tiny import make_here, results_of
 
+from analysis.training_figures import by_training, whole
 from experiments.checkpoints.exported import read_header, training_of
 from experiments.graph.files import sha256
 from experiments.graph.value import encode
+from experiments.problems import Problem
+from experiments.registry import STUDIES as REGISTRY
 from experiments.shipped import FOLDER, located, shipped
+from experiments.studies.chosen import chosen
 from experiments.studies.fashion import FULL, LAMBDAS, STUDIES
 from experiments.studies.sweep import Sweep
 from experiments.tasks.train import Train
+from experiments.worlds.digits import Digits
 from experiments.worlds.fashion import Fashion
 from guidance.samplers.ddim import DDIM
 from guidance.samplers.dpm_solver import DPMSolver
@@ -89,6 +94,17 @@ def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
     line = ["sample", "--checkpoint", str(out), "--adapter", "exported", "--world", "digits", "--n", "4", "--steps", "2"]
     done = here([*line, "--out", str(grid)], capsys)
     assert done.returncode == 0 and grid.stat().st_size > 100, done.stderr
+    assert b"exported" in grid.read_bytes() and str(tmp_path).encode() not in grid.read_bytes(), "a picture one may send"
+    guide = next(tiny("digits").parent.glob("classifier-*"))
+    assert here(["export", str(guide), str(tmp_path / "guide.safetensors")], capsys).returncode == 0
+    for place in (guide, tmp_path / "guide.safetensors", f"{tmp_path / 'guide.safetensors'}:exported"):
+        role = ["--method", "classifier", "--role", f"classifier={place}", "--force", "--out", str(tmp_path / "guided.npz")]
+        done = here([*line, *role], capsys)
+        assert done.returncode == 0 and (tmp_path / "guided.npz").exists(), done.stderr
+    done = here(
+        [*line, "--role", f"classifier={tmp_path / 'guide.safetensors'}:nobody", "--out", str(tmp_path / "c.npz")], capsys
+    )
+    assert done.returncode == 2 and "no checkpoint 'nobody'" in done.stderr and not (tmp_path / "c.npz").exists()
     wrong = here(["export", str(tiny("digits")), str(tmp_path / "b.safetensors")], capsys)
     assert wrong.returncode == 2 and "something else than a training" in wrong.stderr
 
@@ -96,3 +112,43 @@ def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
 def test_both_forms_are_of_one_noise_and_one_range():
     assert STUDIES["quick"].density == FULL.density == LAMBDAS
     assert FULL.network("model", 2).seed == 2 and FULL.network("weak", 1).objective.density == LAMBDAS
+
+
+def test_stages_of_the_training_are_told_apart_under_every_protocol():
+    for settings in ([], ["protocol=adm"]):
+        methods = dict.fromkeys(p.place["method"] for p in chosen("fashion", True, settings).cells() if "method" in p.place)
+        (stages,) = by_training(list(methods)).values()
+        assert len(stages) == 4 and sum(not whole(method) for method in methods) == 3
+        assert ("random labels" in stages[-1]) == bool(settings)
+
+
+@pytest.mark.parametrize(
+    ("form", "change", "said"),
+    [
+        ("quick", {"model": Digits()}, "model: it is of the world digits, and the study of fashion"),
+        ("quick", {"real": Digits()}, "real: it is of the world digits, and the study of fashion"),
+        ("full", {"model": Fashion(folder="elsewhere")}, "model: its images lie elsewhere than the study's: set model.world"),
+    ],
+)
+def test_a_part_of_another_world_is_refused(form, change, said):
+    (role, world), study = next(iter(change.items())), STUDIES[form]
+    with pytest.raises(ValueError, match=said):
+        replace(study, **{role: replace(getattr(study, role), world=world)})
+
+
+def test_files_of_a_world_need_not_lie_where_its_images_do():
+    assert chosen("fashion", False, ["world.folder=elsewhere"]).world.folder == "elsewhere"
+
+
+def test_a_reference_that_the_protocol_does_not_fit_is_one_line():
+    with pytest.raises(Problem, match="references: the balls of 'effnet-lite0-96' are of k = 3, and the protocol's of k = 5"):
+        chosen("fashion", True, ['protocol={"k": 5}'])
+    other = replace(FULL.references["effnet-lite0-96"].features, network=replace(FULL.features[0], size=64))
+    with pytest.raises(ValueError, match="references: that of 'effnet-lite0-96' has features of effnet-lite0-64"):
+        replace(FULL, references={"effnet-lite0-96": replace(FULL.references["effnet-lite0-96"], features=other)})
+
+
+def test_the_help_of_the_command_names_every_study(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    told = here(["study", "--help"], capsys).stdout
+    assert not [name for name in REGISTRY.own if name not in told]

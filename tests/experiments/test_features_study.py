@@ -158,6 +158,12 @@ def test_evaluate_reads_and_writes_npz(tmp_path, capsys):
         assert np.array_equal(found["arr_0"], x[0]) and found["sigma"].shape == (found["mu"].shape * 2)
     against = here([*words, "--reference", "digits"], capsys)
     assert against.returncode == 0 and f"fid_{LABEL} " in against.stdout
+    before = sha256(tmp_path / "made.npz")
+    for taken, said in [("made.npz", "exists"), ("runs", "give the name of an .npz"), ("x.npy", "give the name of an .npz")]:
+        done = here([*words, "--reference", "digits", "--out", str(tmp_path / taken)], capsys)
+        assert done.returncode == 2 and said in done.stderr and not done.stdout
+    assert sha256(tmp_path / "made.npz") == before, "what is measured is not written over"
+    assert here([*words, "--reference", "digits", "--out", str(out), "--force"], capsys).returncode == 0
     for wrong, said in [
         (["--reference", "nowhere.npz"], "no file nowhere.npz"),
         (["--reference", "gaussians"], "no training images"),

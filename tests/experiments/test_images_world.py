@@ -125,6 +125,17 @@ def test_a_folder_with_parts_has_its_own_test_images_class_by_class_in_turn(tmp_
     assert torch.equal(elsewhere.test.x[:], found.test.x[:])
 
 
+def test_a_test_part_is_no_class(tmp_path):
+    folder(tmp_path / "mixed")
+    folder(tmp_path / "mixed" / "val", 3)
+    with pytest.raises(Problem, match=r"mixed/val is a test part, and there is no .*mixed/train beside it"):
+        images(tmp_path / "mixed")
+    folder(tmp_path / "large" / "Train", 4)
+    folder(tmp_path / "large" / "Test", 2, first=50)
+    found = data(images(tmp_path / "large"))
+    assert (len(found.train.x), len(found.test.x)) == (12, 6) and found.card["classes"].startswith("3, ")
+
+
 def bad(place, **changes) -> dict:
     """One bad image in an otherwise good folder."""
     folder(place)
@@ -144,6 +155,7 @@ BAD = {
     "empty": (b"", r"bee/003\.png is missing or empty"),
     "grey": (encoded(picture(1, mode="L")), r"bee/003\.png is grey, not RGB \(3 channels\): set convert or skip"),
     "transparent": (encoded(picture(1, mode="RGBA")), r"003\.png is of mode RGBA"),
+    "of 16 bits": (encoded(Image.fromarray(np.full((9, 9), 40_000, np.uint16))), r"003\.png is of mode I;16.*make it 8 bits"),
     "too small": (encoded(picture(1, width=9, height=7)), r"bee/003\.png is 9 x 7, smaller than 8 x 8"),
     "of a format that is not decoded": (encoded(picture(1), "PCX"), r"003\.png is no image \(JPEG, PNG, .*\)"),
 }

@@ -197,3 +197,18 @@ def test_cifar10_is_lossless_and_whole_and_its_jpeg_copy_is_another_set(tmp_path
     monkeypatch.setattr(Cifar10, "sizes", {"train": 20, "test": 20})
     assert data(Cifar10(path=png, test=png)).test.label[:10].tolist() == list(range(10))
     assert io.BytesIO(encoded(picture(3, 32, 32))).read(4) == b"\x89PNG"
+
+
+def test_the_validation_part_is_taken_before_a_test_part_whose_labels_are_kept_back(tmp_path):
+    """As ImageNet has them: 18 images to train on, 9 to validate with, and 18 whose labels are all -1."""
+    held, labels = rows(3)
+    write(tmp_path / "set" / "train-0.parquet")
+    write(tmp_path / "set" / "validation-0.parquet", held, labels)
+    write(tmp_path / "set" / "test-0.parquet", labels=[-1] * 18)
+    found = data(images(tmp_path / "set"))
+    assert len(found.train.label) == 18 and len(found.test.label) == 9
+
+
+def test_a_set_of_the_hub_takes_no_other_test_part():
+    with pytest.raises(Problem, match="test: hub:name brings its own parts; leave test out"):
+        images("hub:name", test="elsewhere")

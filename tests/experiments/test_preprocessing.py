@@ -75,3 +75,12 @@ def test_what_does_not_fit_is_named():
             prepare(image, 16, channels, name)
     assert len(set(prepare(grey, 16, 3, "edm", convert=True).reshape(3, -1).T[0])) == 1, "grey in three channels"
     assert prepare(picture(20, 20), 16, 1, "edm", convert=True).shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I", "F"])
+def test_more_than_8_bits_are_refused_since_pil_would_cut_them_off(mode):
+    deep = Image.fromarray(np.linspace(0, 65535, 256).reshape(16, 16).astype({"I;16": "u2", "I": "i4", "F": "f4"}[mode]))
+    assert deep.mode == mode
+    for channels in (1, 3):
+        with pytest.raises(Unfit, match=r"more than 8 bits a pixel"):
+            prepare(deep, 16, channels, "none", convert=True)
