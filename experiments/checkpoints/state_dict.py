@@ -35,7 +35,8 @@ def read(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a file of another kind, or cut short, fails in as many ways as it has bytes
         if out_of_memory(error):
             raise
-        raise Problem(f"{path} is no file of torch.save, or is cut short ({type(error).__name__} {one_line(error)})") from error
+        said = f"{type(error).__name__} {one_line(error)}".strip()
+        raise Problem(f"{path} is no file of torch.save, or is cut short ({said})") from error
     inner = next((found[key] for key in INSIDE if isinstance(found, dict) and isinstance(found.get(key), dict)), found)
     if not isinstance(inner, dict) or not inner or not all(isinstance(each, Tensor) for each in inner.values()):
         found = f"a dictionary of {_some(list(map(str, inner)))}" if isinstance(inner, dict) else type(inner).__name__

@@ -220,7 +220,7 @@ def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(tmp
         ("older.pt", "edm2", small, rf"older.pt .* calls {calls}, which"),
         ("bomb.pkl", own, latents, rf"bomb.pkl .* calls {calls}, which"),
         ("cut.pt", own, latents, "cut.pt is no file of torch.save, or is cut short"),
-        ("empty.pt", own, latents, r"empty.pt is no file of torch.save, or is cut short \(EOFError"),
+        ("empty.pt", own, latents, r"empty.pt is no file of torch.save, or is cut short \(EOFError\)"),
         ("cut.safetensors", own, latents, "cut.safetensors is no safetensors file, or is cut short"),
         (dit.name, "dit-xl-2-265", latents, "there is no checkpoint 'dit-xl-2-265'; .*dit-xl-2-256"),
     ):
