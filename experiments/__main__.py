@@ -165,18 +165,10 @@ def ls(
     kind: Annotated[str, typer.Argument(help="Only runs whose kind begins so: denoiser, classifier, sample, digits, ...")] = "",
 ) -> None:
     """List the runs of a folder: address, what it is, when it was made."""
-    from experiments.graph.files import read_object
-    from experiments.graph.verify import runs_in
+    from experiments.listings import list_runs
 
-    if not runs.is_dir():
-        raise Problem(f"there is no folder {runs}: nothing was run from here yet, or it is another one (--runs)")
-    for path in runs_in(runs):
-        if path.name.startswith(kind) and (path / "manifest.json").is_file():
-            try:
-                made, title = (read_object(path / f"{name}.json") for name in ("provenance", "config"))
-                typer.echo(f"{path.name:32} {made.get('finished')!s:26} {title.get('title')}")
-            except Problem as problem:
-                typer.echo(f"{path.name:32} broken: {problem}")
+    for line in list_runs(runs, kind):
+        typer.echo(line)
 
 
 @app.command()
@@ -203,8 +195,7 @@ def methods() -> None:
     """List the guidance methods by family: cost of a guided step, roles, space, needs; citation, formula, and what they do."""
     from experiments.listings import list_methods
 
-    for line in list_methods():
-        typer.echo(line)
+    typer.echo("\n".join(list_methods()))
 
 
 @app.command()
@@ -212,8 +203,7 @@ def samplers() -> None:
     """List the samplers: name, order of convergence, whether they draw noise, and what the first line of their file says."""
     from experiments.listings import list_samplers
 
-    for line in list_samplers():
-        typer.echo(line)
+    typer.echo("\n".join(list_samplers()))
 
 
 @app.command()

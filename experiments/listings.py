@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from experiments.problems import Problem
 from experiments.registry import WORLDS, lookup, registry
@@ -89,3 +90,22 @@ def hold_to_laws(name: str) -> Iterator[str]:
             yield f"broken  {law.__name__}: {message[0]}"
         else:
             yield f"holds   {law.__name__}" + (f" (declared: {declared})" if declared else "")
+
+
+def list_runs(runs: Path, kind: str) -> Iterator[str]:
+    """The runs of a folder whose address begins with `kind`: address, when it was made, what it is, or what is wrong with it.
+
+    Problem where there is no such folder.
+    """
+    from experiments.graph.files import read_object
+    from experiments.graph.verify import runs_in
+
+    if not runs.is_dir():
+        raise Problem(f"there is no folder {runs}: nothing was run from here yet, or it is another one (--runs)")
+    for path in runs_in(runs):
+        if path.name.startswith(kind) and (path / "manifest.json").is_file():
+            try:
+                made, title = (read_object(path / f"{name}.json") for name in ("provenance", "config"))
+                yield f"{path.name:32} {made.get('finished')!s:26} {title.get('title')}"
+            except Problem as problem:
+                yield f"{path.name:32} broken: {problem}"

@@ -102,6 +102,18 @@ def test_the_stages_of_the_training_are_those_of_the_committed_results(metric):
         assert f"| {metric} | {steps:,} | {' | '.join(words)} |" in page
 
 
+@pytest.mark.parametrize("study", ["cifar10-jpeg", "cifar10-jpeg-dit"])
+def test_the_tables_of_cifar10_jpeg_are_those_of_the_committed_results(study):
+    from analysis.headline import headline, markdown
+    from analysis.table import read_table, summarise
+
+    summary = summarise(read_table(PLACE / f"{study}-cpu" / "table.csv"))
+    shown = [f"{name}_cifar10-jpeg-10000" for name in ("fid", "is")] + ["accuracy_evaluator"]
+    shown += [f"{name}_effnet-lite0-96" for name in ("fid", "is")]
+    table = markdown(headline(summary, sampler="ancestral(v=None)", steps=32, n=200, metrics=shown))
+    assert table in (PLACE / "cifar10-jpeg.md").read_text()
+
+
 def cells(study: str, words: str, ws: tuple[float, ...], **where: object) -> str:
     """One line of a table of the README, from the committed results of a study."""
     from analysis.table import read_table, summarise

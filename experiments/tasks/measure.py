@@ -18,6 +18,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Failed
 from experiments.tasks.densities import in_the_plane, logits, tilted
+from experiments.tasks.evaluating import MAX_PIXELS, evaluate, pixel_moments
 from experiments.tasks.images import FromBytes, from_uint8, to_uint8
 from experiments.tasks.real_features import RealOf, reference_of
 from experiments.tasks.sample import Sample
@@ -27,7 +28,6 @@ from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
 
 NEIGHBOURS = 5  # of the estimate of KL: a point with so many copies has no density
-MAX_PIXELS = 1024  # numbers in an image, above which no distance of pixels is taken: its root of a matrix takes minutes a cell
 
 
 class Measured(Task):
@@ -193,26 +193,6 @@ def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
         return Reference(features=evaluate(network, x, device)[0], moments=pixel_moments(x) if few else None)
     x = from_uint8(to_uint8(x))
     return Reference(images=x.numpy(), features=evaluate(network, x, device)[0])
-
-
-def pixel_moments(x: Pixels, size: int = 2000) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and unbiased covariance of the pixels, in float64, from `size` images at a time."""
-    n, d = len(x), math.prod(x.shape[1:])
-    total, products = torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64)
-    for part in x.split(size):
-        rows = part.flatten(1).double()
-        total += rows.sum(0)
-        products.addmm_(rows.T, rows)
-    mean = total / n
-    return mean.numpy(), ((products - n * mean[:, None] * mean) / (n - 1)).numpy()
-
-
-@torch.inference_mode()
-def evaluate(evaluator: torch.nn.Module, x: Tensor | Pixels | FromBytes, device: str) -> tuple[np.ndarray, np.ndarray]:
-    """Features and logits of images in [-1, 1], in float64."""
-    parts = [evaluator.features(part.to(device)) for part in x.split(500)]
-    features = torch.cat(parts)
-    return features.cpu().double().numpy(), evaluator.head(features).cpu().double().numpy()
 
 
 @torch.inference_mode()

@@ -17,6 +17,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.shipped import located
+from experiments.tasks.evaluating import MAX_PIXELS, evaluate, pixel_moments
 from experiments.tasks.images import as_bytes
 from experiments.tasks.npz import Sha256
 from experiments.tasks.train import Train
@@ -54,7 +55,6 @@ class RealFeatures(Task):
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         from analysis.moments import moments_of
-        from experiments.tasks.measure import MAX_PIXELS, evaluate, pixel_moments
 
         network, held = self.evaluator.load(store, device), data(self.evaluator.world)
         train = as_pixels(held.train.x)

@@ -11,8 +11,9 @@ from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import value
+from experiments.tasks.evaluating import evaluate
 from experiments.tasks.images import from_uint8
-from experiments.tasks.measure import evaluate, guide_logits
+from experiments.tasks.measure import guide_logits
 from experiments.tasks.sources import Exact
 from experiments.tasks.train import Train
 from experiments.worlds.world import data

@@ -132,7 +132,7 @@ def test_one_setting_of_the_world_is_that_of_everything_in_the_study():
         override(quick, ["world.pat=elsewhere"])
     with pytest.raises(Problem, match=r"world\.size: Input should be 32"):
         override(quick, ["world.size=16"])
-    with pytest.raises(Problem, match="classifier: it is of the world"):
+    with pytest.raises(Problem, match="classifier: its images lie elsewhere than the study's"):
         override(quick, ["classifier.world.path=elsewhere"])
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from experiments.objectives.batches import batch, by_level, noisy_parts
+from experiments.tasks.evaluating import pixel_moments
 from experiments.tasks.images import FromBytes, as_bytes, from_uint8, to_uint8
-from experiments.tasks.measure import pixel_moments
 from experiments.tasks.train import split_validation
 from experiments.tasks.training_set import TrainingSet
 from experiments.worlds.digits import Digits
