@@ -47,6 +47,9 @@ def require_new(out: Path, force: bool) -> None:
         raise Problem(f"--out {out}: give the name of an .npz")
     if out.exists() and not force:
         raise Problem(f"--out {out} exists: give another name, or --force to replace it")
+    above = next(place for place in out.absolute().parents if place.exists())
+    if not above.is_dir():
+        raise Problem(f"--out {out}: {above} is no folder")
 
 
 def measured(
@@ -82,9 +85,13 @@ def measured(
     except ValidationError as error:
         raise Problem(explain(error)) from error
     made, real = image_set(samples), reference_set(reference, settings)
-    images, label = made.images(store)
     for network in networks:
         network.require()
+    images, label = made.images(store)
+    for each, n in ((samples, len(images)), (reference, len(real.images(store)[0]))):  # both are read before any work
+        if n <= rules.k:
+            raise Problem(f"{each} has {n} images: precision and recall need {rules.k + 1} at least")
+    for network in networks:
         made_features, real_features = (Features(samples=one, network=network) for one in (made, real))
         own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": statistics(real, network)}
         task = FeatureMeasure(

@@ -93,11 +93,16 @@ def hold_to_laws(name: str) -> Iterator[str]:
 
 
 def list_runs(runs: Path, kind: str) -> Iterator[str]:
-    """The runs of a folder whose address begins with `kind`: address, when it was made, what it is, or what is wrong with it."""
+    """The runs of a folder whose address begins with `kind`: address, when it was made, what it is, or what is wrong with it.
+
+    Problem where there is no such folder.
+    """
     from experiments.graph.files import read_object
     from experiments.graph.verify import runs_in
 
-    for path in runs_in(runs) if runs.is_dir() else []:
+    if not runs.is_dir():
+        raise Problem(f"there is no folder {runs}: nothing was run from here yet, or it is another one (--runs)")
+    for path in runs_in(runs):
         if path.name.startswith(kind) and (path / "manifest.json").is_file():
             try:
                 made, title = (read_object(path / f"{name}.json") for name in ("provenance", "config"))

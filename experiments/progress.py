@@ -28,9 +28,13 @@ class Lines(tqdm):
         self.disable = True
 
 
-def bar(title: str, total: int, unit: str, first: int = 0) -> tqdm:
-    """The progress bar of one task, on a separate line for each worker process. TQDM_DISABLE=1 silences it."""
+def bar(title: str, total: int | None, unit: str, first: int = 0) -> tqdm:
+    """The progress bar of one task, on a separate line for each worker process. TQDM_DISABLE=1 silences it.
+
+    total None: not known; nothing is shown at the start then, so that an input that is refused at once is one line.
+    """
     interactive = sys.stderr.isatty() or "ipykernel" in sys.modules
     kind = tqdm if interactive else Lines
     options = {"position": progress_line(), "mininterval": 0.5} if interactive else {}
+    options["delay"] = 0.5 if total is None else 0
     return kind(desc=title, total=total, unit=unit, initial=first, **options)

@@ -105,7 +105,7 @@ def _model(
         raise Problem("--run and --checkpoint both say who the model is: give one of them")
     if (checkpoint is None) != (adapter is None):
         lacking, why = ("--adapter", "says how the file is read") if adapter is None else ("--checkpoint", "is the file it reads")
-        raise Problem(f"{lacking} is missing: it {why} (docs/add/checkpoint.md)")
+        raise Problem(f"{lacking} is missing: it {why} (docs/checkpoints.md)")
     if run is not None:
         task = trained(run)
         if world is not None and world != task.world.name:

@@ -20,6 +20,7 @@ from torch import Tensor
 from experiments.graph.files import require_file
 from experiments.problems import Problem
 
+OF_TORCH = b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"  # how a file of torch.save begins, now and in older ones
 NUMBERS = {kind + size for kind, sizes in {"f": "248", "i": "1248", "u": "1248", "b": "1"}.items() for size in sizes}
 
 
@@ -181,7 +182,12 @@ def load(path: Path) -> Any:
     """What a pickle holds: dictionaries, tensors, and stand-ins for everything else. Problem for one that asks for more."""
     with require_file(path).open("rb") as file:
         try:
+            if file.peek().startswith(OF_TORCH):
+                opened(path)  # says what it would call, if it would
+                raise Problem(f"{path} is a file of torch.save, and no pickle of EDM or EDM2: another adapter is the one for it")
             return Reader(file).load()
+        except Problem:
+            raise
         except Refused as refused:
             raise refusal(path, refused) from None
         except Exception as error:  # a file of another kind, or cut short, fails in as many ways as pickle has opcodes
@@ -194,5 +200,5 @@ def network_of(path: Path, kinds: tuple[str, ...]) -> Persistent:
     network = content.get("ema") if isinstance(content, dict) else None
     found = network.class_name if isinstance(network, Persistent) else type(content).__name__
     if not isinstance(network, Persistent) or network.class_name not in kinds:
-        raise Problem(f"{path} holds no `ema` that is a {' or '.join(kinds)}, but {found}: another adapter is the one for it")
+        raise Problem(f"{path} holds no `ema` of the class {' or '.join(kinds)}, but {found}: another adapter is the one for it")
     return network

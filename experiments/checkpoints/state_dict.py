@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from experiments.checkpoints.safe_pickle import Refused, load, opened, refusal
+from experiments.graph.failures import one_line, out_of_memory
 from experiments.graph.files import require_file
 from experiments.problems import Problem
 from experiments.registry import CHECKPOINTS
@@ -19,7 +21,10 @@ SHOWN = 3
 def read(path: Path) -> dict[str, Tensor]:
     """The tensors of a .safetensors file, or of a file of torch.save that holds nothing else. Problem for any other."""
     if require_file(path).suffix == ".safetensors":
-        return load_file(path)
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise Problem(f"{path} is no safetensors file, or is cut short ({one_line(error)})") from error
     try:
         found = opened(path)
     except Refused as refused:
@@ -27,9 +32,15 @@ def read(path: Path) -> dict[str, Tensor]:
             load(path)  # a plain pickle: says what it would call
             raise Problem(f"{path} is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2 open it") from None
         raise refusal(path, refused) from None
+    except Exception as error:  # a file of another kind, or cut short, fails in as many ways as it has bytes
+        if out_of_memory(error):
+            raise
+        said = f"{type(error).__name__} {one_line(error)}".strip()
+        raise Problem(f"{path} is no file of torch.save, or is cut short ({said})") from error
     inner = next((found[key] for key in INSIDE if isinstance(found, dict) and isinstance(found.get(key), dict)), found)
     if not isinstance(inner, dict) or not inner or not all(isinstance(each, Tensor) for each in inner.values()):
-        raise Problem(f"{path} holds no tensors by name")
+        found = f"a dictionary of {_some(list(map(str, inner)))}" if isinstance(inner, dict) else type(inner).__name__
+        raise Problem(f"{path} holds no tensors by name, but {found}")
     return inner
 
 
@@ -87,8 +98,9 @@ def _nearest(found: Mapping[str, Tensor]) -> str:
         shares[name] = fit / union, len(same) / union
     if not shares or max(shares.values()) == (0, 0):
         return "no preset has such names"
-    nearest = max(shares, key=lambda name: shares[name])
-    return f"the nearest preset is {nearest}, with {shares[nearest][0]:.0%} of the tensors in common"
+    nearest = max(shares, key=lambda name: sum(shares[name]))  # by name alone, a family is told whatever the width
+    fit, names = shares[nearest]
+    return f"the nearest preset is {nearest}, with {fit:.0%} of the tensors and {names:.0%} of their names in common"
 
 
 def _networks() -> Iterator[tuple[str, dict[str, Tensor]]]:

@@ -119,6 +119,10 @@ class Images(World):
         if "test" in made.parts:
             turns = interleaved(made.parts["test"][1])
             return {"train": ("train", None), "test": ("test", turns)}, "the set's own; test images class by class in turn"
+        if empty := sorted(set(range(self.classes)) - set(made.parts["train"][1].tolist())):
+            raise Problem(
+                f"{self.path} has no image of class {empty[0]} to hold out: leave no gap between labels, or give a test set"
+            )
         kept, held = held_out(made.parts["train"][1], self.held_out, self.classes)
         words = f"fixed: {self.held_out} of each class, by numpy's default_rng(0), class by class"
         return {"train": ("train", kept), "test": ("train", held)}, words

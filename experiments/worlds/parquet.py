@@ -4,6 +4,7 @@ An image is a struct with `bytes`, as Hugging Face writes it, or binary; a label
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -58,13 +59,20 @@ def of_hub(name: str, image: str | None, label: str | None) -> Source:
         import datasets
     except ImportError as error:
         raise Problem(f"sets of the hub are fetched by Hugging Face's datasets: {EXTRA}") from error
+    if not name:
+        raise Problem("hub: names no set: say which, as in hub:NAME")
     name, _, revision = name.partition("@")
     name, _, configuration = name.partition(":")
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
     try:
+        logger.setLevel(logging.ERROR)  # every attempt is a warning; what came of them is said below
         found = datasets.load_dataset(name, configuration or None, revision=revision or None)
     except Exception as error:  # of the network, of the hub, of its builders
         said = (str(error).strip().splitlines() or [""])[0]
         raise Problem(f"hub:{name} cannot be fetched ({type(error).__name__}: {said})") from error
+    finally:
+        logger.setLevel(level)
     splits = {split: next((part for part in names if part in found), None) for split, names in (("train", TRAIN), ("test", TEST))}
     if splits["train"] is None:
         raise Problem(f"hub:{name} has no part to train on, but {', '.join(found)}")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from foreign import ADMS, CLASSIFIERS, DITS, EDM2S
 from pickles import Calls, pickled, snapshot
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from test_checkpoint_adapters import state_of
 from toys import make
 
@@ -171,7 +171,7 @@ def test_a_file_of_another_network_is_described_and_the_nearest_preset_named(tmp
     assert "\n" not in said and "some.pt does not fit DiT of 8 x 8 latents, which has 32 tensors" in said
     assert "1 missing (pos_embed)" in said and "261 extra (" in said and "30 of another shape (" in said, said
     assert "y_embedder.embedding_table.weight (1001, 1152) not (6, 48), " in said
-    assert said.endswith("the nearest preset is dit-xl-2-256, with 99% of the tensors in common")
+    assert said.endswith("the nearest preset is dit-xl-2-256, with 99% of the tensors and 99% of their names in common")
     with pytest.raises(Problem, match="no preset has such names"):
         state_dict.require_fit(wanted, {"a": torch.zeros(1)}, Path("some.pt"), "DiT")
 
@@ -200,18 +200,28 @@ def test_a_wrong_adapter_a_wrong_world_and_a_file_of_no_weights_are_one_line(tmp
     (tmp_path / "net.pkl").write_bytes(snapshot("Precond", {"unet.out_gain": torch.tensor(1.0)}, EDM2S["edm2"]))
     (tmp_path / "bomb.pkl").write_bytes(pickled({"weight": Calls(os.system, f"touch {tmp_path / 'executed'}")}))
     (tmp_path / "cut.pt").write_bytes((tmp_path / "training.pt").read_bytes()[:3000])
+    (tmp_path / "cut.safetensors").write_bytes(dit.read_bytes()[:3000])
+    (tmp_path / "empty.pt").write_bytes(b"")
+    torch.save({"weight": Calls(os.system, "true")}, tmp_path / "bomb.pt")
+    torch.save({"weight": Calls(os.system, "true")}, tmp_path / "older.pt", _use_new_zipfile_serialization=False)
     small, square, latents, own = Toy(), Toy(shape=(3, 16, 16)), Toy(shape=(4, 8, 8)), "test_checkpoint_files:SMALL_DIT"
     plain, calls = "is a plain pickle: if it is EDM's or EDM2's, the adapters edm and edm2", f"{os.system.__module__}.system"
     for name, adapter, world, words in (
         (dit.name, own, small, "is for 4 x 8 x 8 of 5 classes, but toy has 3 x 32 x 32 of 5"),
-        ("step.pt", own, latents, "holds no tensors by name"),
+        ("step.pt", own, latents, "step.pt holds no tensors by name, but a dictionary of step"),
         ("net.pkl", own, latents, plain),
-        ("net.pkl", "edm", square, "holds no `ema` that is a EDMPrecond, but Precond"),
+        ("net.pkl", "edm", square, "holds no `ema` of the class EDMPrecond, but Precond"),
         ("net.pkl", "edm2", square, "does not fit the network of its own arguments"),
         ("net.pkl", "edm2", small, "net.pkl of EDM2 is for 3 x 16 x 16 of 5 classes, but toy has 3 x 32 x 32"),
-        ("training.pt", "edm2", small, "training.pt is no pickle of EDM or EDM2"),
+        ("training.pt", "edm2", small, "training.pt is a file of torch.save, and no pickle of EDM or EDM2: another adapter is"),
+        ("step.pt", "edm", small, "step.pt is a file of torch.save, and no pickle"),
+        ("cut.pt", "edm", small, "cut.pt is no pickle of EDM or EDM2 that can be read"),
+        ("bomb.pt", "edm", small, rf"bomb.pt .* calls {calls}, which"),
+        ("older.pt", "edm2", small, rf"older.pt .* calls {calls}, which"),
         ("bomb.pkl", own, latents, rf"bomb.pkl .* calls {calls}, which"),
-        ("cut.pt", own, latents, "cannot read .*cut.pt"),
+        ("cut.pt", own, latents, "cut.pt is no file of torch.save, or is cut short"),
+        ("empty.pt", own, latents, r"empty.pt is no file of torch.save, or is cut short \(EOFError\)"),
+        ("cut.safetensors", own, latents, "cut.safetensors is no safetensors file, or is cut short"),
         (dit.name, "dit-xl-2-265", latents, "there is no checkpoint 'dit-xl-2-265'; .*dit-xl-2-256"),
     ):
         refused_in_one_line(tmp_path / name, adapter, world, words)
@@ -232,6 +242,11 @@ def test_an_argument_that_is_not_known_is_named(change, words, tmp_path):
         edm.unet({**C10, **change}, tmp_path)
     with pytest.raises(Problem, match="not known here"):
         edm2.build({**I64, "wings": 2}, tmp_path)
+
+
+def test_the_nearest_preset_of_a_network_of_another_width_is_of_its_family(files):
+    with pytest.raises(Problem, match=r"the nearest preset is adm-\d+.*, with \d% of the tensors and \d\d% of their names"):
+        state_dict.require_fit({"weight": torch.zeros(2)}, load_file(files["adm"]), files["adm"], "it")
 
 
 def test_what_is_extra_alone_is_refused_too(tmp_path):

@@ -263,3 +263,32 @@ def test_help_says_what_every_command_and_option_is_and_names_every_study():
             assert getattr(option, "help", None), f"{name} {option.name}"
     (study,) = (option for option in known["study"].params if option.name == "name")
     assert set(STUDIES.own) <= set(re.split("[ ,]+", study.help))
+
+
+def test_a_folder_of_runs_that_is_not_there_is_named(tmp_path, capsys):
+    done = here(["ls", "--runs", str(tmp_path / "nowhere")], capsys)
+    assert done.returncode == 2 and "there is no folder" in done.stderr and "--runs" in done.stderr
+    (tmp_path / "empty").mkdir()
+    assert here(["ls", "--runs", str(tmp_path / "empty")], capsys).returncode == 0
+
+
+BARS = """
+import sys, time
+from experiments import progress
+progress.SECONDS_BETWEEN_LINES = 0.0
+shown = progress.bar("reading", None, "image")
+shown.update(1)
+print("soon", file=sys.stderr)
+time.sleep(0.6)
+shown.update(1)
+progress.bar("training", 5, "step")
+"""
+
+
+def test_a_bar_of_no_known_end_shows_nothing_before_it_has_something_to_show():
+    """So that a set whose first image is refused is one line."""
+    environment = {name: held for name, held in os.environ.items() if name != "TQDM_DISABLE"}
+    lines = subprocess.run(
+        [sys.executable, "-c", BARS], capture_output=True, text=True, cwd=ROOT, env=environment
+    ).stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["soon", "reading", "training"] and "2image" in lines[1], lines

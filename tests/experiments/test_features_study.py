@@ -110,6 +110,29 @@ def test_a_reference_of_ones_own_is_taken_and_read_again():
     assert TradeOff(**fields) == study
 
 
+def test_evaluate_refuses_in_one_line_before_any_work(tmp_path, capsys):
+    def file(name: str, n: int, **more) -> str:
+        np.savez(tmp_path / name, arr_0=np.zeros((n, 8, 8, 1), np.uint8), **more)
+        return str(tmp_path / name)
+
+    good, few, none = file("good.npz", 6), file("few.npz", 3), file("none.npz", 0)
+    taken = file("taken.npz", 6)
+    (tmp_path / "plain").write_text("")
+    for samples, reference, more, said in (
+        (few, good, (), "few.npz has 3 images: precision and recall need 4 at least"),
+        (none, good, (), "none.npz has 0 images"),
+        (good, few, (), "few.npz has 3 images"),
+        (good, good, ("--out", taken), "taken.npz exists: give another name, or --force to replace it"),
+        (good, good, ("--out", str(tmp_path)), "give the name of an .npz"),
+        (good, good, ("--out", str(tmp_path / "a.txt")), "give the name of an .npz"),
+        (good, good, ("--out", str(tmp_path / "plain" / "a.npz")), "plain is no folder"),
+    ):
+        words = ["evaluate", samples, "--reference", reference, "--features", json.dumps(TIMM), "--device", "cpu"]
+        done = here([*words, "--runs", str(tmp_path / "runs"), *more], capsys)
+        assert (done.returncode, done.stdout) == (2, "") and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+        assert not (tmp_path / "runs").exists()
+
+
 def test_evaluate_reads_and_writes_npz(tmp_path, capsys):
     x = np.random.default_rng(0).integers(0, 256, (2, 60, 8, 8, 1), np.uint8)
     np.savez(tmp_path / "made.npz", arr_0=x[0])

@@ -212,6 +212,7 @@ def test_what_is_no_labelled_set_is_refused(tmp_path):
         (tmp_path / "nowhere", "there is no file or folder .*nowhere"),
         (flat, "ant has no labels: put the images of each class into a folder"),
         (empty, "ant is a class without images"),
+        (empty / "ant", "ant holds no images: a set is a folder with a folder for each class, parquet files, or hub:NAME"),
         (tmp_path / "new", "test has a class 'deep' that .*train has not"),
         (tmp_path / "file.png", "file.png is no parquet file: a set is a folder with a folder for each class"),
         (tmp_path / "table", "cannot read .*folder.parquet: Is a directory"),
@@ -222,6 +223,35 @@ def test_what_is_no_labelled_set_is_refused(tmp_path):
         images(tmp_path / "zoo", held_out=4).load()
     with pytest.raises(Problem, match="there is no file or folder .*gone"):
         images(tmp_path / "zoo", test=str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (encoded(picture(0))[:60], "ant/000.png is corrupt"),
+        (b"text", "ant/000.png is no image"),
+        (b"", "ant/000.png is missing or empty"),
+        (encoded(picture(0, mode="L")), "ant/000.png is grey, not RGB (3 channels): set convert or skip, or mend it"),
+    ],
+)
+def test_an_image_that_is_refused_is_one_line_of_the_command_and_leaves_nothing(tmp_path, capsys, cache, held, said):
+    (folder(tmp_path / "zoo") / "ant" / "000.png").write_bytes(held)
+    options = (f"path={tmp_path / 'zoo'}", "size=8", "preprocessing=edm", "held_out=2")
+    done = here(["worlds", "images", *(word for one in options for word in ("--set", one))], capsys)
+    assert (done.returncode, done.stdout) == (2, "") and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not [path for path in (cache / "images").rglob("*") if not path.name.endswith(".lock")]
+
+
+def test_a_class_without_images_is_named(tmp_path):
+    place = folder(tmp_path / "zoo")
+    with pytest.raises(
+        Problem, match=r"zoo has no image of class 3 to hold out: leave no gap between labels, or give a test set"
+    ):
+        images(place, classes=5).load()
+    for path in (place / "bee").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(Problem, match="no image of class 1"):
+        images(place, skip=True).load()
 
 
 def test_a_killed_preparation_leaves_nothing_that_is_taken_for_a_set(tmp_path, cache, monkeypatch):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 
 import pytest
 import torch
@@ -79,7 +80,7 @@ def test_names_of_classes_are_taken_from_the_metadata(tmp_path):
     about = {"huggingface": json.dumps({"info": {"features": features}})}
     world = images(write(tmp_path / "zoo.parquet", metadata=about))
     assert world.classes == 4
-    with pytest.raises(Problem, match="class 3 has 0 images"):
+    with pytest.raises(Problem, match="no image of class 3 to hold out"):
         data(world)
 
 
@@ -165,12 +166,19 @@ def test_a_set_of_the_hub_may_lie_there_as_files(tmp_path, monkeypatch):
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch):
     datasets = pytest.importorskip("datasets")
 
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+
     def away(*words, **options):
+        assert not logging.getLogger("huggingface_hub.utils").isEnabledFor(logging.WARNING), "every attempt is a line"
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(datasets, "load_dataset", away)
     with pytest.raises(Problem, match=r"hub:some/set cannot be fetched \(ConnectionError: no route\)"):
         images("hub:some/set")
+    assert logger.level == level
+    with pytest.raises(Problem, match=r"hub: names no set: say which"):
+        images("hub:", called="none")
 
 
 def cifar(path, kind: str):

@@ -30,7 +30,7 @@ def test_tensors_and_arguments_come_back_bit_equal_and_no_source_is_run(tmp_path
     assert all(torch.equal(found[name], each) and found[name].dtype == each.dtype for name, each in TENSORS.items())
     assert network.state["skip_scale"] == 0.5 and vars(network.state["_raw_mean"])["values"].tolist() == [0, 1, 2]
     assert "torch_utils" not in sys.modules and "dnnlib" not in sys.modules
-    with pytest.raises(Problem, match=r"holds no `ema` that is a Precond, but EDMPrecond"):
+    with pytest.raises(Problem, match=r"holds no `ema` of the class Precond, but EDMPrecond"):
         safe_pickle.network_of(file, ("Precond",))
 
 
@@ -100,5 +100,5 @@ def test_a_file_that_is_no_pickle_or_is_cut_short_is_one_line(content, tmp_path)
 def test_other_contents_are_refused_in_one_line(tmp_path):
     for content, words in ((5, "but int"), ({"ema": 5}, "but dict"), ({"net": Object("A", {})}, "but dict")):
         (tmp_path / "net.pkl").write_bytes(pickled(content))
-        with pytest.raises(Problem, match=f"holds no `ema` that is a EDMPrecond, {words}"):
+        with pytest.raises(Problem, match=f"holds no `ema` of the class EDMPrecond, {words}"):
             safe_pickle.network_of(tmp_path / "net.pkl", ("EDMPrecond",))
