@@ -77,6 +77,14 @@ def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
     stages = [chosen.loc[f"classifier-free (after {steps} steps)", "w"] for steps in (250, 500, 1000)]
     assert stages == [4, 2, 1] and chosen.loc["apg", "w"] == 0
 
+    means = of_fashion(False).set_index(["sampler", "metric", "method", "w"])["value"].loc[FASHION["sampler"]]
+    pixels = [means["fid_pixels", "classifier-free", w] for w in (0.0, 0.1, 1.0)]
+    assert "{:.1f} at w = 0, {:.1f} at w = 0.1, {:.1f} at w = 1".format(*pixels) in page
+    for steps in (250, 500, 1000):
+        assert means["fid_pixels", f"classifier-free (after {steps} steps)"].idxmin() in (1, 2)
+    scores = [means["is_effnet-lite0-96", "classifier-free", w] for w in (0.0, 4.0)]
+    assert "{:.1f} at w = 0, {:.1f} at w = 4".format(*scores) in page
+
     def run(metric, method, w):
         cells = table[(table["metric"] == metric) & (table["method"] == method) & (table["w"] == w)]
         return cells.set_index(["train_seed", "seed"])["value"]
