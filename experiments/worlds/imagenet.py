@@ -6,8 +6,6 @@ from experiments.graph.value import value
 from experiments.worlds.images import Images
 from experiments.worlds.preprocessing import Preprocessing
 
-LICENCE = "ImageNet's terms of access: research and education, no redistribution"
-
 
 @value
 class ImageNet64(Images):
@@ -18,7 +16,7 @@ class ImageNet64(Images):
     """
 
     name: ClassVar[str] = "imagenet64"
-    licence: ClassVar[str] = LICENCE
+    licence: ClassVar[str] = "ImageNet's terms of access: research and education, no redistribution"
     called: Literal["imagenet64"] = "imagenet64"
     size: Literal[64] = 64
     channels: Literal[3] = 3
@@ -31,17 +29,9 @@ class ImageNet64(Images):
 
 
 @value
-class ImageNet128(Images):
+class ImageNet128(ImageNet64):
     """ImageNet at 128x128, in all else as `ImageNet64`."""
 
     name: ClassVar[str] = "imagenet128"
-    licence: ClassVar[str] = LICENCE
     called: Literal["imagenet128"] = "imagenet128"
     size: Literal[128] = 128
-    channels: Literal[3] = 3
-    preprocessing: Preprocessing
-    convert: bool = True
-
-    @property
-    def label(self) -> str:
-        return f"{self.name}-{self.preprocessing}{self.few}"
