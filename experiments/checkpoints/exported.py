@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from analysis.files import write_atomically
 from experiments.checkpoints.conventions import require_world
-from experiments.checkpoints.state_dict import filled
+from experiments.checkpoints.state_dict import filled, read
 from experiments.graph.files import read_object, require_file, sha256
 from experiments.graph.store import Store
 from experiments.graph.value import default, encode
@@ -31,8 +31,7 @@ HEADER = ("training", "run", "weights_sha256", "provenance")
 def export(training: Train, store: Store, file: Path, dtype: str = "float32") -> None:
     """Writes the weights of a run to a .safetensors file. Problem for a run that is not whole, or weights beyond the dtype."""
     folder = store.open(training)
-    with safe_open(folder / "model.safetensors", "pt") as held:
-        state = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 (a file, not a dictionary)
+    state = read(folder / "model.safetensors")
     kept = {name: one.to(DTYPES[dtype]) if one.is_floating_point() else one for name, one in state.items()}
     if beyond := [name for name, one in kept.items() if not one.isfinite().all()]:
         raise Problem(f"{folder}: {beyond[0]} goes beyond {dtype}: export it as float32")
@@ -81,7 +80,5 @@ def load(path: Path, device: str, world: Any) -> Any:
     """What the training plays: a Denoiser, or a classifier. Problem for a world of another shape or other classes."""
     training = training_of(path)
     require_world(f"{path.name}, a {training.kind},", world, training.world.shape, training.world.classes)
-    with safe_open(path, "pt") as held:
-        state = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118 (a file, not a dictionary)
-    network = filled(training.module, state, path, f"the {training.kind} of its header", device)
+    network = filled(training.module, read(path), path, f"the {training.kind} of its header", device)
     return training.objective.play("this", network, training.world, None)["this"]
