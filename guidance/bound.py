@@ -15,7 +15,8 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
-from guidance.samplers.grid import at, levels
+from guidance.level import at
+from guidance.samplers.grid import levels
 
 
 class Bound(NamedTuple):

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from guidance.diffusion import TARGETS, Prediction, from_x
+from guidance.level import distinct_levels, label_range
 
 Label = Int[Tensor, " b"] | None
 CONDITIONED_ON = "logsnr"  # the value of network.conditioned_on that means: the second argument is lambda
@@ -122,11 +123,12 @@ class NetworkDenoiser:
                 "this network was trained with labels only and says nothing without one: take a method that needs no null label, "
                 "as classifier guidance and autoguidance, or a weak model that is unconditional"
             )
+        for branch in branches:
+            if branch.label is not None:
+                require_labels(branch.label, self.num_classes + self.groups + self.has_null)
         null = torch.full_like(logsnr, self.num_classes + self.groups, dtype=torch.long)
         ids = [null if branch.label is None else branch.label for branch in branches]
         levels = [logsnr if branch.logsnr_cond is None else self._clamped(branch.logsnr_cond) for branch in branches]
-        for label in ids:
-            require_labels(label, self.num_classes + self.groups + self.has_null)
         in_one_batch = z.device.type != "cpu" if self.rows is None else len(branches) * len(z) <= self.rows
         if in_one_batch and len(branches) > 1:
             batch = z.repeat(len(branches), *(1,) * (z.ndim - 1))
@@ -168,15 +170,19 @@ class NetworkDenoiser:
 
 def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
     """ValueError unless every lambda lies in [low, high], with a thousandth to spare for rounding."""
-    smallest, largest = logsnr.min().item(), logsnr.max().item()
+    found = distinct_levels(logsnr)
+    smallest, largest = found[0], found[-1]
     if not (low - 1e-3 <= smallest and largest <= high + 1e-3):
         raise ValueError(f"logsnr reaches from {smallest:g} to {largest:g}, outside the trained range [{low:g}, {high:g}]")
 
 
 def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
     """ValueError unless every label lies in 0..classes-1."""
-    if len(label) and not (label.min().item() >= 0 and label.max().item() < classes):
-        raise ValueError(f"label reaches from {label.min()} to {label.max()}: the classes are 0 to {classes - 1}")
+    if not len(label):
+        return
+    smallest, largest = label_range(label)
+    if not (smallest >= 0 and largest < classes):
+        raise ValueError(f"label reaches from {smallest} to {largest}: the classes are 0 to {classes - 1}")
 
 
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:

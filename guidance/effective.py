@@ -15,6 +15,7 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label, branches
 from guidance.diffusion import Prediction, alpha_sigma
+from guidance.level import level_of
 
 
 class EffectiveWeight:
@@ -39,7 +40,7 @@ class EffectiveWeight:
         cond, null = branches(self.model, z_of_pred, logsnr, [label, None])
         alpha, _ = alpha_sigma(logsnr, z)
         update, difference = ((alpha * (x - null.x)).double() for x in (self._x(pred, z_of_pred, logsnr), cond.x))
-        self.logsnrs.append(logsnr[0].item())
+        self.logsnrs.append(level_of(logsnr))
         pairs = ((update, difference), (difference, difference), (update, update))
         dot, size, total = ((a * b).sum().item() for a, b in pairs)
         self.dots.append((dot, size, total))
@@ -47,7 +48,7 @@ class EffectiveWeight:
 
     def _x(self, pred: Prediction, z: Tensor, logsnr: Tensor) -> Tensor:
         alpha, sigma = alpha_sigma(logsnr, z)
-        x, next_logsnr = pred.x, self.next.get(logsnr[0].item())
+        x, next_logsnr = pred.x, self.next.get(level_of(logsnr))
         if "decoupled_eps" in pred.control.requires and next_logsnr is not None:
             next_alpha, next_sigma = alpha_sigma(torch.full_like(logsnr, next_logsnr), z)
             x = (sigma * (next_alpha * x + next_sigma * pred.eps) - next_sigma * z) / (sigma * next_alpha - next_sigma * alpha)

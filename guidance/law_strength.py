@@ -15,8 +15,8 @@ from guidance.denoiser import Branch, Denoiser, Label, branches
 from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.gradients import log_prob
 from guidance.law_kit import SHAPE, Kit, W, guide, make_kit, require
+from guidance.level import at
 from guidance.methods.method import Method
-from guidance.samplers.grid import at
 from guidance.seeding import generator
 
 EVERY_LAMBDA = (-20.0, -4.0, 0.0, 0.5, 3.0, 8.0, 20.0)  # two less than 1 apart, for methods that keep a difference for a while

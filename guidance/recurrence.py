@@ -17,6 +17,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
+from guidance.level import distinct_levels
 from guidance.methods.method import Method
 
 ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
@@ -24,7 +25,8 @@ ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
 
 def next_level(logsnr: Float[Tensor, " b"], levels: Sequence[float]) -> float | None:
     """The first of `levels` above lambda, which all rows share; None at the last. ValueError if they do not share it."""
-    smallest, largest = logsnr.min().item(), logsnr.max().item()
+    found = distinct_levels(logsnr)
+    smallest, largest = found[0], found[-1]
     if largest - smallest > ROUNDING:
         raise ValueError(f"recurrence takes a batch at one lambda, not from {smallest:g} to {largest:g}")
     return min((level for level in levels if level > largest + ROUNDING), default=None)

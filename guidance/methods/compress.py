@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
+from guidance.level import level_of
 from guidance.methods.method import Method
 from guidance.spaces import from_space
 
@@ -42,7 +43,7 @@ class Cached(
 
         def guided(z, logsnr, label):
             nonlocal last_logsnr, difference
-            current = logsnr[0].item()
+            current = level_of(logsnr)
             if last_logsnr is None or not 0 <= current - last_logsnr < self.every:
                 cond, null = branches(model, z, logsnr, [label, None])
                 last_logsnr, difference = current, cond.eps - null.eps

@@ -13,6 +13,7 @@ import torch
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
+from guidance.level import level_of
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
 from guidance.samplers.ancestral import step_coefficients
@@ -54,7 +55,7 @@ class Feedback(
 
         def guided(z, logsnr, label):
             nonlocal ratio, previous
-            current = logsnr[0].item()
+            current = level_of(logsnr)
             ratio = torch.zeros(len(z), dtype=z.dtype, device=z.device) if ratio is None else ratio
             if previous is not None and current > previous[0]:
                 last_logsnr, last_z, c, u = previous

@@ -18,6 +18,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.gradients import Loss
+from guidance.level import level_of
 from guidance.methods.method import Method
 from guidance.particles import require_threshold, resampled, select_particles
 from guidance.recurrence import ROUNDING
@@ -69,7 +70,7 @@ class FKSteering(
 
         def steered(z, logsnr, label):
             nonlocal state
-            pred, current = model(z, logsnr, label), logsnr[0].item()
+            pred, current = model(z, logsnr, label), level_of(logsnr)
             if not any(abs(current - level) < ROUNDING for level in evaluated_at):
                 return pred
             reward, final = -loss(pred.x, label), current > evaluated_at[-1] - ROUNDING

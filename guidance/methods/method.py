@@ -10,6 +10,7 @@ from torch import Tensor
 from guidance.control import step_start
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
+from guidance.level import distinct_levels
 from guidance.methods.roles import CALLED, name_of, require_instance, takes
 from guidance.rescaling import NOT_RESCALABLE, RecordsConditional, rescaled
 from guidance.samplers.grid import refusal
@@ -176,7 +177,7 @@ class Method:
 
     def of_all_rows(self, decide: Callable[[float], bool], logsnr: Tensor) -> bool:
         """What `decide` says of the lambda at which the rows' step began. ValueError if it says both of one batch."""
-        decided = {decide(step_start(value)) for value in logsnr.unique().tolist()}
+        decided = {decide(step_start(value)) for value in distinct_levels(logsnr)}
         if len(decided) > 1:
             raise ValueError(f"{self.name}: the rows of a batch must all be inside its window of lambda, or all outside")
         return decided == {True}

@@ -18,6 +18,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, Label, weighted_sum
 from guidance.diffusion import Prediction
+from guidance.level import level_of
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING
 from guidance.samplers.langevin import langevin
@@ -58,7 +59,7 @@ class PredictorCorrector(
 
     def guided(self, model: Denoiser, levels: Sequence[float], noise: Callable[[], Tensor]) -> Denoiser:
         def corrected(z: Tensor, logsnr: Tensor, label: Label) -> Prediction:
-            current = logsnr[0].item()
+            current = level_of(logsnr)
             previous = max((level for level in levels if level < current - ROUNDING), default=None)
             if previous is None:
                 return model(z, logsnr, label)

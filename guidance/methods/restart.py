@@ -15,6 +15,7 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
+from guidance.level import level_of
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, noised_back
 from guidance.scale import logsnr_of_sigma
@@ -78,7 +79,7 @@ class Restart(
             return weighted_sum(model, z, logsnr, [label, None], [1 + self.w, -self.w])
 
         def restarting(z, logsnr, label):
-            if not (path and self.times and abs(logsnr[0].item() - path[-1]) < ROUNDING):
+            if not (path and self.times and abs(level_of(logsnr) - path[-1]) < ROUNDING):
                 return guided_call(z, logsnr, label)
             for _ in range(self.times):
                 z = restart(guided_call, z, path, label, noise)

@@ -19,6 +19,7 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
 from guidance.gradients import Loss, gradient, gradient_through, shift_x, smoothed
+from guidance.level import level_of
 from guidance.recurrence import Recurrent, next_level
 from guidance.samplers.grid import alpha_sigma_at
 from guidance.spaces import from_space
@@ -88,7 +89,7 @@ class TFG(Recurrent, name="tfg", family="gradient", roles=("model", "loss", "lev
             width = self.blur * (sigma if self.blur_rate == "sigma" else 1.0)
             blurred = smoothed(loss, [width * noise().to(z) for _ in range(self.samples)]) if self.blur else loss
             rho, mu = (
-                self.w * size * rate(name, logsnr[0].item(), levels)
+                self.w * size * rate(name, level_of(logsnr), levels)
                 for size, name in ((self.rho, self.rho_rate), (self.mu, self.mu_rate))
             )
             pred, step = (model(z, logsnr, label), 0.0) if not self.rho else self._model_grad(model, blurred, z, logsnr, label)

@@ -2,13 +2,13 @@
 
 import math
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from guidance.control import CAPABILITIES, later_call_of_step
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
+from guidance.level import at, rounded
 
 
 def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
@@ -19,11 +19,6 @@ def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
     if len(logsnrs) < 2 or not (logsnrs.isfinite().all() and (logsnrs.diff() > 0).all()):
         raise ValueError("logsnrs must be two or more finite values that increase strictly, from noise to data")
     return logsnrs.tolist()
-
-
-def at(logsnr: float, z: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
-    """`logsnr` for every row of z, as a denoiser takes it."""
-    return torch.full((len(z),), logsnr, dtype=z.dtype, device=z.device)
 
 
 def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
@@ -42,7 +37,7 @@ def evaluate(
     if step is None:
         pred = denoiser(z, at(logsnr, z), label)
     else:
-        with later_call_of_step(at(step, z[:1]).item()):  # rounded as the first call's
+        with later_call_of_step(rounded(step, z.dtype)):  # as the first call's
             pred = denoiser(z, at(logsnr, z), label)
     if isinstance(pred, Tensor):
         raise TypeError("denoiser must give a Prediction, not a tensor: wrap a network, as NetworkDenoiser(network, num_classes)")
