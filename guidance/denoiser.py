@@ -88,7 +88,7 @@ class NetworkDenoiser:
         0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one
         entry for each row of z.
         """
-        return [self._prediction(z, output, logsnr) for output in self._outputs(z, logsnr, labels)]
+        return [self._prediction(z, _means(z, output), logsnr, output) for output in self._outputs(z, logsnr, labels)]
 
     def weighted_sum(
         self,
@@ -102,14 +102,13 @@ class NetworkDenoiser:
         The network's outputs are summed before x and eps are made of them: that is a third of the arithmetic. The rest of the
         prediction is the first branch's.
         """
-        first, *others = self._outputs(z, logsnr, labels)
-        output = first[:, : z.shape[1]]
+        outputs = self._outputs(z, logsnr, labels)
+        first, *others = (_means(z, output) for output in outputs)
         if len(others) == 1:
-            output = torch.lerp(others[0][:, : z.shape[1]], output, weights[0])
+            output = torch.lerp(others[0], first, weights[0])
         else:
-            output = sum((w * other[:, : z.shape[1]] for w, other in zip(weights[1:], others)), weights[0] * output)
-        learned = first[:, z.shape[1] :]
-        return self._prediction(z, output if first.shape == z.shape else torch.cat([output, learned], 1), logsnr)
+            output = sum((w * other for w, other in zip(weights[1:], others)), weights[0] * first)
+        return self._prediction(z, output, logsnr, outputs[0])
 
     def _outputs(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
         """The network's output for each branch: all in one batch if `rows` allows it, else branch by branch."""
@@ -126,8 +125,7 @@ class NetworkDenoiser:
         for branch in branches:
             if branch.label is not None:
                 require_labels(branch.label, self.num_classes + self.groups + self.has_null)
-        null = torch.full_like(logsnr, self.num_classes + self.groups, dtype=torch.long)
-        ids = [null if branch.label is None else branch.label for branch in branches]
+        ids = [self._null(z) if branch.label is None else branch.label for branch in branches]
         levels = [logsnr if branch.logsnr_cond is None else self._clamped(branch.logsnr_cond) for branch in branches]
         in_one_batch = z.device.type != "cpu" if self.rows is None else len(branches) * len(z) <= self.rows
         if in_one_batch and len(branches) > 1:
@@ -141,15 +139,20 @@ class NetworkDenoiser:
             return self._forward(batch, torch.cat(levels), torch.cat(ids), perturbations).split(len(z))
         return [self._in_chunks(z, level, label, branch.perturbation) for level, label, branch in zip(levels, ids, branches)]
 
+    def _null(self, z: Tensor) -> Tensor:
+        return z.new_full((len(z),), self.num_classes + self.groups, dtype=torch.long)
+
     def _in_chunks(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbation: Any) -> Tensor:
-        rows = self.rows or max(1, len(z))
+        whole, rows = len(z), self.rows or len(z)
+        if whole <= rows:
+            return self._forward(z, logsnr, label, [] if perturbation is None else [(slice(0, whole), perturbation)])
         outputs = []
         chunks = zip(z.split(rows), logsnr.split(rows), label.split(rows))
-        for start, (part, levels, ids) in zip(range(0, max(1, len(z)), rows), chunks):
+        for start, (part, levels, ids) in zip(range(0, whole, rows), chunks):
             perturbed = perturbation is not None
             cut = [(slice(0, len(part)), perturbation.of_rows(slice(start, start + rows)))] if perturbed else []
             outputs.append(self._forward(part, levels, ids, cut))
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        return torch.cat(outputs)
 
     def _forward(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]]) -> Tensor:
         if not perturbations:
@@ -163,9 +166,15 @@ class NetworkDenoiser:
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
 
-    def _prediction(self, z: Tensor, output: Tensor, logsnr: Tensor) -> Prediction:
-        pred = TARGETS[self.target or "eps"](z, output[:, : z.shape[1]], logsnr)
+    def _prediction(self, z: Tensor, mean: Tensor, logsnr: Tensor, output: Tensor) -> Prediction:
+        """What the network means by `mean`, its output's first half or a sum of several, and the learned variance of `output`."""
+        pred = TARGETS[self.target or "eps"](z, mean, logsnr)
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
+
+
+def _means(z: Tensor, output: Tensor) -> Tensor:
+    """The network's output without the second half that a learned variance is."""
+    return output if output.shape == z.shape else output[:, : z.shape[1]]
 
 
 def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.control import StepControl
+from guidance.level import known_scales
 
 
 class Prediction(NamedTuple):
@@ -47,6 +48,8 @@ class Prediction(NamedTuple):
 
 def alpha_sigma(logsnr: Float[Tensor, " b"], like: Float[Tensor, "b *shape"]) -> tuple[Tensor, Tensor]:
     """alpha and sigma at `logsnr` (b,), shaped (b, 1, ...) to broadcast against `like` (b, *shape)."""
+    if known := known_scales(logsnr, like.ndim):
+        return known
     logsnr = logsnr.reshape(-1, *(1,) * (like.ndim - 1))
     return logsnr.sigmoid().sqrt(), (-logsnr).sigmoid().sqrt()
 

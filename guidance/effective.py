@@ -15,7 +15,7 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label, branches
 from guidance.diffusion import Prediction, alpha_sigma
-from guidance.level import level_of
+from guidance.level import at, level_of
 
 
 class EffectiveWeight:
@@ -50,7 +50,7 @@ class EffectiveWeight:
         alpha, sigma = alpha_sigma(logsnr, z)
         x, next_logsnr = pred.x, self.next.get(level_of(logsnr))
         if "decoupled_eps" in pred.control.requires and next_logsnr is not None:
-            next_alpha, next_sigma = alpha_sigma(torch.full_like(logsnr, next_logsnr), z)
+            next_alpha, next_sigma = alpha_sigma(at(next_logsnr, z), z)
             x = (sigma * (next_alpha * x + next_sigma * pred.eps) - next_sigma * z) / (sigma * next_alpha - next_sigma * alpha)
         return x if pred.control.mean_shift is None else x + sigma**2 / alpha * pred.control.mean_shift
 

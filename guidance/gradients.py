@@ -16,6 +16,7 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, require_labels
 from guidance.diffusion import Prediction, alpha_sigma
+from guidance.level import copied
 from guidance.spaces import from_space
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)
@@ -28,7 +29,7 @@ def with_gradients(z: Tensor, *others: Tensor | None) -> Iterator[list[Any]]:
     """Copies that a graph may be built on, the first of them a leaf; None stays None."""
     with torch.inference_mode(False), torch.enable_grad():
         leaf = z.detach().to(torch.promote_types(z.dtype, torch.float32)).clone().requires_grad_()
-        yield [leaf, *(None if each is None else each.detach().clone() for each in others)]
+        yield [leaf, *(None if each is None else copied(each) for each in others)]
 
 
 def require_label(label: Tensor | None, name: str) -> Tensor:

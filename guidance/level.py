@@ -4,24 +4,56 @@ A sampler makes lambda from a float of its grid, and the tensor that it hands on
 of the caller's, is read in every call.
 """
 
+import ctypes
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 HOST = "_host_level"  # attribute of a tensor whose rows are all this float
+SCALES = "_scales"  # attribute of such a tensor: alpha and sigma by the number of dimensions they broadcast to
 RANGE = "_host_range"  # attribute of labels that were read: (version, smallest, largest)
 
 
 def at(logsnr: float, z: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
     """`logsnr` for every row of z, as a denoiser takes it, with its value on the host."""
-    level = torch.full((len(z),), logsnr, dtype=z.dtype, device=z.device)
+    level = z.new_full((len(z),), logsnr)
     setattr(level, HOST, rounded(logsnr, z.dtype))
     return level
 
 
 def rounded(logsnr: float, dtype: torch.dtype) -> float:
     """The number that a tensor of this dtype makes of it."""
-    return torch.tensor(logsnr, dtype=dtype).item()
+    if dtype == torch.float32:
+        return ctypes.c_float(logsnr).value
+    return logsnr if dtype == torch.float64 else torch.tensor(logsnr, dtype=dtype, device="cpu").item()
+
+
+def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
+    """alpha and sigma of one level, as floats."""
+    return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
+
+
+def known_scales(logsnr: Float[Tensor, " b"], ndim: int) -> tuple[Tensor, Tensor] | None:
+    """alpha and sigma, (b, 1, ...) with `ndim` dimensions, of a level that is known on the host; made once. None of another."""
+    level = getattr(logsnr, HOST, None)
+    if level is None:
+        return None
+    made = logsnr.__dict__.setdefault(SCALES, {})
+    if ndim not in made:
+        shape = (len(logsnr), *(1,) * (ndim - 1))
+        made[ndim] = tuple(logsnr.new_full(shape, value) for value in alpha_sigma_at(level))
+    return made[ndim]
+
+
+def copied(known: Tensor) -> Tensor:
+    """A detached copy of lambda or labels, of which the host knows what it knew."""
+    copy = known.detach().clone()
+    for word in (HOST, RANGE):
+        if hasattr(known, word):
+            setattr(copy, word, getattr(known, word))
+    return copy
 
 
 def distinct_levels(logsnr: Float[Tensor, " b"]) -> list[float]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
-from guidance.level import distinct_levels
+from guidance.level import at, distinct_levels
 from guidance.methods.method import Method
 
 ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
@@ -34,7 +34,7 @@ def next_level(logsnr: Float[Tensor, " b"], levels: Sequence[float]) -> float | 
 
 def ddim_step(pred: Prediction, next_logsnr: float) -> Tensor:
     """z at `next_logsnr` by one deterministic step from the prediction."""
-    alpha, sigma = alpha_sigma(pred.x.new_full((len(pred.x),), next_logsnr), pred.x)
+    alpha, sigma = alpha_sigma(at(next_logsnr, pred.x), pred.x)
     return alpha * pred.x + sigma * pred.eps
 
 
@@ -42,7 +42,7 @@ def noised_back(
     z: Float[Tensor, "b *shape"], next_logsnr: float, logsnr: Float[Tensor, " b"], noise: Float[Tensor, "b *shape"]
 ) -> Float[Tensor, "b *shape"]:
     """z of `next_logsnr` diffused to the lower `logsnr`; a share e^(l - l') of its variance sigma^2 is kept, the rest is new."""
-    reached = torch.full_like(logsnr, next_logsnr)
+    reached = at(next_logsnr, z)
     alpha, sigma = alpha_sigma(logsnr, z)
     renewed = -torch.expm1(logsnr - reached).reshape(alpha.shape)
     return alpha / alpha_sigma(reached, z)[0] * z + sigma * renewed.sqrt() * noise

@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from guidance.diffusion import Prediction
+from guidance.level import at
 
 FARTHEST = 20.0  # |lambda|: a flow begins at a = 0, where lambda is minus infinity
 PREDICTION_TYPES = {"epsilon": "eps", "sample": "x", "v_prediction": "v", "flow_prediction": "velocity"}
@@ -118,4 +118,4 @@ def _number(t: Any) -> float:
 
 def level(process: Process, z: Tensor) -> Float[Tensor, " b"]:
     """lambda for every row of z, in its dtype."""
-    return torch.full((len(z),), process.logsnr, dtype=z.dtype, device=z.device)
+    return at(process.logsnr, z)

@@ -18,8 +18,8 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
 from guidance.gradients import Loss, gradient_through, shift_x
+from guidance.level import alpha_sigma_at
 from guidance.recurrence import Recurrent, next_level
-from guidance.samplers.grid import alpha_sigma_at
 from guidance.spaces import norm
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
 from guidance.diffusion import add_noise
+from guidance.level import at
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, next_level
 from guidance.scale import logsnr_of_sigma
@@ -63,9 +64,9 @@ class GibbsLike(
             if next_level(logsnr, levels) is not None:
                 return pred
             for _ in range(self.repetitions):
-                z = add_noise(pred.x, noise().to(pred.x), logsnr.new_full((len(z),), path[0]))
+                z = add_noise(pred.x, noise().to(pred.x), at(path[0], z))
                 for level, next_logsnr in zip(path, [*path[1:], None]):
-                    pred = weighted_sum(model, z, logsnr.new_full((len(z),), level), [label, None], [1 + self.w, -self.w])
+                    pred = weighted_sum(model, z, at(level, z), [label, None], [1 + self.w, -self.w])
                     z = z if next_logsnr is None else ddim_step(pred, next_logsnr)
             return pred.with_control(z=z)
 

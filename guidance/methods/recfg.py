@@ -11,9 +11,8 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.level import at
+from guidance.level import alpha_sigma_at, at
 from guidance.methods.method import Method
-from guidance.samplers.grid import alpha_sigma_at
 from guidance.seeding import SampleNoise
 from guidance.spaces import from_space
 

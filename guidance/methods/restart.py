@@ -15,7 +15,7 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
-from guidance.level import level_of
+from guidance.level import at, level_of
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, noised_back
 from guidance.scale import logsnr_of_sigma
@@ -24,9 +24,9 @@ from guidance.scale import logsnr_of_sigma
 def restart(guided: Denoiser, z: Tensor, path: Sequence[float], label: Tensor | None, noise: Callable[[], Tensor]) -> Tensor:
     """z of path's last lambda diffused to its first, and stepped by DDIM over all of them: a call for each but the last."""
     start, end = path[0], path[-1]
-    z = noised_back(z, end, z.new_full((len(z),), start), noise().to(z))
+    z = noised_back(z, end, at(start, z), noise().to(z))
     for logsnr, next_logsnr in pairwise(path):
-        z = ddim_step(guided(z, z.new_full((len(z),), logsnr), label), next_logsnr)
+        z = ddim_step(guided(z, at(logsnr, z), label), next_logsnr)
     return z
 
 

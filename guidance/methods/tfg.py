@@ -19,9 +19,8 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import alpha_sigma
 from guidance.gradients import Loss, gradient, gradient_through, shift_x, smoothed
-from guidance.level import level_of
+from guidance.level import alpha_sigma_at, level_of
 from guidance.recurrence import Recurrent, next_level
-from guidance.samplers.grid import alpha_sigma_at
 from guidance.spaces import from_space
 
 RATES = ("increase", "decrease", "constant", "score", "freedom")

@@ -16,6 +16,7 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
 from guidance.diffusion import Prediction, alpha_sigma
+from guidance.level import at
 from guidance.methods.method import Method
 from guidance.recurrence import ROUNDING, ddim_step, next_level
 
@@ -73,9 +74,7 @@ class ZSampling(
             next_logsnr = next_level(logsnr, levels)
             if next_logsnr is None or not self.rounds:
                 return pred
-            (alpha, sigma), (next_alpha, next_sigma) = (
-                alpha_sigma(level, z) for level in (logsnr, logsnr.new_full((len(z),), next_logsnr))
-            )
+            (alpha, sigma), (next_alpha, next_sigma) = (alpha_sigma(level, z) for level in (logsnr, at(next_logsnr, z)))
             for _ in range(self.rounds):
                 next_z = ddim_step(pred, next_logsnr)
                 z = (

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
-from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
+from guidance.level import alpha_sigma_at
+from guidance.samplers.grid import evaluate, levels
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What every sampler's loop needs of its grid of lambda."""
 
-import math
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,11 +17,6 @@ def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
     if len(logsnrs) < 2 or not (logsnrs.isfinite().all() and (logsnrs.diff() > 0).all()):
         raise ValueError("logsnrs must be two or more finite values that increase strictly, from noise to data")
     return logsnrs.tolist()
-
-
-def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
-    """alpha and sigma of one level, as floats."""
-    return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
 
 
 def evaluate(

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
-from guidance.samplers.grid import alpha_sigma_at, evaluate, levels
+from guidance.level import alpha_sigma_at
+from guidance.samplers.grid import evaluate, levels
 
 
 def langevin(pred: Prediction, z: Tensor, logsnr: float, noise: Callable[[], Tensor], share: float) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from worlds import mixture
 
 from guidance import METHODS, SAMPLERS, CosineLogSNR, Mixture
-from guidance.samplers.grid import alpha_sigma_at
+from guidance.level import alpha_sigma_at
 from guidance.samplers.heun import Heun
 
 FLOW = {"ddim": [64, 128, 256], "heun": [128, 256, 512], "dpm-solver++": [128, 256, 512]}

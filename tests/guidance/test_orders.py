@@ -5,9 +5,9 @@ import torch
 from orders import FLOW, NOISY, RANGE, Even, flow_errors, moment_errors, never, slope, weak_order
 
 from guidance import SAMPLERS, Mixture
-from guidance.level import at
+from guidance.level import alpha_sigma_at, at
 from guidance.samplers import DDIM, DPMSolver, DPMSolverSDE, Heun
-from guidance.samplers.grid import alpha_sigma_at, levels
+from guidance.samplers.grid import levels
 
 TOLERANCE = 0.15
 

@@ -3,8 +3,8 @@
 import pytest
 from orders import RANGE, VARIANCE, Even, moment_errors, slope
 
+from guidance.level import alpha_sigma_at
 from guidance.samplers import AnnealedLangevin
-from guidance.samplers.grid import alpha_sigma_at
 
 NOISY = Even(-2.0, 0.0)  # so noisy to the end that samples are at equilibrium at its last level
 

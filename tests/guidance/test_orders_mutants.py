@@ -7,10 +7,10 @@ import pytest
 import torch
 from orders import FLOW, NOISY, flow_errors, slope, weak_order
 
-from guidance.level import at
+from guidance.level import alpha_sigma_at, at
 from guidance.samplers import DDIM, DPMSolver
 from guidance.samplers.dpm_solver import DPMSolverSDE
-from guidance.samplers.grid import alpha_sigma_at, levels
+from guidance.samplers.grid import levels
 
 TOLERANCE = 0.15
 

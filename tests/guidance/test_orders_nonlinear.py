@@ -12,8 +12,8 @@ from orders import RANGE, Even, slope
 from test_orders_mutants import NoExtrapolationSDE
 
 from guidance import Mixture
+from guidance.level import alpha_sigma_at
 from guidance.samplers import DDIM, DDPM, Ancestral, DPMSolverSDE, Heun, LangevinPC
-from guidance.samplers.grid import alpha_sigma_at
 
 pytestmark = pytest.mark.slow
 TOLERANCE, BATCH = 0.15, 2**14

@@ -9,9 +9,9 @@ from closed_forms import LEVELS, TARGET, arrived, drawer, gain, gaussian, given,
 from guidance import METHODS
 from guidance.diffusion import add_noise, alpha_sigma, from_x
 from guidance.gradients import cross_entropy, gradient, gradient_through, log_prob_gradient, smoothed
+from guidance.level import alpha_sigma_at
 from guidance.samplers.ancestral import Ancestral, step_coefficients
 from guidance.samplers.ddim import DDIM
-from guidance.samplers.grid import alpha_sigma_at
 
 
 def test_gradients_are_each_rows_own_in_inference_mode_too():

@@ -11,11 +11,11 @@ from guidance.cost import NFE, count
 from guidance.denoiser import Clipped
 from guidance.diffusion import Prediction, add_noise
 from guidance.gradients import cross_entropy, shift_x
+from guidance.level import alpha_sigma_at
 from guidance.oracle import LogOdds
 from guidance.recurrence import ddim_step, next_level, noised_back, recurring
 from guidance.samplers import SAMPLERS
 from guidance.samplers.ddim import DDIM
-from guidance.samplers.grid import alpha_sigma_at
 from guidance.sampling import sample
 
 
