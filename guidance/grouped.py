@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from guidance.denoiser import Branch, Denoiser, Label, plain_label, require_labels
 from guidance.diffusion import Prediction
+from guidance.level import labels_within
 from guidance.mixture import Mixture
 
 
@@ -19,7 +20,8 @@ def group_label(model: Denoiser, label: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
     groups = getattr(model, "groups", 0)
     if not groups:
         raise ValueError("the model knows no groups of classes: train one with guidance.objective.drop_two_labels")
-    return model.num_classes + label % groups  # type: ignore[attr-defined]  # declared next to groups
+    classes = model.num_classes  # type: ignore[attr-defined]  # declared next to groups
+    return labels_within(classes + label % groups, classes, classes + groups - 1)
 
 
 class Grouped(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor
 
 HOST = "_host_level"  # attribute of a tensor whose rows are all this float
 SCALES = "_scales"  # attribute of such a tensor: alpha and sigma by the number of dimensions they broadcast to
-RANGE = "_host_range"  # attribute of labels that were read: (version, smallest, largest)
+RANGE = "_host_range"  # attribute of labels: (version, lowest, highest), as they were read or made
 
 
 def at(logsnr: float, z: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
@@ -50,10 +50,9 @@ def known_scales(logsnr: Float[Tensor, " b"], ndim: int) -> tuple[Tensor, Tensor
 def copied(known: Tensor) -> Tensor:
     """A detached copy of lambda or labels, of which the host knows what it knew."""
     copy = known.detach().clone()
-    for word in (HOST, RANGE):
-        if hasattr(known, word):
-            setattr(copy, word, getattr(known, word))
-    return copy
+    if hasattr(known, HOST):
+        setattr(copy, HOST, getattr(known, HOST))
+    return labels_within(copy, *label_range(known)) if hasattr(known, RANGE) else copy
 
 
 def distinct_levels(logsnr: Float[Tensor, " b"]) -> list[float]:
@@ -72,11 +71,21 @@ def level_of(logsnr: Float[Tensor, " b"]) -> float:
     return found[0]
 
 
+def labels_within(label: Int[Tensor, " b"], low: int, high: int) -> Int[Tensor, " b"]:
+    """`label`, of which is known how it was made: none is below `low` or above `high`, so that none need be read."""
+    setattr(label, RANGE, (_version(label), low, high))
+    return label
+
+
 def label_range(label: Int[Tensor, " b"]) -> tuple[int, int]:
-    """The smallest and the largest label, read from the device the first time that this tensor is asked about."""
-    version = None if label.is_inference() else label._version
-    known = getattr(label, RANGE, None)
-    if known is None or version is None or known[0] != version:
+    """Bounds of the labels; if unknown, the smallest and the largest, read from the device once for each tensor."""
+    version, known = _version(label), getattr(label, RANGE, None)
+    if known is None or known[0] != version:
         known = (version, *(int(end) for end in torch.stack(label.aminmax()).tolist()))
         setattr(label, RANGE, known)
     return known[1:]
+
+
+def _version(label: Tensor) -> int:
+    """How often it was changed in place: -1 in inference mode, which keeps no count."""
+    return -1 if label.is_inference() else label._version

@@ -17,6 +17,7 @@ import torch
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches, require_labels
 from guidance.gradients import Classifier, require_label
+from guidance.level import labels_within
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
 from guidance.scale import like
@@ -48,7 +49,7 @@ class GradientFree(
                 prob = classifier(z, logsnr).softmax(-1)
             require_labels(require_label(label, self.name), prob.shape[1])
             target = label[:, None]
-            rival = prob.scatter(-1, target, -1.0).argmax(-1)
+            rival = labels_within(prob.scatter(-1, target, -1.0).argmax(-1), 0, prob.shape[1] - 1)
             cond, confused = branches(model, z, logsnr, [label, rival])
             confusion = 1 - prob.gather(-1, target)[:, 0] if self.scale == "confusion" else torch.ones_like(prob[:, 0])
             return extrapolate(cond, confused, like(self.w * confusion, z))

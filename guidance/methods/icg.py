@@ -12,6 +12,7 @@ import torch
 from guidance.backbones.perturb import GaussianLabel, size_of
 from guidance.cost import NFE
 from guidance.denoiser import Branch, Denoiser, weighted_sum
+from guidance.level import labels_within
 from guidance.methods.method import Method
 from guidance.methods.negative import classes_of
 from guidance.weak import gaussian_vector
@@ -44,6 +45,6 @@ class IndependentCondition(
                 )
             uniform = torch.special.ndtr(gaussian_vector(noise, 1)[:, 0].double())
             classes = classes_of(model)
-            return Branch((classes * uniform).long().clamp(max=classes - 1))
+            return Branch(labels_within((classes * uniform).long().clamp(max=classes - 1), 0, classes - 1))
 
         return lambda z, logsnr, label: weighted_sum(model, z, logsnr, [label, random_branch(label)], [1 + self.w, -self.w])

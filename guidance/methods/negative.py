@@ -9,6 +9,7 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
+from guidance.level import labels_within
 from guidance.methods.method import Method
 
 
@@ -22,7 +23,8 @@ def classes_of(model: Denoiser) -> int:
 
 def other_class(model: Denoiser, label: Tensor, steps: int) -> Tensor:
     """(label + steps) modulo the number of classes of the model. ValueError for a model that declares none."""
-    return (label + steps) % classes_of(model)
+    classes = classes_of(model)
+    return labels_within((label + steps) % classes, 0, classes - 1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches, require_labels
 from guidance.gradients import require_label
+from guidance.level import labels_within
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
 from guidance.scale import like
@@ -43,7 +44,7 @@ class NullFromClasses(
             if prob.shape[1] > self.classes:
                 raise ValueError(f"classes is {self.classes}, but the classifier has {prob.shape[1]}")
             require_labels(require_label(label, self.name), prob.shape[1])
-            preds = branches(model, z, logsnr, [torch.full_like(label, k) for k in range(prob.shape[1])])
+            preds = branches(model, z, logsnr, [labels_within(torch.full_like(label, k), k, k) for k in range(prob.shape[1])])
             x, eps = (torch.stack([getattr(pred, name) for pred in preds], 1) for name in ("x", "eps"))
             cond = preds[0]._replace(x=x[torch.arange(len(z)), label], eps=eps[torch.arange(len(z)), label])
             weight = like(prob.flatten(), x.flatten(0, 1)).view(len(z), -1, *(1,) * (z.ndim - 1))

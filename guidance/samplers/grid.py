@@ -1,5 +1,8 @@
 """What every sampler's loop needs of its grid of lambda."""
 
+import math
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor
 
@@ -14,9 +17,11 @@ def levels(logsnrs: Float[Tensor, " steps"]) -> list[float]:
     if not isinstance(logsnrs, Tensor):
         was = f"{logsnrs!r}" if isinstance(logsnrs, int) else f"a {type(logsnrs).__name__}"
         raise TypeError(f"logsnrs must be a tensor of increasing lambdas, as CosineLogSNR().grid(50), not {was}")
-    if len(logsnrs) < 2 or not (logsnrs.isfinite().all() and (logsnrs.diff() > 0).all()):
+    values = logsnrs.tolist()
+    rising = all(low < high for low, high in pairwise(values))
+    if len(values) < 2 or not (rising and math.isfinite(values[0]) and math.isfinite(values[-1])):
         raise ValueError("logsnrs must be two or more finite values that increase strictly, from noise to data")
-    return logsnrs.tolist()
+    return values
 
 
 def evaluate(
