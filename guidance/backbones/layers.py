@@ -35,7 +35,7 @@ class PerturbedLayers:
         skipping = [(rows, perturbation.skips(block)) for rows, perturbation in self.perturbations]
         skipping = [(rows, skipped) for rows, skipped in skipping if skipped is not False]
         bypassed = bypass() if skipping else h
-        return with_rows(h, [(rows, torch.where(mask(skipped, h), bypassed[rows], h[rows])) for rows, skipped in skipping])
+        return with_rows(h, [(rows, chosen(skipped, bypassed[rows], h[rows])) for rows, skipped in skipping])
 
     def label(self, embedded: Tensor, table: Tensor) -> Tensor:
         """The embedding of the label."""
@@ -48,9 +48,11 @@ class PerturbedLayers:
         return with_rows(embedded, [(rows, perturbation.level(embedded[rows])) for rows, perturbation in self.perturbations])
 
 
-def mask(skipped: bool | Bool[Tensor, " b"], h: Tensor) -> Tensor:
-    """`skipped` of the rows, shaped to broadcast against h."""
-    return torch.as_tensor(skipped, device=h.device).reshape(-1, *(1,) * (h.ndim - 1))
+def chosen(skipped: bool | Bool[Tensor, " b"], bypassed: Tensor, h: Tensor) -> Tensor:
+    """`bypassed` of the rows that are skipped (all, if `skipped` is True), h of the others."""
+    if isinstance(skipped, bool):
+        return bypassed if skipped else h
+    return torch.where(skipped.reshape(-1, *(1,) * (h.ndim - 1)), bypassed, h)
 
 
 def with_rows(tensor: Tensor, replaced: Sequence[tuple[slice, Tensor]]) -> Tensor:

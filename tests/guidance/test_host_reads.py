@@ -1,0 +1,109 @@
+"""Between the first and the last call of a trajectory nothing is read back from a device, and nothing is sent to it.
+
+Tensors are fake: they have a device, a shape and a dtype and no numbers, so that whatever decides by a number raises, whatever
+depends on one for its shape too, and a tensor on another device is refused. Fake CUDA needs no GPU, except for autograd: the
+methods that take a gradient have fake CPU tensors.
+"""
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from guidance import METHODS, SAMPLERS
+from guidance.denoiser import Clipped
+from guidance.law_kit import LAW_LOGSNRS, SHAPE, Kit, W, make_kit, samplers_of
+from guidance.level import labels_within
+from guidance.methods.method import Method
+from guidance.sampling import own_noise, sample
+
+DECIDE_BY_VALUE = {  # methods that by their nature ask for numbers on the way
+    "adaptive": "a sample leaves the null branch out once the two agree, so that it costs less",
+    "fk-steering": "a set of particles is resampled if its effective sample size is small",
+    "fkc": "a set of particles is resampled if its effective sample size is small",
+    "tds": "a set of particles is resampled if its effective sample size is small",
+    "particle-guidance": "the rows are gathered by their label",
+}
+READS = (RuntimeError, NotImplementedError)  # DataDependentOutputException and DynamicOutputShapeException are among them
+N = 4
+
+
+class NothingSent(TorchDispatchMode):
+    """Raises for a tensor made of Python numbers, which on a device would be sent there."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func in (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default):
+            raise AssertionError("a tensor is made of Python numbers inside the trajectory")
+        return func(*args, **(kwargs or {}))
+
+
+def faked(kit: Kit, device: str) -> Kit:
+    """The kit with every parameter and buffer fake, in the current mode."""
+    players = [getattr(player, "network", getattr(player, "mixture", player)) for player in kit.roles.values()]
+    for module in [
+        m for p in (*players, kit.denoiser, kit.classifiers, kit.weak) if isinstance(p, nn.Module) for m in p.modules()
+    ]:
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is not None and not isinstance(tensor, FakeTensor):
+                    fake = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
+                    held[name] = nn.Parameter(fake, requires_grad=False) if held is module._parameters else fake
+    return kit
+
+
+def run(method: Method, sampler: str) -> torch.Tensor:
+    """The samples of a trajectory over three levels."""
+    device = "cpu" if takes_gradient(method) else "cuda"
+    levels, kit = LAW_LOGSNRS[:3], make_kit(type(method))
+    with FakeTensorMode():
+        kit = faked(kit, device)
+        ratios = torch.full((N, *SHAPE), 0.9, device=device)
+        roles = {**kit.roles, "levels": tuple(levels.tolist()), "noise": own_noise(0, range(N), SHAPE, device)}
+        roles["ratios"] = lambda logsnr, label: ratios
+        label = labels_within(torch.arange(N, device=device) % 3, 0, 2)
+        guided = Clipped(method(**{role: roles[role] for role in method.roles}))
+        with NothingSent():
+            return sample(guided, SAMPLERS[sampler](), levels, label, SHAPE, 0)
+
+
+def takes_gradient(method: Method) -> bool:
+    return bool(method.nfe_per_call.classifier_backward or method.nfe_per_call.denoiser_backward)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_a_method_reads_nothing_back_or_is_among_those_that_must(name):
+    method = METHODS[name](w=W)
+    sampler = samplers_of(METHODS[name])[0]
+    if name in DECIDE_BY_VALUE:
+        with pytest.raises(READS):
+            run(method, sampler)
+    else:
+        assert run(method, sampler).shape == (N, *SHAPE)
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+def test_a_sampler_reads_nothing_back(sampler):
+    window = {"logsnr_min": -4.0, "logsnr_max": 4.0}
+    assert run(METHODS["classifier-free"](w=W, **window), sampler).shape == (N, *SHAPE)
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        lambda pred, logsnr: pred._replace(x=logsnr.max().item() * pred.x),
+        lambda pred, logsnr: pred._replace(x=pred.x if pred.x.isfinite().all() else pred.eps),
+        lambda pred, logsnr: pred._replace(x=pred.x[pred.x[:, 0, 0, 0] > 0]),
+        lambda pred, logsnr: pred._replace(x=pred.x * torch.tensor([2.0], device=pred.x.device)),
+        lambda pred, logsnr: pred._replace(x=pred.x * torch.ones(1)),
+    ],
+    ids=["item", "bool", "mask", "made of a number", "another device"],
+)
+def test_a_breach_is_seen(breach):
+    class Breach(METHODS["classifier-free"]):
+        def guided(self, model):
+            guided = super().guided(model)
+            return lambda z, logsnr, label: breach(guided(z, logsnr, label), logsnr)
+
+    with pytest.raises((*READS, AssertionError)):
+        run(Breach(w=W), "ddim")
