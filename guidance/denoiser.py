@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from guidance.diffusion import TARGETS, Prediction, from_x
-from guidance.level import distinct_levels, label_range
+from guidance.level import require_labels, require_range
 
 Label = Int[Tensor, " b"] | None
 CONDITIONED_ON = "logsnr"  # the value of network.conditioned_on that means: the second argument is lambda
@@ -175,23 +175,6 @@ class NetworkDenoiser:
 def _means(z: Tensor, output: Tensor) -> Tensor:
     """The network's output without the second half that a learned variance is."""
     return output if output.shape == z.shape else output[:, : z.shape[1]]
-
-
-def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
-    """ValueError unless every lambda lies in [low, high], with a thousandth to spare for rounding."""
-    found = distinct_levels(logsnr)
-    smallest, largest = found[0], found[-1]
-    if not (low - 1e-3 <= smallest and largest <= high + 1e-3):
-        raise ValueError(f"logsnr reaches from {smallest:g} to {largest:g}, outside the trained range [{low:g}, {high:g}]")
-
-
-def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
-    """ValueError unless every label lies in 0..classes-1."""
-    if not len(label):
-        return
-    smallest, largest = label_range(label)
-    if not (smallest >= 0 and largest < classes):
-        raise ValueError(f"label reaches from {smallest} to {largest}: the classes are 0 to {classes - 1}")
 
 
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from guidance.denoiser import Denoiser, require_labels
+from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
-from guidance.level import copied
+from guidance.level import copied, require_labels
 from guidance.spaces import from_space
 
 Classifier = Callable[[Tensor, Tensor], Tensor]  # (z, logsnr) -> logits (b, classes)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.denoiser import Branch, Denoiser, Label, plain_label, require_labels
+from guidance.denoiser import Branch, Denoiser, Label, plain_label
 from guidance.diffusion import Prediction
-from guidance.level import labels_within
+from guidance.level import labels_within, require_labels
 from guidance.mixture import Mixture
 
 

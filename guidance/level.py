@@ -89,3 +89,20 @@ def label_range(label: Int[Tensor, " b"]) -> tuple[int, int]:
 def _version(label: Tensor) -> int:
     """How often it was changed in place: -1 in inference mode, which keeps no count."""
     return -1 if label.is_inference() else label._version
+
+
+def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
+    """ValueError unless every lambda lies in [low, high], with a thousandth to spare for rounding."""
+    found = distinct_levels(logsnr)
+    smallest, largest = found[0], found[-1]
+    if not (low - 1e-3 <= smallest and largest <= high + 1e-3):
+        raise ValueError(f"logsnr reaches from {smallest:g} to {largest:g}, outside the trained range [{low:g}, {high:g}]")
+
+
+def require_labels(label: Int[Tensor, " b"], classes: int) -> None:
+    """ValueError unless every label lies in 0..classes-1."""
+    if not len(label):
+        return
+    smallest, largest = label_range(label)
+    if not (smallest >= 0 and largest < classes):
+        raise ValueError(f"label reaches from {smallest} to {largest}: the classes are 0 to {classes - 1}")

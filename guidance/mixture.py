@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.denoiser import Branch, Label, plain_label, require_labels
+from guidance.denoiser import Branch, Label, plain_label
 from guidance.diffusion import Prediction, alpha_sigma, from_eps
+from guidance.level import require_labels
 
 
 class Mixture(nn.Module):

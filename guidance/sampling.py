@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.denoiser import Denoiser
+from guidance.memory import keep_memory
 from guidance.methods.method import Method
 from guidance.methods.roles import require_instance
 from guidance.seeding import SampleNoise
@@ -21,12 +22,14 @@ def sample(
     shape: Sequence[int],
     seed: int,
     indices: Sequence[int] | None = None,
+    keep: bool = True,
 ) -> Float[Tensor, "b *shape"]:
     """Samples x (b, *shape) with labels `label`, on label's device; sample i is made of the noise of (seed, indices[i]).
 
     indices: which samples of the seed these are (0, 1, ... if None), so that a set may be made in parts. Memory for
-    gradients is not kept; a classifier's own gradient is taken all the same. TypeError for an argument of another kind, such as
-    a class in place of an instance.
+    gradients is not kept; a classifier's own gradient is taken all the same. keep: lets the process keep the memory that it
+    frees (guidance.memory), for good; False leaves the allocator alone. TypeError for an argument of another kind, such as a
+    class in place of an instance.
     """
     require_instance("denoiser", denoiser)
     require_instance("sampler", sampler)
@@ -36,6 +39,8 @@ def sample(
         raise TypeError(f"label must be a tensor of one class for each sample, as {_labels(label)}")
     if not (isinstance(shape, Sequence) and all(isinstance(size, int) for size in shape)):
         raise TypeError(f"shape must be that of one sample, as (1, 28, 28), not {shape!r}")
+    if keep:
+        keep_memory()
     noise = SampleNoise(seed, range(len(label)) if indices is None else indices, shape, label.device)
     return sampler(denoiser, noise(), logsnrs, label, noise)
 

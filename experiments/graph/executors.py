@@ -15,8 +15,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.memory import keep_memory
-
 MAX_PROCESSES = 8  # each process holds about 1 GB of libraries
 # Third-party packages: the fork server imports them once, which takes seconds. Each worker imports the code of this project
 # itself, in its state at that time.
@@ -67,6 +65,8 @@ def one_thread() -> Any:
     import scipy.linalg  # noqa: F401 (loads its own BLAS, which must be loaded before threads are limited)
     import torch
     from threadpoolctl import threadpool_limits
+
+    from guidance.memory import keep_memory
 
     restore = ExitStack()
     restore.callback(torch.set_num_threads, torch.get_num_threads())

@@ -201,7 +201,7 @@ class UNet(nn.Module):
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
         condition = self.condition(logsnr, label, perturbed)
-        h, skips = self.enter(z), []
+        h, skips = self.enter(z.to(memory_format=torch.channels_last)), []  # 1.06 to 1.3 times as fast on a CPU
         for level, stages in enumerate(self.down):
             h = self.shrink[level - 1](h, condition) if level else h
             for stage in stages_of(stages):
@@ -212,7 +212,7 @@ class UNet(nn.Module):
             for stage in stages_of(stages):
                 h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
             h = self.widen[level - 1](h, condition) if level else h
-        return self.leave(h)
+        return self.leave(h).contiguous()
 
 
 def stages_of(level: Any) -> Iterable[nn.ModuleList]:

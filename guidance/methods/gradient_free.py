@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 
 from guidance.cost import NFE
-from guidance.denoiser import Denoiser, branches, require_labels
+from guidance.denoiser import Denoiser, branches
 from guidance.gradients import Classifier, require_label
-from guidance.level import labels_within
+from guidance.level import labels_within, require_labels
 from guidance.methods.classifier_free import extrapolate
 from guidance.methods.method import Method
 from guidance.scale import like
