@@ -47,8 +47,8 @@ class NetworkDenoiser:
 
     target: what the first half is, one of TARGETS ("eps", "x", "v"); None: what an adapter says, "eps" of other networks.
     rows: the largest batch passed to the network in one call. None: all branches in one call, but on a CPU one call for each,
-        since there a doubled batch is slower than two. A policy of the device (`guidance-bench speed` measures it), recorded
-        with a run; it changes results by rounding only.
+        since there a doubled batch is slower than two; and half as many from the call on in which a GPU's memory runs out. A
+        policy of the device (`guidance-bench speed` measures it), recorded with a run; it changes results by rounding only.
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
     has_null: whether it has a null label; False: it was trained with labels only, and a call without one is a ValueError.
@@ -88,7 +88,7 @@ class NetworkDenoiser:
         0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one
         entry for each row of z.
         """
-        return [self._prediction(z, _means(z, output), logsnr, output) for output in self._outputs(z, logsnr, labels)]
+        return [self._prediction(z, _means(z, output), logsnr, output) for output in self._that_fit(z, logsnr, labels)]
 
     def weighted_sum(
         self,
@@ -102,13 +102,24 @@ class NetworkDenoiser:
         The network's outputs are summed before x and eps are made of them: that is a third of the arithmetic. The rest of the
         prediction is the first branch's.
         """
-        outputs = self._outputs(z, logsnr, labels)
+        outputs = self._that_fit(z, logsnr, labels)
         first, *others = (_means(z, output) for output in outputs)
         if len(others) == 1:
             output = torch.lerp(others[0], first, weights[0])
         else:
             output = sum((w * other for w, other in zip(weights[1:], others)), weights[0] * first)
         return self._prediction(z, output, logsnr, outputs[0])
+
+    def _that_fit(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
+        """`_outputs`, with fewer rows a call, for good, whenever a GPU's memory runs out."""
+        while True:
+            try:
+                return self._outputs(z, logsnr, labels)
+            except torch.OutOfMemoryError:
+                rows = (self.rows or len(labels) * len(z)) // 2
+                if not rows:
+                    raise
+            object.__setattr__(self, "rows", rows)  # outside `except`, which keeps what did not fit alive
 
     def _outputs(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
         """The network's output for each branch: all in one batch if `rows` allows it, else branch by branch."""

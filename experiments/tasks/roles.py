@@ -7,7 +7,10 @@ from torch import nn
 from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.tasks.sources import Guide, network_of
+from guidance.compute import Compute, prepare
 from guidance.denoiser import Denoiser
+
+PLAIN = Compute()
 
 
 class Roles(NamedTuple):
@@ -19,8 +22,16 @@ class Roles(NamedTuple):
     weak: nn.Module | None
 
 
-def load_roles(model: Any, others: dict[str, Any], wanted: tuple[str, ...], store: Store, device: str, rows: int | None) -> Roles:
-    """What the sources play. Problem where the model is no Denoiser."""
+def load_roles(
+    model: Any,
+    others: dict[str, Any],
+    wanted: tuple[str, ...],
+    store: Store,
+    device: str,
+    rows: int | None,
+    compute: Compute = PLAIN,
+) -> Roles:
+    """What the sources play, every network of theirs computing as `compute` says. Problem where the model is no Denoiser."""
     roles = dict(model.play("model", {}, store, device, rows))
     if not callable(roles.get("model")) or (isinstance(roles["model"], nn.Module) and not isinstance(roles["model"], Denoiser)):
         raise Problem(f"{type(model).__name__} plays no Denoiser: it must give (z, logsnr, label) -> Prediction as 'model'")
@@ -35,4 +46,9 @@ def load_roles(model: Any, others: dict[str, Any], wanted: tuple[str, ...], stor
     guide = others.get("classifier")
     if "classifier" in roles and not (isinstance(guide, Guide) and guide.implicit):  # that one is counted at the denoiser
         counted.append(roles["classifier"])
-    return Roles(roles, network_of(roles["model"]), nn.ModuleList(counted), second[0] if second else None)
+    loaded = Roles(roles, network_of(roles["model"]), nn.ModuleList(counted), second[0] if second else None)
+    if compute != PLAIN:
+        for network in (loaded.denoiser, *loaded.classifiers, loaded.weak):
+            if network is not None:
+                prepare(network, compute)
+    return loaded

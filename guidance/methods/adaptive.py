@@ -21,6 +21,7 @@ class Adaptive(
     family="classifier-free",
     requires_model=("null", "state"),
     nfe_per_call=NFE(denoiser_forward=2),
+    decides_by_value="a sample leaves the null branch out once the two agree, to cost less",
     nfe_is_upper_bound=True,
     reduces_to_cfg={"threshold": 2.0},
 ):

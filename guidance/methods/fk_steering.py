@@ -33,6 +33,7 @@ class FKSteering(
     requires_model=("state", "particles"),
     requires_sampler=("moved_z", "single_call", "step_noise"),
     nfe_per_call=NFE(denoiser_forward=1, classifier_forward=1),  # where the loss is evaluated: see nfe
+    decides_by_value="a set of particles is resampled where its effective sample size is small",
 ):
     """Samples the conditional model and multiplies the particles whose x has a small loss.
 

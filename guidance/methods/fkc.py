@@ -33,6 +33,7 @@ class FeynmanKac(
     requires_model=("null", "state", "particles"),
     requires_sampler=("moved_z", "single_call", "step_noise"),
     nfe_per_call=NFE(denoiser_forward=2),
+    decides_by_value="a set of particles is resampled where its effective sample size is small",
 ):
     """Classifier-free guidance whose samples are weighed and resampled until their density is the tilted one.
 

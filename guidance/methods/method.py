@@ -62,6 +62,7 @@ class Method:
       direction           of its update: "class", as D(c) - D(null); "weak", away from a worse prediction; or, in words, neither
       jumps_at_zero       why it does not tend to the conditional model as w -> 0, in words (None: it does)
       own_scale           why it is classifier-free guidance of a strength other than w, in words (None: it is not)
+      decides_by_value    why it reads a batch's numbers on the way, so that no CUDA graph can be captured (None: it does not)
     What depends on hyper-parameters (nfe_per_call, nfe_outside, space) is a property or a field of that name instead.
     """
 
@@ -94,6 +95,7 @@ class Method:
     direction: ClassVar[str] = "class"
     jumps_at_zero: ClassVar[str | None] = None
     own_scale: ClassVar[str | None] = None
+    decides_by_value: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **declared: Any):
         """Makes class attributes of the keywords. TypeError for one that is unknown, and for an attribute's former name."""

@@ -42,6 +42,7 @@ class ParticleGuidance(
     family="with the sampler",
     requires_model=("particles",),
     direction="away from the other samples of the label, which need not be towards it",
+    decides_by_value="rows are gathered by their label",
 ):
     """The conditional model with a repulsion between the samples of one label: for diversity, and against no other model.
 

@@ -32,6 +32,7 @@ class TwistedDiffusion(
     requires_model=("gradient", "state", "particles"),
     requires_sampler=("mean_shift", "moved_z", "single_call", "transition"),
     nfe_per_call=NFE(denoiser_forward=1, denoiser_backward=1, classifier_forward=1, classifier_backward=1),
+    decides_by_value="a set of particles is resampled where its effective sample size is small",
 ):
     """Shifts the steps of the conditional model down the gradient of a loss, and weighs the particles to make that exact.
 

@@ -18,13 +18,6 @@ from guidance.level import labels_within
 from guidance.methods.method import Method
 from guidance.sampling import own_noise, sample
 
-DECIDE_BY_VALUE = {  # methods that by their nature ask for numbers on the way
-    "adaptive": "a sample leaves the null branch out once the two agree, so that it costs less",
-    "fk-steering": "a set of particles is resampled if its effective sample size is small",
-    "fkc": "a set of particles is resampled if its effective sample size is small",
-    "tds": "a set of particles is resampled if its effective sample size is small",
-    "particle-guidance": "the rows are gathered by their label",
-}
 READS = (RuntimeError, NotImplementedError)  # DataDependentOutputException and DynamicOutputShapeException are among them
 N = 4
 
@@ -72,10 +65,10 @@ def takes_gradient(method: Method) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_a_method_reads_nothing_back_or_is_among_those_that_must(name):
+def test_a_method_reads_nothing_back_unless_it_says_so(name):
     method = METHODS[name](w=W)
     sampler = samplers_of(METHODS[name])[0]
-    if name in DECIDE_BY_VALUE:
+    if method.decides_by_value:
         with pytest.raises(READS):
             run(method, sampler)
     else:
@@ -107,3 +100,8 @@ def test_a_breach_is_seen(breach):
 
     with pytest.raises((*READS, AssertionError)):
         run(Breach(w=W), "ddim")
+
+
+def test_these_and_no_others_decide_by_value():
+    said = {name for name, kind in METHODS.items() if kind.decides_by_value}
+    assert said == {"adaptive", "fk-steering", "fkc", "particle-guidance", "tds"}
