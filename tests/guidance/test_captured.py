@@ -1,0 +1,115 @@
+"""A trajectory is a function of labels and indices alone, so that what was captured once may be replayed for other samples.
+
+There is no GPU here. What a CUDA graph keeps, the operations and nothing of the Python around them, a trace keeps too: it is made
+for one batch and run for another. The graph's own calls are stood in for by such a trace.
+"""
+
+from contextlib import contextmanager
+
+import pytest
+import torch
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from guidance import METHODS, SAMPLERS, Clipped, sample
+from guidance.captured import Captured
+from guidance.law_kit import LAW_LOGSNRS, SHAPE, W, make_kit
+from guidance.level import labels_within
+
+CASES = [
+    ("classifier-free", {"logsnr_min": -4.0, "logsnr_max": 4.0}, "ddim"),
+    ("classifier-free", {}, "ancestral"),
+    ("cads", {}, "ddpm"),
+    ("cfg++", {}, "ddim"),
+    ("classifier", {}, "ddim"),
+    ("icg", {}, "ancestral"),
+    ("negative", {}, "ddim"),
+]
+
+
+class Waves:
+    """In the place of SampleNoise: numbers that are a function of the indices' tensor, without a kernel."""
+
+    def __init__(self, seed, indices, shape, device="cpu", purpose="sample"):
+        self.indices, self.shape, self.draws = torch.as_tensor(indices), tuple(shape), float(len(purpose) + seed)
+
+    def __call__(self):
+        self.draws += 1.0
+        place = torch.arange(torch.Size(self.shape).numel(), dtype=torch.float32)
+        return (1.4 * torch.sin(12.9898 * self.indices[:, None] + 78.233 * self.draws + 37.719 * place)).view(-1, *self.shape)
+
+
+def trajectory_of(name, options, sampler, monkeypatch):
+    monkeypatch.setattr("guidance.sampling.SampleNoise", Waves)
+    kit, levels = make_kit(METHODS[name]), LAW_LOGSNRS[:3]
+
+    def trajectory(label, indices):
+        label = labels_within(label, 0, 2)
+        roles = {**kit.roles, "levels": tuple(levels.tolist()), "noise": Waves(0, indices, SHAPE, purpose="method")}
+        method = METHODS[name](w=W, **options)
+        guided = Clipped(method(**{role: roles[role] for role in method.roles}))
+        return sample(guided, SAMPLERS[sampler](), levels, label, SHAPE, 0, indices)
+
+    return trajectory
+
+
+def batch(first, n=3):
+    indices = torch.arange(first, first + n)
+    return indices % 3, indices
+
+
+@pytest.mark.parametrize(("name", "options", "sampler"), CASES, ids=[f"{name}-{sampler}" for name, _, sampler in CASES])
+def test_a_trace_of_one_batch_makes_the_samples_of_another(name, options, sampler, monkeypatch):
+    trajectory = trajectory_of(name, options, sampler, monkeypatch)
+    trace = make_fx(trajectory)(*batch(0))
+    found, wanted = trace(*batch(7)), trajectory(*batch(7))
+    assert not torch.equal(wanted, trajectory(*batch(0))), "another batch has other samples"
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_what_reads_labels_on_the_host_is_not_such_a_function(monkeypatch):
+    trajectory = trajectory_of("particle-guidance", {}, "ddim", monkeypatch)
+    with pytest.raises(RuntimeError):
+        make_fx(trajectory)(*batch(0))
+
+
+class Graph:
+    """In the place of torch.cuda.CUDAGraph and of its capture: the operations of what runs inside, and a replay of them."""
+
+    def replay(self):
+        self.output.copy_(self.trace(*self.inputs))
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """torch.cuda as far as guidance.captured uses it."""
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    @contextmanager
+    def nothing(*_):
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
+    monkeypatch.setattr(torch.cuda, "stream", nothing)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", nothing)
+
+
+def test_batches_of_any_size_up_to_the_captured_one_are_replayed(traced, monkeypatch):
+    trajectory = trajectory_of("classifier-free", {}, "ancestral", monkeypatch)
+    captured = Captured(trajectory, n=4, classes=3, device="cpu")
+    captured.graph.inputs, captured.graph.output = (captured.label, captured.indices), captured.x
+    captured.graph.trace = make_fx(trajectory)(*batch(0, 4))
+    for first, n in ((0, 4), (4, 4), (8, 2)):
+        label, indices = batch(first, n)
+        torch.testing.assert_close(captured(label, indices.tolist()), trajectory(label, indices), rtol=1e-5, atol=1e-5)
+    kept = captured(*batch(0, 4))
+    again = kept.clone()
+    captured(*batch(4, 4))
+    assert torch.equal(kept, again), "a batch is the caller's: the next one does not overwrite it"
+    for n in (0, 5):
+        with pytest.raises(ValueError, match="1 to 4 labels"):
+            captured(*batch(0, n))
