@@ -66,8 +66,8 @@ def test_a_trace_of_one_batch_makes_the_samples_of_another(name, options, sample
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_what_reads_labels_on_the_host_is_not_such_a_function(monkeypatch):
-    trajectory = trajectory_of("particle-guidance", {}, "ddim", monkeypatch)
+def test_a_method_that_decides_by_value_is_not_such_a_function(monkeypatch):
+    trajectory = trajectory_of("adaptive", {}, "ddim", monkeypatch)
     with pytest.raises(RuntimeError):
         make_fx(trajectory)(*batch(0))
 
