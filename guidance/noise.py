@@ -53,7 +53,7 @@ class SampleNoise:
             raise ValueError(f"a draw's number must be 0 or more, not {draw}")
         part, place = divmod(draw, self.group)
         if not self.on_device:
-            return self._part(part)[place].to(self.device)
+            return self._part(part)[place].to(self.device, copy=self.group > 1)  # one that is kept is nobody's to change
         from guidance.philox_kernel import normals
 
         return normals(self.key, self.indices, part, place, self.group, self.numbers).view(self.size)

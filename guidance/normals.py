@@ -35,13 +35,13 @@ def grouped(
     for first in range(0, len(indices), rows):
         chosen = slice(first, first + rows)
         drawn = words(key, indices[chosen], part, group * each)
-        box_muller(drawn.view(-1, group, each).transpose(0, 1), found[:, chosen])
+        box_muller(drawn.view(len(drawn), group, each).transpose(0, 1), found[:, chosen])
     return found
 
 
 def box_muller(words: Int[Tensor, "*b words"], out: Float[Tensor, "*b numbers"]) -> None:
     """Two normals of each word into `out`: first every cosine, then the sines, as many as there is room for."""
-    low, high = words.view(torch.int32).unflatten(-1, (-1, 2)).unbind(-1)
+    low, high = words.view(torch.int32).unflatten(-1, (words.shape[-1], 2)).unbind(-1)
     radius = low.to(torch.float64).add_(2.0**31 + 0.5).mul_(2.0**-32).log_().mul_(-2.0).sqrt_()
     angle = high.to(torch.float64).mul_(2 * math.pi / 2**32)
     count = words.shape[-1]

@@ -39,8 +39,9 @@ def require_places(indices: Int[Tensor, " b"], count: int) -> None:
     if not len(indices):
         return
     least, most = (int(end) for end in indices.aminmax())
-    if least < 0 or (most + 1) * blocks_of(count) > PLACES:
-        raise ValueError(f"a sample's index must lie in [0, {PLACES // blocks_of(count)}), not {least if least < 0 else most}")
+    places = PLACES // max(1, blocks_of(count))
+    if least < 0 or most >= places:
+        raise ValueError(f"a sample's index must lie in [0, {places}), not {least if least < 0 else most}")
 
 
 def words(key: Int[Tensor, "2"], indices: Int[Tensor, " b"], part: int, count: int) -> Int[Tensor, "b count"]:

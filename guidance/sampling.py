@@ -9,7 +9,7 @@ from torch import Tensor
 from guidance.denoiser import Denoiser
 from guidance.methods.method import Method
 from guidance.methods.roles import require_instance
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 
 
 @torch.no_grad()

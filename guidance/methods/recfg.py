@@ -13,8 +13,8 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
 from guidance.level import at
 from guidance.methods.method import Method
+from guidance.noise import SampleNoise
 from guidance.samplers.grid import alpha_sigma_at
-from guidance.seeding import SampleNoise
 from guidance.spaces import from_space
 
 

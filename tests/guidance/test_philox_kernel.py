@@ -1,4 +1,4 @@
-"""The GPU's noise without a GPU: Triton's interpreter runs the kernel on CPU tensors, and its compiler makes code for real ones."""
+"""The GPU's noise without a GPU: Triton's interpreter runs the kernel on CPU tensors, and its compiler makes code for one."""
 
 import os
 import re
