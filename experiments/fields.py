@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from experiments.registry import named
-from guidance.seeding import INDICES, SEEDS
+from guidance.philox import PLACES
+from guidance.seeding import SEEDS
 
 WorldOf = named("worlds")
 NetworkOf = named("networks")
@@ -19,10 +20,11 @@ WeightingOf = named("weightings")
 MetricOf = named("metrics")
 FeatureOf = named("features")
 
-Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
+Seed = Annotated[int, Field(ge=0, lt=PLACES)]
+TrainingSeed = Annotated[int, Field(ge=0, lt=SEEDS)]  # of weights and steps, whose generators know no more
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
-Size = Annotated[int, Field(ge=1, le=INDICES)]
+Size = Annotated[int, Field(ge=1, le=2**40)]  # in one set: of any image its samples have noise of their own
 Name = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
 
 
@@ -45,3 +47,4 @@ Strengths = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(str
 Metrics = Annotated[tuple[MetricOf, ...], AfterValidator(different)]
 FeatureNetworks = Annotated[tuple[FeatureOf, ...], AfterValidator(different)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(different)]
+TrainingSeeds = Annotated[tuple[TrainingSeed, ...], Field(min_length=1), AfterValidator(different)]

@@ -11,10 +11,10 @@ from guidance.diffusion import Prediction, add_noise, alpha_sigma
 from guidance.grids import GRIDS
 from guidance.methods import METHODS, Method
 from guidance.mixture import Mixture
+from guidance.noise import SampleNoise
 from guidance.samplers import SAMPLERS
 from guidance.sampling import sample
 from guidance.schedules import DENSITIES, CosineLogSNR
-from guidance.seeding import SampleNoise
 
 __all__ = [
     "CHAINS",

@@ -10,7 +10,7 @@ from guidance.denoiser import Denoiser
 from guidance.memory import keep_memory
 from guidance.methods.method import Method
 from guidance.methods.roles import require_instance
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 
 
 @torch.no_grad()

@@ -15,7 +15,8 @@ from experiments.levels import Levels
 from experiments.problems import Problem
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, add_noise
-from guidance.seeding import SampleNoise, generator
+from guidance.noise import SampleNoise
+from guidance.seeding import generator
 
 WANTED = torch.linspace(-8, 8, 10)
 BAND = 5.0  # |lambda| up to which a prediction says something of the data that neither prior nor z says alone

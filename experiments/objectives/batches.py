@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from experiments.worlds.world import Labelled
-from guidance.seeding import SampleNoise
+from guidance.seeding import generator
 
 TEST_LOGSNRS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # lambdas at which test metrics are recorded
 
@@ -44,9 +44,13 @@ def by_level(images: Labelled, device: str, value: Callable[..., Tensor]) -> dic
 
 
 def noisy_parts(images: Labelled, size: int = 500) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """x, eps and label of all images, `size` at a time; the noise is each image's own."""
+    """x, eps and label of all images, `size` at a time; the noise is each image's own.
+
+    Of generators, as a training's: validation decides when one ends, and trainings stay what they were.
+    """
     for i, (x, label) in enumerate(zip(images.x.split(size), images.label.split(size))):
-        yield x, SampleNoise(0, range(i * size, i * size + len(x)), x.shape[1:], purpose="test")(), label
+        generators = (generator("test", 0, i * size + row) for row in range(len(x)))
+        yield x, torch.stack([torch.randn(x.shape[1:], generator=g) for g in generators]), label
 
 
 def clean_metrics(network: torch.nn.Module, images: Labelled, device: str) -> dict[str, float]:

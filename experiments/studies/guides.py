@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from experiments.fields import Count, DensityOf, Name, Positive, SamplerOf, Seeds, WorldOf
+from experiments.fields import Count, DensityOf, Name, Positive, SamplerOf, Seeds, TrainingSeeds, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.studies.check import check_guides
@@ -53,7 +53,7 @@ class Guides(Study):
     guided: Annotated[dict[str, Guided], Field(min_length=1)]
     sampler: SamplerOf
     steps: Annotated[int, Field(ge=2)]
-    train_seeds: Seeds = (0,)
+    train_seeds: TrainingSeeds = (0,)
     sample_seeds: Seeds = (0,)
     n: Count = 300
     n_levels: Count = 500

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from experiments.features.protocol import Protocol, ProtocolOf
-from experiments.fields import Count, DensityOf, FeatureNetworks, Metrics, Name, Positive, Seeds, Size, WorldOf
+from experiments.fields import Count, DensityOf, FeatureNetworks, Metrics, Name, Positive, Seeds, Size, TrainingSeeds, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
@@ -61,7 +61,7 @@ class TradeOff(Study):
     density: DensityOf = CosineLogSNR()
     methods: Curves
     sweeps: Annotated[tuple[Sweep, ...], Field(min_length=1)]
-    train_seeds: Seeds = (0,)
+    train_seeds: TrainingSeeds = (0,)
     sample_seeds: Seeds = (0,)
     n: Size = 1000
     part: Count = 500

@@ -27,7 +27,8 @@ from guidance.denoiser import Clipped, Denoiser
 from guidance.diffusion import add_noise, alpha_sigma
 from guidance.gradients import log_prob_gradient
 from guidance.methods.clean_classifier import CleanClassifier
-from guidance.seeding import SampleNoise, generator
+from guidance.noise import SampleNoise
+from guidance.seeding import generator
 
 ASSESS_LOGSNRS = (-10.0, -6.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0)
 MIN_GRADIENT_RMS = 1e-3  # of sigma times the exact gradient: a smaller one has no direction to compare with

@@ -11,7 +11,7 @@ from experiments.graph.value import value
 from experiments.tasks.densities import tilted
 from experiments.tasks.images import as_bytes
 from experiments.worlds.world import data
-from guidance.seeding import SEEDS, generator
+from guidance.noise import cpu_generator
 
 
 @value
@@ -44,9 +44,10 @@ def draws(world: Any, n: int, w: float | None, seed: int) -> tuple[np.ndarray, n
     """x (n, *shape) and label (n,), balanced."""
     label = np.arange(n) % world.classes
     if w is None:
-        g = generator("draws", seed, 0)
+        g = cpu_generator("draws", seed)
         return data(world).oracle.sample(torch.from_numpy(label), g).float().numpy().reshape(n, *world.shape), label
     x = np.empty((n, 2), dtype=np.float32)
     for c in range(world.classes):
-        x[label == c] = tilted(world, c, w).sample(int((label == c).sum()), np.random.default_rng([SEEDS + seed, c]))
+        g = np.random.default_rng([2**10 + seed, c])  # [0, 0] would be default_rng(0), which splits data
+        x[label == c] = tilted(world, c, w).sample(int((label == c).sum()), g)
     return x, label

@@ -18,7 +18,8 @@ from guidance.denoiser import branches
 from guidance.diffusion import add_noise
 from guidance.gradients import log_prob
 from guidance.jacobian import asymmetry, rademacher
-from guidance.seeding import SampleNoise, generator
+from guidance.noise import SampleNoise
+from guidance.seeding import generator
 from guidance.spaces import norm
 
 MIN_RELATIVE_NORM = 1e-6  # of a field to the conditional one: below, only rounding error is left

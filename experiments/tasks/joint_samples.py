@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from classifiers.joint_energy import FIXED_POINT, langevin
-from experiments.fields import Count, Seed
+from experiments.fields import Count, TrainingSeed
 from experiments.graph.files import write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
@@ -30,7 +30,7 @@ class JointSamples(Task):
     files: ClassVar[tuple[str, ...]] = ("samples.npz", "cost.json")
     model: Train
     labelled: bool
-    seed: Seed = 0
+    seed: TrainingSeed = 0
     n: Count = 300
     steps: Count = 100
 

@@ -20,7 +20,7 @@ from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import add_noise
 from guidance.gradients import log_prob_gradient
 from guidance.mixture import Mixture
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 
 ERROR_LOGSNRS = tuple(float(level) for level in range(-14, 15))
 

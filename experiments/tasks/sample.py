@@ -25,9 +25,9 @@ from guidance.cost import NFE
 from guidance.denoiser import Clipped, Denoiser
 from guidance.effective import EffectiveWeight
 from guidance.grids import EvenInU
+from guidance.noise import uniform_labels
 from guidance.sampling import own_noise
 from guidance.sampling import sample as draw
-from guidance.seeding import generator
 
 WATCHED = 64  # samples of which is kept how hard they were pushed
 
@@ -146,7 +146,7 @@ def labels_of(labels: Labels, classes: int, seed: int, indices: Sequence[int]) -
     """The label of each sample (int64): a function of (seed, index) alone."""
     if labels == "balanced":
         return np.asarray(indices) % classes
-    return np.array([int(torch.randint(classes, (), generator=generator("labels", seed, i))) for i in indices], dtype=np.int64)
+    return uniform_labels(seed, indices, classes).numpy()
 
 
 def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:

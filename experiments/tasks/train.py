@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, model_validator
 from torch import nn
 
 from analysis.files import write_atomically
-from experiments.fields import NetworkOf, ObjectiveOf, Seed, WorldOf
+from experiments.fields import NetworkOf, ObjectiveOf, TrainingSeed, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
@@ -41,7 +41,7 @@ class Train(Task):
     network: NetworkOf
     objective: ObjectiveOf
     fit: Fit
-    seed: Seed = 0
+    seed: TrainingSeed = 0
     begin: Annotated[Weights | None, BeforeValidator(lambda given: weights_of(given) if isinstance(given, str) else given)] = None
 
     @model_validator(mode="after")

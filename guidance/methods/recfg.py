@@ -13,7 +13,7 @@ from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
 from guidance.level import alpha_sigma_at, at
 from guidance.methods.method import Method
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 from guidance.spaces import from_space
 
 

@@ -5,7 +5,7 @@ import torch
 
 from guidance import Mixture, add_noise, alpha_sigma
 from guidance.diffusion import TARGETS, score, v_of
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 
 
 def test_the_process_preserves_variance_and_has_the_log_snr_it_is_given():

@@ -10,7 +10,7 @@ from guidance import SAMPLERS, CosineLogSNR, SampleNoise, sample
 from guidance.sampling import own_noise
 from guidance.seeding import INDICES, SEEDS, generator
 
-SHAPES = [(2,), (1, 8, 8), (3, 10, 10)]  # many steps are drawn at a time, a few, and one alone
+SHAPES = [(2,), (1, 8, 8), (3, 10, 10)]  # many steps are made at a time, a few, and one alone
 
 
 def steps(noise: SampleNoise, count: int) -> torch.Tensor:
@@ -78,7 +78,7 @@ def test_a_stochastic_sampler_starts_every_sample_elsewhere_and_steps_with_new_n
     assert len(made.unique(dim=0)) == 5
 
 
-PURPOSES = ("sample", "method", "weights", "train denoising", "train noisy-cross-entropy", "train cross-entropy", "test")
+PURPOSES = ("world", "test", "weights", "train denoising", "train noisy-cross-entropy", "train cross-entropy", "probes")
 
 
 def states(purpose: str, seed: int, count: int) -> list[int]:
