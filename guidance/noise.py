@@ -32,14 +32,17 @@ class SampleNoise:
         device: torch.device | str = "cpu",
         purpose: str = "sample",
     ):
-        given = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
+        with torch.inference_mode(False):  # whose tensors do not count how often they were written to
+            given = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
+            given = given.clone() if given.is_inference() else given
         self.device, self.drawn, self.size = torch.device(device), 0, (len(given), *shape)
         self.numbers = math.prod(shape)
         self.group = max(1, GROUP // max(1, self.numbers))
-        require_places(given, self.group * words_of(self.numbers))
+        if given.device.type == "cpu":  # those on a device were written there, and are not read back
+            require_places(given, self.group * words_of(self.numbers))
         self.on_device = self.device.type == "cuda" and kernel_agrees(self.device)
         where = self.device if self.on_device else torch.device("cpu")
-        self.indices, self.key = given.to(where, torch.int64), key(purpose, seed).to(where)
+        self.indices, self.key = given.to(where, torch.int64), key_on(where, purpose, seed)
         self.ready: tuple[tuple[int, int], Sequence[Tensor]] | None = None
 
     def __call__(self) -> Float[Tensor, "b *shape"]:
@@ -66,6 +69,13 @@ class SampleNoise:
         made = grouped(self.key, self.indices, part, self.group, self.numbers).view(self.group, *self.size).unbind()
         self.ready = (wanted, made) if self.group > 1 else None
         return made
+
+
+@cache
+def key_on(device: torch.device, purpose: str, seed: int) -> Int[Tensor, "2"]:
+    """A stream's key where the numbers are made, sent there once: a CUDA graph cannot be captured while something is sent."""
+    with torch.inference_mode(False):
+        return key(purpose, seed).to(device)
 
 
 def uniform_labels(seed: int, indices: Sequence[int], classes: int) -> Int[Tensor, " b"]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
+from waves import Waves
 
 from guidance import METHODS, SAMPLERS, Clipped, sample
 from guidance.captured import Captured
@@ -24,18 +25,6 @@ CASES = [
     ("icg", {}, "ancestral"),
     ("negative", {}, "ddim"),
 ]
-
-
-class Waves:
-    """In the place of SampleNoise: numbers that are a function of the indices' tensor, without a kernel."""
-
-    def __init__(self, seed, indices, shape, device="cpu", purpose="sample"):
-        self.indices, self.shape, self.draws = torch.as_tensor(indices), tuple(shape), float(len(purpose) + seed)
-
-    def __call__(self):
-        self.draws += 1.0
-        place = torch.arange(torch.Size(self.shape).numel(), dtype=torch.float32)
-        return (1.4 * torch.sin(12.9898 * self.indices[:, None] + 78.233 * self.draws + 37.719 * place)).view(-1, *self.shape)
 
 
 def trajectory_of(name, options, sampler, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from waves import Waves
 
 from guidance import METHODS, SAMPLERS
 from guidance.denoiser import Clipped
@@ -45,19 +46,25 @@ def faked(kit: Kit, device: str) -> Kit:
     return kit
 
 
+@pytest.fixture(autouse=True)
+def waves(monkeypatch):
+    """Noise is made on the device, by a kernel that fake tensors do not have."""
+    monkeypatch.setattr("guidance.sampling.SampleNoise", Waves)
+
+
 def run(method: Method, sampler: str) -> torch.Tensor:
     """The samples of a trajectory over three levels."""
     device = "cpu" if takes_gradient(method) else "cuda"
     levels, kit = LAW_LOGSNRS[:3], make_kit(type(method))
     with FakeTensorMode():
-        kit = faked(kit, device)
+        kit, indices = faked(kit, device), torch.arange(N, device=device)
         ratios = torch.full((N, *SHAPE), 0.9, device=device)
-        roles = {**kit.roles, "levels": tuple(levels.tolist()), "noise": own_noise(0, range(N), SHAPE, device)}
+        roles = {**kit.roles, "levels": tuple(levels.tolist()), "noise": own_noise(0, indices, SHAPE, device)}
         roles["ratios"] = lambda logsnr, label: ratios
         label = labels_within(torch.arange(N, device=device) % 3, 0, 2)
         guided = Clipped(method(**{role: roles[role] for role in method.roles}))
         with NothingSent():
-            return sample(guided, SAMPLERS[sampler](), levels, label, SHAPE, 0)
+            return sample(guided, SAMPLERS[sampler](), levels, label, SHAPE, 0, indices)
 
 
 def takes_gradient(method: Method) -> bool:

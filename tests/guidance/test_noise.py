@@ -129,3 +129,12 @@ def test_the_device_decides_where_noise_is_made(monkeypatch):
     monkeypatch.setattr(noise, "kernel_agrees", lambda device: pytest.fail("only CUDA has a kernel"))
     assert not SampleNoise(0, range(2), (2,)).on_device
     assert SampleNoise(0, range(2), (2,), "meta")().device.type == "meta"
+
+
+def test_noise_is_the_same_in_inference_mode():
+    outside = SampleNoise(0, range(3), (2,))
+    drawn = [outside(), outside()]
+    with torch.inference_mode():
+        for indices in (range(3), torch.arange(3)):
+            inside = SampleNoise(0, indices, (2,))
+            assert all(torch.equal(inside(), each) for each in drawn)
