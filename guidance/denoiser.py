@@ -102,7 +102,10 @@ class NetworkDenoiser:
         The network's outputs are summed before x and eps are made of them: that is a third of the arithmetic. The rest of the
         prediction is the first branch's.
         """
-        first, *others = self._outputs(z, logsnr, labels)
+        return self._sum(self._outputs(z, logsnr, labels), z, logsnr, weights)
+
+    def _sum(self, outputs: Sequence[Tensor], z: Tensor, logsnr: Tensor, weights: Sequence[float]) -> Prediction:
+        first, *others = outputs
         output = first[:, : z.shape[1]]
         if len(others) == 1:
             output = torch.lerp(others[0][:, : z.shape[1]], output, weights[0])
