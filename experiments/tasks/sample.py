@@ -76,7 +76,8 @@ class Sample(Task):
     @property
     def title(self) -> str:
         labels = "" if self.labels == "balanced" else f", {self.labels} labels"
-        return f"{label(self.method, 'w')} w={self.method.w:g} {self.sampler_label} T={self.steps}{labels}"
+        method = label(self.method, "w") if self.method.w else "plain model"  # as which every method's w = 0 is drawn
+        return f"{method} w={self.method.w:g} {self.sampler_label} T={self.steps}{labels}"
 
     @property
     def sampler_label(self) -> str:
