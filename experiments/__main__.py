@@ -11,6 +11,7 @@ from experiments.export_command import export
 from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
+from experiments.quiet import uncollected
 from experiments.sample_commands import check_checkpoint, sample
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -54,10 +55,11 @@ def study(
     show: Show = False,
 ) -> None:
     """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
-    from experiments.graph.store import Store
-    from experiments.studies.chosen import chosen, shown
+    with uncollected():
+        from experiments.graph.store import Store
+        from experiments.studies.chosen import chosen, shown
 
-    chosen_study = chosen(name, full, settings or [])
+        chosen_study = chosen(name, full, settings or [])
     if show:
         typer.echo(shown(chosen_study))
         return

@@ -88,7 +88,7 @@ class NetworkDenoiser:
         0..num_classes + groups (the last being null, where there is one), or unless logsnr and every label but None have one
         entry for each row of z.
         """
-        return [self._prediction(z, _means(z, output), logsnr, output) for output in self._that_fit(z, logsnr, labels)]
+        return [self._prediction(z, output, logsnr) for output in self._outputs(z, logsnr, labels)]
 
     def weighted_sum(
         self,
@@ -102,27 +102,29 @@ class NetworkDenoiser:
         The network's outputs are summed before x and eps are made of them: that is a third of the arithmetic. The rest of the
         prediction is the first branch's.
         """
-        outputs = self._that_fit(z, logsnr, labels)
-        first, *others = (_means(z, output) for output in outputs)
+        return self._sum(self._outputs(z, logsnr, labels), z, logsnr, weights)
+
+    def _sum(self, outputs: Sequence[Tensor], z: Tensor, logsnr: Tensor, weights: Sequence[float]) -> Prediction:
+        first, *others = (_mean(z, output) for output in outputs)
         if len(others) == 1:
             output = torch.lerp(others[0], first, weights[0])
         else:
             output = sum((w * other for w, other in zip(weights[1:], others)), weights[0] * first)
-        return self._prediction(z, output, logsnr, outputs[0])
+        return self._prediction(z, outputs[0], logsnr, output)
 
-    def _that_fit(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
-        """`_outputs`, with fewer rows a call, for good, whenever a GPU's memory runs out."""
+    def _outputs(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
+        """The network's output for each branch, with fewer rows a call, for good, whenever a GPU's memory runs out."""
         while True:
             try:
-                return self._outputs(z, logsnr, labels)
+                return self._evaluated(z, logsnr, labels)
             except torch.OutOfMemoryError:
                 rows = (self.rows or len(labels) * len(z)) // 2
                 if not rows:
                     raise
             object.__setattr__(self, "rows", rows)  # outside `except`, which keeps what did not fit alive
 
-    def _outputs(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
-        """The network's output for each branch: all in one batch if `rows` allows it, else branch by branch."""
+    def _evaluated(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
+        """All branches in one batch if `rows` allows it, else branch by branch."""
         branches = [entry if isinstance(entry, Branch) else Branch(entry) for entry in labels]
         if any(len(each) != len(z) for each in (logsnr, *(branch.label for branch in branches if branch.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
@@ -177,13 +179,13 @@ class NetworkDenoiser:
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
 
-    def _prediction(self, z: Tensor, mean: Tensor, logsnr: Tensor, output: Tensor) -> Prediction:
-        """What the network means by `mean`, its output's first half or a sum of several, and the learned variance of `output`."""
-        pred = TARGETS[self.target or "eps"](z, mean, logsnr)
+    def _prediction(self, z: Tensor, output: Tensor, logsnr: Tensor, mean: Tensor | None = None) -> Prediction:
+        """What an output means, with the learned variance in it; `mean` takes the place of its mean, as a sum of several."""
+        pred = TARGETS[self.target or "eps"](z, _mean(z, output) if mean is None else mean, logsnr)
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
 
 
-def _means(z: Tensor, output: Tensor) -> Tensor:
+def _mean(z: Tensor, output: Tensor) -> Tensor:
     """The network's output without the second half that a learned variance is."""
     return output if output.shape == z.shape else output[:, : z.shape[1]]
 

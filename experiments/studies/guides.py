@@ -13,7 +13,7 @@ from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.studies.check import check_guides
 from experiments.studies.guided import Guided
-from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
+from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.tradeoff import NO_TRAINING, REAL
 from experiments.tasks.assess import ASSESS_LOGSNRS, Assess
 from experiments.tasks.baselines import TestSet
@@ -157,6 +157,7 @@ class Guides(Study):
             batch=self.batch,
             rows=self.rows,
         )
+        samples = shared(samples)
         key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
         place = {"world": self.world.label, **key, "sampler": label(self.sampler), "steps": self.steps}
         if seed == self.train_seeds[0] or owes_to_training(samples):

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.results import WorldFacts
 from experiments.studies.study import TABLE, Placed
 from experiments.tasks.feature_measure import FeatureMeasure
 from experiments.tasks.features import Features
 from experiments.tasks.reference import Reference
 from experiments.tasks.training_set import TrainingSet
+
+if TYPE_CHECKING:  # pandas comes with it, which takes longer than the rest of a study
+    from analysis.results import WorldFacts
 
 
 def on_features(study: Any, samples: Any, sizes: Sequence[int], place: dict[str, Any]) -> Iterator[Placed]:
@@ -30,7 +32,7 @@ def reference(study: Any, network: Any) -> Reference:
     return Reference(features=real, k=study.protocol.k, neighbours=study.protocol.neighbours)
 
 
-def described(facts: WorldFacts, study: Any) -> WorldFacts:
+def described(facts: "WorldFacts", study: Any) -> "WorldFacts":
     """The facts of a world with a line on its card for every feature network of a study, and what is compared with there."""
     lines = {}
     for one in study.features:

@@ -1,6 +1,7 @@
 """What every study is: a value whose `cells` say what is to be computed and which table its rows belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -10,6 +11,8 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import digest, encode, value
 from experiments.tasks.sample import Sample
+from guidance.methods import METHODS
+from guidance.methods.method import Method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +94,17 @@ class Report(Task):
         report = REPORTS[self.study.report](self.study.results(store, device))
         report.write(folder)
         write_atomically(folder / "summary.txt", report.summary_text.encode())
+
+
+def shared(samples: Sample) -> Sample:
+    """At w = 0 the samples of classifier-free guidance without any guide, for every method: all are the plain model there.
+
+    That is a law of theirs, which guidance.methods.Method keeps; a method that is called in a way of its own is left alone.
+    """
+    method = samples.method
+    if method.w != 0 or type(method).__call__ is not Method.__call__:
+        return samples
+    return replace(samples, method=METHODS["classifier-free"](w=0.0), others={})
 
 
 def tables_of(cells: Sequence[Placed], store: Store) -> dict[str, "pd.DataFrame"]:

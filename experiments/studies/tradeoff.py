@@ -13,7 +13,7 @@ from experiments.graph.store import Store
 from experiments.graph.value import encode, value
 from experiments.studies.check import check_trade_off
 from experiments.studies.on_features import described, on_features
-from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, tables_of
+from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
 from experiments.tasks.baselines import Draws, TestSet
 from experiments.tasks.densities import in_the_plane
@@ -174,7 +174,7 @@ class TradeOff(Study):
             model = self.network("model", seed)
             model = model if sweep.snapshot is None else Snapshot(training=model, step=sweep.snapshot)
             others = {role: self.network(role, seed) for role in ROLES[1:] if role in roles}
-        return Sample(
+        samples = Sample(
             world=self.world,
             model=model,
             others={role: source for role, source in others.items() if source is not None},
@@ -191,6 +191,7 @@ class TradeOff(Study):
             labels=self.protocol.labels,
             rounding=self.protocol.rounding,
         )
+        return shared(samples)
 
     @property
     def _labels(self) -> str:

@@ -68,11 +68,13 @@ def fit(
     loss: the losses (b,) of a batch, all its randomness from the given CPU generator, which is stream(step). Checkpoints go to
     `partial`, and the newest one there is where it starts. Failed at the first non-finite loss or gradient, before it does harm.
     """
+    network.to(memory_format=torch.channels_last)  # what convolutions are fastest in: a fifth of a small classifier's step
     decayed = [p for p in network.parameters() if p.ndim > 1]
     other = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": other, "weight_decay": 0.0}]
-    optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99))
-    ema = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=True)
+    own = network.state_dict()  # the tensors themselves, as they change
+    ema = {name: value.detach().clone() for name, value in own.items()}
     first, losses = resume(partial, network, optimiser, ema, stopping)
     network.train()
     gpus = [p.device for p in network.parameters() if p.is_cuda][:1]
@@ -98,7 +100,7 @@ def fit(
                     f"the learning rate ({config.lr}); the last good checkpoint is {kept or 'none yet'}"
                 )
             optimiser.step()
-            update_ema(ema, network, min(config.ema, (1 + step) / (10 + step)))
+            update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
             losses.append(mean.item())
             shown.update()
             shown.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
@@ -132,13 +134,12 @@ def learning_rate_factor(step: int, config: Fit) -> float:
 
 
 @torch.no_grad()
-def update_ema(ema: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    """ema <- decay ema + (1 - decay) network, in place; what is not a float (counters) is copied."""
-    for name, own in network.state_dict().items():
-        if own.is_floating_point():
-            ema[name].lerp_(own, 1 - decay)
-        else:
-            ema[name].copy_(own)
+def update_ema(ema: dict[str, Tensor], own: dict[str, Tensor], decay: float) -> None:
+    """ema <- decay ema + (1 - decay) own, in place; what is not a float (counters) is copied."""
+    floats = [name for name, held in own.items() if held.is_floating_point()]
+    torch._foreach_lerp_([ema[name] for name in floats], [own[name] for name in floats], 1 - decay)
+    for name in own.keys() - set(floats):
+        ema[name].copy_(own[name])
 
 
 def checkpoint(
@@ -184,9 +185,11 @@ def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: Ea
     for name, own in part("ema.").items():
         ema[name].copy_(own)
     moments: dict[int, dict[str, Tensor]] = {}
+    tensors = [weight for group in optimiser.param_groups for weight in group["params"]]
     for name, held in part("optimiser.").items():
         index, key = name.split(".")
-        moments.setdefault(int(index), {})[key] = held
+        like = tensors[int(index)]  # the fused step goes through weights and moments in memory's order: it must be the same
+        moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(held) if held.shape == like.shape else held
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     if stopping is not None:
         stopping.best, stopping.looks = part("best."), logs["looks"]

@@ -1,7 +1,7 @@
 """Samples: one method at one w, one sampler, one seed, priced at the networks."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
@@ -22,14 +22,15 @@ from experiments.tasks.meter import meter
 from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
 from guidance.cost import NFE
-from guidance.denoiser import Clipped, Denoiser
+from guidance.denoiser import Clipped
 from guidance.effective import EffectiveWeight
 from guidance.grids import EvenInU
 from guidance.noise import uniform_labels
 from guidance.sampling import own_noise
 from guidance.sampling import sample as draw
+from guidance.seen import Seen
 
-WATCHED = 64  # samples of which is kept how hard they were pushed
+WATCHED = 16  # samples of the first batch of which is kept how hard they were pushed
 
 
 @value
@@ -75,7 +76,8 @@ class Sample(Task):
     @property
     def title(self) -> str:
         labels = "" if self.labels == "balanced" else f", {self.labels} labels"
-        return f"{label(self.method, 'w')} w={self.method.w:g} {self.sampler_label} T={self.steps}{labels}"
+        method = label(self.method, "w") if self.method.w else "plain model"  # as which every method's w = 0 is drawn
+        return f"{method} w={self.method.w:g} {self.sampler_label} T={self.steps}{labels}"
 
     @property
     def sampler_label(self) -> str:
@@ -93,10 +95,8 @@ class Sample(Task):
         self._part(roles.of, device, 0, min(32, self.n), steps=2)  # warms the libraries up, outside the meter
         with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
             ends = [min(first + self.batch, self.n) for first in range(0, self.n, self.batch)]
-            x = torch.cat([self._part(roles.of, device, *both, self.steps) for both in pairwise([0, *ends])]).cpu()
-        watched: list[EffectiveWeight] = []
-        watch = lambda *parts: watched.append(EffectiveWeight(*parts)) or watched[0]  # noqa: E731
-        self._part(roles.of, device, 0, min(WATCHED, self.n), self.steps, watch)
+            watched: list[EffectiveWeight] = []
+            x = torch.cat([self._part(roles.of, device, *both, self.steps, watched) for both in pairwise([0, *ends])]).cpu()
         if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
             raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
         self._write(folder, x, price, watched[0])
@@ -118,13 +118,14 @@ class Sample(Task):
             metrics |= {"effective_w": effective["scale"] - 1, "cfg_residual": effective["cfg_residual"]}
         return metrics
 
-    def _part(
-        self, of: dict, device: str, first: int, end: int, steps: int, watch: Callable[..., Denoiser] | None = None
-    ) -> torch.Tensor:
+    def _part(self, of: dict, device: str, first: int, end: int, steps: int, watched: list | None = None) -> torch.Tensor:
         indices, levels = range(first, end), self.grid(self.density, steps)
         noise_roles = {"levels": tuple(levels.tolist()), "noise": own_noise(self.seed, indices, self.world.shape, device)}
+        if watch := watched == []:  # the first batch of those that count
+            of = of | {"model": Seen(of["model"], WATCHED)}
         guided = self.method(**{role: (of | noise_roles)[role] for role in self.method.roles})
-        guided = watch(guided, of["model"], levels.tolist()) if watch else guided
+        if watch:
+            watched.append(guided := EffectiveWeight(guided, of["model"], levels.tolist()))
         guided = Clipped(guided, -self.clip, self.clip) if self.clip else guided
         labels = torch.from_numpy(labels_of(self.labels, self.world.classes, self.seed, indices)).to(device)
         return draw(guided, self.sampler, levels, labels, self.world.shape, self.seed, indices)
@@ -138,7 +139,7 @@ class Sample(Task):
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
         scale, residual = pushed.overall()
-        overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.n)}
+        overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.batch, self.n)}
         write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
 
 

@@ -1,5 +1,6 @@
 """What the commands say of themselves, and what the small ones answer."""
 
+import gc
 import os
 import re
 import resource
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from small import here
+
+from experiments.quiet import uncollected
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,16 +26,48 @@ finally:
 """
 
 
+def cpu_of_children() -> float:
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
 def test_help_costs_less_than_a_second_and_imports_nothing_heavy():
     """A second of the processor's, whatever else keeps it busy."""
-    spent = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])  # noqa: E731
     seconds = []
     for _ in range(3):
-        start = spent()
+        start = cpu_of_children()
         result = subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, text=True, cwd=ROOT)
-        seconds.append(spent() - start)
+        seconds.append(cpu_of_children() - start)
         assert result.returncode == 0 and "study" in result.stdout and result.stdout.strip().endswith("[]")
     assert min(seconds) < 1
+
+
+HEAVY = '"pandas", "pyarrow", "sklearn", "torchvision", "timm", "scipy", "matplotlib"'
+SHOW = HELP.replace('"torch", "pandas", "timm", "pydantic"', HEAVY)
+
+
+def test_a_study_shows_its_values_in_two_seconds_and_imports_torch_alone_of_what_is_heavy():
+    """Two seconds of the processor's, of which torch takes more than one."""
+    seconds = []
+    for _ in range(2):
+        start = cpu_of_children()
+        words = [sys.executable, "-c", SHOW, "study", "digits", "--show-config"]
+        result = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+        seconds.append(cpu_of_children() - start)
+        assert result.returncode == 0 and result.stdout.strip().endswith("[]"), result.stdout[-200:]
+    assert min(seconds) < 2
+
+
+def test_nothing_is_collected_while_a_command_imports_and_all_is_as_before_after_it(monkeypatch):
+    with uncollected():
+        assert gc.isenabled(), "torch is here already"
+    monkeypatch.delitem(sys.modules, "torch")
+    try:
+        with pytest.raises(KeyError), uncollected():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() and gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize(

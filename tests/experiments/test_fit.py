@@ -18,13 +18,20 @@ class Stop(Exception):
     """Stands in for a kill."""
 
 
-def train(folder, config=CONFIG, stop_at=None, poison_at=None):
+def dense() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Dropout(0.3), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 1))
+
+
+def convolutional() -> torch.nn.Module:
+    layers = torch.nn.Unflatten(1, (1, 2, 2)), torch.nn.Conv2d(1, 6, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(6, 5, 2)
+    return torch.nn.Sequential(*layers, torch.nn.Flatten(), torch.nn.Linear(5, 1))
+
+
+def train(folder, config=CONFIG, stop_at=None, poison_at=None, build=dense):
     """Fits a small network with dropout to noise; the draws of a step depend on the step alone."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        network = torch.nn.Sequential(
-            torch.nn.Linear(4, 16), torch.nn.Dropout(0.3), torch.nn.BatchNorm1d(16), torch.nn.Linear(16, 1)
-        )
+        network = build()
     calls = []
 
     def loss(g):
@@ -42,12 +49,12 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@pytest.mark.parametrize("stop_at", [3, 10, 17, 29])
-def test_a_training_that_was_killed_ends_with_the_same_bits(tmp_path, stop_at):
-    whole, losses, _ = train(tmp_path / "whole")
+@pytest.mark.parametrize(("stop_at", "build"), [(3, dense), (10, dense), (17, dense), (29, dense), (17, convolutional)])
+def test_a_training_that_was_killed_ends_with_the_same_bits(tmp_path, stop_at, build):
+    whole, losses, _ = train(tmp_path / "whole", build=build)
     with pytest.raises(Stop):
-        train(tmp_path / "cut", stop_at=stop_at)
-    resumed, again, calls = train(tmp_path / "cut")
+        train(tmp_path / "cut", stop_at=stop_at, build=build)
+    resumed, again, calls = train(tmp_path / "cut", build=build)
     assert equal(whole, resumed) and losses == again
     assert calls[0] == stop_at // 10 * 10, "at most checkpoint_every steps are lost"
 
@@ -113,7 +120,7 @@ def test_the_average_of_weights_on_a_line_is_the_one_computed_by_hand():
     ema = {name: held.clone() for name, held in network.state_dict().items()}
     for step in range(1, n + 1):
         network.at(step)
-        update_ema(ema, network, decay)
+        update_ema(ema, network.state_dict(), decay)
     lag = decay / (1 - decay)
     by_hand = n - lag + lag * decay**n
     assert by_hand == pytest.approx(sum((1 - decay) * decay ** (n - step) * step for step in range(1, n + 1)))

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from small import apart, command, folder, here, litter, words
 from tiny import make_here, tiny_study
 
 from analysis.table import read_table
+from experiments.graph.store import Store
 from experiments.graph.verify import verify_run
 from experiments.problems import Problem
 from experiments.studies import load_trained
+from experiments.studies.study import shared
 
 TIMED = {"seconds_per_sample", "peak_memory_mib"}
 
@@ -62,13 +65,39 @@ def test_the_study_leaves_its_table_figures_and_report(done):
     assert not litter(done)
 
 
-def test_w_zero_is_the_same_samples_for_both_methods_bit_for_bit(done):
-    for sampler in ("ancestral", "ddim"):
-        pair = [cells(done)[method, 0.0, sampler] for method in ("classifier", "classifier-free")]
-        hashes = [json.loads((path / "cost.json").read_text())["float32_sha256"] for path in pair]
-        assert hashes[0] == hashes[1]
-        other = cells(done)["classifier-free", 1.0, sampler]
-        assert json.loads((other / "cost.json").read_text())["float32_sha256"] != hashes[0]
+def test_w_zero_is_sampled_once_and_stands_in_the_table_under_both_methods(done):
+    found, table = cells(done), read_table(folder(done) / "table.csv")
+    assert len(found) == 10 and {method for method, w, _ in found if w == 0} == {"classifier-free"}
+    for sampler, steps in (("ancestral", 4), ("ddim", 3)):
+        own = table[(table["w"] == 0) & (table["sampler"] == sampler)].set_index(["metric", "n"])
+        one, two = (own[own["method"] == method]["value"] for method in ("classifier", "classifier-free"))
+        assert len(one) > 10 and one.to_dict() == two.to_dict()
+        nfe = {kind: one[kind, 40] for kind in ("nfe_denoiser_forward", "nfe_classifier_forward", "nfe_classifier_backward")}
+        assert list(nfe.values()) == [steps, 0, 0]
+
+
+def test_w_zero_is_what_each_method_samples_by_itself(done, tmp_path):
+    """As every method would, were its w = 0 a cell of its own: `shared` rests on a law, and leaves those that keep it not."""
+    placed = [each for each in tiny_study("digits").cells() if each.place.get("method") == "classifier"]
+    own = {(each.place["w"], each.place["sampler"]): each.task.samples for each in placed}[1, "ddim"]
+    unshared, store = replace(own, method=replace(own.method, w=0.0)), Store(tmp_path)
+    for path in done.glob("*"):
+        if path.name.startswith(("denoiser-", "classifier-")):
+            shutil.copytree(path, tmp_path / path.name)
+    assert store.make(unshared, "cpu") == "made" and shared(unshared) != unshared and shared(own) == own
+    mine, common = (
+        json.loads((path / "cost.json").read_text()) for path in (store.path(unshared), done / shared(unshared).address)
+    )
+    assert mine == common
+
+    class Another(type(unshared.method)):
+        name = "another"
+
+        def __call__(self, model, *others, **named):
+            return super().__call__(model, *others, **named)
+
+    other = replace(unshared, method=Another(w=0.0))
+    assert shared(other) == other
 
 
 def test_the_price_is_the_methods_formula(done):
@@ -100,7 +129,7 @@ def test_the_second_time_nothing_is_done_again(done, capsys):
 
 def test_every_run_names_its_circumstances_and_is_what_its_manifest_says(done):
     runs = [path for path in done.iterdir() if not path.name.startswith(".")]
-    assert len(runs) == 1 + 2 + 1 + 12 + 13  # study, networks, evaluator, samples, measures
+    assert len(runs) == 1 + 2 + 1 + 10 + 11  # study, networks, evaluator, samples, measures
     for path in runs:
         manifest = verify_run(path)
         made = json.loads((path / "provenance.json").read_text())
