@@ -33,7 +33,9 @@ def decided(work: Callable[[], T]) -> T:
 
 
 def collected(work: Callable[[], T]) -> list[T]:
-    """What `work` gives on every rank, in their order, on rank 0; [] on others. The first rank's error is raised on all."""
+    """What `work` gives on every rank, in their order, on rank 0; [] on others. The first rank's error is raised on all: on
+    others than rank 0 as Failed, or Problem.
+    """
     if size() == 1:
         return [work()]
     found, own = _tried(work)
@@ -42,7 +44,7 @@ def collected(work: Callable[[], T]) -> list[T]:
     with connected():
         distributed().all_gather_object(errors, own and told(own))
     if first := next((error for error in errors if error), None):
-        raise own if own and not any(errors[: rank()]) else first
+        raise own if own and rank() == 0 else first
     with connected():
         distributed().gather_object(found, results)
     return results or []
