@@ -121,9 +121,28 @@ def stop_after(step: int) -> Any:
     return lambda: setattr(fitting, "checkpoint", real)
 
 
+def toy(folder: Path) -> dict[str, Any]:
+    """Of a training in float64, with a weight that only the last rows feel and one that none does: weights, seeds, losses."""
+    network, seeds = torch.nn.Linear(4, 1, dtype=torch.float64), []
+    network.lonely, network.unused = (torch.nn.Parameter(torch.ones(1, 1, dtype=torch.float64)) for _ in range(2))
+    torch.nn.init.ones_(network.weight), torch.nn.init.zeros_(network.bias)
+
+    def losses(g: torch.Generator) -> Any:
+        seeds.append(torch.initial_seed())
+        x, own = torch.randn(7, 4, generator=g, dtype=torch.float64), mine(7)
+        for row in own:
+            scale = network.lonely[0] if row >= 5 else 1.0
+            yield (scale * network(x[row : row + 1])[:, 0] - 2 * x[row].sum()).square()
+
+    config = Fit(steps=20, batch=7, warmup=3, lr=0.1)
+    weights, found = fitting.fit(network, losses, config, torch.Generator().manual_seed, folder, "toy")
+    return {"weights": {name: held.tolist() for name, held in weights.items()}, "seeds": seeds, "losses": found}
+
+
 def work(folder: Path) -> None:
     """Everything that may go well, in one launch."""
     said = {"cuts": collected(lambda: [[*mine(n, each)] for n, each in ((7, 1), (7, 3), (2, 500))])}
+    said["toy"] = collected(lambda: toy(folder / "toy"))
     made(folder / "sampled", POINTS, ONE_BATCH, IMAGES, FEATURES)
     made(folder / "trained", DENOISER, STOPPED, NORMALISED)
     made(folder / "resumed", DENOISER)
