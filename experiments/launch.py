@@ -110,7 +110,7 @@ def _leave(code: Any) -> None:
         os._exit(code if isinstance(code, int) else 1)
     if _store is not None:
         with connected():
-            distributed().barrier()
+            distributed().all_gather_object([None] * size(), None)  # a barrier of processes, not of GPUs
         distributed().destroy_process_group()
 
 

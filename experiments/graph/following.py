@@ -1,6 +1,7 @@
 """Tasks in a launch: rank 0 names each one that is `shared`, and the others make their part; of the rest they know nothing."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from experiments.problems import Failed, Problem
 
 if TYPE_CHECKING:
     from experiments.graph.store import Store
+
+LATE = 60.0  # seconds after which a network file system shows everybody a new folder
 
 
 def run(task: Task, folder: Path, store: "Store", device: str) -> None:
@@ -27,6 +30,11 @@ def run(task: Task, folder: Path, store: "Store", device: str) -> None:
             task.run(folder, store, device)
 
 
+def processes(task: Task) -> int:
+    """How many processes make a task."""
+    return launch.size() if launch.size() > 1 and task.shared else 1
+
+
 def follow(tasks: Iterable[Task], store: "Store", device: str) -> Any:
     """On the others: runs their part of each task that rank 0 names, until it releases them; what it says then.
 
@@ -38,10 +46,18 @@ def follow(tasks: Iterable[Task], store: "Store", device: str) -> Any:
             raise Problem(f"rank 0 makes {said[0]}, which rank {launch.rank()} does not know: give all the same command")
         try:
             with one_fate():
+                wait_for_parents(known[said[0]], store)
                 known[said[0]].run(Path(os.devnull), store, device)
         except Failed:
             continue
     return said[1]
+
+
+def wait_for_parents(task: Task, store: "Store", most: float = LATE) -> None:
+    """Until the runs that rank 0 made are seen from here too, or for so many seconds."""
+    end = time.monotonic() + most
+    while not all(store.has(parent) for parent in task.parents) and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def release(last: Any = None) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import time
 from itertools import chain
+from threading import Timer
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from launched import HERE, together
 from safetensors.torch import load_file
 
 from experiments.graph.files import read_json
+from experiments.graph.following import wait_for_parents
 from experiments.graph.store import Store
 from experiments.graph.verify import verify_store
 
@@ -110,6 +113,21 @@ def test_what_fails_on_one_rank_fails_for_all_and_the_rest_is_made(both):
     (why,) = read_json(both[1] / "said.json")["failed"]
     assert why == "rank 1: KeyError: 'w'"
     assert Store(both[1] / "failed").has(POINTS)
+
+
+def test_a_folder_that_is_seen_late_is_waited_for(tmp_path):
+    store, begun = Store(tmp_path), time.monotonic()
+    wait_for_parents(IMAGES, store, most=0.2)
+    assert time.monotonic() - begun >= 0.2
+    Timer(0.2, store.path(DENOISER).mkdir).start()
+    wait_for_parents(IMAGES, store)
+    assert store.has(DENOISER) and time.monotonic() - begun < 30
+
+
+def test_how_many_processes_made_a_run_is_recorded(both):
+    for task, n in ((DENOISER, 2), (NORMALISED, 1)):
+        assert read_json(Store(both[1] / "trained").open(task) / "provenance.json")["processes"] == n
+    assert read_json(both[0].open(DENOISER) / "provenance.json")["processes"] == 1
 
 
 def test_rank_0_alone_writes(both):

@@ -5,11 +5,15 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from launched import command, together
 from small import folder, here, words
 
+from experiments import launch
+from experiments.device import resolve
 from experiments.graph.files import read_json
 from experiments.graph.verify import verify_store
+from experiments.problems import Problem
 
 CLOCKED = "metric not in ('seconds_per_sample', 'peak_memory_mib')"
 BATCH = {"batch": 9}  # of 40 samples a cell: five parts, the last one of 4
@@ -44,6 +48,24 @@ def test_processes_that_do_not_know_where_to_meet_say_so(tmp_path, monkeypatch, 
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     refused = here(["ls", "--runs", f"{tmp_path}"], capsys)
     assert refused.returncode == 2 and "export MASTER_ADDR" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name, local, there, found",
+    [("auto", 2, 4, "cuda:2"), ("cuda", 1, 1, "cuda:0"), ("cpu", 3, 4, "cpu"), ("cuda", 0, 0, "no GPU")]
+    + [("cuda", 4, 4, "no GPU: it sees 4"), ("cuda:1", 0, 4, "say cuda")],
+)
+def test_each_process_takes_its_own_gpu(monkeypatch, name, local, there, found):
+    chosen = []
+    monkeypatch.setattr(launch, "size", lambda: 8)
+    monkeypatch.setenv("LOCAL_RANK", f"{local}")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    try:
+        assert resolve(name) == found and chosen == [found] * found.startswith("cuda")
+    except Problem as refused:
+        assert found in str(refused) and not chosen
 
 
 @pytest.mark.slow
