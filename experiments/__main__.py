@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from experiments import launch
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
 from experiments.options import Device, Runs, Settings, Show, Workers, resumable
@@ -239,12 +240,9 @@ def speed(device: Device = "auto") -> None:
 
 def main() -> None:
     """Runs a command; a Problem is one line on standard error and exit code 2, or 3 for a file that the user has to bring."""
-    try:
+    with launch.command(" ".join(sys.argv[1:2])):
         require_own_guidance()
         app()
-    except Problem as problem:
-        print(f"guidance-bench: {' '.join(str(problem).split())}", file=sys.stderr)
-        sys.exit(problem.exit_code)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,9 @@ from experiments.checking import Measured, measure, verdicts
 from experiments.checkpoints.chosen import checkpoint_of
 from experiments.device import resolve
 from experiments.graph.executors import one_thread
-from experiments.graph.failures import one_line, out_of_memory
 from experiments.graph.store import Store
 from experiments.levels import levels_of
-from experiments.problems import Problem
+from experiments.problems import Problem, one_line, out_of_memory
 from experiments.progress import bar
 from experiments.worlds.chosen import apart, world_of
 from experiments.worlds.world import Labelled, data

@@ -19,3 +19,18 @@ class Failed(Problem):
 
 class StaleRun(Problem):
     """A run exists, but with different values, code or parents: the user decides what to do."""
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message, "" if it is empty."""
+    try:
+        return (str(error).strip().splitlines() or [""])[0]
+    except Exception:  # raised by a user-defined __str__
+        return ""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out, in Python or in torch."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "memory" in one_line(error) and "alloc" in one_line(error)
+    )

@@ -5,6 +5,7 @@ import time
 
 from tqdm.auto import tqdm
 
+from experiments import launch
 from experiments.graph.executors import progress_line
 
 SECONDS_BETWEEN_LINES = 30.0  # at least, for each bar, if the output is neither a terminal nor a notebook
@@ -37,4 +38,6 @@ def bar(title: str, total: int | None, unit: str, first: int = 0) -> tqdm:
     kind = tqdm if interactive else Lines
     options = {"position": progress_line(), "mininterval": 0.5} if interactive else {}
     options["delay"] = 0.5 if total is None else 0
+    if launch.rank():
+        options["disable"] = True
     return kind(desc=title, total=total, unit=unit, initial=first, **options)

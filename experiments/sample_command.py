@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from experiments import launch
 from experiments.checkpoints.chosen import checkpoint_of
 from experiments.device import resolve
 from experiments.graph.executors import one_thread
@@ -71,6 +72,8 @@ def sample(
     require_place(out, sampling.world, force)
     one_thread()
     drawn = samples(sampling, device, store)
+    if launch.rank():
+        return
     require_place(out, sampling.world, force)  # once more: the work may have taken hours
     write_samples(drawn, out, sampling.world.classes)
     evaluations = f"{drawn.nfe.brief()} per sample"

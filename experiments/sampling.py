@@ -3,7 +3,6 @@
 The same numbers as a study's: sample i of a seed has the same noise in both.
 """
 
-import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -14,13 +13,14 @@ from jaxtyping import Float, Int
 from pydantic import model_validator
 from torch import Tensor
 
+from experiments import launch
+from experiments.collectives import collected, mine
 from experiments.fields import Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
-from experiments.graph.failures import one_line, out_of_memory
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.levels import Levels, levels_of
-from experiments.problems import Problem
-from experiments.tasks.meter import meter
+from experiments.problems import Problem, one_line, out_of_memory
+from experiments.tasks.meter import combined, meter
 from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
 from guidance.cost import NFE
@@ -103,9 +103,12 @@ class Samples:
 
 
 def samples(sampling: Sampling, device: str = "cpu", store: Store | None = None) -> Samples:
-    """Draws them. store: where the runs of trainings lie, `runs` if None. Problem, in one line, for whatever goes wrong."""
+    """Draws them. store: where the runs of trainings lie, `runs` if None. Problem, in one line, for whatever goes wrong.
+
+    In a launch (experiments.launch) each process draws some of the batches, and rank 0 alone has all; the others have none.
+    """
     try:
-        return _drawn(sampling, device, store or Store(Path("runs")))
+        return _samples(sampling, device, store or Store(Path("runs")))
     except Problem:
         raise
     except Exception as error:  # a method or a network may fail in as many ways as there are authors
@@ -116,7 +119,26 @@ def samples(sampling: Sampling, device: str = "cpu", store: Store | None = None)
         raise Problem(f"{title}: {kind}{one_line(error)}") from error
 
 
-def _drawn(sampling: Sampling, device: str, store: Store) -> Samples:
+def _samples(sampling: Sampling, device: str, store: Store) -> Samples:
+    parts = collected(lambda: _drawn(sampling, device, store))
+    if launch.rank():
+        return Samples(torch.empty(0, *sampling.world.shape), sampling.label[:0], NFE(), 0.0, {})
+    x, levels, price = torch.cat([x for x, _, _ in parts]), parts[0][1], combined([price for _, _, price in parts])
+    if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
+        method = sampling.method
+        raise Problem(f"{method.name} with w = {method.w:g}: {bad} of {sampling.n} samples are not finite: lower w, or set clip")
+    nfe = NFE(**{name: price[name] for name in vars(NFE())}).per_sample(sampling.n)
+    made = {
+        **encode(sampling, expand=True, places=False),
+        "logsnrs": levels,
+        "nfe_per_sample": vars(nfe),
+        "seconds": price["seconds"],
+    }
+    return Samples(x, sampling.label, nfe, price["seconds"], made)
+
+
+def _drawn(sampling: Sampling, device: str, store: Store) -> tuple[Tensor, list[float], dict[str, float]]:
+    """This rank's samples, the lambdas of the trajectory, and the price."""
     world, method = sampling.world, sampling.method
     roles = load_roles(sampling.model, sampling.others, method.roles, store, device, sampling.rows)
     known = levels_of(roles.of["model"], tuple(world.shape), device)
@@ -126,27 +148,17 @@ def _drawn(sampling: Sampling, device: str, store: Store) -> Samples:
 
         of = roles.of["model"]
         roles.of["ratios"] = measure_ratios(of, levels.tolist(), world.classes, world.shape, device=device)
-    start, every = time.perf_counter(), sampling.label.to(device)
+    every, own = sampling.label.to(device), mine(sampling.n, sampling.batch)
     with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
-        parts = []
-        for first, end in pairwise([*range(0, sampling.n, sampling.batch), sampling.n]):
+        parts = [torch.empty(0, *world.shape)]
+        for first, end in pairwise([*range(own.start, own.stop, sampling.batch), own.stop]):
             indices = range(first, end)
             more = {"levels": tuple(levels.tolist()), "noise": own_noise(sampling.seed, indices, world.shape, device)}
             guided = method(**{role: (roles.of | more)[role] for role in method.roles})
             guided = Clipped(guided, -sampling.clip, sampling.clip) if sampling.clip else guided
             label = every[first:end]
             parts.append(draw(guided, sampling.sampler, levels, label, world.shape, sampling.seed, indices).cpu())
-    seconds, x = time.perf_counter() - start, torch.cat(parts).float()
-    if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
-        raise Problem(f"{method.name} with w = {method.w:g}: {bad} of {sampling.n} samples are not finite: lower w, or set clip")
-    nfe = NFE(**{name: price[name] for name in vars(NFE())}).per_sample(sampling.n)
-    made = {
-        **encode(sampling, expand=True, places=False),
-        "logsnrs": levels.tolist(),
-        "nfe_per_sample": vars(nfe),
-        "seconds": seconds,
-    }
-    return Samples(x, sampling.label, nfe, seconds, made)
+    return torch.cat(parts).float(), levels.tolist(), price
 
 
 def _levels(sampling: Sampling, known: Levels) -> Float[Tensor, " steps"]:

@@ -8,9 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from experiments import launch
 from experiments.device import resolve
 from experiments.graph.executors import one_thread
 from experiments.graph.files import read_json
+from experiments.graph.following import follow, release
+from experiments.graph.run import everything
 from experiments.graph.store import Store
 from experiments.graph.value import encode
 from experiments.networks import HalfUNet, Timm
@@ -61,7 +64,11 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
     except ValueError as error:
         raise Problem(f"{error}") from error
     one_thread()
+    if launch.rank():
+        follow(everything([task]), store, device)
+        return
     store.make(task, device)
+    release()
     print(record(task, store.open(task)))
     print(f"run     {store.path(task)}")
 

@@ -9,9 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from experiments.checkpoints.safe_pickle import Refused, load, opened, refusal
-from experiments.graph.failures import one_line, out_of_memory
 from experiments.graph.files import require_file
-from experiments.problems import Problem
+from experiments.problems import Problem, one_line, out_of_memory
 from experiments.registry import CHECKPOINTS
 
 INSIDE = ("ema", "state_dict", "model")  # where a training's file keeps the weights, the averaged ones first

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.graph import following
 from experiments.graph.files import DISK_FULL_ERRORS, read_object, write_json
 from experiments.graph.origin import Origin
 from experiments.graph.task import Task
-from experiments.problems import Failed, Problem
+from experiments.problems import Failed, Problem, one_line, out_of_memory
 
 if TYPE_CHECKING:
     from experiments.graph.store import Store
@@ -54,7 +55,7 @@ class Failures:
 def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
     """Runs a task. Failed, in one line, for any error of the task; Problem if memory runs out; OSError for errors of the disk."""
     try:
-        task.run(folder, store, device)
+        following.run(task, folder, store, device)
     except Problem:
         raise
     except (Exception, SystemExit) as error:  # user code, such as a method or a network, may raise anything
@@ -66,18 +67,3 @@ def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
         if not (isinstance(error, ValueError) and message):
             message = f"{type(error).__name__}: {message}".removesuffix(": ")
         raise Failed(f"{task.title}: {message}") from error
-
-
-def one_line(error: BaseException) -> str:
-    """The first line of an error's message, "" if it is empty."""
-    try:
-        return (str(error).strip().splitlines() or [""])[0]
-    except Exception:  # raised by a user-defined __str__
-        return ""
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out, in Python or in torch."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "memory" in one_line(error) and "alloc" in one_line(error)
-    )

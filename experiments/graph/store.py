@@ -18,6 +18,7 @@ from typing import Any
 
 from experiments.graph.failures import Failures, attempt
 from experiments.graph.files import disk_problems, put, remove, sha256, sync, write_json
+from experiments.graph.following import processes
 from experiments.graph.manifest import SCHEMA, Manifest, OtherVersion, check_config, check_files, read_manifest
 from experiments.graph.origin import Origin
 from experiments.graph.provenance import provenance
@@ -153,7 +154,7 @@ class Store:
         for file in outputs:
             sync(file)
         write_json(folder / "config.json", {"title": task.title, "identity": task.identity, "values": task.values})
-        write_json(folder / "provenance.json", provenance(device))
+        write_json(folder / "provenance.json", {**provenance(device), "processes": processes(task)})
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         hashes = {file.relative_to(folder).as_posix(): sha256(file) for file in files}
         manifest = Manifest(SCHEMA, hashes, task.clocked, dict(origin.parents), dict(origin.code))

@@ -21,6 +21,7 @@ class Task:
     clocked: those of them that depend on a clock; no other task depends on them.
     derived: made again, without asking the user, whenever its inputs or code have changed, from the parents that did not fail
     (a report). played: tasks that depend on this one also run its code, such as that of a network that they load.
+    shared: in a launch of several processes (experiments.launch) every one runs it, and rank 0 alone writes `files`.
     """
 
     version: ClassVar[int] = 1
@@ -28,6 +29,7 @@ class Task:
     clocked: ClassVar[tuple[str, ...]] = ()
     derived: ClassVar[bool] = False
     played: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]  # every task is decorated with `value`
 
     def run(self, folder: Path, store: "Store", device: str) -> None:

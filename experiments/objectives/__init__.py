@@ -3,6 +3,7 @@
 An objective is a value with
   build(network, world)                        the module, of a network value
   losses(module, images, world, size, g, device)   losses (size,) of a batch, all its randomness from the CPU generator g
+  draw(images, world, size, g), losses_of(module, world, *rows)   optional, of losses that are each row's own (objectives.batches)
   test_metrics(module, data, world, device)    what is recorded of the test set: {metric: number, or {lambda: number}}
   play(role, module, world, rows)              the roles of methods that the trained module plays, by name
   trial(world)                                 inputs of two samples, for a dry run of the network

@@ -4,12 +4,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from experiments.worlds.world import Labelled
 from guidance.seeding import generator
 
 TEST_LOGSNRS = (-10.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0, 10.0)  # lambdas at which test metrics are recorded
+
+
+class ByRows:
+    """An objective whose losses are each row's own, so that a batch may be cut into rows of any number: `draw` makes all the rows
+    of a batch on the CPU, and `losses_of` their losses, on their device.
+    """
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether no row counts in the loss of another."""
+        return True
+
+    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+        return self.losses_of(module, world, *to(device, *self.draw(images, world, size, g)))
 
 
 def batch(images: Labelled, size: int, g: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from classifiers.augment import random_affine
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import batch, clean_metrics
+from experiments.objectives.batches import ByRows, batch, clean_metrics
 from experiments.worlds.world import Data, Labelled
 from guidance.oracle import CrossEntropy as Loss
 
 
 @value
-class CrossEntropy:
+class CrossEntropy(ByRows):
     """augment: trained on images turned, enlarged and shifted a little.
 
     An evaluator that overfits the training images finds real test images stranger than generated ones.
@@ -27,10 +27,12 @@ class CrossEntropy:
     def build(self, network: Any, world: Any) -> nn.Module:
         return require(network, "clean_classifier")(world)
 
-    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+    def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, label = batch(images, size, g)
-        x = random_affine(x, g) if self.augment else x
-        return F.cross_entropy(module(x.to(device)), label.to(device), reduction="none")
+        return random_affine(x, g) if self.augment else x, label
+
+    def losses_of(self, module: nn.Module, world: Any, x: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(module(x), label, reduction="none")
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         return clean_metrics(module, data.test, device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from experiments.fields import DensityOf, Positive, WeightingOf
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import by_level, noisy_batch, to
+from experiments.objectives.batches import ByRows, by_level, noisy_batch
 from experiments.worlds.world import Data, Labelled
 from guidance import adapters
 from guidance.denoiser import NetworkDenoiser
@@ -22,7 +22,7 @@ from guidance.weightings import Simple
 
 
 @value
-class Denoising:
+class Denoising(ByRows):
     """p_uncond: the share of labels dropped in training (1: all of them). density: of lambda; sampling grids take its ends.
 
     target: what the network is trained to predict. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
@@ -56,15 +56,25 @@ class Denoising:
             module.importance = ImportanceSampler(self.levels)  # saved with the network that it belongs to
         return module
 
-    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
+    @property
+    def by_rows(self) -> bool:
+        """Importance remembers the terms of all rows."""
+        return self.variance != "bound"
+
+    def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
         label = self._drop(label, torch.rand(len(x), generator=g), world.classes)
-        if self.variance != "fixed":
-            return self._bound(module, *to(device, x, eps, label), g)
+        return (x, eps, logsnr, label, *([torch.rand(len(x), generator=g)] if self.variance != "fixed" else []))
+
+    def losses_of(
+        self, module: nn.Module, world: Any, x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor, uniform: Tensor | None = None
+    ) -> Tensor:
+        if uniform is not None:
+            return self._bound(module, x, eps, label, uniform)
         weighting = self.weighting
         if any(field.name == "density" for field in dataclasses.fields(weighting)):
             weighting = dataclasses.replace(weighting, density=self.density.density)
-        return denoising_loss(module, *to(device, x, eps, logsnr, label), self.target, weighting)
+        return denoising_loss(module, x, eps, logsnr, label, self.target, weighting)
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
@@ -85,9 +95,9 @@ class Denoising:
             return drop_two_labels(label, uniform, self.p_group, self.p_uncond, classes, self.groups)
         return drop_labels(label, uniform, self.p_uncond, classes)
 
-    def _bound(self, module: nn.Module, x: Tensor, eps: Tensor, label: Tensor, g: torch.Generator) -> Tensor:
+    def _bound(self, module: nn.Module, x: Tensor, eps: Tensor, label: Tensor, uniform: Tensor) -> Tensor:
         """L_hybrid, or L_vlb with its terms drawn by importance, over the grid that the density makes of `levels`."""
-        uniform, levels = torch.rand(len(x), generator=g).to(x), self.density.grid(self.levels)
+        levels = self.density.grid(self.levels)
         options = {"target": self.target, "bin_width": self.bin_width}
         if self.variance == "hybrid":
             index = (uniform * self.levels).long().clamp(max=self.levels - 1)

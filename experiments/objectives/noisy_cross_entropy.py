@@ -13,14 +13,14 @@ from classifiers.augment import random_affine
 from experiments.fields import Count, DensityOf
 from experiments.graph.value import value
 from experiments.networks import require
-from experiments.objectives.batches import TEST_LOGSNRS, by_level, noisy_batch, noisy_parts, to
+from experiments.objectives.batches import TEST_LOGSNRS, ByRows, by_level, noisy_batch, noisy_parts, to
 from experiments.worlds.world import Data, Labelled
 from guidance.diffusion import add_noise
 from guidance.schedules import CosineLogSNR
 
 
 @value
-class NoisyCrossEntropy:
+class NoisyCrossEntropy(ByRows):
     """augment: trained on images turned, enlarged and shifted a little. attack_radius, attack_steps: trained on z that was moved
     against it by so much (classifiers.adversarial; 0: not at all).
     """
@@ -34,15 +34,19 @@ class NoisyCrossEntropy:
     def build(self, network: Any, world: Any) -> nn.Module:
         return require(network, "noisy_classifier")(world)
 
-    def losses(self, module: nn.Module, images: Labelled, world: Any, size: int, g: torch.Generator, device: str) -> Tensor:
-        from classifiers.noise_aware import noisy_cross_entropy  # timm takes seconds to import
-
+    def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
         x = random_affine(x, g) if self.augment else x
-        if not self.attack_radius:
-            return noisy_cross_entropy(module, *to(device, x, eps, logsnr, label))
-        z, start = add_noise(x, eps, logsnr), torch.randn(x.shape, generator=g)
-        z, logsnr, label, start = to(device, z, logsnr, label, start)
+        return (x, eps, logsnr, label, *([torch.randn(x.shape, generator=g)] if self.attack_radius else []))
+
+    def losses_of(
+        self, module: nn.Module, world: Any, x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor, start: Tensor | None = None
+    ) -> Tensor:
+        from classifiers.noise_aware import noisy_cross_entropy  # timm takes seconds to import
+
+        if start is None:
+            return noisy_cross_entropy(module, x, eps, logsnr, label)
+        z = add_noise(x, eps, logsnr)
         module.eval()  # the attack is to leave the statistics of a batch normalisation alone
         z = attack(module, z, logsnr, label, self.attack_radius, self.attack_steps, start)
         return F.cross_entropy(module.train()(z, logsnr), label, reduction="none")

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from experiments import launch
 from experiments.device import resolve
-from experiments.graph.executors import cores, executor
-from experiments.graph.run import Outcome, Plan, plan, run
+from experiments.graph.executors import cores, executor, one_thread
+from experiments.graph.following import follow, release
+from experiments.graph.run import Outcome, Plan, everything, plan, run
 from experiments.graph.store import MISSING, Store
 from experiments.graph.task import Task
 from experiments.problems import Problem
@@ -64,8 +66,13 @@ def make(
 ) -> StudyRun:
     """As `run_study`, in a store."""
     device = resolve(device)
-    workers = workers or (1 if device.startswith("cuda") else cores())
+    if launch.size() > 1 and (workers or 1) > 1:
+        raise Problem(f"workers: {launch.size()} processes were started already, each of which works: leave --workers out")
+    workers = workers or (1 if device.startswith("cuda") or launch.size() > 1 else cores())
     report = Report(study=study)
+    if launch.rank():
+        with one_thread():
+            return StudyRun(store, report, device, follow(everything([report]), store, device))
     planned = plan([report], store, retry)
     if planned.stale and stale == "accept":
         for address in planned.stale:
@@ -79,9 +86,11 @@ def make(
         if workers > 1 and not all(travels(task) for task in planned.wanted.values()):
             workers = 1
             tell("values of a class that was typed in here cannot go to other processes: one is used")
-        tell(f"{study.describe()}\non {device}, {workers} process{'es' if workers > 1 else ''}; runs in {store.root}")
+        count = max(workers, launch.size())
+        tell(f"{study.describe()}\non {device}, {count} process{'es' if count > 1 else ''}; runs in {store.root}")
     outcome = _run(planned, store, workers, device, stale == "remake", tell)
     _report_failures(outcome, planned, report, store, tell)
+    release(outcome)
     return StudyRun(store, report, device, outcome)
 
 

@@ -17,9 +17,13 @@ class EarlyStopping:
         self.best: dict[str, Tensor] = {}
         self.looks: list[float] = []
 
+    def due(self, step: int) -> bool:
+        """Whether it is time to look, after `step` steps."""
+        return step % self.every == 0
+
     def look(self, step: int, state: dict[str, Tensor]) -> None:
         """Looks at `state`, after `step` steps, if it is time to."""
-        if step % self.every:
+        if not self.due(step):
             return
         found = self.loss(state)
         if found < min(self.looks, default=float("inf")):

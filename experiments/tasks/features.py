@@ -10,6 +10,8 @@ from pydantic import BeforeValidator
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from experiments import launch
+from experiments.collectives import collected, mine
 from experiments.features.network import loaded
 from experiments.fields import FeatureOf
 from experiments.graph.files import write_json
@@ -52,6 +54,7 @@ class Features(Task):
 
     name: ClassVar[str] = "features"
     files: ClassVar[tuple[str, ...]] = (FILE, "card.json")
+    shared: ClassVar[bool] = True
     samples: ImageSet
     network: FeatureOf
     dtype: Literal["float32", "float16"] = "float32"
@@ -61,11 +64,11 @@ class Features(Task):
         return f"{self.network.label} features of {getattr(self.samples, 'title', self.samples.name)}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        images, label = self.samples.images(store)
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-            raise Failed(f"{self.title}: a feature network takes images of 1 or 3 channels, not {images.dtype} {images.shape}")
-        features, logits = extract(loaded(self.network, device), images, self.network.batch, device)
-        arrays = {"features": features} | ({} if logits is None else {"logits": logits})
+        parts = collected(lambda: self._extracted(store, device))
+        if launch.rank():
+            return
+        found, label = [rows for rows, _ in parts if rows], parts[0][1]
+        arrays = {name: np.concatenate([rows[name] for rows in found]) for name in found[0]}
         with np.errstate(over="ignore"):
             kept = {name: held.astype(self.dtype) for name, held in arrays.items()}
         for name, held in kept.items():
@@ -76,6 +79,17 @@ class Features(Task):
         write_json(
             folder / "card.json", {"label": self.network.label, **self.network.card(), "network_value": encode(self.network)}
         )
+
+    def _extracted(self, store: Store, device: str) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """This rank's rows of features and logits, none where it has no image; and every label."""
+        images, label = self.samples.images(store)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise Failed(f"{self.title}: a feature network takes images of 1 or 3 channels, not {images.dtype} {images.shape}")
+        own = mine(len(images), self.network.batch)
+        if not own and len(images):
+            return {}, label
+        features, logits = extract(loaded(self.network, device), images[own.start : own.stop], self.network.batch, device)
+        return {"features": features} | ({} if logits is None else {"logits": logits}), label
 
     def arrays(self, store: Store) -> dict[str, np.ndarray]:
         """features, logits, label by name, those that there are. Problem if the run is not whole."""

@@ -1,11 +1,13 @@
 """The training loop: every step has a generator of its own, so a killed run goes on to the same weights, bit for bit."""
 
+import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -14,6 +16,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from analysis.files import write_atomically
+from experiments import launch
+from experiments.collectives import add_up, decided
 from experiments.fields import Count
 from experiments.graph.files import sha256
 from experiments.graph.value import value
@@ -32,6 +36,8 @@ class Fit:
     patience: of a noise-aware classifier: a tenth of the training images is held back, their likelihood looked at every
     `look_every` steps, and training ends when it has not risen at so many looks; the best weights are kept (0: all steps and
     images, the last weights). snapshots: steps after which the EMA of the weights is kept too (experiments.tasks.snapshot).
+    rows: the most of a batch per forward and backward, whose gradients are added up (None: all). precision: "bfloat16" evaluates
+    the network under torch's autocast; weights, their EMA and the optimiser stay float32.
     """
 
     steps: Annotated[int, Field(ge=1, le=INDICES)]
@@ -44,6 +50,8 @@ class Fit:
     patience: Annotated[int, Field(ge=0)] = 0
     look_every: Annotated[int, Field(ge=1)] = 100
     snapshots: tuple[Count, ...] = ()
+    rows: Count | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     @model_validator(mode="after")
     def passes_its_snapshots(self) -> "Fit":
@@ -56,7 +64,7 @@ class Fit:
 
 def fit(
     network: nn.Module,
-    loss: Callable[[torch.Generator], Tensor],
+    loss: Callable[[torch.Generator], Tensor | Iterable[Tensor]],
     config: Fit,
     stream: Callable[[int], torch.Generator],
     partial: Path,
@@ -65,8 +73,9 @@ def fit(
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The EMA of the weights of `network` after `config.steps` steps, or `stopping`'s best, and the loss of every step.
 
-    loss: the losses (b,) of a batch, all its randomness from the given CPU generator, which is stream(step). Checkpoints go to
-    `partial`, and the newest one there is where it starts. Failed at the first non-finite loss or gradient, before it does harm.
+    loss: the losses (b,) of a batch, all its randomness from the given CPU generator, which is stream(step); or those of parts of
+    it, which are this rank's in a launch. Checkpoints go to `partial`, and the newest one there is where it starts. Failed at the
+    first non-finite loss or gradient, before it does harm. In a launch rank 0 alone averages, stops and writes.
     """
     network.to(memory_format=torch.channels_last)  # what convolutions are fastest in: a fifth of a small classifier's step
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -77,21 +86,31 @@ def fit(
     ema = {name: value.detach().clone() for name, value in own.items()}
     first, losses = resume(partial, network, optimiser, ema, stopping)
     network.train()
+
+    def keep(after: int) -> bool:
+        if stopping is not None:
+            stopping.look(after, ema)
+        if after in config.snapshots:
+            write_atomically(partial / snapshot_file(after), weights(ema))
+        if after % config.checkpoint_every == 0 and after < config.steps:
+            checkpoint(partial, after, network, optimiser, ema, losses, stopping)
+        return stopping is not None and stopping.over
+
+    over = stopping is not None and stopping.over
     gpus = [p.device for p in network.parameters() if p.is_cuda][:1]
     with torch.random.fork_rng(gpus), bar(title, config.steps, "step", first) as shown:
         for step in range(first, config.steps):
-            if stopping is not None and stopping.over:
+            if over:
                 break
             for group in optimiser.param_groups:
                 group["lr"] = config.lr * learning_rate_factor(step, config)
             g = stream(step)
             of_layers = int(torch.randint(2**63 - 1, (), generator=g))  # dropout takes its numbers from torch's own generators
+            of_layers = (of_layers + launch.rank()) % 2**63
             torch.default_generator.manual_seed(of_layers)
             if gpus:
                 torch.cuda.manual_seed(of_layers)
-            mean = loss(g).mean()
-            optimiser.zero_grad()
-            mean.backward()
+            mean = add_up(network.parameters(), backward(loss(g), config.batch, optimiser))
             norm = nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             if not (math.isfinite(mean.item()) and math.isfinite(norm.item())):
                 kept = max(partial.glob("step-*"), default=None)
@@ -100,20 +119,37 @@ def fit(
                     f"the learning rate ({config.lr}); the last good checkpoint is {kept or 'none yet'}"
                 )
             optimiser.step()
-            update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
+            if launch.rank() == 0:
+                update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
             losses.append(mean.item())
             shown.update()
             shown.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
-            if stopping is not None:
-                stopping.look(step + 1, ema)
-            if step + 1 in config.snapshots:
-                write_atomically(partial / snapshot_file(step + 1), weights(ema))
-            if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.steps:
-                checkpoint(partial, step + 1, network, optimiser, ema, losses, stopping)
+            if (step + 1) % config.checkpoint_every == 0 or step + 1 in config.snapshots or (stopping and stopping.due(step + 1)):
+                over = decided(functools.partial(keep, step + 1))
     ema = stopping.best if stopping is not None and stopping.best else ema
     if not all(value.isfinite().all() for value in ema.values()):
         raise Failed(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
     return ema, losses
+
+
+def backward(losses: Tensor | Iterable[Tensor], size: int, optimiser: torch.optim.Optimizer) -> Tensor:
+    """The mean of the losses (b,) of a batch, or of this rank's parts of a batch of `size`, its share; and their gradient."""
+    whole = len(losses) if isinstance(losses, Tensor) else size
+    total: Tensor | None = None
+    for part in [losses] if isinstance(losses, Tensor) else losses:
+        share = part.mean() * (len(part) / whole)
+        if total is None:
+            optimiser.zero_grad()
+        share.backward()
+        total = share.detach() if total is None else total + share.detach()
+    assert total is not None
+    return total
+
+
+def autocast(config: Fit, device: str) -> Any:
+    """The context in which the network is evaluated."""
+    kind = torch.device(device).type
+    return nullcontext() if config.precision == "float32" else torch.autocast(kind, torch.bfloat16)
 
 
 def snapshot_file(step: int) -> str:
@@ -165,7 +201,7 @@ def checkpoint(
 
 def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: EarlyStopping | None) -> tuple[int, list[float]]:
     """Puts back the newest checkpoint of `partial`; the step to go on with, and the losses so far."""
-    newest = max(partial.glob("step-*.safetensors"), default=None)
+    newest = decided(lambda: max(partial.glob("step-*.safetensors"), default=None))
     if newest is None:
         return 0, []
     _, step, digest = newest.stem.split("-")

@@ -43,6 +43,14 @@ def meter(
     price.update(vars(nfe), seconds=seconds, peak_memory_mib=peak / 2**20)
 
 
+def combined(prices: list[dict[str, float]]) -> dict[str, float]:
+    """The price of a block that several processes shared: rows are added up; seconds and memory are those of the dearest."""
+    most = ("seconds", "peak_memory_mib")
+    return {name: (max if name in most else sum)(price[name] for price in prices) for name in prices[0]} | {
+        "devices": len(prices)
+    }
+
+
 def reset_peak_resident() -> None:
     """Sets the kernel's high-water mark of this process back to now, where Linux lets us."""
     with suppress(OSError):  # elsewhere the peak is that of the process's whole life

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from pydantic import model_validator
 
+from experiments import launch
+from experiments.collectives import collected, mine
 from experiments.fields import Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
 from experiments.graph.files import read_json, require_file, write_json
 from experiments.graph.store import Store
@@ -18,7 +20,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import label, value
 from experiments.problems import Failed
 from experiments.tasks.images import Labels, Rounding, to_uint8
-from experiments.tasks.meter import meter
+from experiments.tasks.meter import combined, meter
 from experiments.tasks.roles import load_roles
 from experiments.tasks.sources import Source
 from guidance.cost import NFE
@@ -43,13 +45,14 @@ class Sample(Task):
     labels: "balanced" is i mod classes for sample i, "random" uniform of (seed, i), as ADM evaluates. rounding: of the bytes.
 
     samples.npz holds label, index and `images` (bytes), or `x` (float32) of a world with an exact oracle. cost.json:
-    rows through each network; timing.json: seconds and memory; effective.json: by call, the effective scale of
+    rows through each network; timing.json: seconds, memory and devices; effective.json: by call, the effective scale of
     the first samples in units of classifier-free guidance (guidance.effective).
     """
 
     name: ClassVar[str] = "sample"
     files: ClassVar[tuple[str, ...]] = ("samples.npz", "cost.json", "timing.json", "effective.json")
     clocked: ClassVar[tuple[str, ...]] = ("timing.json",)
+    shared: ClassVar[bool] = True
     world: WorldOf
     model: Source
     others: dict[str, Source] = field(default_factory=dict)
@@ -85,6 +88,17 @@ class Sample(Task):
         return label(self.sampler) + ("" if self.grid == EvenInU() else f" on {label(self.grid)}")
 
     def run(self, folder: Path, store: Store, device: str) -> None:
+        pushed: list[EffectiveWeight] = []
+        parts = collected(lambda: self._drawn(store, device, pushed))
+        if launch.rank():
+            return
+        x, price = torch.from_numpy(np.concatenate([x for x, _ in parts])), combined([price for _, price in parts])
+        if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
+            raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
+        self._write(folder, x, price, pushed[0])
+
+    def _drawn(self, store: Store, device: str, pushed: list[EffectiveWeight]) -> tuple[np.ndarray, dict[str, float]]:
+        """This rank's samples and their price; on rank 0 `pushed` is filled."""
         roles = load_roles(self.model, self.others, self.method.roles, store, device, self.rows)
         if "ratios" in self.method.roles:  # measured beforehand, outside the meter
             from guidance.methods.recfg import measure_ratios
@@ -94,12 +108,12 @@ class Sample(Task):
             roles.of["ratios"] = measure_ratios(roles.of["model"], levels, classes, shape, device=device)
         self._part(roles.of, device, 0, min(32, self.n), steps=2)  # warms the libraries up, outside the meter
         with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
-            ends = [min(first + self.batch, self.n) for first in range(0, self.n, self.batch)]
-            watched: list[EffectiveWeight] = []
-            x = torch.cat([self._part(roles.of, device, *both, self.steps, watched) for both in pairwise([0, *ends])]).cpu()
-        if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
-            raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
-        self._write(folder, x, price, watched[0])
+            own = mine(self.n, self.batch)
+            ends = [*range(own.start, own.stop, self.batch), own.stop]
+            watched = pushed if launch.rank() == 0 else None
+            parts = [self._part(roles.of, device, *both, self.steps, watched) for both in pairwise(ends)]
+            x = torch.cat(parts).cpu() if parts else torch.empty(0, *self.world.shape)
+        return x.numpy(), price
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
         """images uint8 (n, h, w, c), or x float32 (n, *shape) of an exact world; and label (n,). Problem if the run is not
@@ -135,7 +149,7 @@ class Sample(Task):
         content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x, self.rounding)}
         own = labels_of(self.labels, self.world.classes, self.seed, range(self.n))
         np.savez(folder / "samples.npz", **content, label=own, index=index)
-        timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib")}
+        timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib", "devices")}
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
         scale, residual = pushed.overall()

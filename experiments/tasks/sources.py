@@ -13,12 +13,11 @@ from pydantic import BeforeValidator, Field, model_validator
 from torch import nn
 
 from experiments.fields import Count, Positive, WorldOf
-from experiments.graph.failures import one_line
 from experiments.graph.files import content_sha256
 from experiments.graph.store import Store
 from experiments.graph.value import value
 from experiments.levels import levels_of
-from experiments.problems import Problem
+from experiments.problems import Problem, one_line
 from experiments.registry import lookup
 from experiments.shipped import located, shipped
 from experiments.tasks.train import Train

@@ -1,6 +1,6 @@
 """A network fitted to a world by an objective: every training is this one task."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,16 +11,20 @@ from pydantic import BeforeValidator, model_validator
 from torch import nn
 
 from analysis.files import write_atomically
+from experiments import launch
+from experiments.collectives import mine
 from experiments.fields import NetworkOf, ObjectiveOf, TrainingSeed, WorldOf
 from experiments.graph.files import read_json, write_json
+from experiments.graph.following import one_fate
 from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.networks import seeded
-from experiments.problems import Problem
+from experiments.objectives.batches import to
+from experiments.problems import Failed, Problem
 from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
-from experiments.tasks.fit import Fit, fit, snapshot_file, weights
+from experiments.tasks.fit import Fit, autocast, fit, snapshot_file, weights
 from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
 
@@ -60,20 +64,16 @@ class Train(Task):
     def title(self) -> str:
         return f"{self.kind} {self.seed}"
 
+    @property
+    def shared(self) -> bool:
+        """Whether ranks take rows of a batch each. Rank 0 trains what looks at a whole batch alone."""
+        return by_rows(self.objective, self.module())
+
     def run(self, folder: Path, store: Store, device: str) -> None:
-        dataset = data(self.world)
-        images, validation = split_validation(dataset.train, self.fit.patience)
-        module = self.module()
-        if self.begin is not None:
-            begin_with(module, self.begin, self)
-        module.to(device)
-        stopping = self._stopping(module, validation, device) if self.fit.patience else None
-
-        def losses(g: torch.Generator) -> torch.Tensor:
-            return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
-
-        stream = partial(generator, f"train {self.objective.name}", self.seed)
-        ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping)
+        with one_fate():
+            module, dataset, ema, log, stopping = self._fitted(store, device)
+        if launch.rank():
+            return
         module.load_state_dict(ema)
         with torch.no_grad():
             write_json(folder / "metrics.json", self.objective.test_metrics(module.eval(), dataset, self.world, device))
@@ -82,6 +82,47 @@ class Train(Task):
             write_atomically(folder / name, (store.partial(self) / name).read_bytes())
         looks = {"validation_nll": stopping.looks} if stopping else {}
         write_json(folder / "log.json", {"loss": log} | looks)
+
+    def _fitted(self, store: Store, device: str) -> tuple[Any, ...]:
+        """module, data, the average of its weights (on rank 0), the loss of every step, and what may have stopped it early."""
+        dataset = data(self.world)
+        images, validation = split_validation(dataset.train, self.fit.patience)
+        module = self.module()
+        if self.begin is not None:
+            begin_with(module, self.begin, self)
+        module.to(device)
+        parts = self._parts(module)
+        stopping = self._stopping(module, validation, device) if self.fit.patience else None
+
+        def losses(g: torch.Generator) -> torch.Tensor | Iterable[torch.Tensor]:
+            if parts is not None:
+                return self._losses_by_parts(module, images, parts, g, device)
+            with autocast(self.fit, device):
+                return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
+
+        stream = partial(generator, f"train {self.objective.name}", self.seed)
+        ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping)
+        return module, dataset, ema, log, stopping
+
+    def _parts(self, module: nn.Module) -> list[slice] | None:
+        """The rows of a batch that are this rank's, as many at a time as `fit.rows` allows. None: the batch is not cut."""
+        if not by_rows(self.objective, module) and self.fit.rows is not None:
+            raise Failed(f"{self.title}: its layers or losses look at a whole batch, which cannot be cut: leave fit.rows out")
+        if launch.size() == 1 and self.fit.rows is None:
+            return None
+        if not (own := mine(self.fit.batch)):
+            raise Failed(f"{self.title}: a batch of {self.fit.batch} has no row for each of {launch.size()} processes")
+        size = self.fit.rows or len(own)
+        return [slice(first, min(first + size, own.stop)) for first in range(own.start, own.stop, size)]
+
+    def _losses_by_parts(
+        self, module: nn.Module, images: Labelled, parts: list[slice], g: torch.Generator, device: str
+    ) -> Iterator[torch.Tensor]:
+        drawn = self.objective.draw(images, self.world, self.fit.batch, g)  # all rows, so that they are those of one process
+        for part in parts:
+            with autocast(self.fit, device):
+                losses = self.objective.losses_of(module, self.world, *to(device, *(rows[part] for rows in drawn)))
+            yield losses
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
         """metric, logsnr (NaN of a classifier of clean images), value on the test set."""
@@ -112,7 +153,9 @@ class Train(Task):
     def dry_run(self) -> None:
         """Builds the network and evaluates it on two samples. ValueError in one line where it cannot take them."""
         try:
-            self.module()(*self.objective.trial(self.world)).sum().backward()
+            module = self.module()
+            self._parts(module)
+            module(*self.objective.trial(self.world)).sum().backward()
         except Problem:
             raise
         except Exception as error:  # timm's models fail in as many ways as there are authors
@@ -127,6 +170,12 @@ class Train(Task):
             return self.objective.validation_loss(module, validation, state, device)
 
         return EarlyStopping(loss, self.fit.look_every, self.fit.patience)
+
+
+def by_rows(objective: Any, module: nn.Module) -> bool:
+    """Whether the losses of a batch may be worked out in parts: no objective or layer (batch normalisation) looks at all rows."""
+    of_batches = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in module.modules())
+    return getattr(objective, "by_rows", False) and not of_batches
 
 
 KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}
