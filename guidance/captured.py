@@ -17,12 +17,13 @@ Trajectory = Callable[[Tensor, Tensor], Tensor]  # (label (b,), index of each sa
 
 
 class Captured:
-    """`trajectory(label, indices)` for `n` samples at a time, fewer at the end.
+    """`trajectory(label, indices)` for `n` samples at a time.
 
     trajectory: makes closures of its own, as a method's state is that of one trajectory, and takes its noise from the tensor of
-    indices, as guidance.sample does. It runs twice here: once as it is, to warm libraries up, and once to be captured; `watch` is
-    entered for the second, to count what a replay costs.
+    indices, as guidance.sample does. It runs `runs` times here: as it is, to warm libraries up, and to be captured.
     """
+
+    runs = 2
 
     def __init__(self, trajectory: Trajectory, n: int, classes: int, device: str = "cuda"):
         self.n = n
@@ -37,12 +38,12 @@ class Captured:
         with torch.cuda.graph(self.graph):
             self.x = trajectory(self.label, self.indices)
 
-    def __call__(self, label: Int[Tensor, " b"], indices: Sequence[int]) -> Tensor:
-        """x of these samples, as `trajectory` would make them; b <= n, the rest of a batch is made and thrown away."""
-        if not 0 < len(label) <= self.n:
-            raise ValueError(f"a graph of {self.n} samples was captured: give 1 to {self.n} labels, not {len(label)}")
-        with torch.no_grad():
-            self.label[: len(label)].copy_(label)
-            self.indices[: len(label)].copy_(torch.as_tensor(indices))
+    @torch.no_grad()
+    def __call__(self, label: Int[Tensor, " n"], indices: Sequence[int]) -> Tensor:
+        """x (n, *shape) of these samples, as `trajectory` would make them. ValueError for another number of them."""
+        if len(label) != self.n:
+            raise ValueError(f"a graph of {self.n} samples was captured: give {self.n} labels, not {len(label)}")
+        self.label.copy_(label)
+        self.indices.copy_(torch.tensor(indices))
         self.graph.replay()
-        return self.x[: len(label)].clone()
+        return self.x.clone()

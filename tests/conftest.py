@@ -7,6 +7,9 @@ os.environ["TQDM_DISABLE"] = "1"
 
 import pytest
 import torch
+from graphs import traced_graphs
+
+__all__ = ["traced_graphs"]  # a fixture
 
 
 @pytest.fixture(autouse=True)

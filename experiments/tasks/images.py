@@ -1,6 +1,6 @@
 """Images as tensors and as bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from experiments.worlds.pixels import Pixels
+from guidance.noise import uniform_labels
 
 Labels = Literal["balanced", "random"]  # of samples
 Rounding = Literal["nearest", "down"]
@@ -54,3 +55,10 @@ class FromBytes:
     def split(self, size: int) -> Iterator[Float[Tensor, "b c h w"]]:
         """All of them, `size` at a time."""
         return (from_uint8(self.images[start : start + size]) for start in range(0, len(self), size))
+
+
+def labels_of(labels: Labels, classes: int, seed: int, indices: Sequence[int]) -> np.ndarray:
+    """The label of each sample (int64): a function of (seed, index) alone."""
+    if labels == "balanced":
+        return np.asarray(indices) % classes
+    return uniform_labels(seed, indices, classes).numpy()

@@ -1,9 +1,7 @@
 """Samples: one method at one w, one sampler, one seed, priced at the networks."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,20 +17,13 @@ from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import label, value
 from experiments.problems import Failed
-from experiments.tasks.images import Labels, Rounding, to_uint8
-from experiments.tasks.meter import combined, meter
-from experiments.tasks.roles import load_roles
-from experiments.tasks.sources import Source
+from experiments.tasks.drawing import Drawing
+from experiments.tasks.images import Labels, Rounding, labels_of, to_uint8
+from experiments.tasks.meter import combined
+from experiments.tasks.sources import Exact, Source
+from guidance.compute import Compute
 from guidance.cost import NFE
-from guidance.denoiser import Clipped
-from guidance.effective import EffectiveWeight
 from guidance.grids import EvenInU
-from guidance.noise import uniform_labels
-from guidance.sampling import own_noise
-from guidance.sampling import sample as draw
-from guidance.seen import Seen
-
-WATCHED = 16  # samples of the first batch of which is kept how hard they were pushed
 
 
 @value
@@ -42,6 +33,7 @@ class Sample(Task):
     density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
     every step (None: not at all); batch: samples per trajectory; rows: the most rows per call of the network.
 
+    compute: how networks are evaluated (guidance.compute); what is lossy of it is as much a part of a sample as its seed.
     labels: "balanced" is i mod classes for sample i, "random" uniform of (seed, i), as ADM evaluates. rounding: of the bytes.
 
     samples.npz holds label, index and `images` (bytes), or `x` (float32) of a world with an exact oracle. cost.json:
@@ -68,12 +60,17 @@ class Sample(Task):
     rows: Count | None = 250
     labels: Labels = "balanced"
     rounding: Rounding = "nearest"
+    compute: Compute = Compute()
 
     @model_validator(mode="after")
     def defined(self) -> "Sample":
-        """ValueError for a sampler that the method is not defined for."""
+        """ValueError for a sampler that the method is not defined for, and for a way to compute that it, or the model, is not."""
         if why := self.method.refuses(self.sampler):
             raise ValueError(why)
+        if self.compute.graph and (why := self.method.decides_by_value):
+            raise ValueError(f"compute.graph: {self.method.name} cannot be captured, since {why}; leave it out")
+        if self.compute != Compute() and isinstance(self.model, Exact):
+            raise ValueError("compute: the exact model is no network, and computes in float32; leave it out")
         return self
 
     @property
@@ -88,32 +85,13 @@ class Sample(Task):
         return label(self.sampler) + ("" if self.grid == EvenInU() else f" on {label(self.grid)}")
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        pushed: list[EffectiveWeight] = []
-        parts = collected(lambda: self._drawn(store, device, pushed))
+        parts = collected(lambda: Drawing(self, store, device).drawn(mine(self.n, self.batch)))
         if launch.rank():
             return
-        x, price = torch.from_numpy(np.concatenate([x for x, _ in parts])), combined([price for _, price in parts])
+        x, price = torch.from_numpy(np.concatenate([x for x, _, _ in parts])), combined([price for _, price, _ in parts])
         if bad := int((~x.isfinite().flatten(1).all(1)).sum()):
             raise Failed(f"{self.title}: {bad} of {self.n} samples are not finite: lower w, or set clip")
-        self._write(folder, x, price, pushed[0])
-
-    def _drawn(self, store: Store, device: str, pushed: list[EffectiveWeight]) -> tuple[np.ndarray, dict[str, float]]:
-        """This rank's samples and their price; on rank 0 `pushed` is filled."""
-        roles = load_roles(self.model, self.others, self.method.roles, store, device, self.rows)
-        if "ratios" in self.method.roles:  # measured beforehand, outside the meter
-            from guidance.methods.recfg import measure_ratios
-
-            levels = self.grid(self.density, self.steps).tolist()
-            shape, classes = self.world.shape, self.world.classes
-            roles.of["ratios"] = measure_ratios(roles.of["model"], levels, classes, shape, device=device)
-        self._part(roles.of, device, 0, min(32, self.n), steps=2)  # warms the libraries up, outside the meter
-        with meter(device, roles.denoiser, roles.classifiers, roles.weak) as price:
-            own = mine(self.n, self.batch)
-            ends = [*range(own.start, own.stop, self.batch), own.stop]
-            watched = pushed if launch.rank() == 0 else None
-            parts = [self._part(roles.of, device, *both, self.steps, watched) for both in pairwise(ends)]
-            x = torch.cat(parts).cpu() if parts else torch.empty(0, *self.world.shape)
-        return x.numpy(), price
+        self._write(folder, x, price, next(pushed for _, _, pushed in parts if pushed is not None))
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
         """images uint8 (n, h, w, c), or x float32 (n, *shape) of an exact world; and label (n,). Problem if the run is not
@@ -132,19 +110,7 @@ class Sample(Task):
             metrics |= {"effective_w": effective["scale"] - 1, "cfg_residual": effective["cfg_residual"]}
         return metrics
 
-    def _part(self, of: dict, device: str, first: int, end: int, steps: int, watched: list | None = None) -> torch.Tensor:
-        indices, levels = range(first, end), self.grid(self.density, steps)
-        noise_roles = {"levels": tuple(levels.tolist()), "noise": own_noise(self.seed, indices, self.world.shape, device)}
-        if watch := watched == []:  # the first batch of those that count
-            of = of | {"model": Seen(of["model"], WATCHED)}
-        guided = self.method(**{role: (of | noise_roles)[role] for role in self.method.roles})
-        if watch:
-            watched.append(guided := EffectiveWeight(guided, of["model"], levels.tolist()))
-        guided = Clipped(guided, -self.clip, self.clip) if self.clip else guided
-        labels = torch.from_numpy(labels_of(self.labels, self.world.classes, self.seed, indices)).to(device)
-        return draw(guided, self.sampler, levels, labels, self.world.shape, self.seed, indices)
-
-    def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: EffectiveWeight) -> None:
+    def _write(self, folder: Path, x: torch.Tensor, price: dict[str, Any], pushed: dict[str, Any]) -> None:
         index = np.arange(self.n)
         content = {"x": x.numpy()} if self.world.exact else {"images": to_uint8(x, self.rounding)}
         own = labels_of(self.labels, self.world.classes, self.seed, range(self.n))
@@ -152,16 +118,7 @@ class Sample(Task):
         timing = {name: price.pop(name) for name in ("seconds", "peak_memory_mib", "devices")}
         write_json(folder / "timing.json", timing)
         write_json(folder / "cost.json", {**price, "float32_sha256": hashlib.sha256(x.numpy().tobytes()).hexdigest()})
-        scale, residual = pushed.overall()
-        overall = {"scale": scale, "cfg_residual": residual, "samples": min(WATCHED, self.batch, self.n)}
-        write_json(folder / "effective.json", {"overall": overall, "by_call": pushed.by_call()})
-
-
-def labels_of(labels: Labels, classes: int, seed: int, indices: Sequence[int]) -> np.ndarray:
-    """The label of each sample (int64): a function of (seed, index) alone."""
-    if labels == "balanced":
-        return np.asarray(indices) % classes
-    return uniform_labels(seed, indices, classes).numpy()
+        write_json(folder / "effective.json", pushed)
 
 
 def load_samples(path: Path) -> tuple[np.ndarray, np.ndarray]:

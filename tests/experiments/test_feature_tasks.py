@@ -18,10 +18,9 @@ from experiments.problems import Failed, Problem
 from experiments.tasks import baselines
 from experiments.tasks.feature_measure import FeatureMeasure
 from experiments.tasks.features import Features
-from experiments.tasks.images import to_uint8
+from experiments.tasks.images import labels_of, to_uint8
 from experiments.tasks.npz import Npz, read_npz, write_npz
 from experiments.tasks.reference import Reference, Statistics, StoredReference
-from experiments.tasks.sample import labels_of
 from experiments.tasks.training_set import TrainingSet, spread
 from experiments.worlds.digits import Digits
 from experiments.worlds.world import data

@@ -20,9 +20,10 @@ from experiments.studies.tradeoff import TradeOff
 from experiments.tasks import baselines
 from experiments.tasks.feature_measure import FeatureMeasure
 from experiments.tasks.features import Features
+from experiments.tasks.images import labels_of
 from experiments.tasks.npz import Npz, write_npz
 from experiments.tasks.reference import Reference
-from experiments.tasks.sample import Sample, labels_of
+from experiments.tasks.sample import Sample
 from experiments.tasks.training_set import TrainingSet
 from experiments.worlds.digits import Digits
 

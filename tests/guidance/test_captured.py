@@ -4,8 +4,6 @@ There is no GPU here. What a CUDA graph keeps, the operations and nothing of the
 for one batch and run for another. The graph's own calls are stood in for by such a trace.
 """
 
-from contextlib import contextmanager
-
 import pytest
 import torch
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -61,44 +59,15 @@ def test_a_method_that_decides_by_value_is_not_such_a_function(monkeypatch):
         make_fx(trajectory)(*batch(0))
 
 
-class Graph:
-    """In the place of torch.cuda.CUDAGraph and of its capture: the operations of what runs inside, and a replay of them."""
-
-    def replay(self):
-        self.output.copy_(self.trace(*self.inputs))
-
-
-@pytest.fixture
-def traced(monkeypatch):
-    """torch.cuda as far as guidance.captured uses it."""
-
-    class Stream:
-        def wait_stream(self, other):
-            pass
-
-    @contextmanager
-    def nothing(*_):
-        yield
-
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream())
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream())
-    monkeypatch.setattr(torch.cuda, "stream", nothing)
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", nothing)
-
-
-def test_batches_of_any_size_up_to_the_captured_one_are_replayed(traced, monkeypatch):
+def test_a_graph_is_replayed_for_other_samples_of_the_same_number(traced_graphs, monkeypatch):
     trajectory = trajectory_of("classifier-free", {}, "ancestral", monkeypatch)
     captured = Captured(trajectory, n=4, classes=3, device="cpu")
-    captured.graph.inputs, captured.graph.output = (captured.label, captured.indices), captured.x
-    captured.graph.trace = make_fx(trajectory)(*batch(0, 4))
-    for first, n in ((0, 4), (4, 4), (8, 2)):
-        label, indices = batch(first, n)
-        torch.testing.assert_close(captured(label, indices.tolist()), trajectory(label, indices), rtol=1e-5, atol=1e-5)
-    kept = captured(*batch(0, 4))
-    again = kept.clone()
-    captured(*batch(4, 4))
-    assert torch.equal(kept, again), "a batch is the caller's: the next one does not overwrite it"
-    for n in (0, 5):
-        with pytest.raises(ValueError, match="1 to 4 labels"):
-            captured(*batch(0, n))
+    for first in (0, 4, 8):
+        label, indices = batch(first, 4)
+        found = captured(label, indices.tolist())
+        torch.testing.assert_close(found, trajectory(label, indices), rtol=1e-5, atol=1e-5)
+    kept = found.clone()
+    captured(*batch(20, 4))
+    assert torch.equal(kept, found), "a batch is the caller's: the next one does not overwrite it"
+    with pytest.raises(ValueError, match="give 4 labels, not 3"):
+        captured(*batch(0, 3))
