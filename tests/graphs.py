@@ -1,4 +1,4 @@
-"""In the place of torch.cuda's graphs, as far as guidance.captured uses them: a trace, which keeps operations and no Python too."""
+"""In the place of torch.cuda's graphs, as far as guidance.captured uses them: a trace, which keeps operations alone too."""
 
 from contextlib import contextmanager
 
