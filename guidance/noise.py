@@ -32,11 +32,12 @@ class SampleNoise:
         device: torch.device | str = "cpu",
         purpose: str = "sample",
     ):
-        given = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
-        self.device, self.drawn, self.size = torch.device(device), 0, (len(given), *shape)
+        known = indices.tolist() if isinstance(indices, Tensor) else list(indices)  # numbers of the host, checked there
+        given = indices if isinstance(indices, Tensor) else torch.tensor(known, dtype=torch.int64)
+        self.device, self.drawn, self.size = torch.device(device), 0, (len(known), *shape)
         self.numbers = math.prod(shape)
         self.group = max(1, GROUP // max(1, self.numbers))
-        require_places(given, self.group * words_of(self.numbers))
+        require_places(known, self.group * words_of(self.numbers))
         self.on_device = self.device.type == "cuda" and kernel_agrees(self.device)
         where = self.device if self.on_device else torch.device("cpu")
         self.indices, self.key = given.to(where, torch.int64), key(purpose, seed).to(where)
@@ -70,9 +71,8 @@ class SampleNoise:
 
 def uniform_labels(seed: int, indices: Sequence[int], classes: int) -> Int[Tensor, " b"]:
     """A class for each sample, uniform, a function of (seed, index): the rest of 63 bits, whose bias is below classes / 2^63."""
-    chosen = torch.tensor(list(indices), dtype=torch.int64)
-    require_places(chosen, 1)
-    return (words(key("labels", seed), chosen, 0, 1)[:, 0] & 2**63 - 1) % classes
+    require_places(indices, 1)
+    return (words(key("labels", seed), torch.tensor(list(indices), dtype=torch.int64), 0, 1)[:, 0] & 2**63 - 1) % classes
 
 
 def cpu_generator(purpose: str, seed: int) -> torch.Generator:
