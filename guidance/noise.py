@@ -41,7 +41,7 @@ class SampleNoise:
         self.on_device = self.device.type == "cuda" and kernel_agrees(self.device)
         where = self.device if self.on_device else torch.device("cpu")
         self.indices, self.key = given.to(where, torch.int64), key(purpose, seed).to(where)
-        self.ready: tuple[tuple[int, int], Sequence[Tensor]] | None = None
+        self.ready: tuple[tuple[int, bytes], Sequence[Tensor]] | None = None
 
     def __call__(self) -> Float[Tensor, "b *shape"]:
         """The next draw, (len(indices), *shape) float32."""
@@ -61,12 +61,13 @@ class SampleNoise:
 
     def _part(self, part: int) -> Sequence[Float[Tensor, "b *shape"]]:
         """The draws of a part on the CPU. Several are kept, until another part or other indices are asked for."""
-        wanted = part, self.indices._version
-        if self.ready is not None and self.ready[0] == wanted:
-            return self.ready[1]
-        made = grouped(self.key, self.indices, part, self.group, self.numbers).view(self.group, *self.size).unbind()
-        self.ready = (wanted, made) if self.group > 1 else None
-        return made
+        wanted = (part, self.indices.numpy().tobytes()) if self.group > 1 else None
+        if wanted is None or self.ready is None or self.ready[0] != wanted:
+            made = grouped(self.key, self.indices, part, self.group, self.numbers).view(self.group, *self.size).unbind()
+            if wanted is None:
+                return made
+            self.ready = wanted, made
+        return self.ready[1]
 
 
 def uniform_labels(seed: int, indices: Sequence[int], classes: int) -> Int[Tensor, " b"]:
