@@ -32,18 +32,18 @@ class SampleNoise:
         device: torch.device | str = "cpu",
         purpose: str = "sample",
     ):
-        with torch.inference_mode(False):  # whose tensors do not count how often they were written to
-            given = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
-            given = given.clone() if given.is_inference() else given
+        on_host = not isinstance(indices, Tensor) or indices.device.type == "cpu"
+        given = indices if isinstance(indices, Tensor) else torch.tensor(list(indices), dtype=torch.int64)
         self.device, self.drawn, self.size = torch.device(device), 0, (len(given), *shape)
         self.numbers = math.prod(shape)
         self.group = max(1, GROUP // max(1, self.numbers))
-        if given.device.type == "cpu":  # those on a device were written there, and are not read back
-            require_places(given, self.group * words_of(self.numbers))
+        if on_host:  # what lies on a device is not read back
+            known = indices.tolist() if isinstance(indices, Tensor) else indices
+            require_places(known, self.group * words_of(self.numbers))
         self.on_device = self.device.type == "cuda" and kernel_agrees(self.device)
         where = self.device if self.on_device else torch.device("cpu")
         self.indices, self.key = given.to(where, torch.int64), key_on(where, purpose, seed)
-        self.ready: tuple[tuple[int, int], Sequence[Tensor]] | None = None
+        self.ready: tuple[tuple[int, bytes], Sequence[Tensor]] | None = None
 
     def __call__(self) -> Float[Tensor, "b *shape"]:
         """The next draw, (len(indices), *shape) float32."""
@@ -63,12 +63,13 @@ class SampleNoise:
 
     def _part(self, part: int) -> Sequence[Float[Tensor, "b *shape"]]:
         """The draws of a part on the CPU. Several are kept, until another part or other indices are asked for."""
-        wanted = part, self.indices._version
-        if self.ready is not None and self.ready[0] == wanted:
-            return self.ready[1]
-        made = grouped(self.key, self.indices, part, self.group, self.numbers).view(self.group, *self.size).unbind()
-        self.ready = (wanted, made) if self.group > 1 else None
-        return made
+        wanted = (part, self.indices.numpy().tobytes()) if self.group > 1 else None
+        if wanted is None or self.ready is None or self.ready[0] != wanted:
+            made = grouped(self.key, self.indices, part, self.group, self.numbers).view(self.group, *self.size).unbind()
+            if wanted is None:
+                return made
+            self.ready = wanted, made
+        return self.ready[1]
 
 
 @cache
@@ -80,9 +81,8 @@ def key_on(device: torch.device, purpose: str, seed: int) -> Int[Tensor, "2"]:
 
 def uniform_labels(seed: int, indices: Sequence[int], classes: int) -> Int[Tensor, " b"]:
     """A class for each sample, uniform, a function of (seed, index): the rest of 63 bits, whose bias is below classes / 2^63."""
-    chosen = torch.tensor(list(indices), dtype=torch.int64)
-    require_places(chosen, 1)
-    return (words(key("labels", seed), chosen, 0, 1)[:, 0] & 2**63 - 1) % classes
+    require_places(indices, 1)
+    return (words(key("labels", seed), torch.tensor(list(indices), dtype=torch.int64), 0, 1)[:, 0] & 2**63 - 1) % classes
 
 
 def cpu_generator(purpose: str, seed: int) -> torch.Generator:

@@ -12,6 +12,7 @@ one call for numpy. `guidance.philox_kernel` is the same function for a GPU.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -34,11 +35,9 @@ def blocks_of(count: int) -> int:
     return -(-count // BLOCK)
 
 
-def require_places(indices: Int[Tensor, " b"], count: int) -> None:
+def require_places(indices: Sequence[int], count: int) -> None:
     """ValueError for samples of `count` words a part that have no place of their own: negative, or past 2^63 blocks."""
-    if not len(indices):
-        return
-    least, most = (int(end) for end in indices.aminmax())
+    least, most = min(indices, default=0), max(indices, default=0)
     places = PLACES // max(1, blocks_of(count))
     if least < 0 or most >= places:
         raise ValueError(f"a sample's index must lie in [0, {places}), not {least if least < 0 else most}")

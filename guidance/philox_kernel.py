@@ -7,7 +7,6 @@ CUDA graph, and replayed with other indices or another key written into the same
 import torch
 import triton
 import triton.language as tl
-from jaxtyping import Float, Int
 from torch import Tensor
 
 from guidance.normals import words_of
@@ -39,10 +38,11 @@ def _normals(out, indices, key, part, first, count, blocks, each, span, numbers,
         tl.store(place + each, (radius * tl.sin(angle)).to(tl.float32), mask=mine & (column + each < numbers))
 
 
-def normals(
-    key: Int[Tensor, "2"], indices: Int[Tensor, " b"], part: int, place: int, group: int, numbers: int
-) -> Float[Tensor, "b numbers"]:
-    """Draw `place` of the `group` draws of a part, as `guidance.normals.grouped` makes them all; key and indices int64, there."""
+def normals(key: Tensor, indices: Tensor, part: int, place: int, group: int, numbers: int) -> Tensor:
+    """Draw `place` of the `group` draws of a part (b, numbers), as `guidance.normals.grouped` makes them all on the CPU.
+
+    key (2,) and indices (b,) are int64 on the device. (In words: a checker's hook would hide the kernel from Triton.)
+    """
     each = words_of(numbers)
     first = place * each
     span = (first + each - 1) // BLOCK - first // BLOCK + 1

@@ -46,6 +46,17 @@ def test_indices_may_be_written_between_draws():
     assert torch.equal(written.at(1), SampleNoise(5, [1, 3, 5, 7], (2,)).at(1))
 
 
+def test_noise_is_drawn_without_gradients_of_any_kind():
+    """Tensors of inference mode have no version that would tell that they were written to."""
+    with torch.inference_mode():
+        inside = SampleNoise(5, range(4), (2,))
+        drawn = [inside() for _ in range(3)]
+        inside.indices += 1
+        moved = inside.at(2)
+    assert torch.equal(drawn[2], SampleNoise(5, range(4), (2,)).at(2))
+    assert torch.equal(moved, SampleNoise(5, range(1, 5), (2,)).at(2))
+
+
 def test_no_seed_and_no_index_of_a_study_is_too_large():
     far = SampleNoise(2**63 - 1, [2**40 - 1, 2**22, 2**22 - 1], (3, 512, 512))()
     assert far.isfinite().all() and len(far.flatten(1)[:, :9].unique(dim=0)) == 3
