@@ -1,5 +1,6 @@
 """Every measure of one set of samples, under names that say on whose features it was taken."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +11,7 @@ from jaxtyping import Float, Int
 from analysis.checks import classes, matrix
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
 from analysis.fidelity import ball_radii, frechet_distance, frechet_distance_to, inception_score, precision_recall
-from analysis.metrics import column
+from analysis.metrics import MAX_PIXELS, column
 from analysis.moments import Moments
 
 
@@ -100,8 +101,9 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
 
     fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
-    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels, and it and
-    diversity_pixels where the samples know none. ValueError for whatever one of the measures refuses.
+    accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels and of images of
+    more than MAX_PIXELS numbers, and it and diversity_pixels where the samples know no pixels. ValueError for whatever
+    one of the measures refuses.
     """
     precision, recall = precision_recall(generated=samples.features, reference=reference.features, radii=reference.radii)
     values = {
@@ -136,6 +138,8 @@ def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix
 
 def _pixel_distance(samples: Samples, reference: Reference) -> dict[str, float]:
     if samples.images is None:
+        return {}
+    if math.prod(samples.images[:1].shape[1:]) > MAX_PIXELS:
         return {}
     images = samples.images[:]
     if reference.images is not None:

@@ -78,6 +78,7 @@ class Comparison(NamedTuple):
     alike: tuple[str, ...]
 
 
+MAX_PIXELS = 1024  # numbers in an image above which no Fréchet distance of pixels is taken: the root grows with their third power
 _TILTED, _ORACLE, _EVALUATOR = ("oracle", "plane"), ("oracle",), ("evaluator",)
 METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
     # samples of an exact world
@@ -99,7 +100,7 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     # samples of images
     Metric("fid", "Fréchet distance", "", False, _EVALUATOR, True, suffix="features", shown=2,
            diversity="diversity", alike=("fid", "diversity", "recall", "is", "fid_pixels")),
-    Metric("fid_pixels", "Fréchet distance of pixels", "", False, ("pixels",), True, shown=1,
+    Metric("fid_pixels", f"Fréchet distance of pixels (at most {MAX_PIXELS:,})", "", False, ("pixels",), True, shown=1,
            diversity="diversity_pixels", alike=("fid_pixels", "diversity_pixels")),
     Metric("is", "Inception score", "", True, _EVALUATOR, suffix="features", shown=2),
     Metric("precision", "precision (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),

@@ -62,8 +62,7 @@ def study(
 
         chosen_study = chosen(name, full, settings or [])
     if show:
-        typer.echo(shown(chosen_study))
-        return
+        return typer.echo(shown(chosen_study))
     if remake and accept:
         raise Problem("--remake and --accept answer the same question: give one of them")
     from experiments.studies.running import make

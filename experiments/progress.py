@@ -12,19 +12,22 @@ SECONDS_BETWEEN_LINES = 30.0  # at least, for each bar, if the output is neither
 
 
 class Lines(tqdm):
-    """A bar as lines: the first, then at most one every SECONDS_BETWEEN_LINES, and the last."""
+    """A bar as lines: the first, then at most one every SECONDS_BETWEEN_LINES, and the last, wherever it ends."""
 
     def __init__(self, **options):
-        self.last_printed = -SECONDS_BETWEEN_LINES
-        super().__init__(**options, mininterval=SECONDS_BETWEEN_LINES, maxinterval=float("inf"), dynamic_ncols=False)
+        self.last_printed, self.shown = -SECONDS_BETWEEN_LINES, -1
+        every = {"mininterval": SECONDS_BETWEEN_LINES, "maxinterval": float("inf"), "miniters": 1}
+        super().__init__(**options, **every, dynamic_ncols=False)
 
     def display(self, msg=None, pos=None) -> None:
         now = time.monotonic()
         if now - self.last_printed >= SECONDS_BETWEEN_LINES or self.n == self.total:
-            self.last_printed = now
+            self.last_printed, self.shown = now, self.n
             print(self, file=sys.stderr, flush=True)
 
     def close(self) -> None:
+        if not self.disable and self.n not in (self.initial, self.shown):
+            print(self, file=sys.stderr, flush=True)
         self.leave = False
         self.disable = True
 

@@ -9,8 +9,6 @@ from torch import Tensor
 from experiments.tasks.images import FromBytes
 from experiments.worlds.pixels import Pixels
 
-MAX_PIXELS = 1024  # numbers in an image, above which no distance of pixels is taken: its root of a matrix takes minutes a cell
-
 
 def pixel_moments(x: Pixels, size: int = 2000) -> tuple[np.ndarray, np.ndarray]:
     """Mean and unbiased covariance of the pixels, in float64, from `size` images at a time."""

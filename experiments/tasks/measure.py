@@ -11,6 +11,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
+from analysis.metrics import MAX_PIXELS
 from experiments.fields import Count, Metrics, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
@@ -18,7 +19,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Failed
 from experiments.tasks.densities import in_the_plane, logits, tilted
-from experiments.tasks.evaluating import MAX_PIXELS, evaluate, pixel_moments
+from experiments.tasks.evaluating import evaluate, pixel_moments
 from experiments.tasks.images import FromBytes, from_uint8, to_uint8
 from experiments.tasks.real_features import RealOf, reference_of
 from experiments.tasks.sample import Sample

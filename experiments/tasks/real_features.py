@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
 from analysis.files import write_atomically
+from analysis.metrics import MAX_PIXELS
 from experiments.features.files import require_sha256
 from experiments.fields import Count, WorldOf
 from experiments.graph.store import Store
@@ -17,7 +18,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.shipped import located
-from experiments.tasks.evaluating import MAX_PIXELS, evaluate, pixel_moments
+from experiments.tasks.evaluating import evaluate, pixel_moments
 from experiments.tasks.images import as_bytes
 from experiments.tasks.npz import Sha256
 from experiments.tasks.train import Train

@@ -22,15 +22,27 @@ from guidance.particles import rows_by_label
 from guidance.scale import logsnr_of_sigma
 from guidance.spaces import from_space
 
+NUMBERS = 2**22  # in the differences of rows that are held at a time
+
 
 def repulsion(z: Tensor) -> Tensor:
-    """Minus the gradient of the summed kernels at each of the rows z (n, d), h held; 0 if there is one row."""
+    """Minus the gradient of the summed kernels at each of the rows z (n, d), h held; 0 if there is one row.
+
+    In memory for NUMBERS differences of rows at a time, or for one row's.
+    """
     if len(z) < 2:
         return torch.zeros_like(z)
-    offset = z[:, None] - z
-    others = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
+    places = torch.arange(len(z), device=z.device)
+    size = max(1, NUMBERS // z.numel())
+    return torch.cat([_repulsion(rows, z, own) for rows, own in zip(z.split(size), places.split(size))])
+
+
+def _repulsion(rows: Tensor, z: Tensor, places: Tensor) -> Tensor:
+    """That of the rows of z that lie at these places."""
+    offset = rows[:, None] - z
     squared = (offset**2).sum(-1)
-    median = squared[others].view(len(z), -1).median(1, keepdim=True).values
+    others = torch.arange(len(z), device=z.device) != places[:, None]
+    median = squared[others].view(len(rows), -1).median(1, keepdim=True).values
     h = (median / math.log(len(z))).clamp(min=1e-12)
     return ((2 / h * torch.exp(-squared / h))[..., None] * offset).sum(1)
 

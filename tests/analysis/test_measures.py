@@ -8,6 +8,7 @@ from jaxtyping import TypeCheckError
 
 from analysis.fidelity import frechet_distance, precision_recall
 from analysis.measures import Reference, Samples, measure, measure_in_parts
+from analysis.metrics import MAX_PIXELS, metric
 
 NAMES = {"fid_digits", "is_digits", "precision_digits", "recall_digits", "diversity_digits"}
 NAMES |= {"accuracy_evaluator", "diversity_pixels", "fid_pixels"}
@@ -45,6 +46,16 @@ def test_each_value_is_the_measure_of_its_name(samples, real):
     expected = precision_recall(generated=samples.features, reference=real.features)
     assert (values["precision_digits"], values["recall_digits"]) == expected and expected[0] != expected[1]
     assert 1 < values["is_digits"] < 3
+
+
+def test_images_of_too_many_pixels_have_no_frechet_distance_of_them(samples, real):
+    """Its time grows with the third power of their number, and the table says in the metric's title where it ends."""
+    few, many = (np.random.default_rng(0).uniform(-1, 1, size=(110, 1, 32, columns)) for columns in (32, 33))
+    for images, there in ((few, True), (many, False)):
+        ours, theirs = replace(samples, images=images[:60]), replace(real, images=images[60:])
+        values = measure(ours, theirs, "digits")
+        assert ("fid_pixels" in values) == there and "diversity_pixels" in values
+    assert few[0].size == MAX_PIXELS and f"{MAX_PIXELS:,}" in metric("fid_pixels").title
 
 
 def test_moments_of_pixels_stand_for_the_pixels_and_without_either_there_is_no_distance_of_them(samples, real):

@@ -192,3 +192,23 @@ def test_tell_hears_of_each_task_once(tmp_path):
     make(tmp_path, *tasks, tell=lambda task, what: heard.append((task.address, what)))
     assert sorted(key for key, _ in heard) == sorted(task.address for task in tasks)
     assert dict(heard)[tasks[2].address] == MADE
+
+
+def test_no_cell_waits_for_a_training_that_it_does_not_need(tmp_path):
+    """The slow training ends when all cells of the quick one are there: with a barrier between the two it never would."""
+    (gate := tmp_path / "gate").touch()
+    slow, quick = Cell(w=1, does=f"while {gate}"), Cell(w=2)
+    cells = [Cell(w=10 + i, of=(training,)) for i in range(4) for training in (slow, quick)]
+    measures = [Sum(of=(cell,)) for cell in cells]
+    ended = []
+
+    def tell(task, what):
+        ended.append(task)
+        if len(ended) == 9:  # the quick one, its four cells and what is made of each
+            gate.unlink()
+
+    store = Store(tmp_path / "runs")
+    with ThreadPoolExecutor(2) as pool:
+        outcome = run(plan([Sum(of=tuple(cells)), *measures], store), store, pool, 2, tell=tell)
+    assert outcome.made == 19 and slow not in ended[:9]
+    assert ended[0] == quick and all(quick in (task, *task.parents, *task.parents[0].parents) for task in ended[1:9])
