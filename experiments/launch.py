@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -109,7 +109,7 @@ def _leave(code: Any) -> None:
         sys.stdout.flush()
         os._exit(code if isinstance(code, int) else 1)
     if _store is not None:
-        with connected():
+        with suppress(Problem), connected():  # the work is done
             distributed().all_gather_object([None] * size(), None)  # a barrier of processes, not of GPUs
         distributed().destroy_process_group()
 
