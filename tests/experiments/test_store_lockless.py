@@ -44,45 +44,45 @@ def test_both_make_each_run_and_one_of_each_is_kept(tmp_path, locks):
     assert not litter(runs) and [why for _, why in verify_store(runs)] == [None] * 3
 
 
-def first(store: Store, task: Cell):
-    """A second process that makes the task while the first one does: here, in the middle of it."""
-    return lambda *_: make(store.root, task)
+def refused(handle: int, how: int) -> None:
+    raise OSError(errno.ENOLCK, "no locks")
 
 
 @pytest.fixture
 def lockless(monkeypatch):
-    monkeypatch.setattr(fcntl, "flock", lambda handle, how: (_ for _ in ()).throw(OSError(errno.ENOLCK, "no locks")))
+    monkeypatch.setattr(fcntl, "flock", refused)
 
 
 @pytest.mark.parametrize("how", ["slower", "late", "robbed", "failing"])
 def test_the_loser_takes_the_winners_at_whatever_moment_it_loses(tmp_path, monkeypatch, lockless, how):
-    """robbed: the winner removed checkpoints that both wrote, and the loser reads its own. late: at the rename itself."""
+    """robbed: the winner removed checkpoints that both wrote, and the loser reads its own. late: just before the rename."""
     from experiments.graph import store as module
 
-    store, task, seal, rename = Store(tmp_path), Cell(w=1), [], os.rename
+    store, task, seal, look = Store(tmp_path), Cell(w=1), [], Store.state
 
     def wins(*args):
         monkeypatch.undo()
-        monkeypatch.setattr(fcntl, "flock", lambda handle, how: (_ for _ in ()).throw(OSError(errno.ENOLCK, "no locks")))
+        monkeypatch.setattr(fcntl, "flock", refused)
         assert make(tmp_path, task).made == 1
         seal.append((store.seal(task), store.path(task).stat().st_ino))
 
     def attempt(task, folder, its, device):
-        wins()
+        if how == "late":
+            monkeypatch.setattr(Store, "state", late)
+        else:
+            wins()
         if how == "robbed":
             raise FileNotFoundError(2, "No such file", str(tmp_path / ".partial" / "x"))
         if how == "failing":
             raise Failed("of no use")
-        module.attempt(task, folder, its, device)
+        module.attempt(task, folder, its, device)  # that of the store again
 
     def late(*args):
+        seen = look(*args)
         wins()
-        rename(*args)
+        return seen
 
-    if how == "late":
-        monkeypatch.setattr(os, "rename", late)
-    else:
-        monkeypatch.setattr(module, "attempt", attempt)
+    monkeypatch.setattr(module, "attempt", attempt)
     assert make(tmp_path, task).found == 1
     assert [(store.seal(task), store.path(task).stat().st_ino)] == seal
     assert store.state(task) == (FOUND,) and store.failure(task) is None and not litter(tmp_path)
@@ -103,7 +103,10 @@ def test_a_stale_report_is_exchanged_without_locks(tmp_path, lockless):
 
 
 def test_another_error_of_a_lock_is_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(fcntl, "flock", lambda handle, how: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+    def broken(handle, how):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
     with pytest.raises(Problem, match="broken"):
         make(tmp_path, Cell(w=1))
 
