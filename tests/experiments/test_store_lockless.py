@@ -59,6 +59,7 @@ def test_the_loser_takes_the_winners_at_whatever_moment_it_loses(tmp_path, monke
     from experiments.graph import store as module
 
     store, task, seal, look = Store(tmp_path), Cell(w=1), [], Store.state
+    does = module.attempt
 
     def wins(*args):
         monkeypatch.undo()
@@ -75,7 +76,7 @@ def test_the_loser_takes_the_winners_at_whatever_moment_it_loses(tmp_path, monke
             raise FileNotFoundError(2, "No such file", str(tmp_path / ".partial" / "x"))
         if how == "failing":
             raise Failed("of no use")
-        module.attempt(task, folder, its, device)  # that of the store again
+        does(task, folder, its, device)
 
     def late(*args):
         seen = look(*args)
