@@ -116,7 +116,11 @@ def test_a_scratch_folder_is_of_one_process_and_those_of_the_dead_are_removed(tm
     place, host = tmp_path / "cell-1", socket.gethostname()
     dead = subprocess.Popen(["true"])
     dead.wait()
-    names = {f"cell-1.{host}.{dead.pid}.aa": False, f"cell-1.{host}.{os.getpid()}.aa": True, f"cell-1.elsewhere.{dead.pid}.aa": True}
+    names = {
+        f"cell-1.{host}.{dead.pid}.aa": False,
+        f"cell-1.{host}.{os.getpid()}.aa": True,
+        f"cell-1.elsewhere.{dead.pid}.aa": True,
+    }
     for name in names:
         (tmp_path / name).mkdir()
     with scratch(place) as one, scratch(place) as two:
