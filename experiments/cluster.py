@@ -20,9 +20,11 @@ from uuid import uuid4
 from experiments.cluster_worker import Command, run_there, shared_code
 from experiments.graph.failures import one_line
 from experiments.graph.files import disk_problems
+from experiments.graph.locks import scratch
 from experiments.problems import Problem
 
 PATIENCE = 300.0  # seconds without any worker, or without the scheduler's file, until the command ends
+TIMEOUT = 30.0  # seconds to connect in
 LOOK = 1.0  # seconds between two looks
 KEPT = "finished runs are kept, and the same command goes on from there"
 
@@ -74,13 +76,9 @@ def connected(where: str, root: Path, tell: Callable[[str], None] = print) -> It
     except ImportError as error:
         raise Problem(f"--cluster needs dask ({error}): pip install 'guidance-bench[cluster]'") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is said here, in one line
-    seen = root.absolute() / ".scratch" / f"seen-by-workers.{uuid4().hex}"
-    with disk_problems(root):
-        seen.parent.mkdir(parents=True, exist_ok=True)
-        seen.touch()
     path = tuple(str(Path(entry).absolute()) for entry in sys.path)
     try:
-        with _client(where) as client:
+        with disk_problems(root), scratch(root.absolute() / ".scratch" / "command") as seen, _client(where) as client:
             cluster = Cluster(client, Command(seen, shared_code(), os.getcwd(), path), tell)
             while cluster.workers() and not cluster.threads:
                 time.sleep(LOOK)
@@ -92,8 +90,6 @@ def connected(where: str, root: Path, tell: Callable[[str], None] = print) -> It
         raise Problem(f"the scheduler {where} is lost; {KEPT}") from error
     except ModuleNotFoundError as error:
         raise Problem(f"a worker has no module {error.name}: start the workers in the environment of this command") from error
-    finally:
-        seen.unlink(missing_ok=True)
 
 
 def _client(where: str) -> Any:
@@ -106,6 +102,6 @@ def _client(where: str) -> Any:
             raise Problem(f"there is no file {where}: `dask scheduler --scheduler-file {where}` writes it")
         time.sleep(LOOK)
     try:
-        return Client(**{"scheduler_file" if file else "address": where}, set_as_default=False, timeout=30)
+        return Client(**{"scheduler_file" if file else "address": where}, set_as_default=False, timeout=TIMEOUT)
     except (OSError, ValueError, TypeError) as error:
         raise Problem(f"there is no dask scheduler at {where} ({one_line(error)})") from error

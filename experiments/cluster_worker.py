@@ -28,7 +28,7 @@ STARTED = time.time()  # of a worker: no later than its first task
 
 @dataclass(frozen=True)
 class Command:
-    """What workers must share with the command: a file in its folder of runs, and code; and where it stands and finds modules."""
+    """What workers must share with the command: a folder in that of its runs, and code; and where it stands and finds modules."""
 
     seen: Path
     code: Mapping[str, str]
@@ -45,7 +45,7 @@ def shared_code() -> dict[str, str]:
 
 
 def run_there(command: Command, code: Mapping[str, str], call: bytes) -> Any:
-    """Runs a pickled call of experiments.graph.run on this worker, on the worker's own device. Problem if it is not fit for it."""
+    """Runs a pickled call of experiments.graph.run on this worker, and on its own device. Problem if it is not fit for it."""
     from distributed import get_worker
 
     worker = get_worker()

@@ -15,9 +15,7 @@ Workers = Annotated[
 ]
 Cluster = Annotated[
     str | None,
-    typer.Option(
-        help="Run on the workers of a dask scheduler, by its address or scheduler.json (docs/cluster.md); no --workers."
-    ),
+    typer.Option(help="Run on the workers of a dask scheduler: its address, or its scheduler.json (docs/cluster.md)."),
 ]
 Show = Annotated[bool, typer.Option("--show-config", help="Print every value that --set can change, and stop.")]
 

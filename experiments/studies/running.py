@@ -33,7 +33,8 @@ def run_study(
 
     workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another
     code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. cluster: the address
-    of a dask scheduler, or its scheduler file, whose workers run all instead, each on its own device. Problem for what cannot be done; cells that fail are reported, and named in `results.failed`.
+    of a dask scheduler, or its scheduler file: its workers run all, each on its own device. Problem for what cannot be done;
+    cells that fail are reported, and named in `results.failed`.
     """
     study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell, cluster)
     return replace(study.results(study_run.store, study_run.device), folder=study_run.folder)
