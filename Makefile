@@ -36,5 +36,5 @@ lab: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "guidance-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@echo "installing into .venv: about 6 GB, a few minutes"
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,notebooks,images,checkpoints,features,diffusers]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,notebooks,images,checkpoints,features,diffusers,cluster]'
 	touch $@

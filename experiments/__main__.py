@@ -9,7 +9,7 @@ import typer
 from experiments import launch
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
-from experiments.options import Device, Runs, Settings, Show, Workers, resumable
+from experiments.options import Cluster, Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 from experiments.quiet import uncollected
@@ -50,6 +50,7 @@ def study(
     runs: Runs = Path("runs"),
     device: Device = "auto",
     workers: Workers = None,
+    cluster: Cluster = None,
     remake: Annotated[bool, typer.Option("--remake", help="Make runs again that other code or other parents made.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Keep them as they are, and say so in their manifests.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Try runs again that failed before.")] = False,
@@ -69,7 +70,7 @@ def study(
 
     with resumable():
         answer = "remake" if remake else "accept" if accept else "ask"
-        done = make(chosen_study, Store(runs), workers, device, answer, retry, typer.echo)
+        done = make(chosen_study, Store(runs), workers, device, answer, retry, typer.echo, cluster)
     typer.echo(done.summary())
     typer.echo(f"table   {done.folder / 'table.csv'}\nfigures {done.folder / 'figures'}\nreport  {done.folder / 'report.html'}")
     raise typer.Exit(1 if done.outcome.failed else 0)
@@ -102,6 +103,7 @@ def verify(
     runs: Runs = Path("runs"),
     device: Device = "auto",
     workers: Workers = None,
+    cluster: Cluster = None,
 ) -> None:
     """Check runs or committed results: every file against its recorded hash, every run against its values and its parents."""
     from experiments.graph.store import Store
@@ -114,7 +116,7 @@ def verify(
         publish.check_published(folder)
         typer.echo(f"whole   {folder}")
         with resumable():
-            for line in publish.remake(folder, Store(runs), workers, device) if remake else ():
+            for line in publish.remake(folder, Store(runs), workers, device, cluster) if remake else ():
                 typer.echo(line)
         return
     if (folder / "manifest.json").is_file():
@@ -152,13 +154,14 @@ def train(
     ] = None,
     runs: Runs = Path("runs"),
     device: Device = "auto",
+    cluster: Cluster = None,
     show: Show = False,
 ) -> None:
     """Train one classifier, and print what it reaches on test images, by lambda. What is trained already is found again."""
     from experiments.train_command import train as run_train
 
     with resumable():
-        run_train(kind, world, arch, settings or [], runs, device, show)
+        run_train(kind, world, arch, settings or [], runs, device, show, cluster)
 
 
 @app.command()

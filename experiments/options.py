@@ -13,6 +13,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Processes of one thread; default: one per core, at most 8, and 1 on a GPU.")
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(help="Run on the workers of a dask scheduler: its address, or its scheduler.json (docs/cluster.md)."),
+]
 Show = Annotated[bool, typer.Option("--show-config", help="Print every value that --set can change, and stop.")]
 
 

@@ -20,7 +20,7 @@ from experiments.networks import HalfUNet, Timm
 from experiments.objectives.cross_entropy import CrossEntropy
 from experiments.objectives.joint_energy import JointEnergy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
-from experiments.problems import Problem
+from experiments.problems import Failed, Problem
 from experiments.registry import WORLDS
 from experiments.settings import explain, override
 from experiments.tasks.fit import Fit
@@ -36,7 +36,9 @@ KINDS: dict[str, dict[str, Any]] = {
 ARCH = {"classifier": "test_resnet", "evaluator": "test_byobnet"}
 
 
-def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Path, device: str, show: bool) -> None:
+def train(
+    kind: str, world: str, arch: str | None, settings: list[str], runs: Path, device: str, show: bool, cluster: str | None
+) -> None:
     """Trains one classifier, or finds it again, and prints what it reaches. Problem for whatever cannot be."""
     if kind not in KINDS:
         raise Problem(f"there is no {kind!r} to train; known: {', '.join(KINDS)}")
@@ -58,19 +60,37 @@ def train(kind: str, world: str, arch: str | None, settings: list[str], runs: Pa
     if show:
         print(json.dumps(encode(task, expand=True), indent=1))
         return
-    device, store = resolve(device), Store(runs)
+    store = Store(runs)
     try:
         task.dry_run()
     except ValueError as error:
         raise Problem(f"{error}") from error
-    one_thread()
-    if launch.rank():
-        follow(everything([task]), store, device)
-        return
-    store.make(task, device)
-    release()
+    if cluster is not None:
+        make_there(task, store, cluster, device)
+    else:
+        device = resolve(device)
+        one_thread()
+        if launch.rank():
+            follow(everything([task]), store, device)
+            return
+        store.make(task, device)
+        release()
     print(record(task, store.open(task)))
     print(f"run     {store.path(task)}")
+
+
+def make_there(task: Train, store: Store, cluster: str, device: str) -> None:
+    """The training on a worker of a cluster."""
+    from experiments.cluster import connected
+    from experiments.graph.run import plan, run
+
+    if launch.size() > 1:
+        raise Problem("a cluster has the workers that it has: start one process")
+    if (planned := plan([task], store, retry=True)).stale:
+        raise Problem(planned.question())
+    with connected(cluster, store.root) as engine:
+        for reason in run(planned, store, engine, engine.workers, device).failed.values():
+            raise Failed(reason)
 
 
 def record(task: Train, path: Path) -> str:

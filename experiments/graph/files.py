@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ def put(new: Path, target: Path) -> None:
     elif not _exchange(new, target):
         backup = new.with_name(f"{new.name}.old")
         remove(backup)
-        os.rename(target, backup)
+        with suppress(FileNotFoundError):  # another process does the same
+            os.rename(target, backup)
         os.rename(new, target)
         remove(backup)
 

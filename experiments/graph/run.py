@@ -15,6 +15,7 @@ from experiments.graph.task import Task
 from experiments.problems import Failed, Problem, StaleRun
 
 SUBMITTED_PER_WORKER = 2  # tasks given to the executor at a time, per worker, so that no worker is idle
+LOOK = 2.0  # seconds after which the number of workers is asked for again
 
 
 @dataclass
@@ -83,13 +84,14 @@ def run(
     planned: Plan,
     store: Store,
     executor: Executor,
-    workers: int,
+    workers: int | Callable[[], int],
     device: str = "cpu",
     remake: bool = False,
     tell: Callable[[Task, str], None] = lambda task, status: None,
 ) -> Outcome:
     """Runs the planned tasks. `tell` is called as each task ends, with the task and MADE, FOUND or the reason of its failure.
 
+    workers: their number, or what returns it where they come and go; it may raise a Problem.
     remake: stale runs are made again, whatever the reason; otherwise StaleRun is raised for the first. A task that another
     process is running is left to that process and waited for last. A failure is recorded; dependent tasks are not run.
     """
@@ -99,12 +101,13 @@ def run(
     while work.ready or running or busy:
         waiting = bool(busy) and not (work.ready or running)
         submitted, busy = (busy, []) if waiting else ([], busy)
-        while work.ready and len(running) + len(submitted) < SUBMITTED_PER_WORKER * workers:
+        room = SUBMITTED_PER_WORKER * (workers if isinstance(workers, int) else workers())
+        while work.ready and len(running) + len(submitted) < room:
             submitted.append(heapq.heappop(work.ready)[2])
         for key in submitted:
             task = planned.wanted[key]
             running[executor.submit(_make, store, task, device, waiting, remake or task.derived)] = key
-        done = wait(running, return_when=FIRST_COMPLETED).done
+        done = wait(running, None if isinstance(workers, int) else LOOK, FIRST_COMPLETED).done
         for future in [future for future in running if future in done]:  # in the order of submission: a set has none
             key = running.pop(future)
             try:

@@ -4,7 +4,6 @@
 .failed/: reasons of failures. .partial/: checkpoints of unfinished tasks. .locks/, .scratch/: locks and folders of running tasks.
 """
 
-import fcntl
 import os
 import shutil
 import stat
@@ -12,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from experiments.graph.failures import Failures, attempt
 from experiments.graph.files import disk_problems, put, remove, sha256, sync, write_json
 from experiments.graph.following import processes
+from experiments.graph.locks import lock, scratch
 from experiments.graph.manifest import SCHEMA, Manifest, OtherVersion, check_config, check_files, read_manifest
 from experiments.graph.origin import Origin
 from experiments.graph.provenance import provenance
@@ -31,14 +31,14 @@ MADE, BUSY = "made", "busy"
 
 
 class Store:
-    """The runs in the folder `root`, which processes of one machine can share safely."""
+    """The runs in the folder `root`, which processes can share safely, of one machine or of several that share the folder."""
 
     def __init__(self, root: Path):
         self.root = Path(root)
         self._seals: dict[str, tuple[tuple[int, ...], str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Store, (self.root,)
+        return Store, (self.root.absolute(),)  # another process may stand in another folder
 
     def path(self, task: Task) -> Path:
         """The folder of a task's run, which need not exist."""
@@ -99,39 +99,51 @@ class Store:
         itself fails; the reason is recorded and returned by `failure`.
         """
         path = self.path(task)
-        with disk_problems(self.root), self._lock(path) as lock:
-            if not lock(wait):
+        with disk_problems(self.root), self._lock(path) as acquire:
+            if not acquire(wait):
                 return BUSY
             if (state := self.state(task)) == (FOUND,):
                 remove(self.root / ".partial" / path.name)
                 return FOUND
             if state != (MISSING,) and not remake:
                 raise StaleRun(f"{path} was {'; '.join(state)}")
-            origin, failures = self.origin(task), Failures(self.root)  # before the task runs: the code that will run
-            with self._scratch(path) as folder:
-                with failures.recording(task, origin):
-                    attempt(task, folder, self, device)
-                    self._seal(task, folder, device, origin)
-                if self.origin(task).parents != origin.parents:
-                    raise Problem(f"{task.title}: its inputs changed while it ran: run the same command again")
-                put(folder, path)
-                sync(self.root)
+            try:
+                status = self._make(task, path, device)
+            except (OSError, Problem):  # Failed too: where no lock kept another process out, it took away what both wrote to
+                if self.state(task) != (FOUND,):
+                    raise
+                status = FOUND
             remove(self.root / ".partial" / path.name)
-            failures.forget(task)
+            Failures(self.root).forget(task)
+        return status
+
+    def _make(self, task: Task, path: Path, device: str) -> str:
+        """Runs a task in a folder of its own: MADE, or FOUND and thrown away if another process was first."""
+        origin = self.origin(task)  # before the task runs: the code that will run
+        with scratch(self.root / ".scratch" / path.name) as folder:
+            with Failures(self.root).recording(task, origin):
+                attempt(task, folder, self, device)
+                self._seal(task, folder, device, origin)
+            if self.origin(task).parents != origin.parents:
+                raise Problem(f"{task.title}: its inputs changed while it ran: run the same command again")
+            if (state := self.state(task)) == (FOUND,):
+                return FOUND
+            (os.rename if state == (MISSING,) else put)(folder, path)  # a rename onto another's run fails, and that is kept
+            sync(self.root)
         return MADE
 
     def accept(self, task: Task) -> None:
         """Marks a stale run as valid: its manifest records what had changed, and the run is no longer stale."""
         path = self.path(task)
-        with disk_problems(self.root), self._lock(path) as lock:
-            lock(True)
+        with disk_problems(self.root), self._lock(path) as acquire:
+            acquire(True)
             reasons = self.state(task)
             if reasons in ((FOUND,), (MISSING,)):
                 return
             manifest, config, now = read_manifest(path), check_config(path), self.origin(task)
             record: dict[str, Any] = {"when": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "although": list(reasons)}
             record["code"] = {name: old for name, old in manifest.code.items() if now.code.get(name) != old}
-            with self._scratch(path) as folder:
+            with scratch(self.root / ".scratch" / path.name) as folder:
                 shutil.copytree(path, folder, copy_function=_link, dirs_exist_ok=True)
                 write_json(folder / "config.json", {**config, "values": task.values})
                 files = {**manifest.files, "config.json": sha256(folder / "config.json")}
@@ -163,32 +175,14 @@ class Store:
             sync(directory)
 
     @contextmanager
-    def _scratch(self, path: Path) -> Iterator[Path]:
-        """An empty folder, removed at the end of the block unless it was moved; use it only while holding the lock of `path`."""
-        folder = self.root / ".scratch" / path.name
-        remove(folder)
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-        finally:
-            remove(folder)
-
-    @contextmanager
     def _lock(self, path: Path) -> Iterator[Any]:
         """A function that tries to acquire the lock of `path`, waiting or not. The lock is released when the process ends."""
         locks = self.root / ".locks"
         locks.mkdir(parents=True, exist_ok=True)
         handle = os.open(locks / path.name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
-        def acquire(wait: bool) -> bool:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                return False
-            return True
-
         try:
-            yield acquire
+            yield partial(lock, handle)
         finally:
             os.close(handle)
 

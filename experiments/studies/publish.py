@@ -69,10 +69,10 @@ def check_published(folder: Path) -> None:
             raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv")
 
 
-def remake(folder: Path, store: Store, workers: int | None, device: str) -> Iterator[str]:
+def remake(folder: Path, store: Store, workers: int | None, device: str, cluster: str | None = None) -> Iterator[str]:
     """Runs the study of a folder again and says, line by line, how its table compares. Problem where a row differs."""
     study = read_study(folder, renamed=True)
-    done = make(study, store, workers, device)
+    done = make(study, store, workers, device, cluster=cluster)
     published, remade = (read_table(path / "table.csv") for path in (folder, done.folder))
     alike = same_machine(read_object(folder / "provenance.json"), provenance(done.device))
     yield f"machine of the same class: {'yes' if alike else 'no'}; {'equal digits' if alike else f'{TOLERANCE:.0%}'} asked for"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments import launch
+from experiments.cluster import connected
 from experiments.device import resolve
 from experiments.graph.executors import cores, executor, one_thread
 from experiments.graph.following import follow, release
@@ -28,14 +29,16 @@ def run_study(
     stale: Stale = "ask",
     retry: bool = False,
     tell: Callable[[str], None] = print,
+    cluster: str | None = None,
 ) -> Any:
     """Runs what is missing of a study, and returns its analysis.results.Results; `results.folder` holds table, figures and page.
 
     workers: processes of one thread (None: one per core, at most 8, and 1 on a GPU). stale: what becomes of runs that another
-    code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. Problem for what
-    cannot be done; cells that fail are reported, and named in `results.failed`.
+    code or other parents made: "ask" stops with one line. retry: cells that failed before are tried again. cluster: the address
+    of a dask scheduler, or its scheduler file: its workers run all, each on its own device. Problem for what cannot be done;
+    cells that fail are reported, and named in `results.failed`.
     """
-    study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell)
+    study_run = make(study, Store(Path(runs)), workers, device, stale, retry, tell, cluster)
     return replace(study.results(study_run.store, study_run.device), folder=study_run.folder)
 
 
@@ -63,16 +66,19 @@ def make(
     stale: Stale = "ask",
     retry: bool = False,
     tell: Callable[[str], None] = print,
+    cluster: str | None = None,
 ) -> StudyRun:
     """As `run_study`, in a store."""
-    device = resolve(device)
+    if cluster is not None and (workers is not None or launch.size() > 1):
+        raise Problem("a cluster has the workers that it has: leave --workers out, and start one process")
     if launch.size() > 1 and (workers or 1) > 1:
         raise Problem(f"workers: {launch.size()} processes were started already, each of which works: leave --workers out")
-    workers = workers or (1 if device.startswith("cuda") or launch.size() > 1 else cores())
+    here = resolve(device if cluster is None else "auto")
+    workers = workers or (1 if here.startswith("cuda") or launch.size() > 1 else cores())
     report = Report(study=study)
     if launch.rank():
         with one_thread():
-            return StudyRun(store, report, device, follow(everything([report]), store, device))
+            return StudyRun(store, report, here, follow(everything([report]), store, here))
     planned = plan([report], store, retry)
     if planned.stale and stale == "accept":
         for address in planned.stale:
@@ -83,15 +89,18 @@ def make(
     wanted = [task for task in planned.wanted.values() if not task.derived]
     if wanted:
         dry_run(task for task in wanted if planned.states[task.address] == (MISSING,))
-        if workers > 1 and not all(travels(task) for task in planned.wanted.values()):
+        if (workers > 1 or cluster) and not all(travels(task) for task in planned.wanted.values()):
+            if cluster is not None:
+                raise Problem("values of a class that was typed in here cannot go to a cluster: put it in a module")
             workers = 1
             tell("values of a class that was typed in here cannot go to other processes: one is used")
         count = max(workers, launch.size())
-        tell(f"{study.describe()}\non {device}, {count} process{'es' if count > 1 else ''}; runs in {store.root}")
-    outcome = _run(planned, store, workers, device, stale == "remake", tell)
+        place = f"{here}, {count} process{'es' if count > 1 else ''}" if cluster is None else f"the workers of {cluster}"
+        tell(f"{study.describe()}\non {place}; runs in {store.root}")
+    outcome = _run(planned, store, workers, here if cluster is None else device, stale == "remake", tell, cluster)
     _report_failures(outcome, planned, report, store, tell)
     release(outcome)
-    return StudyRun(store, report, device, outcome)
+    return StudyRun(store, report, here, outcome)
 
 
 def travels(task: Task) -> bool:
@@ -99,14 +108,18 @@ def travels(task: Task) -> bool:
     return not any(name.startswith("__main__.") for name in task.code)
 
 
-def _run(planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None]) -> Outcome:
-    with executor(workers if len(planned.wanted) > 1 else 1) as pool, bar("tasks", len(planned.wanted), "task") as shown:
+def _run(
+    planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None], cluster: str | None
+) -> Outcome:
+    there = cluster is not None and bool(planned.wanted)
+    engine = connected(str(cluster), store.root, tell) if there else executor(workers if len(planned.wanted) > 1 else 1)
+    with engine as pool, bar("tasks", len(planned.wanted), "task") as shown:
 
         def ended(task: Task, what: str) -> None:
             shown.set_postfix_str(task.title, refresh=False)
             shown.update()
 
-        return run(planned, store, pool, workers, device, remake, ended)
+        return run(planned, store, pool, pool.workers if there else workers, device, remake, ended)
 
 
 def _report_failures(outcome: Outcome, planned: Plan, report: Report, store: Store, tell: Callable[[str], None]) -> None:

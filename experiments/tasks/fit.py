@@ -196,7 +196,7 @@ def checkpoint(
     digest = hashlib.sha256(content).hexdigest()[:16]
     write_atomically(partial / f"step-{step:07d}-{digest}.safetensors", content)
     for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
-        old.unlink()
+        old.unlink(missing_ok=True)  # where files cannot be locked, two processes may train one network
 
 
 def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: EarlyStopping | None) -> tuple[int, list[float]]:

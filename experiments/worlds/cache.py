@@ -7,13 +7,13 @@
 It may be removed at any time.
 """
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from experiments.graph.locks import lock
 from experiments.problems import Problem
 
 
@@ -38,10 +38,10 @@ def cache_problems(place: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
-    """Waits for other processes that prepare the same folder."""
+    """Waits for other processes that prepare the same folder, where files can be locked."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with (place.parent / f".{place.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file.fileno())
         yield
 
 

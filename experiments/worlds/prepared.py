@@ -15,7 +15,8 @@ import numpy as np
 import PIL
 from PIL import Image, UnidentifiedImageError
 
-from experiments.graph.files import put, read_object, remove, write_json
+from experiments.graph.files import put, read_object, write_json
+from experiments.graph.locks import scratch
 from experiments.problems import Problem
 from experiments.progress import bar
 from experiments.worlds.cache import alone, cache, cache_problems
@@ -101,12 +102,9 @@ def opened(place: Path, rules: Rules) -> Prepared:
 
 def make(place: Path, fingerprint: str, rules: Rules, source: Source) -> None:
     """Writes the folder of a set beside its place, then renames it."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    remove(new := place.with_name(f".{place.name}.new"))  # of one who was killed: we are alone here
-    new.mkdir()
     total, counted, skipped = hashlib.sha256(), Counter(), []
     record: dict[str, Any] = {"fingerprint": fingerprint, "rules": rules._asdict(), "classes": list(source.names)}
-    try:
+    with scratch(place.with_name(f".{place.name}.new")) as new:
         sizes, pixels = {}, {}
         for part, items in source.parts.items():
             labels, digest = [], hashlib.sha256()
@@ -137,9 +135,6 @@ def make(place: Path, fingerprint: str, rules: Rules, source: Source) -> None:
         counts = {"parts": sizes, "pixels_sha256": pixels, "converted": converted, "skipped": dict(counted), "named": skipped}
         write_json(new / RECORD, {**record, **counts, "pillow": PIL.__version__})
         put(new, place)
-    except BaseException:
-        remove(new)
-        raise
 
 
 def made(items: Iterator[Item], rules: Rules, title: str) -> Iterator[tuple[Item, bytes, Any]]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from engine import Engine
 from tiny import make_here, tiny_study
 
 
@@ -17,6 +18,14 @@ def alone(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory) -> Iterator[Engine]:
+    """A scheduler of dask and two workers; whoever kills one starts another."""
+    engine = Engine(tmp_path_factory.mktemp("engine"))
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

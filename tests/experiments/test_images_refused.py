@@ -1,5 +1,7 @@
 """Images that do not fit, sets that are none, and a preparation that is stopped: one line, and nothing half made."""
 
+import socket
+
 import numpy as np
 import pytest
 import torch
@@ -154,12 +156,12 @@ def test_a_killed_preparation_leaves_nothing_that_is_taken_for_a_set(tmp_path, c
     monkeypatch.setattr(prepared, "put", killed)
     with pytest.raises(KeyboardInterrupt):
         world.load()
-    assert not list((cache / "images").glob("[!.]*")) and not list((cache / "images").glob(".*.new"))
+    assert not list((cache / "images").glob("[!.]*")) and not list((cache / "images").glob(".*.new.*"))
     monkeypatch.setattr(prepared, "put", put)
-    half = cache / "images" / f".{world.fingerprint[:16]}-{world.rules.words}.new"  # what SIGKILL leaves
-    half.mkdir()
+    name = f".{world.fingerprint[:16]}-{world.rules.words}.new.{socket.gethostname()}.{2**22 + 1}.ab"  # what SIGKILL leaves
+    (half := cache / "images" / name).mkdir()
     (half / "train.pixels").write_bytes(b"half")
-    assert len(world.load().train.x) == 12
+    assert len(world.load().train.x) == 12 and not half.exists()
     (made,) = (cache / "images").glob("[!.]*")
     (made / "train.pixels").write_bytes(b"half")
     with pytest.raises(Problem, match=r"is damaged \(.*\): remove it, and it is made again"):

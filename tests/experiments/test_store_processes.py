@@ -16,9 +16,10 @@ from experiments.graph.store import FOUND, Store
 from experiments.graph.verify import verify_store
 
 
-def command(text: str, *words: object) -> subprocess.Popen:
+def command(text: str, *words: object, **options: object) -> subprocess.Popen:
     head = "import sys\nfrom pathlib import Path\nfrom toys import Cell, Sum, make\nfrom experiments.graph.store import Store\n"
-    return subprocess.Popen([sys.executable, "-c", head + text, *map(str, words)], env=ENVIRONMENT, start_new_session=True)
+    words = (sys.executable, "-c", head + text, *map(str, words))
+    return subprocess.Popen(words, env=ENVIRONMENT, start_new_session=True, text=True, **options)
 
 
 def test_two_processes_make_each_run_once(tmp_path):
