@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
 from experiments.options import Device, Runs, Settings, Show, Workers, resumable
@@ -220,6 +221,7 @@ def laws(
     raise typer.Exit(min(broken, 1))
 
 
+app.command()(cost)
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
