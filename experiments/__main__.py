@@ -13,6 +13,7 @@ from experiments.options import Device, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 from experiments.sample_commands import check_checkpoint, sample
+from experiments.speed_command import speed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -226,15 +227,7 @@ app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
 app.command()(export)
-
-
-@app.command()
-def speed(device: Device = "auto") -> None:
-    """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches."""
-    from experiments.speed import report
-
-    for line in report(device):
-        typer.echo(line)
+app.command()(speed)
 
 
 def main() -> None:

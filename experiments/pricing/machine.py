@@ -53,7 +53,9 @@ class Here:
     measures: bool = True
     guessed: set[str] = field(default_factory=set)
 
-    def call(self, call: Callable[..., Tensor], module: nn.Module, inputs: tuple[Tensor, ...], backward: bool, count: Count) -> float:
+    def call(
+        self, call: Callable[..., Tensor], module: nn.Module, inputs: tuple[Tensor, ...], backward: bool, count: Count
+    ) -> float:
         """Seconds of one call with these inputs."""
         rows = len(inputs[0])
         if self.too_large(count.flops / rows):
