@@ -43,7 +43,7 @@ def cost(
     study, machine = chosen(name, full, settings or []), machine_of(device, utilisation, bf16)
     one_thread()
     with resumable("nothing was made"):
-        found = predict(study, Store(runs), machine, started=start() if isinstance(machine, Here) else 0.0)
+        found = predict(study, Store(runs), machine, *(start() if isinstance(machine, Here) else ()))
     workers = workers or (1 if not isinstance(machine, Here) or machine.is_gpu else cores())
     for line in lines(study, found, workers):
         typer.echo(line)
@@ -82,13 +82,14 @@ def machine_of(device: str, utilisation: float, bf16: bool):
     return Here(here, device_name(here))
 
 
-def start() -> float:
-    """CPU seconds that a process has taken until it has imported what tasks need: this one's."""
+def start() -> tuple[float, int]:
+    """CPU seconds and memory that a process has taken when it has imported what tasks need: this one's."""
     import time
     from importlib import import_module
 
     from experiments.graph.executors import PRELOADED
+    from experiments.tasks.meter import peak_resident
 
     for name in (*PRELOADED, "analysis.measures", "analysis.reports"):
         import_module(name)
-    return time.process_time()
+    return time.process_time(), peak_resident()

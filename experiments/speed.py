@@ -1,7 +1,7 @@
 """What sampler and method cost in addition to the network, and which policy of batching branches is fastest on this device.
 
 The network of the first costs nothing (one multiplication); a hand-written loop that does the same is timed in turn with it, x
-clipped at every step in both. Seconds are CPU seconds on a CPU. `--against`: other people's loops on a network (experiments.peers).
+clipped at every step in both. Seconds are CPU seconds on a CPU. `--against`: other people's loops (experiments.peers).
 """
 
 import statistics

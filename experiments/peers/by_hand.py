@@ -1,4 +1,4 @@
-"""The loop as one writes it for one network, one sampler and one way of guidance: what cannot be undercut without a better network."""
+"""The loop as one writes it for one network, one sampler and one way of guidance: only a faster network is faster."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Rounds: each family of systems in a process of its own, one system after another in every round, on a device that they share."""
+"""Rounds: each family of systems in a process of its own, one system after another in every round, on one device."""
 
 import multiprocessing
 import statistics

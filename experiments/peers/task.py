@@ -1,4 +1,4 @@
-"""What every system is asked to do: DDIM over a linear chain of 1,000 steps, x clipped to [-1, 1] at every level, eps following."""
+"""What every system is asked to do: DDIM on a linear chain of 1,000 steps, x clipped to [-1, 1] at every one, eps following."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +17,7 @@ CLASSIFIER = {"is": "half-unet", "width": 64, "multipliers": (1, 2, 2), "attenti
 
 @dataclass(frozen=True)
 class Task:
-    """network: the JSON of a network value, or its name. steps divide CHAIN. w: of classifier-free guidance, and of a classifier."""
+    """network: the JSON of a network value, or its name. steps: a divisor of CHAIN. w: of both ways of guidance."""
 
     batch: int
     steps: int

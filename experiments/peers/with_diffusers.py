@@ -1,5 +1,5 @@
-"""diffusers: DDIMScheduler in the loop of its DiTPipeline (both branches in one batch), and in that of a modular pipeline, with the
-guider ClassifierFreeGuidance (a call for each branch).
+"""diffusers: DDIMScheduler in the loop of its DiTPipeline (both branches in one batch), and in that of a modular pipeline, with
+the guider ClassifierFreeGuidance (a call for each branch).
 """
 
 from collections.abc import Callable

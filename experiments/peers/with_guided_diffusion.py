@@ -1,5 +1,5 @@
-"""guided-diffusion: ddim_sample_loop; with cond_fn as in its classifier_sample.py; both branches in one batch as DiT's sample.py has
-them. Its DDIM with a classifier does not clip x, so those samples differ from ours.
+"""guided-diffusion: ddim_sample_loop; with cond_fn as in its classifier_sample.py; both branches in one batch as in DiT's sample.py.
+Its DDIM with a classifier does not clip x, so those samples differ from ours.
 """
 
 from collections.abc import Callable

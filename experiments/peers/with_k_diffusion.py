@@ -1,4 +1,4 @@
-"""k-diffusion: sample_euler, which is DDIM, over its wrapper of a chain's network; both branches in one batch, as its users have it."""
+"""k-diffusion: sample_euler, which is DDIM, over its wrapper of a chain's network; both branches in one batch."""
 
 from collections.abc import Callable
 from typing import Any

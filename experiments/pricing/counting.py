@@ -1,5 +1,6 @@
 """FLOPs, kernels and memory of a piece of work, counted on the meta device, where tensors have shapes and no numbers."""
 
+import contextlib
 import copy
 import weakref
 from collections.abc import Callable
@@ -48,9 +49,17 @@ class Watch(TorchDispatchMode):
         self.live -= size
 
 
+class _NoModules(contextlib.nullcontext):
+    """Instead of a tracker of modules."""
+
+    parents = frozenset({"Global"})
+
+
 def counted(work: Callable[[], Any]) -> Count:
     """What `work` does."""
-    with Watch() as watch, FlopCounterMode(display=False) as flops:
+    flops = FlopCounterMode(display=False)
+    flops.mod_tracker = _NoModules()  # type: ignore[assignment]  # totals are wanted, and its hooks refuse gradients of leaves
+    with Watch() as watch, flops:
         held = work()
     del held
     return Count(float(flops.get_total_flops()), watch.kernels, float(watch.peak))
@@ -76,9 +85,8 @@ def count_call(call: Callable[..., Tensor], module: nn.Module, inputs: tuple[Ten
     def work(module: nn.Module, inputs: tuple[Tensor, ...]) -> Any:
         first, *others = inputs
         with torch.set_grad_enabled(backward):
-            z = first.requires_grad_(backward).clone()  # the counter's hooks take no leaf
-            out = call(module, z, *others)
-            return torch.autograd.grad(out.sum(), z) if backward else out
+            out = call(module, first.requires_grad_(backward), *others)
+            return torch.autograd.grad(out.sum(), first) if backward else out
 
     try:
         return counted(lambda: work(on_meta(module), tuple(each.to("meta") for each in inputs)))

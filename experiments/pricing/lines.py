@@ -8,7 +8,6 @@ from experiments.pricing.machine import Here
 from experiments.pricing.predict import Prediction, unpriced
 from experiments.pricing.price import Price
 
-
 ANY = 10**9  # workers: as many as there is work for
 
 
@@ -28,7 +27,7 @@ def as_data(name: str, prediction: Prediction, workers: int) -> dict[str, Any]:
         "device_hours": prediction.seconds / 3600,
         "workers": workers,
         "seconds_by_the_clock_at_least": prediction.at_least(workers),
-        "memory_bytes": max((kind["memory_bytes"] for kind in kinds.values()), default=0.0),
+        "memory_bytes": prediction.libraries + max((kind["memory_bytes"] for kind in kinds.values()), default=0.0),
         "disk_bytes": sum(kind["disk_bytes"] for kind in kinds.values()),
         "unpriced": list(unpriced(prediction)),
     }
@@ -62,14 +61,16 @@ def lines(study: Any, prediction: Prediction, workers: int) -> Iterator[str]:
         bound = " at most" if row["at_most"] else ""
         yield f"{kind:16}{row['tasks']:7,}{row['flops']:11.2e}{row['seconds']:14,.1f}{size(row)}{bound}"
     if prediction.started:
-        yield f"{'start':16}{'':7}{'':11}{prediction.started:14,.1f}"
+        yield f"{'libraries':16}{'':7}{'':11}{prediction.started:14,.1f}{in_bytes(prediction.libraries):>12}"
     yield f"{'in all':16}{len(prediction.prices):7,}{data['flops']:11.2e}{data['seconds']:14,.1f}{size(data)}"
     clock = data["seconds_by_the_clock_at_least"]
     if machine.measures:
         seconds = "seconds of the device" if machine.is_gpu else "CPU seconds of one worker"
-        yield f"\n{data['device_hours']:,.2f} device-hours ({seconds}); {workers} workers need at least {clock:,.0f} s by the clock"
+        wall = f"{workers} worker{'s'[: workers > 1]} need at least {clock:,.0f} s by the clock"
+        yield f"\n{data['device_hours']:,.2f} device-hours ({seconds}); {wall}"
     else:
-        yield f"\n{data['device_hours']:,.1f} device-hours, on one device; the longest chain of runs takes {prediction.at_least(ANY) / 3600:,.1f} h"
+        longest = prediction.at_least(ANY) / 3600
+        yield f"\n{data['device_hours']:,.1f} device-hours, on one device; the longest chain of runs takes {longest:,.1f} h"
     for words in data["assumed"]:
         yield f"assumed: {words}"
     for words in data["unpriced"]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from experiments.pricing.counting import Count, count_call
 from experiments.pricing.devices import KERNEL, Device
 
+Call = Callable[..., Tensor]
 PROBE = 6e10  # FLOPs of one probe: half a second of a core; a larger call is probed with fewer rows
 LARGE = 1e11  # FLOPs of one row above which a CPU is not asked: its rate on a smaller network stands for it
 SECONDS = 0.4  # how long one probe is repeated
@@ -53,9 +54,7 @@ class Here:
     measures: bool = True
     guessed: set[str] = field(default_factory=set)
 
-    def call(
-        self, call: Callable[..., Tensor], module: nn.Module, inputs: tuple[Tensor, ...], backward: bool, count: Count
-    ) -> float:
+    def call(self, call: Call, module: nn.Module, inputs: tuple[Tensor, ...], backward: bool, count: Count) -> float:
         """Seconds of one call with these inputs."""
         rows = len(inputs[0])
         if self.too_large(count.flops / rows):

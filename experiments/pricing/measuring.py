@@ -6,14 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from experiments.pricing.counting import count_call
+from experiments.graph.value import digest, encode
+from experiments.pricing.counting import count_call, counted
 from experiments.pricing.machine import SECONDS, seconds_of
+from experiments.pricing.networks import NOWHERE
 from experiments.pricing.price import RUN, Price
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
 from experiments.tasks.evaluating import MAX_PIXELS
 from experiments.tasks.measure import Measure, MeasureExact
+from experiments.tasks.network_error import NetworkError, compare
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
+from experiments.worlds.world import data
 
 LARGEST = 2000  # samples of a probe; beyond it the seconds grow with the square
 
@@ -62,15 +66,24 @@ def price_real(task: RealFeatures, machine: Any, known: dict[str, Any]) -> Price
     return Price(flops * rows, seconds * rows, 8.0 * rows * width, disk)
 
 
+def price_network_error(task: NetworkError, machine: Any, known: dict[str, Any]) -> Price:
+    """Networks and the exact model at every lambda, probed on a few draws; on the processor whatever the device."""
+    world, density, few = task.denoiser.world, task.denoiser.objective.density, 100
+    model = untrained(task.denoiser).play("model", {}, NOWHERE, "cpu", 250)["model"]
+    classifier, exact = untrained(task.classifier).load(NOWHERE, "cpu"), data(world).oracle
+    z, logsnr, label = torch.randn(few, *world.shape), torch.zeros(few), torch.arange(few) % world.classes
+    n = min(task.n, sizes_of(world)[1] or task.n) * sum(density.min <= level <= density.max for level in task.levels)
+    taken = seconds_of(lambda: compare(model, classifier, exact, z, logsnr, label, z))
+    flops = counted(lambda: compare(model, classifier, exact, z, logsnr, label, z)).flops
+    return Price(n * flops / few, n * taken / few)
+
+
 def classifier_row(source: Any, machine: Any, known: dict[str, Any], rows: int = 250) -> tuple[int, float, float]:
     """Width of the features, FLOPs and seconds of an image through a classifier."""
-    from experiments.graph.value import digest, encode
-    from experiments.tasks.measure import Store  # of a task that is not run
-
     begun = untrained(source)
     key = f"classifier {digest(encode(begun, expand=True))}"
     if key not in known:
-        module = begun.load(Store("nowhere"), "cpu")
+        module = begun.load(NOWHERE, "cpu")
         noisy = not hasattr(module, "features")
         x = torch.zeros(rows, *begun.world.shape)
         inputs = (x, torch.zeros(rows)) if noisy else (x,)

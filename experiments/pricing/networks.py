@@ -1,6 +1,7 @@
 """What one row through a network costs, by the role that the network has, forward and backward."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ from experiments.pricing.untrained import untrained
 from experiments.tasks.roles import Roles, load_roles
 from guidance.methods.roles import CALLED
 
+NOWHERE = Store(Path("nowhere"))  # no task is opened there: trainings play untrained
 SECOND = ("weak", "unconditional")
 CLASSIFIERS = ("classifier", "clean", "discriminator", "loss")
 
@@ -28,15 +30,17 @@ class Unit(NamedTuple):
 
 def unit(sample: Any, part: str, rows: int, logsnr: float, backward: bool, machine: Any, known: dict[str, Any]) -> Unit:
     """The unit of "denoiser", "weak" or "classifier" of a sample; found once for all samples with that network."""
-    of = [sample.model] if part == "denoiser" else [sample.model, sample.others, sample.method.name]
-    key = f"{part} {rows} {backward} {digest(encode([untrained(one) for one in of], expand=True))}"
+    role = role_of(part, sample)
+    source = sample.others.get(role, sample.others.get("clean") if role == "loss" else None)
+    of = [sample.model] if part == "denoiser" else [sample.model, source, role]
+    key = f"{part} {rows} {backward} {digest(encode(untrained(tuple(of)), expand=True))}"
     if key not in known:
         known[key] = _unit(sample, part, rows, logsnr, backward, machine)
     return known[key]
 
 
 def _unit(sample: Any, part: str, rows: int, logsnr: float, backward: bool, machine: Any) -> Unit:
-    module, arguments = network(load(sample, machine), part, sample.method.roles)
+    module, arguments = network(load(sample, machine), part, role_of(part, sample))
     z = torch.randn(rows, *sample.world.shape, generator=torch.Generator().manual_seed(0))
     inputs = (z, torch.full((rows,), logsnr), torch.arange(rows) % sample.world.classes)
     call = caller(arguments)
@@ -56,7 +60,7 @@ def _unit(sample: Any, part: str, rows: int, logsnr: float, backward: bool, mach
 def load(sample: Any, machine: Any) -> Roles:
     """Who plays the roles: untrained networks, without numbers where the device is only a line of a table."""
     begun = untrained(sample)
-    arguments = (begun.model, begun.others, begun.method.roles, Store(_NOWHERE))
+    arguments = (begun.model, begun.others, begun.method.roles, NOWHERE)
     if not machine.measures:
         try:
             return load_roles(*arguments, "meta", begun.rows)
@@ -65,16 +69,18 @@ def load(sample: Any, machine: Any) -> Roles:
     return load_roles(*arguments, "cpu", begun.rows)
 
 
-_NOWHERE: Any = "nowhere"  # no task is opened there: trainings play untrained
+def role_of(part: str, sample: Any) -> str:
+    """The role of a method that a part of its cost is of; the first, where a classifier has several."""
+    among = {"denoiser": ("model",), "weak": SECOND, "classifier": CLASSIFIERS}[part]
+    return next((role for role in among if role in sample.method.roles), among[0])
 
 
-def network(roles: Roles, part: str, wanted: tuple[str, ...]) -> tuple[nn.Module, tuple[str, ...]]:
+def network(roles: Roles, part: str, role: str) -> tuple[nn.Module, tuple[str, ...]]:
     """The module at which a part is counted, and what it is called with."""
     if part == "denoiser":
         return roles.denoiser, CALLED["model"]
     if part == "weak":
         return roles.weak, CALLED["weak"]
-    role = next(name for name in CLASSIFIERS if name in wanted and name in roles.of)
     role = "clean" if role == "loss" else role  # the loss of an image is the clean classifier's
     module = roles.of[role]
     return (module if isinstance(module, nn.Module) else _Called(module)), CALLED[role]

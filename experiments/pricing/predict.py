@@ -8,12 +8,13 @@ from typing import Any
 from experiments.graph.run import Plan, plan
 from experiments.graph.store import Store
 from experiments.graph.task import Task
-from experiments.pricing.measuring import price_exact, price_measure, price_real
+from experiments.pricing.measuring import price_exact, price_measure, price_network_error, price_real
 from experiments.pricing.price import Price
 from experiments.pricing.sampling import price_sample
 from experiments.pricing.training import price_training
 from experiments.studies.study import Report
 from experiments.tasks.measure import Measure, MeasureExact
+from experiments.tasks.network_error import NetworkError
 from experiments.tasks.real_features import RealFeatures
 from experiments.tasks.sample import Sample
 from experiments.tasks.train import Train
@@ -24,8 +25,9 @@ PRICES: dict[type, Callable[..., Price]] = {
     Measure: price_measure,
     MeasureExact: price_exact,
     RealFeatures: price_real,
+    NetworkError: price_network_error,
 }
-REPORT = 3 * 2**20  # bytes of a report's figures and page, about
+REPORT = 2 * 2**20  # bytes of a report's figures and page, about
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Prediction:
     prices: dict[str, Price] = field(default_factory=dict)
     probed: float = 0.0
     started: float = 0.0
+    libraries: int = 0
 
     def kinds(self) -> dict[str, list[Price]]:
         """The prices by kind of task."""
@@ -63,11 +66,14 @@ class Prediction:
         return self.started + max(max(longest.values(), default=0.0), (self.seconds - self.started) / workers)
 
 
-def predict(study: Any, store: Store, machine: Any, started: float) -> Prediction:
-    """Prices everything that a study has yet to make. started: seconds until a worker begins its first task."""
+def predict(study: Any, store: Store, machine: Any, started: float = 0.0, libraries: int = 0) -> Prediction:
+    """Prices everything that a study has yet to make.
+
+    started, libraries: CPU seconds and bytes of a worker that has imported what tasks need, and has made nothing yet.
+    """
     begun = time.perf_counter()
     report = Report(study=study)
-    result = Prediction(machine, plan([report], store, retry=True), started=started)
+    result = Prediction(machine, plan([report], store, retry=True), started=started, libraries=libraries)
     known: dict[str, Any] = {}
     for address, task in result.planned.wanted.items():
         result.prices[address] = price_of(task, machine, known, started)
