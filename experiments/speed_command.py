@@ -24,6 +24,7 @@ def speed(
     batches: Annotated[str, typer.Option(help="With --against: images at a time, as 16,64.")] = "16,64",
     steps: Annotated[int, typer.Option(min=2, help="With --against: levels of DDIM; they divide 1000.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="With --against: how often each system is timed, in turn.")] = 5,
+    show: Annotated[Path | None, typer.Option(help="Print the table of the README of a .json that --out wrote, and stop.")] = None,
     out: Annotated[Path | None, typer.Option(help="With --against: write every number as .json, or the systems as .csv.")] = None,
 ) -> None:
     """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches.
@@ -33,6 +34,13 @@ def speed(
     from experiments.graph.executors import one_thread
     from experiments.speed import report
 
+    if show is not None:
+        from experiments.graph.files import read_object
+        from experiments.peers.report import markdown
+
+        for line in markdown(read_object(show)):
+            typer.echo(line)
+        return
     device = resolve(device)
     one_thread()  # as the studies do
     if against is None:
@@ -64,11 +72,11 @@ def compared(against: str, network: str | None, size: int, batches: str, steps: 
         _ = tasks[0].net  # that it can be built
     except (ValueError, AttributeError, RuntimeError) as error:
         raise Problem(f"speed: {' '.join(str(error).split())[:300]}") from error
-    record: dict = {}
     for line, record in measured(tasks, there, rounds, missing):
-        if line is not None:
-            typer.echo(line)
-    return record
+        if line is None:
+            return record
+        typer.echo(line)
+    raise AssertionError("the record comes last")
 
 
 def write(record: dict, out: Path) -> None:

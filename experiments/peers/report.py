@@ -42,6 +42,7 @@ def rows(timed: Timed) -> Iterator[dict[str, Any]]:
         row = {"batch": timed.task.batch, "kind": key[0], "system": key[1], "ms_per_image_step": timed.per_image(key)}
         if key[0] != "classifier":
             row["over_bare_calls"] = spread(timed.over_bare(key))
+            row["bare_ms_per_image"] = 1e3 * statistics.median(timed.bare[key]) / timed.task.batch
         yield row | {"of_ours": spread(timed.against_ours(key)), "best_peer": key == timed.best_peer(key[0])}
 
 
@@ -66,3 +67,32 @@ def lines(found: list[dict[str, Any]]) -> Iterator[str]:
 def shown(values: dict[str, float]) -> str:
     """As 1.02 (1.01 to 1.05)."""
     return f"{values['median']:.2f} ({values['min']:.2f} to {values['max']:.2f})"
+
+
+def markdown(record: dict[str, Any]) -> Iterator[str]:
+    """The table of the README: what --out wrote, ours beside the fastest of the others; and the free network's line."""
+    made = record["machine"]
+    yield (
+        f"{made['device']} ({' '.join(made['instructions'])}), {made['threads']} thread, torch {made['torch']}, "
+        f"{record['parameters'] / 1e6:.2f} M parameters, DDIM of {record['steps']} steps, {record['rounds']} rounds, CPU seconds:"
+        if made["seconds"] == "CPU"
+        else f"{made['device']}, torch {made['torch']}, {record['parameters'] / 1e6:.2f} M parameters, DDIM of {record['steps']} "
+        f"steps, {record['rounds']} rounds, seconds of the device:"
+    )
+    yield ""
+    yield "| images | guidance | ms an image and step | over its bare calls | fastest other | takes so many times ours |"
+    yield "|---|---|---|---|---|---|"
+    systems = record["systems"]
+    for ours in (row for row in systems if row["system"] == "ours"):
+        alike = [row for row in systems if (row["batch"], row["kind"]) == (ours["batch"], ours["kind"])]
+        best = next((row for row in alike if row["best_peer"]), None)
+        bare = shown(ours["over_bare_calls"]) if "over_bare_calls" in ours else ""
+        other = f"{best['system']} | {shown(best['of_ours'])}" if best else " | "
+        yield f"| {ours['batch']} | {ours['kind']} | {ours['ms_per_image_step']:.3g} | {bare} | {other} |"
+    free = [
+        f"{shown(row['ratio'])} ({kind}, {batch} image{'s'[: int(batch) > 1]})"
+        for batch, table in record["free_network"].items()
+        for kind, row in table.items()
+    ]
+    yield ""
+    yield f"With a network that costs nothing, a step takes so many times that of a loop by hand: {', '.join(free)}."

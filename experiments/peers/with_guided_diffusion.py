@@ -1,4 +1,4 @@
-"""guided-diffusion: ddim_sample_loop; with cond_fn as in its classifier_sample.py; both branches in one batch as in DiT's sample.py.
+"""guided-diffusion: ddim_sample_loop; cond_fn as in its classifier_sample.py; both branches in one batch as in DiT's sample.py.
 Its DDIM with a classifier does not clip x, so those samples differ from ours.
 """
 

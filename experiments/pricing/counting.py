@@ -35,8 +35,12 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
+        given = {held.untyped_storage()._cdata for held in tree_leaves((args, kwargs)) if isinstance(held, Tensor)}
         for tensor in tree_leaves(out):
-            if isinstance(tensor, Tensor) and (key := (storage := tensor.untyped_storage())._cdata) not in self.alive:
+            if not isinstance(tensor, Tensor):
+                continue
+            storage = tensor.untyped_storage()
+            if (key := storage._cdata) not in self.alive and key not in given:  # a view, or a tensor changed in place, is no new one
                 size = storage.nbytes()
                 self.alive.add(key)
                 self.kernels, self.live = self.kernels + 1, self.live + size
@@ -89,7 +93,8 @@ def count_call(call: Callable[..., Tensor], module: nn.Module, inputs: tuple[Ten
             return torch.autograd.grad(out.sum(), first) if backward else out
 
     try:
-        return counted(lambda: work(on_meta(module), tuple(each.to("meta") for each in inputs)))
+        without = on_meta(module), tuple(each.to("meta") for each in inputs)
+        return counted(lambda: work(*without))
     except (RuntimeError, NotImplementedError, ValueError):
         few = tuple(each[:2].clone() for each in inputs)
         found, times = counted(lambda: work(module, few)), len(inputs[0]) / len(few[0])

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from experiments.graph.store import Store
 from experiments.graph.value import digest, encode
 from experiments.pricing.counting import Count, count_call, size_of
-from experiments.pricing.untrained import untrained
+from experiments.pricing.untrained import Untrained, untrained
 from experiments.tasks.roles import Roles, load_roles
 from guidance.methods.roles import CALLED
 
@@ -58,15 +58,11 @@ def _unit(sample: Any, part: str, rows: int, logsnr: float, backward: bool, mach
 
 
 def load(sample: Any, machine: Any) -> Roles:
-    """Who plays the roles: untrained networks, without numbers where the device is only a line of a table."""
+    """Who plays the roles: untrained networks, without numbers where the device is a line of a table."""
     begun = untrained(sample)
-    arguments = (begun.model, begun.others, begun.method.roles, NOWHERE)
-    if not machine.measures:
-        try:
-            return load_roles(*arguments, "meta", begun.rows)
-        except (RuntimeError, NotImplementedError, ValueError):  # a model that is made of numbers
-            pass
-    return load_roles(*arguments, "cpu", begun.rows)
+    trained = all(isinstance(source, Untrained) for source in (begun.model, *begun.others.values()))
+    device = "meta" if trained and not machine.measures else "cpu"
+    return load_roles(begun.model, begun.others, begun.method.roles, NOWHERE, device, begun.rows)
 
 
 def role_of(part: str, sample: Any) -> str:

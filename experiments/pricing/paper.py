@@ -20,7 +20,7 @@ from guidance.samplers.ancestral import Ancestral
 from guidance.schedules import CosineLogSNR
 
 TRAIN, TEST = 1_281_167, 50_000  # images of ImageNet (Deng et al., 2009)
-WS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 2.0, 3.0)
+WS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 2.0, 3.0, 4.0)
 LAMBDAS = CosineLogSNR(-20, 20)
 
 
