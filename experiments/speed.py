@@ -125,23 +125,26 @@ def machine_line(found: dict[str, Any]) -> str:
     )
 
 
-def against(tasks: list[Any], families: list[str], rounds: int, missing: list[str]) -> Iterator[tuple[str | None, Any]]:
+def against(
+    tasks: list[Any], families: list[str], rounds: int, launches: int, missing: list[str]
+) -> Iterator[tuple[str | None, Any]]:
     """(line, None) as they come, and at the end (None, everything that was measured)."""
     from experiments.peers.compare import timed
     from experiments.peers.report import lines, machine, rows
 
     device = tasks[0].device
-    record: dict[str, Any] = {"machine": machine(device), "steps": tasks[0].steps, "rounds": rounds, "not_installed": missing}
+    record: dict[str, Any] = {"machine": machine(device), "steps": tasks[0].steps, "rounds": rounds, "launches": launches}
+    record["not_installed"] = missing
     record["parameters"] = sum(p.numel() for p in tasks[0].net.parameters())
     del tasks[0].__dict__["net"]  # it would be sent to every process
     yield machine_line(record["machine"]), None
     words = f"DDIM of {tasks[0].steps} steps, {tasks[0].shape}, {record['parameters'] / 1e6:.2f} M parameters, x clipped"
-    yield f"{words}; median over {rounds} rounds (least to most); each system in a process of its own", None
+    yield f"{words}; median over {launches} x {rounds} rounds (least to most)", None
     for line in missing:
         yield line, None
     record["systems"] = []
     for task in tasks:
-        found = list(rows(timed(task, families, rounds)))
+        found = list(rows(timed(task, families, rounds, launches)))
         record["systems"] += found
         for line in lines(found):
             yield line, None

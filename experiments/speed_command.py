@@ -24,7 +24,8 @@ def speed(
     batches: Annotated[str, typer.Option(help="With --against: images at a time, as 16,64.")] = "16,64",
     steps: Annotated[int, typer.Option(min=2, help="With --against: levels of DDIM; they divide 1000.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="With --against: how often each system is timed, in turn.")] = 5,
-    show: Annotated[Path | None, typer.Option(help="Print the table of the README of a .json that --out wrote, and stop.")] = None,
+    launches: Annotated[int, typer.Option(min=1, help="With --against: how often processes are started anew for that.")] = 3,
+    show: Annotated[Path | None, typer.Option(help="Print the README's table of a .json that --out wrote.")] = None,
     out: Annotated[Path | None, typer.Option(help="With --against: write every number as .json, or the systems as .csv.")] = None,
 ) -> None:
     """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches.
@@ -50,12 +51,14 @@ def speed(
     if out is not None and (out.suffix not in (".json", ".csv") or not out.parent.is_dir()):
         raise Problem(f"--out: give a .json or a .csv in a folder that exists, not {out}")
     with resumable("nothing was written"):
-        record = compared(against, network, size, batches, steps, rounds, device)
+        record = compared(against, network, size, batches, steps, (rounds, launches), device)
     if out is not None:
         write(record, out)
 
 
-def compared(against: str, network: str | None, size: int, batches: str, steps: int, rounds: int, device: str) -> dict:
+def compared(
+    against: str, network: str | None, size: int, batches: str, steps: int, repeats: tuple[int, int], device: str
+) -> dict:
     """Prints the comparison, and returns all of it."""
     from experiments.peers.compare import PEERS, installed
     from experiments.peers.task import Task
@@ -72,7 +75,7 @@ def compared(against: str, network: str | None, size: int, batches: str, steps: 
         _ = tasks[0].net  # that it can be built
     except (ValueError, AttributeError, RuntimeError) as error:
         raise Problem(f"speed: {' '.join(str(error).split())[:300]}") from error
-    for line, record in measured(tasks, there, rounds, missing):
+    for line, record in measured(tasks, there, *repeats, missing):
         if line is None:
             return record
         typer.echo(line)

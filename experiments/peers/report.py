@@ -23,7 +23,7 @@ def machine(device: str) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "seconds": "of the device" if device.startswith("cuda") else "CPU",
+        "seconds": "device" if device.startswith("cuda") else "CPU",
     }
 
 
@@ -71,14 +71,10 @@ def shown(values: dict[str, float]) -> str:
 
 def markdown(record: dict[str, Any]) -> Iterator[str]:
     """The table of the README: what --out wrote, ours beside the fastest of the others; and the free network's line."""
-    made = record["machine"]
-    yield (
-        f"{made['device']} ({' '.join(made['instructions'])}), {made['threads']} thread, torch {made['torch']}, "
-        f"{record['parameters'] / 1e6:.2f} M parameters, DDIM of {record['steps']} steps, {record['rounds']} rounds, CPU seconds:"
-        if made["seconds"] == "CPU"
-        else f"{made['device']}, torch {made['torch']}, {record['parameters'] / 1e6:.2f} M parameters, DDIM of {record['steps']} "
-        f"steps, {record['rounds']} rounds, seconds of the device:"
-    )
+    made, size = record["machine"], f"{record['parameters'] / 1e6:.2f} M parameters"
+    what = f"{size}, DDIM of {record['steps']} steps, {record['launches']} x {record['rounds']} rounds, {made['seconds']} seconds"
+    instructions = f" ({' '.join(made['instructions'])}, {made['threads']} thread)" if made["seconds"] == "CPU" else ""
+    yield f"{made['device']}{instructions}, torch {made['torch']}, {what}:"
     yield ""
     yield "| images | guidance | ms an image and step | over its bare calls | fastest other | takes so many times ours |"
     yield "|---|---|---|---|---|---|"

@@ -39,8 +39,8 @@ class Watch(TorchDispatchMode):
         for tensor in tree_leaves(out):
             if not isinstance(tensor, Tensor):
                 continue
-            storage = tensor.untyped_storage()
-            if (key := storage._cdata) not in self.alive and key not in given:  # a view, or a tensor changed in place, is no new one
+            storage = tensor.untyped_storage()  # a view, or a tensor changed in place, has no new one
+            if (key := storage._cdata) not in self.alive and key not in given:
                 size = storage.nbytes()
                 self.alive.add(key)
                 self.kernels, self.live = self.kernels + 1, self.live + size

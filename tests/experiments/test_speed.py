@@ -19,7 +19,9 @@ def test_the_hand_written_loop_makes_the_same_samples(w):
     model = NetworkDenoiser(Multiplication(), CLASSES)
     denoiser = model if w is None else METHODS["classifier-free"](w=w)(model)
     ours = SAMPLERS["ddim"]()(denoiser, z, levels, label, torch.Tensor)
-    torch.testing.assert_close(ours, loop(Multiplication(), z, levels.tolist(), label, w, CLASSES, clip=False), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        ours, loop(Multiplication(), z, levels.tolist(), label, w, CLASSES, clip=False), rtol=1e-3, atol=1e-3
+    )
 
 
 def test_every_policy_is_timed():
