@@ -90,10 +90,8 @@ def assumed(prediction: Prediction) -> Iterator[str]:
         yield f"a kernel takes {KERNEL * 1e6:.0f} us at least; noise, arithmetic of guidance and files take nothing"
         most = max((price.memory for price in prediction.prices.values()), default=0.0)
         if most > machine.known.memory:
-            yield (
-                f"memory of {most / 1e9:,.0f} GB is made of devices of {machine.known.memory / 1e9:,.0f}, or batches are cut: "
-                "the device-hours are the same"
-            )
+            has = machine.known.memory / 1e9
+            yield f"{most / 1e9:,.0f} GB at once, where a device has {has:,.0f}: batches are cut or spread, at the same device-hours"
         yield "statistics of samples run on the processor, at the speed of this machine's"
     if any(prediction.planned.tasks[address].derived for address in prediction.prices):
         yield "figures and report take as long as a start"
