@@ -3,9 +3,7 @@
 import json
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -121,6 +119,7 @@ STUDIES = {  # of different size and kind: seconds, some twenty of them, and mor
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # of a busy machine
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_seconds_are_within_a_fifth_of_those_of_the_run(name, tmp_path):
     import resource
@@ -137,9 +136,7 @@ def test_the_seconds_are_within_a_fifth_of_those_of_the_run(name, tmp_path):
         ran("cost", name, "--runs", str(tmp_path / "none"), "--out", str(tmp_path / f"{number}.json"))
         return json.loads((tmp_path / f"{number}.json").read_text())["seconds"]
 
-    begun = time.time()
     before, seconds, after = predicted(0), ran("study", name, "--runs", str(tmp_path / "runs")), predicted(1)
-    said = f"{name}: {before:.1f} and {after:.1f} s predicted, {seconds:.1f} s taken, within {time.time() - begun:.0f} s"
+    said = f"{name}: {before:.1f} and {after:.1f} s predicted, {seconds:.1f} s taken"
     print(said)
     assert 0.8 <= (before + after) / 2 / seconds <= 1.2, said
-    assert Path(tmp_path / "runs").is_dir()
