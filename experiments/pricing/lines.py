@@ -91,7 +91,7 @@ def assumed(prediction: Prediction) -> Iterator[str]:
         most = max((price.memory for price in prediction.prices.values()), default=0.0)
         if most > machine.known.memory:
             has = machine.known.memory / 1e9
-            yield f"{most / 1e9:,.0f} GB at once, where a device has {has:,.0f}: batches are cut or spread, at the same device-hours"
+            yield f"{most / 1e9:,.0f} GB at once, where a device has {has:,.0f}: batches are cut or spread, device-hours stay"
         yield "statistics of samples run on the processor, at the speed of this machine's"
     if any(prediction.planned.tasks[address].derived for address in prediction.prices):
         yield "figures and report take as long as a start"
