@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from experiments import launch
+from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
 from experiments.options import Cluster, Device, Runs, Settings, Show, Workers, resumable
@@ -14,6 +15,7 @@ from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
 from experiments.quiet import uncollected
 from experiments.sample_commands import check_checkpoint, sample
+from experiments.speed_command import speed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -225,19 +227,12 @@ def laws(
     raise typer.Exit(min(broken, 1))
 
 
+app.command()(cost)
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
 app.command()(export)
-
-
-@app.command()
-def speed(device: Device = "auto") -> None:
-    """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches."""
-    from experiments.speed import report
-
-    for line in report(device):
-        typer.echo(line)
+app.command()(speed)
 
 
 def main() -> None:

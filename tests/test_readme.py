@@ -119,3 +119,15 @@ def test_every_setting_that_is_shown_can_be_set():
             if ":" in words[2] or words[2].startswith("..."):  # of a package of the reader's
                 continue
             chosen(words[2], "--full" in words, [one for one in settings if "..." not in one])
+
+
+def test_the_figures_on_speed_are_those_that_were_measured():
+    """`guidance-bench speed --show docs/results/speed-cpu/speed.json` prints what belongs there."""
+    import json
+
+    from experiments.peers.report import markdown
+
+    record = json.loads((ROOT / "docs" / "results" / "speed-cpu" / "speed.json").read_text())
+    assert "\n".join(markdown(record)) in README
+    peers = {row["system"] for row in record["systems"]} - {"ours", "by hand"}
+    assert peers, "nobody else was timed"

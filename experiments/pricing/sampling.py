@@ -1,0 +1,92 @@
+"""The price of samples: evaluations by the method's formula, at the lambdas at which the sampler asks."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from experiments.pricing.machine import SECONDS, seconds_of
+from experiments.pricing.networks import unit
+from experiments.pricing.price import RUN, Price
+from experiments.tasks import sample as sampling
+from guidance.control import step_start
+from guidance.cost import NFE
+from guidance.denoiser import Clipped, NetworkDenoiser
+from guidance.diffusion import Prediction, from_x
+from guidance.level import level_of
+from guidance.methods import METHODS
+from guidance.sampling import sample as draw
+
+WARM = (32, 2)  # samples and levels of a trajectory before the others
+PARTS = {
+    "denoiser": ("denoiser_forward", "denoiser_backward"),
+    "classifier": ("classifier_forward", "classifier_backward"),
+    "weak": ("weak_forward", None),
+}
+LEVELS = 6  # of the trajectory that is probed
+ROW = 16  # bytes of a label and an index
+
+
+def price_sample(task: Any, machine: Any, known: dict[str, Any]) -> Price:
+    """All trajectories, one to warm up, and one watched for the effective w."""
+    batch, levels = min(task.batch, task.n), task.grid(task.density, task.steps)
+    rows = min(batch, task.rows or batch)
+    calls = lambdas(task, task.steps)
+    total = evaluations(task, calls)
+    flops, seconds, memory = 0.0, 0.0, 4.0 * task.n * math.prod(task.world.shape)
+    for part, (forward, backward) in PARTS.items():
+        ahead, back = getattr(total, forward), getattr(total, backward) if backward else 0
+        if not (ahead or back):
+            continue
+        one = unit(task, part, rows, levels[len(levels) // 2].item(), back > 0, machine, known)
+        flops += ahead * one.forward[0] + back * one.backward[0]
+        seconds += ahead * one.forward[1] + back * one.backward[1]
+        memory += one.weights + one.peak
+    if machine.measures:
+        seconds += task.n * len(calls) * _loop(task, batch, known)
+    disk = task.n * (math.prod(task.world.shape) * (4 if task.world.exact else 1) + ROW) + 60 * len(calls) + RUN
+    return Price(flops, seconds, memory, disk, bound=task.method.nfe_is_upper_bound and task.method.w != 0)
+
+
+def evaluations(task: Any, calls: list[float]) -> NFE:
+    """Rows through each network, of everything that the task does."""
+    warm, levels = min(WARM[0], task.n), WARM[1]
+    watched = min(getattr(sampling, "WATCHED", 0), task.n)  # once more, with a conditional and a null branch of its own a call
+    of_samples = task.method.nfe(calls) * (task.n + watched)
+    return of_samples + task.method.nfe(lambdas(task, levels)) * warm + NFE(denoiser_forward=2) * (watched * len(calls))
+
+
+def lambdas(task: Any, steps: int) -> list[float]:
+    """At which lambdas a sampler asks; of later calls of a step, the one at its start, as `Method.nfe` takes them."""
+    asked: list[float] = []
+
+    def denoiser(z: Tensor, logsnr: Tensor, label: Tensor) -> Prediction:
+        asked.append(step_start(level_of(logsnr)))
+        return from_x(z, torch.zeros_like(z), logsnr)
+
+    z = torch.zeros(1, 1, 1, 1)
+    task.sampler(denoiser, z, task.grid(task.density, steps), torch.zeros(1, dtype=torch.long), lambda: torch.zeros_like(z))
+    return asked
+
+
+class Free(nn.Module):
+    """A network that costs one multiplication."""
+
+    conditioned_on = "logsnr"
+
+    def forward(self, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
+        return 0.5 * z
+
+
+def _loop(task: Any, batch: int, known: dict[str, Any]) -> float:
+    """Seconds of noise, sampler, classifier-free guidance and clipping, by row and call, the networks costing nothing."""
+    key = f"loop {task.sampler} {tuple(task.world.shape)} {batch} {task.clip}"
+    if key not in known:
+        levels, label = task.grid(task.density, max(2, min(LEVELS, task.steps))), torch.arange(batch) % task.world.classes
+        guided = METHODS["classifier-free"](w=1.0)(NetworkDenoiser(Free(), task.world.classes))
+        guided = Clipped(guided, -task.clip, task.clip) if task.clip else guided
+        shape, asked = tuple(task.world.shape), len(lambdas(task, len(levels)))
+        taken = seconds_of(lambda: draw(guided, task.sampler, levels, label, shape, 0), budget=SECONDS / 2)
+        known[key] = taken / (batch * asked)
+    return known[key]

@@ -1,0 +1,95 @@
+"""`guidance-bench speed`: what sampling costs beside the network, and beside other people's loops."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.options import Device, resumable
+from experiments.problems import Problem
+
+Peers = Annotated[
+    str | None,
+    typer.Option(help="Other systems to be timed beside ours: diffusers, azula, guided-diffusion, k-diffusion, or all."),
+]
+Net = Annotated[str | None, typer.Option(help='With --against: a network by name or as JSON, {"is": "unet", "width": 32}.')]
+
+
+def speed(
+    device: Device = "auto",
+    against: Peers = None,
+    network: Net = None,
+    size: Annotated[int, typer.Option(min=4, help="With --against: of the images, in pixels.")] = 32,
+    batches: Annotated[str, typer.Option(help="With --against: images at a time, as 16,64.")] = "16,64",
+    steps: Annotated[int, typer.Option(min=2, help="With --against: levels of DDIM; they divide 1000.")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="With --against: how often each system is timed, in turn.")] = 5,
+    launches: Annotated[int, typer.Option(min=1, help="With --against: how often processes are started anew for that.")] = 3,
+    show: Annotated[Path | None, typer.Option(help="Print the README's table of a .json that --out wrote.")] = None,
+    out: Annotated[Path | None, typer.Option(help="With --against: write every number as .json, or the systems as .csv.")] = None,
+) -> None:
+    """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches.
+    With --against: beside other people's loops, on the same network.
+    """
+    from experiments.device import resolve
+    from experiments.graph.executors import one_thread
+    from experiments.speed import report
+
+    if show is not None:
+        from experiments.graph.files import read_object
+        from experiments.peers.report import markdown
+
+        for line in markdown(read_object(show)):
+            typer.echo(line)
+        return
+    device = resolve(device)
+    one_thread()  # as the studies do
+    if against is None:
+        for line in report(device):
+            typer.echo(line)
+        return
+    if out is not None and (out.suffix not in (".json", ".csv") or not out.parent.is_dir()):
+        raise Problem(f"--out: give a .json or a .csv in a folder that exists, not {out}")
+    with resumable("nothing was written"):
+        record = compared(against, network, size, batches, steps, (rounds, launches), device)
+    if out is not None:
+        write(record, out)
+
+
+def compared(
+    against: str, network: str | None, size: int, batches: str, steps: int, repeats: tuple[int, int], device: str
+) -> dict:
+    """Prints the comparison, and returns all of it."""
+    from experiments.peers.compare import PEERS, installed
+    from experiments.peers.task import Task
+    from experiments.settings import parse
+    from experiments.speed import against as measured
+
+    names = PEERS if against == "all" else [name.strip() for name in against.split(",")]
+    there, missing = installed(names)
+    options = {"steps": steps, "network": parse(network) if network else None, "size": size, "device": device}
+    try:
+        tasks = [Task(batch=int(batch), **options) for batch in batches.split(",")]
+        if min(task.batch for task in tasks) < 1:
+            raise ValueError(f"batches are numbers of images, not {batches}")
+        _ = tasks[0].net  # that it can be built
+    except (ValueError, AttributeError, RuntimeError) as error:
+        raise Problem(f"speed: {' '.join(str(error).split())[:300]}") from error
+    for line, record in measured(tasks, there, *repeats, missing):
+        if line is None:
+            return record
+        typer.echo(line)
+    raise AssertionError("the record comes last")
+
+
+def write(record: dict, out: Path) -> None:
+    """Completely or not at all."""
+    from analysis.files import write_atomically
+
+    if out.suffix == ".json":
+        content = json.dumps(record, indent=1) + "\n"
+    else:
+        import pandas as pd
+
+        content = pd.json_normalize(record["systems"], sep="_").to_csv(index=False)
+    write_atomically(out, content.encode())
