@@ -10,23 +10,14 @@ from experiments import launch
 from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
-from experiments.options import Cluster, Device, Runs, Settings, Show, Workers, resumable
+from experiments.options import Cluster, Device, Full, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
-from experiments.quiet import uncollected
 from experiments.sample_commands import check_checkpoint, sample
 from experiments.speed_command import speed
+from experiments.study_command import study
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-Name = Annotated[
-    str,
-    typer.Argument(
-        help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
-        "cifar10-jpeg-dit, or package.module:Name."
-    ),
-]
-Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
 
 
 def _version(wanted: bool) -> None:
@@ -44,38 +35,7 @@ def common(
     """Diffusion guidance on shared backbones, from the same noise, at a counted cost."""
 
 
-@app.command()
-def study(
-    name: Name,
-    full: Full = False,
-    settings: Settings = None,
-    runs: Runs = Path("runs"),
-    device: Device = "auto",
-    workers: Workers = None,
-    cluster: Cluster = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Make runs again that other code or other parents made.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Keep them as they are, and say so in their manifests.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Try runs again that failed before.")] = False,
-    show: Show = False,
-) -> None:
-    """Train, sample, measure, and write one table, the figures and a report. What is done already is not done again."""
-    with uncollected():
-        from experiments.graph.store import Store
-        from experiments.studies.chosen import chosen, shown
-
-        chosen_study = chosen(name, full, settings or [])
-    if show:
-        return typer.echo(shown(chosen_study))
-    if remake and accept:
-        raise Problem("--remake and --accept answer the same question: give one of them")
-    from experiments.studies.running import make
-
-    with resumable():
-        answer = "remake" if remake else "accept" if accept else "ask"
-        done = make(chosen_study, Store(runs), workers, device, answer, retry, typer.echo, cluster)
-    typer.echo(done.summary())
-    typer.echo(f"table   {done.folder / 'table.csv'}\nfigures {done.folder / 'figures'}\nreport  {done.folder / 'report.html'}")
-    raise typer.Exit(1 if done.outcome.failed else 0)
+app.command()(study)
 
 
 @app.command()

@@ -2,11 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
+        "cifar10-jpeg-dit, or package.module:Name."
+    ),
+]
+Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="Change a value, as in --set model.fit.steps=500. Repeatable.")]
 Runs = Annotated[Path, typer.Option(help="The folder that holds all runs.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1; auto takes a GPU if there is one.")]
@@ -16,6 +25,19 @@ Workers = Annotated[
 Cluster = Annotated[
     str | None,
     typer.Option(help="Run on the workers of a dask scheduler: its address, or its scheduler.json (docs/cluster.md)."),
+]
+
+
+class Ways(StrEnum):
+    """What a probe may choose from."""
+
+    lossless = "lossless"
+    lossy = "lossy"
+
+
+Probe = Annotated[
+    Ways | None,
+    typer.Option(help="Measure how the denoiser computes fastest on this device, and do so; lossy: in tf32 or bfloat16 too."),
 ]
 Show = Annotated[bool, typer.Option("--show-config", help="Print every value that --set can change, and stop.")]
 

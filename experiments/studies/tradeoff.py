@@ -11,25 +11,21 @@ from experiments.features.protocol import Protocol, ProtocolOf
 from experiments.fields import Count, DensityOf, FeatureNetworks, Metrics, Name, Positive, Seeds, Size, TrainingSeeds, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
+from experiments.studies.beside import NO_TRAINING, ROLES, baselines, networks
 from experiments.studies.check import check_trade_off
+from experiments.studies.computing import choices, of_compute
 from experiments.studies.on_features import described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
-from experiments.tasks.baselines import Draws, TestSet
-from experiments.tasks.densities import in_the_plane
 from experiments.tasks.measure import Measure, MeasureExact
-from experiments.tasks.network_error import NetworkError
-from experiments.tasks.real_features import RealOf, StoredFeatures
+from experiments.tasks.real_features import RealOf
 from experiments.tasks.reference import ReferenceOf
 from experiments.tasks.sample import Sample
 from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.sources import Checkpoint, Exact, Source
 from experiments.tasks.train import Train
+from guidance.compute import Compute
 from guidance.schedules import CosineLogSNR
-
-NO_TRAINING = -1  # instead of a training seed
-REAL = {"train_seed": NO_TRAINING, "method": "real", "w": None, "sampler": "", "steps": 0, "seed": NO_TRAINING}
-ROLES = ("model", "classifier", "clean", "weak", "unconditional")
 
 
 @value
@@ -41,7 +37,8 @@ class TradeOff(Study):
     another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
     evaluates then. evaluator: of any other world; one for all cells, so that they compare. real: its features of real images, if
     they are not to be worked out in every process, or the images are not at hand (experiments.tasks.real_features). density: of
-    every network's training. metrics: of others, beside ours (experiments.metrics). clip, batch and rows are those of Sample.
+    every network's training. metrics: of others, beside ours (experiments.metrics). clip, batch, rows and compute are those of
+    Sample; beside a lossy compute the first method is sampled in float32 too.
 
     features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
     those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
@@ -68,6 +65,7 @@ class TradeOff(Study):
     clip: Positive | None = 1.0
     batch: Count = 500
     rows: Count | None = 250
+    compute: Compute = Compute()
     metrics: Metrics = ()
     features: FeatureNetworks = ()
     protocol: ProtocolOf = Protocol()
@@ -107,18 +105,20 @@ class TradeOff(Study):
         return roles | ({"clean"} if "loss" in roles else set())
 
     def cells(self) -> Iterator[Placed]:
-        yield from self._baselines()
+        yield from baselines(self)
         for (seed, exact), sampling, sweep in product(self.models, self.sample_seeds, self.sweeps):
             if exact and sweep.snapshot is not None:
                 continue  # the oracle was never trained
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
-                name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels + sweep.of_model
-                key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
-                place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
-                yield Placed(TABLE, place, self._measured(samples, (self.n, self.part), seed, w))
-                yield from on_features(self, samples, (self.n, self.part), place)
-        yield from self._networks()
+                for compute in choices(self.compute, curve.method, exact, sweep == self.sweeps[0] and curve == self.methods[0]):
+                    name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels
+                    key = {"train_seed": seed, "method": name + sweep.of_model + of_compute(compute), "w": w, "seed": sampling}
+                    place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}
+                    drawn = replace(samples, compute=compute)
+                    yield Placed(TABLE, place, self.measured(drawn, (self.n, self.part), seed, w))
+                    yield from on_features(self, drawn, (self.n, self.part), place)
+        yield from networks(self)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
         import pandas as pd
@@ -140,9 +140,10 @@ class TradeOff(Study):
             part={self.world.label: self.part},
             tables=tables,
             families={
-                curve.label + self._labels + sweep.of_model: curve.method.family
+                curve.label + self._labels + sweep.of_model + of_compute(compute): curve.method.family
                 for sweep in self.sweeps
                 for curve in self.methods
+                for compute in (self.compute, Compute())
             },
             values=encode(self, expand=True),
             provenance=provenance_of(cells, store),
@@ -198,7 +199,8 @@ class TradeOff(Study):
         """What the name of a cell says of its labels: nothing if they are balanced."""
         return "" if self.protocol.labels == "balanced" else f" ({self.protocol.labels} labels)"
 
-    def _measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
+    def measured(self, samples: Any, sizes: tuple[int, ...], seed: int, w: float | None = None) -> Measure | MeasureExact:
+        """What samples are measured by, in parts of these sizes."""
         if self.evaluator is None:
             return MeasureExact(samples=samples, world=self.world, w=w, metrics=self.metrics)
         guide = self.network("classifier", seed) if isinstance(self.classifier, Train) else None
@@ -210,39 +212,3 @@ class TradeOff(Study):
             metrics=self.metrics,
             real=self.real,
         )
-
-    def _baselines(self) -> Iterator[Placed]:
-        """Baselines that no method generated: test images; or, of an exact world, draws of the oracle itself.
-
-        In the plane these are draws of the tilted density for every w, whose distances are the floor under a method's.
-        """
-        real = {"world": self.world.label, **REAL}
-        if self.evaluator is not None:
-            test = self.real or TestSet(world=self.world)
-            yield Placed(TABLE, real, self._measured(test, (self.part,), self.train_seeds[0]))
-            if not isinstance(self.real, StoredFeatures):
-                yield from on_features(self, TestSet(world=self.world), (self.part,), real)
-            return
-        planar = in_the_plane(self.world)
-        ws = sorted({w for sweep in self.sweeps for w, _ in sweep.cells(self.methods)}) if planar else [None]
-        for w, seed in product(ws, self.sample_seeds):
-            place = {**real, "w": w, "seed": seed, "method": "tilted draws" if planar else "real"}
-            yield Placed(TABLE, place, self._measured(Draws(world=self.world, n=self.n, w=w, seed=seed), (self.n,), seed, w))
-
-    def _networks(self) -> Iterator[Placed]:
-        """What the networks reach on the test set, and, in a world with an exact oracle, their errors."""
-        names = {"model": "denoiser"}
-        for seed, exact in self.models:
-            if exact or seed == NO_TRAINING:
-                continue
-            for role in ROLES:
-                if isinstance(source := self.network(role, seed), Train):
-                    place = {"world": self.world.label, "train_seed": seed, "network": names.get(role, role)}
-                    yield Placed("networks", place, source)
-            networks = {"denoiser": self.network("model", seed), "classifier": self.network("classifier", seed)}
-            if self.oracle is not None and all(isinstance(source, Train) for source in networks.values()):
-                place = {"world": self.world.label, "train_seed": seed}
-                yield Placed("network_error", place, NetworkError(**networks))
-        if isinstance(self.evaluator, Train):
-            place = {"world": self.world.label, "train_seed": NO_TRAINING, "network": "evaluator"}
-            yield Placed("networks", place, self.evaluator)
