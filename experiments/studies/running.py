@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from experiments.device import resolve
 from experiments.graph.executors import cores, executor
+from experiments.graph.fingerprint import packages
 from experiments.graph.run import Outcome, Plan, plan, run
 from experiments.graph.store import MISSING, Store
 from experiments.graph.task import Task
@@ -91,7 +92,9 @@ def travels(task: Task) -> bool:
 
 
 def _run(planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None]) -> Outcome:
-    with executor(workers if len(planned.wanted) > 1 else 1) as pool, bar("tasks", len(planned.wanted), "task") as shown:
+    wanted = planned.wanted.values()
+    used = packages({module for task in wanted for module in task.code})
+    with executor(workers if len(wanted) > 1 else 1, used) as pool, bar("tasks", len(planned.wanted), "task") as shown:
 
         def ended(task: Task, what: str) -> None:
             shown.set_postfix_str(task.title, refresh=False)
