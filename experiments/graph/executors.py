@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from tqdm import tqdm
 
 MAX_PROCESSES = 8  # each process holds about 1 GB of libraries
-# Third-party packages: the fork server imports them once, which takes seconds. Each worker imports the code of this project
-# itself, in its state at that time.
+# Third-party packages: the fork server imports those that are needed once, which takes seconds (sklearn 0.8 of the processor's,
+# timm with torchvision 1.3). Each worker imports the code of this project itself, in its state at that time (0.2).
 PRELOADED = ("torch", "safetensors.torch", "pandas", "scipy.linalg", "sklearn.datasets", "timm", "torch_fidelity")
 
 
@@ -34,14 +34,18 @@ class Here(Executor):
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """An executor with `workers` workers: 1 is this process; more are child processes, terminated if the block raises."""
+def executor(workers: int, packages: Collection[str] | None = None) -> Iterator[Executor]:
+    """An executor with `workers` workers: 1 is this process; more are child processes, terminated if the block raises.
+
+    packages: what the tasks import; of PRELOADED nothing else is imported (None: all of it). A process has one server, that of its
+    first pool: workers of later ones import what it lacks by themselves.
+    """
     if workers == 1:
         with one_thread():
             yield Here()
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    context.set_forkserver_preload([name for name in PRELOADED if packages is None or name.partition(".")[0] in packages])
     lines, lock = context.Queue(), context.RLock()
     for line in range(workers):
         lines.put(line)

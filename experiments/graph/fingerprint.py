@@ -66,6 +66,12 @@ def closure(module: str) -> dict[str, str]:
     return digests
 
 
+def packages(modules: Iterable[str]) -> set[str]:
+    """The top-level packages that modules with a file import, wherever in it."""
+    files = [file for module in modules if (file := source(module)) is not None]
+    return {target.partition(".")[0] for file in files for target, _ in read(file)[1]}
+
+
 @cache
 def source(module: str) -> Path | None:
     """The file of a module, located without importing the module; None if it has none."""

@@ -9,6 +9,7 @@ from experiments import launch
 from experiments.cluster import connected
 from experiments.device import resolve
 from experiments.graph.executors import cores, executor, one_thread
+from experiments.graph.fingerprint import packages
 from experiments.graph.following import follow, release
 from experiments.graph.run import Outcome, Plan, everything, plan, run
 from experiments.graph.store import MISSING, Store
@@ -111,9 +112,11 @@ def travels(task: Task) -> bool:
 def _run(
     planned: Plan, store: Store, workers: int, device: str, remake: bool, tell: Callable[[str], None], cluster: str | None
 ) -> Outcome:
-    there = cluster is not None and bool(planned.wanted)
-    engine = connected(str(cluster), store.root, tell) if there else executor(workers if len(planned.wanted) > 1 else 1)
-    with engine as pool, bar("tasks", len(planned.wanted), "task") as shown:
+    wanted = planned.wanted.values()
+    there = cluster is not None and bool(wanted)
+    used = packages({module for task in wanted for module in task.code})
+    engine = connected(str(cluster), store.root, tell) if there else executor(workers if len(wanted) > 1 else 1, used)
+    with engine as pool, bar("tasks", len(wanted), "task") as shown:
 
         def ended(task: Task, what: str) -> None:
             shown.set_postfix_str(task.title, refresh=False)

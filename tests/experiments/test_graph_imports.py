@@ -1,17 +1,24 @@
 """What every worker of a pool has to import by itself."""
 
+import os
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
 from tiny import tiny_study
 
 from experiments.graph.executors import executor
+from experiments.graph.fingerprint import packages
 from experiments.graph.run import everything
 from experiments.graph.store import Store
 from experiments.graph.task import Task
+from experiments.registry import lookup
+from experiments.studies.study import Report
 
 ROOMS = ("guidance", "classifiers", "experiments", "analysis")
+HERE = Path(__file__).parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
 KNOWN = {"einops", "sklearn", "encodings", "importlib"}  # sklearn's data are modules too
 
 
@@ -35,3 +42,26 @@ def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long
     with executor(2) as fresh:
         assert fresh.submit(heard, measure).result() < 0.5
         assert set(fresh.submit(imported, tmp_path, list(everything([measure]))).result()) <= KNOWN
+
+
+def test_the_fork_server_imports_what_the_tasks_import_and_no_more():
+    def used(name: str) -> set[str]:
+        tasks = everything([Report(study=lookup("studies", name)["quick"])])
+        return packages({module for task in tasks for module in task.code})
+
+    assert {"torch", "timm", "sklearn", "pandas", "scipy"} <= used("digits")
+    assert "sklearn" not in used("cifar10-jpeg") and not {"sklearn", "timm"} & used("gaussians")
+    done = subprocess.run([sys.executable, "-c", SERVER], capture_output=True, text=True, cwd=HERE, env=ENVIRONMENT)
+    assert done.stdout.split() == ["torch"], done.stderr
+
+
+def there(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name in sys.modules]
+
+
+SERVER = """
+from test_graph_imports import executor, there
+if __name__ == "__main__":
+    with executor(2, {"torch"}) as pool:
+        print(*pool.submit(there, ("torch", "sklearn", "timm", "torchvision")).result())
+"""
