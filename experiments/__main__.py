@@ -59,9 +59,7 @@ def verify(
     folder: Annotated[
         Path, typer.Argument(help="A folder of runs, one run, or a committed result, as docs/results/digits-full-cpu.")
     ],
-    remake: Annotated[
-        bool, typer.Option("--remake", help="Of a committed result: run its study again and compare row by row.")
-    ] = False,
+    remake: Annotated[bool, typer.Option("--remake", help="Of a committed result: run its study again and compare.")] = False,
     runs: Runs = Path("runs"),
     device: Device = "auto",
     workers: Workers = None,
