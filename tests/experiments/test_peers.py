@@ -16,13 +16,13 @@ SMALL = {"is": "unet", "width": 8, "multipliers": (1,), "attention": ()}
 
 
 class Known(nn.Module):
-    """eps of data that depend on the label, so that no sample is cut off everywhere and guidance moves it."""
+    """eps of data that depend on the label: guidance moves samples, and clipping cuts some of their numbers off, not all."""
 
     conditioned_on = "logsnr"
 
     def forward(self, z, logsnr, label):
         square = torch.sigmoid(logsnr)[:, None, None, None]
-        x = 0.4 * torch.tanh(z) + 0.05 * label[:, None, None, None]
+        x = 0.6 * torch.tanh(z) + 0.3 * (label % 4)[:, None, None, None]
         return (z - square.sqrt() * x) / (1 - square).sqrt()
 
 
