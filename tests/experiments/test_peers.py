@@ -106,9 +106,7 @@ def test_every_system_is_timed_in_a_process_of_its_own_in_turn():
     found = timed(Task(batch=2, steps=10, network=SMALL, size=8), [], rounds=1, launches=2)
     assert {system for _, system in found.seconds} == {"ours", "by hand"}
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.seconds.values())
-    with pytest.raises(
-        Problem, match="ours: ValueError: unet has no option 'heads'"
-    ):  # what went wrong in its process is one line here
+    with pytest.raises(Problem, match="ours: ValueError: unet has no option 'heads'"):
         timed(Task(batch=2, steps=10, network={"is": "unet", "width": 8, "heads": 3}), [], rounds=1)
 
 
