@@ -30,7 +30,8 @@ BARE = ("network", "bare")
 
 @dataclass
 class Timed:
-    """Seconds of every round, by (kind, system); bare: of one call of the network, in the process of that system."""
+    """Seconds of every round, by (kind, system); bare: of as many calls of the network as there are steps, in
+    the process of that system."""
 
     task: Task
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
@@ -43,8 +44,8 @@ class Timed:
 
     def over_bare(self, key: tuple[str, str]) -> list[float]:
         """Of every round, the seconds over those of its calls of the network alone; conditional and cfg."""
-        calls = self.task.steps * (2 if key[0] == "cfg" else 1)
-        return [taken / (calls * bare) for taken, bare in zip(self.seconds[key], self.bare[key])]
+        branches = 2 if key[0] == "cfg" else 1
+        return [taken / (branches * bare) for taken, bare in zip(self.seconds[key], self.bare[key])]
 
     def against_ours(self, key: tuple[str, str]) -> list[float]:
         """Of every round, how many times ours a system takes."""
@@ -131,7 +132,8 @@ def _serve(family: str, task: Task, pipe: Any) -> None:
 
         @torch.no_grad()
         def bare() -> None:
-            task.net(z, level, label)
+            for _ in range(task.steps):
+                task.net(z, level, label)
 
         runs = {BARE: bare, **systems}
         while (key := pipe.recv()) is not None:

@@ -42,7 +42,7 @@ def rows(timed: Timed) -> Iterator[dict[str, Any]]:
         row = {"batch": timed.task.batch, "kind": key[0], "system": key[1], "ms_per_image_step": timed.per_image(key)}
         if key[0] != "classifier":
             row["over_bare_calls"] = spread(timed.over_bare(key))
-            row["bare_ms_per_image"] = 1e3 * statistics.median(timed.bare[key]) / timed.task.batch
+            row["bare_ms_per_image"] = 1e3 * statistics.median(timed.bare[key]) / (timed.task.batch * timed.task.steps)
         yield row | {"of_ours": spread(timed.against_ours(key)), "best_peer": key == timed.best_peer(key[0])}
 
 

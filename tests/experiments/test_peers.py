@@ -16,13 +16,13 @@ SMALL = {"is": "unet", "width": 8, "multipliers": (1,), "attention": ()}
 
 
 class Known(nn.Module):
-    """eps of data that depend on the label, so that no sample is cut off everywhere and guidance moves it."""
+    """eps of data that depend on the label: guidance moves samples, and clipping cuts some of their numbers off, not all."""
 
     conditioned_on = "logsnr"
 
     def forward(self, z, logsnr, label):
         square = torch.sigmoid(logsnr)[:, None, None, None]
-        x = 0.4 * torch.tanh(z) + 0.05 * label[:, None, None, None]
+        x = 0.6 * torch.tanh(z) + 0.3 * (label % 4)[:, None, None, None]
         return (z - square.sqrt() * x) / (1 - square).sqrt()
 
 
@@ -69,7 +69,7 @@ def test_a_peer_that_is_not_installed_is_a_line_and_an_unknown_one_is_refused(mo
 def measured() -> Timed:
     found = Timed(Task(batch=2, steps=10))
     for system, seconds in (("ours", [1.0, 1.1]), ("by hand", [0.9, 1.0]), ("slow", [2.0, 2.2]), ("fast", [1.2, 1.1])):
-        found.seconds["cfg", system], found.bare["cfg", system] = seconds, [0.05, 0.05]
+        found.seconds["cfg", system], found.bare["cfg", system] = seconds, [0.5, 0.5]
     return found
 
 
@@ -106,7 +106,7 @@ def test_every_system_is_timed_in_a_process_of_its_own_in_turn():
     found = timed(Task(batch=2, steps=10, network=SMALL, size=8), [], rounds=1, launches=2)
     assert {system for _, system in found.seconds} == {"ours", "by hand"}
     assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.seconds.values())
-    with pytest.raises(Problem, match="by-hand: "):  # what went wrong in its process is one line here
+    with pytest.raises(Problem, match="ours: ValueError: unet has no option 'heads'"):
         timed(Task(batch=2, steps=10, network={"is": "unet", "width": 8, "heads": 3}), [], rounds=1)
 
 
