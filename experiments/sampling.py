@@ -60,7 +60,7 @@ class Sampling:
     labels: tuple[int, ...] | None = None
     clip: Positive | None = 1.0
     batch: Count = 64
-    rows: Count | None = 250
+    rows: Count | None = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "Sampling":

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from guidance.seeding import SampleNoise
+from guidance.noise import SampleNoise
 
 CHAIN, BETAS = 1000, (1e-4, 0.02)  # Ho et al. (2020)
 CHANNELS, CLASSES = 3, 10

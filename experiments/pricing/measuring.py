@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from analysis.metrics import MAX_PIXELS
 from experiments.graph.value import digest, encode
 from experiments.pricing.counting import count_call, counted
 from experiments.pricing.machine import SECONDS, seconds_of
@@ -13,7 +14,6 @@ from experiments.pricing.networks import NOWHERE
 from experiments.pricing.price import RUN, Price
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
-from experiments.tasks.evaluating import MAX_PIXELS
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError, compare
 from experiments.tasks.real_features import RealFeatures, StoredFeatures

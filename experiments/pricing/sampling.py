@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from experiments.pricing.machine import SECONDS, seconds_of
 from experiments.pricing.networks import unit
 from experiments.pricing.price import RUN, Price
-from experiments.tasks import sample as sampling
+from experiments.tasks.drawing import WARM_UP, WATCHED
+from experiments.tasks.roles import CPU_ROWS
 from guidance.control import step_start
 from guidance.cost import NFE
 from guidance.denoiser import Clipped, NetworkDenoiser
@@ -18,7 +19,6 @@ from guidance.level import level_of
 from guidance.methods import METHODS
 from guidance.sampling import sample as draw
 
-WARM = (32, 2)  # samples and levels of a trajectory before the others
 PARTS = {
     "denoiser": ("denoiser_forward", "denoiser_backward"),
     "classifier": ("classifier_forward", "classifier_backward"),
@@ -29,9 +29,9 @@ ROW = 16  # bytes of a label and an index
 
 
 def price_sample(task: Any, machine: Any, known: dict[str, Any]) -> Price:
-    """All trajectories, one to warm up, and one watched for the effective w."""
-    batch, levels = min(task.batch, task.n), task.grid(task.density, task.steps)
-    rows = min(batch, task.rows or batch)
+    """All trajectories, and one to warm up."""
+    batch, levels = batch_of(task), task.grid(task.density, task.steps)
+    rows = min(batch, task.rows or CPU_ROWS)
     calls = lambdas(task, task.steps)
     total = evaluations(task, calls)
     flops, seconds, memory = 0.0, 0.0, 4.0 * task.n * math.prod(task.world.shape)
@@ -50,11 +50,17 @@ def price_sample(task: Any, machine: Any, known: dict[str, Any]) -> Price:
 
 
 def evaluations(task: Any, calls: list[float]) -> NFE:
-    """Rows through each network, of everything that the task does."""
-    warm, levels = min(WARM[0], task.n), WARM[1]
-    watched = min(getattr(sampling, "WATCHED", 0), task.n)  # once more, with a conditional and a null branch of its own a call
-    of_samples = task.method.nfe(calls) * (task.n + watched)
-    return of_samples + task.method.nfe(lambdas(task, levels)) * warm + NFE(denoiser_forward=2) * (watched * len(calls))
+    """Rows through each network: of the samples, of what warms up, and of what a method that asks no null branch is compared to."""
+    asked = "null" in task.method.requires_model
+    missing = sum(not (asked and task.method.acts(logsnr)) for logsnr in calls)
+    compared = NFE(denoiser_forward=1) * (min(WATCHED, batch_of(task)) * missing)
+    warm_up = task.method.nfe(lambdas(task, 2)) * min(WARM_UP, task.n)
+    return task.method.nfe(calls) * task.n + warm_up + compared
+
+
+def batch_of(task: Any) -> int:
+    """Samples per trajectory."""
+    return min(task.batch, task.n)
 
 
 def lambdas(task: Any, steps: int) -> list[float]:

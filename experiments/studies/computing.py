@@ -9,6 +9,7 @@ import torch
 from experiments.graph.store import Store
 from experiments.pricing.untrained import untrained
 from experiments.problems import Problem
+from experiments.tasks.roles import most_rows
 from guidance.compute import Compute, probe
 
 
@@ -36,7 +37,7 @@ def probed(study: Any, device: str, lossy: bool, tell: Callable[[str], None]) ->
     source = study.network("model", study.train_seeds[0]) if hasattr(study, "compute") else None
     if source is None:
         raise Problem("probe: this study has no networks whose way to compute could be chosen")
-    gpu, rows = torch.device(device).type == "cuda", min(study.batch, study.rows or study.batch)
+    gpu, rows = torch.device(device).type == "cuda", min(study.batch, most_rows(study.rows, device) or study.batch)
     denoiser = untrained(source).play("model", {}, Store(study.name), device)["model"]
     inputs = (torch.randn(rows, *study.world.shape), torch.zeros(rows), torch.zeros(rows, dtype=torch.long))
     chosen, seconds = probe(denoiser.network, tuple(each.to(device) for each in inputs), lossy, compile=gpu)

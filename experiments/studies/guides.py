@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 from experiments.fields import Count, DensityOf, Name, Positive, SamplerOf, Seeds, TrainingSeeds, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
+from experiments.studies.beside import NO_TRAINING, REAL
 from experiments.studies.check import check_guides
 from experiments.studies.guided import Guided
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
-from experiments.studies.tradeoff import NO_TRAINING, REAL
 from experiments.tasks.assess import ASSESS_LOGSNRS, Assess
 from experiments.tasks.baselines import TestSet
 from experiments.tasks.jacobians import Jacobians
@@ -63,7 +63,7 @@ class Guides(Study):
     probes: Count = 4
     clip: Positive | None = 1.0
     batch: Count = 500
-    rows: Count | None = 250
+    rows: Count | None = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "Guides":

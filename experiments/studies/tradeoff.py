@@ -64,7 +64,7 @@ class TradeOff(Study):
     part: Count = 500
     clip: Positive | None = 1.0
     batch: Count = 500
-    rows: Count | None = 250
+    rows: Count | None = None
     compute: Compute = Compute()
     metrics: Metrics = ()
     features: FeatureNetworks = ()

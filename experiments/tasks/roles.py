@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from experiments.graph.store import Store
@@ -11,6 +12,14 @@ from guidance.compute import Compute, prepare
 from guidance.denoiser import Denoiser
 
 PLAIN = Compute()
+
+
+CPU_ROWS = 250  # more do not fit its caches
+
+
+def most_rows(rows: int | None, device: str) -> int | None:
+    """The most rows per call of a network: those that were asked for, or on a CPU CPU_ROWS, and on a GPU what its memory holds."""
+    return rows or (CPU_ROWS if torch.device(device).type == "cpu" else None)
 
 
 class Roles(NamedTuple):
@@ -32,6 +41,7 @@ def load_roles(
     compute: Compute = PLAIN,
 ) -> Roles:
     """What the sources play, every network of theirs computing as `compute` says. Problem where the model is no Denoiser."""
+    rows = most_rows(rows, device)
     roles = dict(model.play("model", {}, store, device, rows))
     if not callable(roles.get("model")) or (isinstance(roles["model"], nn.Module) and not isinstance(roles["model"], Denoiser)):
         raise Problem(f"{type(model).__name__} plays no Denoiser: it must give (z, logsnr, label) -> Prediction as 'model'")

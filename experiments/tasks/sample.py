@@ -31,7 +31,8 @@ class Sample(Task):
     """n samples. model: who plays it (Train, Exact, ...); others: further roles by name.
 
     density: the density of lambda whose ends and quantiles the grid takes. clip: the guided x is clipped to [-clip, clip] at
-    every step (None: not at all); batch: samples per trajectory; rows: the most rows per call of the network.
+    every step (None: not at all); batch: samples per trajectory; rows: the most rows per call of a network (None: 250 on a
+    CPU, and on a GPU what its memory holds).
 
     compute: how networks are evaluated (guidance.compute); what is lossy of it is as much a part of a sample as its seed.
     labels: "balanced" is i mod classes for sample i, "random" uniform of (seed, i), as ADM evaluates. rounding: of the bytes.
@@ -57,7 +58,7 @@ class Sample(Task):
     n: Size
     clip: Positive | None = 1.0
     batch: Count = 500
-    rows: Count | None = 250
+    rows: Count | None = None
     labels: Labels = "balanced"
     rounding: Rounding = "nearest"
     compute: Compute = Compute()

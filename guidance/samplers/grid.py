@@ -9,6 +9,7 @@ from torch import Tensor
 from guidance.control import CAPABILITIES, later_call_of_step
 from guidance.denoiser import Denoiser, Label
 from guidance.diffusion import Prediction
+from guidance.level import alpha_sigma_at as alpha_sigma_at  # for samplers, beside what else they need
 from guidance.level import at, rounded
 
 
