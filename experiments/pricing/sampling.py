@@ -50,7 +50,7 @@ def price_sample(task: Any, machine: Any, known: dict[str, Any]) -> Price:
 
 
 def evaluations(task: Any, calls: list[float]) -> NFE:
-    """Rows through each network: of the samples, of what warms up, and of what a method that asks no null branch is compared to."""
+    """Rows through each network: of samples, of what warms up, and of what a method that asks no null branch is compared to."""
     asked = "null" in task.method.requires_model
     missing = sum(not (asked and task.method.acts(logsnr)) for logsnr in calls)
     compared = NFE(denoiser_forward=1) * (min(WATCHED, batch_of(task)) * missing)

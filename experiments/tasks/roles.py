@@ -18,7 +18,7 @@ CPU_ROWS = 250  # more do not fit its caches
 
 
 def most_rows(rows: int | None, device: str) -> int | None:
-    """The most rows per call of a network: those that were asked for, or on a CPU CPU_ROWS, and on a GPU what its memory holds."""
+    """The most rows per call of a network: those asked for, or on a CPU CPU_ROWS, and on a GPU what its memory holds."""
     return rows or (CPU_ROWS if torch.device(device).type == "cpu" else None)
 
 
