@@ -64,7 +64,7 @@ def add_up(parameters: Iterable[Any], loss: Any) -> Any:
         distributed().all_reduce(flat)
     *summed, total, known = flat.split([*(p.numel() for p in own), 1, len(own)])
     for p, grad, some in zip(own, summed, known.tolist()):
-        p.grad = grad.view_as(p) if some else None
+        p.grad = torch.empty_like(p).copy_(grad.view_as(p)) if some else None  # in the weight's own layout
     return total[0]
 
 

@@ -37,8 +37,8 @@ class Here(Executor):
 def executor(workers: int, packages: Collection[str] | None = None) -> Iterator[Executor]:
     """An executor with `workers` workers: 1 is this process; more are child processes, terminated if the block raises.
 
-    packages: what the tasks import; of PRELOADED nothing else is imported (None: all of it). A process has one server, that of
-    its first pool: workers of later ones import what it lacks by themselves.
+    packages: what the tasks import; of PRELOADED nothing else is imported (None: all of it). A process has one fork server,
+    that of its first pool: workers of later ones import what it lacks by themselves.
     """
     if workers == 1:
         with one_thread():

@@ -77,7 +77,7 @@ def fit(
     it, which are this rank's in a launch. Checkpoints go to `partial`, and the newest one there is where it starts. Failed at the
     first non-finite loss or gradient, before it does harm. In a launch rank 0 alone averages, stops and writes.
     """
-    network.to(memory_format=torch.contiguous_format)  # fused AdamW pairs entries by place, whatever the layouts: it must be one
+    network.to(memory_format=torch.channels_last)  # what convolutions are fastest in: a fifth of a small classifier's step
     decayed = [p for p in network.parameters() if p.ndim > 1]
     other = [p for p in network.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": other, "weight_decay": 0.0}]
@@ -118,6 +118,7 @@ def fit(
                     f"{title}: the loss is {mean.item()} and the gradient's norm {norm.item()} at step {step}: lower "
                     f"the learning rate ({config.lr}); the last good checkpoint is {kept or 'none yet'}"
                 )
+            require_one_layout(network)
             optimiser.step()
             if launch.rank() == 0:
                 update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
@@ -130,6 +131,12 @@ def fit(
     if not all(value.isfinite().all() for value in ema.values()):
         raise Failed(f"{title}: weights are not finite after the last step: lower the learning rate ({config.lr})")
     return ema, losses
+
+
+def require_one_layout(network: nn.Module) -> None:
+    """AssertionError where a gradient lies in memory in another order than its weight: the fused step pairs them by place."""
+    for name, weight in network.named_parameters():
+        assert weight.grad is None or weight.grad.stride() == weight.stride(), f"the gradient of {name} has another layout"
 
 
 def backward(losses: Tensor | Iterable[Tensor], size: int, optimiser: torch.optim.Optimizer) -> Tensor:
