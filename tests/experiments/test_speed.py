@@ -40,4 +40,5 @@ def test_sampler_and_method_cost_at_most_half_as_much_again_as_the_hand_written_
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     ratios = [float(found) for found in re.findall(r"batch 64 .* ratio ([0-9.]+)", said)]
     assert len(ratios) == 2 and max(ratios) <= 1.5, said
-    assert len(re.findall(r"batch 1 .* ratio ([0-9.]+)", said)) == 2
+    alone = [float(found) for found in re.findall(r"batch 1 .* ratio ([0-9.]+)", said)]
+    assert len(alone) == 2 and max(alone) <= 1.5, said
