@@ -129,5 +129,5 @@ def test_the_figures_on_speed_are_those_that_were_measured():
 
     record = json.loads((ROOT / "docs" / "results" / "speed-cpu" / "speed.json").read_text())
     assert "\n".join(markdown(record)) in README
-    peers = {row["system"] for row in record["systems"]} - {"ours", "by hand"}
+    peers = {row["system"] for row in record["systems"] if not row["system"].startswith(("ours", "by hand"))}
     assert peers, "nobody else was timed"

@@ -14,6 +14,7 @@ from experiments.problems import Problem
 
 FAMILIES = {  # the module, the package that it needs, and how that is installed
     "ours": ("ours", None, ""),
+    "ours-probed": ("ours:probed", None, ""),
     "by-hand": ("by_hand", None, ""),
     "diffusers": ("with_diffusers", "diffusers.guiders", "pip install 'guidance-bench[diffusers]'"),
     "azula": ("with_azula", "azula.sample", "pip install 'guidance-bench[checkpoints]'"),
@@ -24,7 +25,7 @@ FAMILIES = {  # the module, the package that it needs, and how that is installed
     ),
     "k-diffusion": ("with_k_diffusion", "k_diffusion.sampling", "pip install k-diffusion"),
 }
-PEERS = [name for name in FAMILIES if name not in ("ours", "by-hand")]
+PEERS = [name for name in FAMILIES if name not in ("ours", "ours-probed", "by-hand")]
 BARE = ("network", "bare")
 
 
@@ -36,7 +37,6 @@ class Timed:
     task: Task
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     bare: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    ours: tuple[str, ...] = ("ours", "by hand")
 
     def per_image(self, key: tuple[str, str]) -> float:
         """Milliseconds an image and step, the median."""
@@ -53,7 +53,7 @@ class Timed:
 
     def best_peer(self, kind: str) -> tuple[str, str] | None:
         """The fastest of the others' systems."""
-        peers = [key for key in self.seconds if key[0] == kind and key[1] not in self.ours]
+        peers = [key for key in self.seconds if key[0] == kind and not key[1].startswith(("ours", "by hand"))]
         return min(peers, key=lambda key: statistics.median(self.seconds[key]), default=None)
 
 
@@ -78,7 +78,7 @@ def timed(task: Task, families: list[str], rounds: int, launches: int = 1) -> Ti
     launches: how often all that is done, with new processes and in the opposite order: where a process's memory happens to lie
     makes it a tenth faster or slower, for as long as it lives.
     """
-    result, order = Timed(task), ["ours", "by-hand", *families]
+    result, order = Timed(task), ["ours", "ours-probed", "by-hand", *families]
     for _ in range(launches):
         with ExitStack() as stack:
             workers = [stack.enter_context(_worker(name, task)) for name in order]
@@ -126,7 +126,8 @@ def _serve(family: str, task: Task, pipe: Any) -> None:
 
     torch.set_num_threads(1)
     try:
-        systems = import_module(f"experiments.peers.{FAMILIES[family][0]}").systems(task)
+        module, _, made_by = FAMILIES[family][0].partition(":")
+        systems = getattr(import_module(f"experiments.peers.{module}"), made_by or "systems")(task)
         z, label = task.z(), task.label
         level = torch.full((task.batch,), task.levels[len(task.levels) // 2], device=task.device)
 
