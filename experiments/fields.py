@@ -1,11 +1,12 @@
 """The types of fields that many values share: what a registry holds, seeds, strengths."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from experiments.registry import named
+from guidance.compute import Compute
 from guidance.philox import PLACES
 from guidance.seeding import SEEDS
 
@@ -26,6 +27,14 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=1, le=2**40)]  # in one set: of any image its samples have noise of their own
 Name = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+def computing(given: Any) -> Any:
+    """A way to compute, or the one whose JSON form `given` is."""
+    return Compute(**{key: held for key, held in given.items() if key != "is"}) if isinstance(given, dict) else given
+
+
+ComputeOf = Annotated[Compute, BeforeValidator(computing)]
 
 
 def different(entries: Sequence) -> Sequence:

@@ -21,7 +21,7 @@ def sample(
     label: Int[Tensor, " b"],
     shape: Sequence[int],
     seed: int,
-    indices: Sequence[int] | None = None,
+    indices: Sequence[int] | Int[Tensor, " b"] | None = None,
     keep: bool = True,
 ) -> Float[Tensor, "b *shape"]:
     """Samples x (b, *shape) with labels `label`, on label's device; sample i is made of the noise of (seed, indices[i]).
@@ -45,7 +45,9 @@ def sample(
     return sampler(denoiser, noise(), logsnrs, label, noise)
 
 
-def own_noise(seed: int, indices: Sequence[int], shape: Sequence[int], device: torch.device | str = "cpu") -> SampleNoise:
+def own_noise(
+    seed: int, indices: Sequence[int] | Int[Tensor, " b"], shape: Sequence[int], device: torch.device | str = "cpu"
+) -> SampleNoise:
     """The role `noise` of a method for these samples: streams of theirs that no sampler draws from."""
     return SampleNoise(seed, indices, shape, device, "method")
 

@@ -70,13 +70,10 @@ def one_thread() -> Any:
     import torch
     from threadpoolctl import threadpool_limits
 
-    from guidance.memory import keep_memory
-
     restore = ExitStack()
     restore.callback(torch.set_num_threads, torch.get_num_threads())
     torch.set_num_threads(1)
     restore.callback(threadpool_limits(1).restore_original_limits)
-    keep_memory()
     return restore
 
 

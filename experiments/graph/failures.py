@@ -54,7 +54,10 @@ class Failures:
 
 def attempt(task: Task, folder: Path, store: "Store", device: str) -> None:
     """Runs a task. Failed, in one line, for any error of the task; Problem if memory runs out; OSError for errors of the disk."""
+    from guidance.memory import keep_memory  # here, so that a worker starts with nothing of ours
+
     try:
+        keep_memory()
         following.run(task, folder, store, device)
     except Problem:
         raise

@@ -8,7 +8,19 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from experiments.features.protocol import Protocol, ProtocolOf
-from experiments.fields import Count, DensityOf, FeatureNetworks, Metrics, Name, Positive, Seeds, Size, TrainingSeeds, WorldOf
+from experiments.fields import (
+    ComputeOf,
+    Count,
+    DensityOf,
+    FeatureNetworks,
+    Metrics,
+    Name,
+    Positive,
+    Seeds,
+    Size,
+    TrainingSeeds,
+    WorldOf,
+)
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
 from experiments.studies.beside import NO_TRAINING, ROLES, baselines, networks
@@ -65,7 +77,7 @@ class TradeOff(Study):
     clip: Positive | None = 1.0
     batch: Count = 500
     rows: Count | None = None
-    compute: Compute = Compute()
+    compute: ComputeOf = Compute()
     metrics: Metrics = ()
     features: FeatureNetworks = ()
     protocol: ProtocolOf = Protocol()

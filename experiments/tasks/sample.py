@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from experiments import launch
 from experiments.collectives import collected, mine
-from experiments.fields import Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
+from experiments.fields import ComputeOf, Count, DensityOf, GridOf, MethodOf, Positive, SamplerOf, Seed, Size, WorldOf
 from experiments.graph.files import read_json, require_file, write_json
 from experiments.graph.store import Store
 from experiments.graph.task import Task
@@ -61,7 +61,7 @@ class Sample(Task):
     rows: Count | None = None
     labels: Labels = "balanced"
     rounding: Rounding = "nearest"
-    compute: Compute = Compute()
+    compute: ComputeOf = Compute()
 
     @model_validator(mode="after")
     def defined(self) -> "Sample":
