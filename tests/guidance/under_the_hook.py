@@ -24,7 +24,7 @@ LONG = (
     "samples_the_class_better", "no_time_is", "float32_is_float64_but", "recurrence_keeps", "however_the", "one_latent",
     "exact_one and not 20", "its_gradient_guides", "architecture", "known_gaussians", "stated_floors",
 )  # fmt: skip
-OTHERS = re.compile("annotations|repl|orders|shares|with_the_sampler|mutants|test_dit|torch_fidelity|philox_kernel")
+OTHERS = re.compile("annotations|repl|orders|shares|with_the_sampler|mutants|test_dit|torch_fidelity|philox_kernel|host_reads")
 CALLED: set[tuple[str, str]] = set()
 
 
