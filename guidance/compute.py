@@ -10,7 +10,7 @@ import functools
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from types import MethodType
 from typing import Any
@@ -53,14 +53,20 @@ def prepare(network: nn.Module, compute: Compute) -> nn.Module:
     """The network, its `forward` replaced by one that computes so; a second call replaces the first's choice."""
     given = vars(network).pop("forward", None)
     own = vars(network).setdefault("_own_forward", given)  # of a module whose forward is an attribute of the instance
-    function = (lambda self, *inputs, **options: own(*inputs, **options)) if own else type(network).forward
+    if own is None:
+        function = type(network).forward
+    elif getattr(own, "__self__", None) is network:
+        function = own.__func__  # of a copy it is the copy's
+    else:
+        function = lambda self, *inputs, **options: own(*inputs, **options)  # noqa: E731
     run = torch.compile(function, dynamic=False) if compute.compile else function
     layout = MEMORY_FORMATS[compute.memory_format]
 
     @functools.wraps(own or function)
     def forward(self: nn.Module, *inputs: Any, **options: Any) -> Any:
-        with in_precision(compute.precision, device_of(inputs)):
-            output = run(self, *(laid_out(entry, layout) for entry in inputs), **options)
+        named = {name: laid_out(entry, layout) for name, entry in options.items()}
+        with in_precision(compute.precision, device_of((*inputs, *named.values()))):
+            output = run(self, *(laid_out(entry, layout) for entry in inputs), **named)
         return plain(output)
 
     network.forward = MethodType(forward, network)  # hooks stay around it; a copy has one of its own
@@ -79,6 +85,8 @@ def plain(output: Any) -> Any:
         return (output.float() if output.dtype == torch.bfloat16 else output).contiguous()
     if isinstance(output, tuple):
         return type(output)(*map(plain, output)) if hasattr(output, "_fields") else tuple(map(plain, output))
+    if type(output) in (list, dict):
+        return [*map(plain, output)] if type(output) is list else {name: plain(held) for name, held in output.items()}
     return output
 
 
@@ -89,19 +97,26 @@ def device_of(inputs: tuple[Any, ...]) -> str:
 
 @contextmanager
 def in_precision(precision: str, device: str) -> Iterator[None]:
-    """Matrix products and convolutions in it."""
-    if device != "cuda":
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
+    """Matrix products and convolutions of a block in it. Gradients that are taken after the block are not: see `with_tf32`."""
+    known = torch.amp.is_autocast_available(device)  # not on "meta"
+    half = torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16") if known else nullcontext()
+    with with_tf32(precision != "float32", device), half:
+        yield
+
+
+@contextmanager
+def with_tf32(allowed: bool, device: str) -> Iterator[None]:
+    """Whether a GPU may use tf32 in a block, gradients included. torch lets its convolutions, unless it is told not to."""
+    if torch.device(device).type != "cuda":
+        yield
         return
-    tf32, cudnn = precision != "float32", torch.backends.cudnn
-    before = torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = cudnn.allow_tf32 = tf32
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = allowed
     try:
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-            yield
+        yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32 = before
+        matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
 @torch.no_grad()
@@ -123,17 +138,19 @@ def probe(
     for way in ways:
         prepared = prepare(copy.deepcopy(network), way)
         of_one = timed(prepared, first_row)
+        of_all = timed(prepared, inputs)
         try:
             of_one()  # libraries choose their kernels
             seconds = min(of_one(), of_one())
-        except RuntimeError:  # a layer that asks for another layout or dtype
+            if seconds <= 3 * best:
+                of_all()  # a compiler works, once for each shape
+        except RuntimeError:  # a layer that asks for another layout or dtype, or memory is exhausted
             if way == Compute():
                 raise
             continue
-        best = min(best, seconds)
         if seconds <= 3 * best:
-            calls[way] = timed(prepared, inputs)
-            calls[way]()  # a compiler works, once for each shape
+            calls[way] = of_all
+        best = min(best, seconds)
     seconds_of: dict[Compute, list[float]] = {way: [] for way in calls}
     for _ in range(rounds):
         for way, call in calls.items():

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-HOST = "_host_level"  # attribute of a tensor whose rows are all this float
+HOST = "_host_level"  # attribute of a tensor: (version, the float that all its rows are)
 SCALES = "_scales"  # attribute of such a tensor: alpha and sigma by the number of dimensions they broadcast to
 RANGE = "_host_range"  # attribute of labels: (version, lowest, highest), as they were read or made
 
@@ -19,8 +19,7 @@ RANGE = "_host_range"  # attribute of labels: (version, lowest, highest), as the
 def at(logsnr: float, z: Float[Tensor, "b *shape"]) -> Float[Tensor, " b"]:
     """`logsnr` for every row of z, as a denoiser takes it, with its value on the host."""
     level = z.new_full((len(z),), logsnr)
-    setattr(level, HOST, rounded(logsnr, z.dtype))
-    return level
+    return _known(level, rounded(logsnr, z.dtype))
 
 
 def rounded(logsnr: float, dtype: torch.dtype) -> float:
@@ -35,29 +34,38 @@ def alpha_sigma_at(logsnr: float) -> tuple[float, float]:
     return math.sqrt(1 / (1 + math.exp(-logsnr))), math.sqrt(1 / (1 + math.exp(logsnr)))
 
 
+def host_level(logsnr: Float[Tensor, " b"]) -> float | None:
+    """The lambda of all rows, if it was made as one and not changed in place since; None: it must be read."""
+    version, level = getattr(logsnr, HOST, (None, None))
+    return level if version == _version(logsnr) else None
+
+
 def known_scales(logsnr: Float[Tensor, " b"], ndim: int) -> tuple[Tensor, Tensor] | None:
-    """alpha and sigma, (b, 1, ...) with `ndim` dimensions, of a level that is known on the host; made once. None of another."""
-    level = getattr(logsnr, HOST, None)
-    if level is None:
+    """alpha and sigma, (b, 1, ...) with `ndim` dimensions, of a level that is known on the host; made once. None of another, and
+    of one by which something is differentiated.
+    """
+    level = host_level(logsnr)
+    if level is None or logsnr.requires_grad:
         return None
     made = logsnr.__dict__.setdefault(SCALES, {})
-    if ndim not in made:
+    if ndim not in made or any(scale._version for scale in made[ndim]):  # the caller's own arithmetic in place
         shape = (len(logsnr), *(1,) * (ndim - 1))
-        made[ndim] = tuple(logsnr.new_full(shape, value) for value in alpha_sigma_at(level))
+        with torch.inference_mode(False):  # a graph may be built on them later
+            made[ndim] = tuple(logsnr.new_full(shape, value) for value in alpha_sigma_at(level))
     return made[ndim]
 
 
 def copied(known: Tensor) -> Tensor:
     """A detached copy of lambda or labels, of which the host knows what it knew."""
     copy = known.detach().clone()
-    if hasattr(known, HOST):
-        setattr(copy, HOST, getattr(known, HOST))
+    if (level := host_level(known)) is not None:
+        _known(copy, level)
     return labels_within(copy, *label_range(known)) if hasattr(known, RANGE) else copy
 
 
 def distinct_levels(logsnr: Float[Tensor, " b"]) -> list[float]:
     """The different lambdas of the rows, rising; one, of a tensor that a sampler made."""
-    known = getattr(logsnr, HOST, None)
+    known = host_level(logsnr)
     return [known] if known is not None else logsnr.unique().tolist()
 
 
@@ -86,9 +94,14 @@ def label_range(label: Int[Tensor, " b"]) -> tuple[int, int]:
     return known[1:]
 
 
-def _version(label: Tensor) -> int:
+def _known(logsnr: Tensor, level: float) -> Tensor:
+    setattr(logsnr, HOST, (_version(logsnr), level))
+    return logsnr
+
+
+def _version(tensor: Tensor) -> int:
     """How often it was changed in place: -1 in inference mode, which keeps no count."""
-    return -1 if label.is_inference() else label._version
+    return -1 if tensor.is_inference() else tensor._version
 
 
 def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:

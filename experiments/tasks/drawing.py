@@ -15,10 +15,12 @@ from experiments.tasks.images import labels_of
 from experiments.tasks.meter import meter
 from experiments.tasks.roles import load_roles
 from guidance.captured import Captured
+from guidance.compute import with_tf32
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped
 from guidance.effective import EffectiveWeight
 from guidance.level import labels_within
+from guidance.noise import kernel_agrees
 from guidance.sampling import own_noise, sample
 from guidance.seen import Seen
 
@@ -32,6 +34,8 @@ class Drawing:
     def __init__(self, task: Any, store: Store, device: str):
         if task.compute.graph and torch.device(device).type != "cuda":
             raise Problem(f"compute.graph: {device} has no CUDA graphs; leave it out")
+        if task.compute.graph and not kernel_agrees(torch.device(device)):
+            raise Problem("compute.graph: noise is made on the CPU here, which cannot be captured (no Triton); leave it out")
         self.task, self.device = task, device
         self.levels = task.grid(task.density, task.steps)
         self.roles = load_roles(task.model, task.others, task.method.roles, store, device, task.rows, task.compute)
@@ -44,6 +48,10 @@ class Drawing:
 
     def drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:
         """x of the samples `own`, what they cost, and how hard the first of all were pushed, if they are among them."""
+        with with_tf32(self.task.compute.precision != "float32", self.device):  # of networks' gradients too
+            return self._drawn(own)
+
+    def _drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:
         two_levels = self.task.grid(self.task.density, 2)
         self._batch(range(min(WARM_UP, self.task.n)), two_levels)  # warms the libraries up
         replayed = self._captured(len(own)) if self.task.compute.graph else None
@@ -92,6 +100,8 @@ class Drawing:
         """A graph of the full batches; None where there are fewer than two, which capturing takes."""
         if n < 2 * self.task.batch:
             return None
+        if torch.device(self.device).type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)  # of what this process did before
         with count(self.roles.denoiser, self.roles.classifiers, self.roles.weak) as nfe:
             graph = Captured(
                 lambda label, indices: self._trajectory(label, indices, self.levels),

@@ -93,3 +93,32 @@ def test_a_lossy_way_to_compute_is_another_sample_recorded_and_reaches_every_net
     with torch.no_grad():
         roles.denoiser(torch.zeros(2, *half.world.shape), torch.zeros(2), torch.zeros(2, dtype=torch.long))
     assert dtypes == [torch.bfloat16]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_gradients_of_networks_are_drawn_in_the_precision_too(trained, monkeypatch, precision):
+    """torch's convolutions take tf32 on a GPU unless they are told not to, and gradients are taken outside of `prepare`."""
+    inside = []
+    monkeypatch.setattr(drawing.Drawing, "_drawn", lambda self, own: inside.append(torch.backends.cudnn.allow_tf32))
+    played = drawing.Drawing(replace(SAMPLE, compute=Compute(precision)), trained, "cpu")
+    played.device = "cuda:0"
+    played.drawn(range(2))
+    assert inside == [precision != "float32"]
+
+
+def test_noise_that_cannot_be_captured_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(drawing, "kernel_agrees", lambda device: False)
+    with pytest.raises(Problem, match="compute.graph: noise is made on the CPU here.*leave it out"):
+        drawing.Drawing(replace(SAMPLE, compute=Compute(graph=True)), None, "cuda")
+
+
+def test_the_memory_of_a_graph_is_its_own_and_not_of_an_earlier_task(trained, traced_graphs, monkeypatch):
+    reset = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset.append)
+    monkeypatch.setattr(
+        drawing, "Captured", lambda *_: reset.append("captured") or type("G", (), {"runs": 2, "label": torch.zeros(4)})
+    )
+    played = drawing.Drawing(SAMPLE, trained, "cpu")
+    played.device = "cuda:0"
+    played._captured(9)
+    assert reset == ["cuda:0", "captured"]

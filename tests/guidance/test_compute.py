@@ -2,13 +2,14 @@
 
 import copy
 import time
+from types import MethodType
 
 import pytest
 import torch
 from torch import nn
 
 from guidance import METHODS, SAMPLERS, CosineLogSNR, NetworkDenoiser, count, memory, sample
-from guidance.compute import Compute, prepare, probe
+from guidance.compute import Compute, in_precision, prepare, probe, with_tf32
 from guidance.law_kit import network
 
 
@@ -196,3 +197,48 @@ def test_sample_lets_the_process_keep_its_memory_unless_told_otherwise(monkeypat
     sample(network(), SAMPLERS["ddim"](), CosineLogSNR().grid(2), torch.tensor([0]), (1, 8, 8), 0, keep=keep)
     assert called == [True] * keep
     assert callable(memory.keep_memory)
+
+
+@torch.no_grad()
+def test_a_copy_of_a_network_whose_forward_is_its_own_method_computes_with_its_own_weights():
+    net = Convolution()
+    net.forward = MethodType(lambda self, z: 2 * self.inner(z), net)
+    other = copy.deepcopy(prepare(net, Compute()))
+    for weight in other.parameters():
+        weight.zero_()
+    assert net(inputs()[0]).any() and not other(inputs()[0]).any()
+
+
+def test_tensors_given_by_name_lists_and_dictionaries_are_computed_so_too():
+    class Named(nn.Module):
+        def forward(self, z):
+            self.seen = z.is_contiguous(memory_format=torch.channels_last)
+            half = z.flatten(1) @ z.flatten(1).T
+            return [half], {"half": half}
+
+    net = prepare(Named(), Compute("bfloat16", "channels_last"))
+    (first,), second = net(z=inputs()[0])
+    assert net.seen and first.dtype == second["half"].dtype == torch.float32
+    assert net(z=torch.zeros(2, 3, 4, 4, device="meta"))[0][0].is_meta, "where there is no autocast"
+
+
+def test_gradients_are_as_precise_as_is_said_and_torch_is_left_as_it_was():
+    flags = lambda: (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)  # noqa: E731
+    before = flags()
+    for allowed in (False, True):
+        with with_tf32(allowed, "cuda:0"):
+            assert flags() == (allowed, allowed)
+            with in_precision("float32", "cuda"):
+                assert flags() == (False, False)
+        assert flags() == before
+
+
+def test_the_probe_leaves_out_what_does_not_fit_as_a_whole():
+    class Fits(nn.Module):
+        def forward(self, z):
+            if len(z) > 1 and not z.is_contiguous():
+                raise torch.OutOfMemoryError("out of memory")
+            return z
+
+    found, medians = probe(Fits(), (torch.zeros(8, 3, 4, 4),))
+    assert found == Compute() and list(medians) == [Compute()]

@@ -1,10 +1,13 @@
 """The effective scale from what methods ask for themselves: the numbers of a second pass, and not a sample or a call changed."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 
 from guidance import METHODS, SAMPLERS, Clipped, count, sample
-from guidance.denoiser import branches
+from guidance.denoiser import NetworkDenoiser, branches
 from guidance.diffusion import alpha_sigma
 from guidance.effective import EffectiveWeight
 from guidance.law_kit import LAW_LOGSNRS, SEED, SHAPE, Kit, W, guide, make_kit, network, samplers_of
@@ -127,3 +130,18 @@ def test_a_model_with_a_sum_of_its_own_keeps_it_and_is_asked_again():
     kit = Kit(kit.world, {**kit.roles, "model": own}, kit.denoiser, kit.classifiers, kit.weak)
     _, watched, _ = drawn("classifier-free", kit, N, EffectiveWeight)
     assert own.sums == 4 and watched.overall()[0] == pytest.approx(1 + W, rel=1e-4)
+
+
+def test_a_seen_model_may_be_copied():
+    seen = Seen(network(), FEW)
+    for copied in (copy.copy(seen), copy.deepcopy(seen), pickle.loads(pickle.dumps(seen))):
+        assert copied.rows == FEW and copied.num_classes == seen.num_classes
+
+
+def test_a_sum_of_a_denoiser_of_ones_own_is_its_own():
+    class Own(NetworkDenoiser):
+        def weighted_sum(self, z, logsnr, labels, weights):
+            return super().weighted_sum(z, logsnr, labels, weights)._replace(x=torch.zeros_like(z))
+
+    own, z = Own(network().network, 3), torch.ones(2, *SHAPE)
+    assert not Seen(own).weighted_sum(z, torch.zeros(2), [torch.arange(2), None], [2.0, -1.0]).x.any()
