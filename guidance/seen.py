@@ -34,7 +34,7 @@ class Seen:
 
     def weighted_sum(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch], weights: Sequence[float]) -> Prediction:
         """The model's; of a network, x of each branch is worked out for the first rows alone."""
-        if getattr(type(self.model), "weighted_sum", None) is NetworkDenoiser.weighted_sum:
+        if isinstance(self.model, NetworkDenoiser) and type(self.model).weighted_sum is NetworkDenoiser.weighted_sum:
             outputs = self.model._outputs(z, logsnr, labels)
             parts = [self.model._prediction(z[: self.rows], each[: self.rows], logsnr[: self.rows]) for each in outputs]
             self._keep(z, logsnr, labels, [pred.x for pred in parts])

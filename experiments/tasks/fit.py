@@ -135,9 +135,7 @@ def fit(
 
 
 def lay_out(network: nn.Module) -> None:
-    """Weights of images in channels_last, which convolutions are fastest in: a fifth of a small classifier's step. Others as they
-    are, but without gaps and overlaps, which the fused step would write over.
-    """
+    """4-D weights in channels_last, fastest for convolutions; none with gaps or overlaps, which the fused step writes over."""
     for weight in network.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
