@@ -106,7 +106,8 @@ def _version(tensor: Tensor) -> int:
 
 def require_range(logsnr: Float[Tensor, " b"], low: float, high: float) -> None:
     """ValueError unless every lambda lies in [low, high], with a thousandth to spare for rounding."""
-    found = distinct_levels(logsnr)
+    if not (found := distinct_levels(logsnr)):
+        return
     smallest, largest = found[0], found[-1]
     if not (low - 1e-3 <= smallest and largest <= high + 1e-3):
         raise ValueError(f"logsnr reaches from {smallest:g} to {largest:g}, outside the trained range [{low:g}, {high:g}]")

@@ -10,6 +10,7 @@ from experiments.graph.store import Store
 from experiments.pricing.untrained import untrained
 from experiments.problems import Problem
 from experiments.tasks.roles import most_rows
+from experiments.tasks.sources import network_of
 from guidance.compute import Compute, probe
 
 
@@ -38,9 +39,9 @@ def probed(study: Any, device: str, lossy: bool, tell: Callable[[str], None]) ->
     if source is None:
         raise Problem("probe: this study has no networks whose way to compute could be chosen")
     gpu, rows = torch.device(device).type == "cuda", min(study.batch, most_rows(study.rows, device) or study.batch)
-    denoiser = untrained(source).play("model", {}, Store(study.name), device)["model"]
+    network = network_of(untrained(source).play("model", {}, Store(study.name), device)["model"])
     inputs = (torch.randn(rows, *study.world.shape), torch.zeros(rows), torch.zeros(rows, dtype=torch.long))
-    chosen, seconds = probe(denoiser.network, tuple(each.to(device) for each in inputs), lossy, compile=gpu)
+    chosen, seconds = probe(network, tuple(each.to(device) for each in inputs), lossy, compile=gpu)
     for way, taken in seconds.items():
         tell(f"  {1e3 * taken:8.1f} ms  {words(way) or 'as it is'}{'  <- taken' if way == chosen else ''}")
     return replace(study, compute=chosen)

@@ -123,7 +123,7 @@ class TradeOff(Study):
                 continue  # the oracle was never trained
             for w, curve in sweep.cells(self.methods):
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
-                for compute in choices(self.compute, curve.method, exact, sweep == self.sweeps[0] and curve == self.methods[0]):
+                for compute in choices(self.compute, samples.method, exact, sweep == self.sweeps[0] and curve == self.methods[0]):
                     name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels
                     key = {"train_seed": seed, "method": name + sweep.of_model + of_compute(compute), "w": w, "seed": sampling}
                     place = {"world": self.world.label, **key, "sampler": sweep.label, "steps": sweep.steps}

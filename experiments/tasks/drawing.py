@@ -1,5 +1,6 @@
 """How the batches of a `Sample` are drawn, one after another or replayed from a CUDA graph, and what that costs."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -24,7 +25,8 @@ from guidance.noise import kernel_agrees
 from guidance.sampling import own_noise, sample
 from guidance.seen import Seen
 
-WATCHED = 16  # samples of the first batch of which is kept how hard they were pushed
+WATCHED = 16  # samples of the first batch of which is kept how hard they were pushed; fewer where that would take more than
+KEPT = 2**28  # bytes, at six tensors of each at every call
 WARM_UP = 32  # samples of two steps that come before everything that is timed
 
 
@@ -76,7 +78,7 @@ class Drawing:
             "noise": own_noise(task.seed, indices, task.world.shape, self.device),
         }
         if watch:
-            roles["model"] = Seen(roles["model"], WATCHED)
+            roles["model"] = Seen(roles["model"], self._rows_watched())
         guided = task.method(**{role: roles[role] for role in task.method.roles})
         if watch:
             self.watched = guided = EffectiveWeight(guided, roles["model"], values)
@@ -84,12 +86,16 @@ class Drawing:
         return sample(guided, task.sampler, levels, label, task.world.shape, task.seed, indices)
 
     def _pushed(self) -> dict[str, Any]:
-        n = min(WATCHED, self.task.batch, self.task.n)
+        n = min(self._rows_watched(), self.task.batch, self.task.n)
         if self.watched is None:  # a replay cannot be watched
             self._batch(range(n), self.levels, watch=True)
         assert self.watched is not None
         scale, residual = self.watched.overall()
         return {"overall": {"scale": scale, "cfg_residual": residual, "samples": n}, "by_call": self.watched.by_call()}
+
+    def _rows_watched(self) -> int:
+        calls = self.task.sampler.calls(self.task.steps)
+        return max(1, min(WATCHED, KEPT // (6 * 4 * math.prod(self.task.world.shape) * calls)))
 
     def _labels(self, indices: range) -> Tensor:
         task = self.task

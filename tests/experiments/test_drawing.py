@@ -122,3 +122,9 @@ def test_the_memory_of_a_graph_is_its_own_and_not_of_an_earlier_task(trained, tr
     played.device = "cuda:0"
     played._captured(9)
     assert reset == ["cuda:0", "captured"]
+
+
+def test_fewer_samples_are_watched_where_they_are_large(trained, monkeypatch):
+    monkeypatch.setattr(drawing, "KEPT", 2 * 6 * 4 * 64 * 5)  # two samples of 64 numbers at five calls
+    _, _, pushed = drawing.Drawing(SAMPLE, trained, "cpu").drawn(range(9))
+    assert pushed["overall"]["samples"] == 2 and pushed["overall"]["scale"] is not None
