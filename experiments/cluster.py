@@ -4,6 +4,7 @@ The engine hands the tasks out, runs those of a lost worker again on another, ke
 dashboard. Whoever reaches the ports of an engine can run code on it: see docs/cluster.md.
 """
 
+import json
 import logging
 import os
 import pickle
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def connected(where: str, root: Path, tell: Callable[[str], None] = print) -> It
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what is lost is said here, in one line
     path = tuple(str(Path(entry).absolute()) for entry in sys.path)
     try:
-        with disk_problems(root), scratch(root.absolute() / ".scratch" / "command") as seen, _client(where) as client:
+        with disk_problems(root), scratch(root.absolute() / ".scratch" / "command") as seen, _client(where, tell) as client:
             cluster = Cluster(client, Command(seen, shared_code(), os.getcwd(), path), tell)
             while cluster.workers() and not cluster.threads:
                 time.sleep(LOOK)
@@ -92,16 +93,30 @@ def connected(where: str, root: Path, tell: Callable[[str], None] = print) -> It
         raise Problem(f"a worker has no module {error.name}: start the workers in the environment of this command") from error
 
 
-def _client(where: str) -> Any:
-    """A client of dask. A scheduler's file that is not there yet is waited for."""
+def _client(where: str, tell: Callable[[str], None]) -> Any:
+    """A client of dask, at an address or at that of a scheduler's file."""
     from distributed import Client
 
-    file, limit = where.endswith(".json"), time.monotonic() + PATIENCE
-    while file and not Path(where).exists():
-        if time.monotonic() > limit:
-            raise Problem(f"there is no file {where}: `dask scheduler --scheduler-file {where}` writes it")
-        time.sleep(LOOK)
+    address = _written(where, tell) if where.endswith(".json") else where
+    if not address.rpartition(":")[2].isdigit():  # a client that cannot even begin takes a minute to end, and shows a traceback
+        raise Problem(f"there is no dask scheduler at {where}: give HOST:PORT, or the .json that it wrote")
     try:
-        return Client(**{"scheduler_file" if file else "address": where}, set_as_default=False, timeout=TIMEOUT)
+        return Client(address, set_as_default=False, timeout=TIMEOUT)
     except (OSError, ValueError, TypeError) as error:
         raise Problem(f"there is no dask scheduler at {where} ({one_line(error)})") from error
+
+
+def _written(file: str, tell: Callable[[str], None]) -> str:
+    """The address in a scheduler's file. One that is not there yet is waited for."""
+    limit = time.monotonic() + PATIENCE
+    if not Path(file).exists():
+        tell(f"there is no file {file}: waiting for a scheduler to write it, {PATIENCE:.0f} s at most")
+    while not Path(file).exists():
+        if time.monotonic() > limit:
+            raise Problem(f"there is no file {file}: `dask scheduler --scheduler-file {file}` writes it")
+        time.sleep(LOOK)
+    for _ in range(3):  # it may be half written
+        with suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(Path(file).read_text())["address"])
+        time.sleep(LOOK)
+    raise Problem(f"{file} names no dask scheduler: `dask scheduler --scheduler-file {file}` writes it anew")

@@ -70,7 +70,7 @@ def lines(study: Any, prediction: Prediction, workers: int) -> Iterator[str]:
         yield f"\n{data['device_hours']:,.2f} device-hours ({seconds}); {wall}"
     else:
         longest = prediction.at_least(ANY) / 3600
-        yield f"\n{data['device_hours']:,.1f} device-hours, on one device; the longest chain of runs takes {longest:,.1f} h"
+        yield f"\n{data['device_hours']:,.2f} device-hours, on one device; the longest chain of runs takes {longest:,.2f} h"
     for words in data["assumed"]:
         yield f"assumed: {words}"
     for words in data["unpriced"]:
@@ -87,13 +87,13 @@ def assumed(prediction: Prediction) -> Iterator[str]:
         kind = "bf16" if machine.bf16 else "float32 by TF32"
         peak, source = machine.rate / machine.utilisation, machine.known.source
         yield f"{machine.utilisation:.0%} of the peak of {peak / 1e12:,.0f} TFLOP/s ({kind}; {source}) is reached"
-        yield f"a kernel takes {KERNEL * 1e6:.0f} us at least; noise, arithmetic of guidance and files take nothing"
+        yield f"a kernel takes {KERNEL * 1e6:.0f} us at least; noise, guidance, files, figures and report take nothing"
         most = max((price.memory for price in prediction.prices.values()), default=0.0)
         if most > machine.known.memory:
             has = machine.known.memory / 1e9
             yield f"{most / 1e9:,.0f} GB at once, where a device has {has:,.0f}: batches are cut or spread, device-hours stay"
         yield "statistics of samples run on the processor, at the speed of this machine's"
-    if any(prediction.planned.tasks[address].derived for address in prediction.prices):
+    if machine.measures and any(prediction.planned.tasks[address].derived for address in prediction.prices):
         yield "figures and report take as long as a start"
 
 

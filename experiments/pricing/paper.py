@@ -113,7 +113,8 @@ class PaperTable(Study):
                     )
 
     def describe(self) -> str:
-        return f"{self.name}: {len(self.p_unconds)} trainings, {len(self.steps) * len(self.ws)} cells of {self.n:,} samples each"
+        cells = len(self.p_unconds) * len(self.steps) * len(self.ws)
+        return f"{self.name}: {len(self.p_unconds)} trainings, {cells} cells of {self.n:,} samples each"
 
 
 TABLE1 = PaperTable(

@@ -69,7 +69,8 @@ def lambdas(task: Any, steps: int) -> list[float]:
 
     def denoiser(z: Tensor, logsnr: Tensor, label: Tensor) -> Prediction:
         asked.append(step_start(level_of(logsnr)))
-        return from_x(z, torch.zeros_like(z), logsnr)
+        x = torch.zeros_like(z)
+        return from_x(z, x, logsnr)._replace(variance_fraction=x)  # for samplers that take a learned one
 
     z = torch.zeros(1, 1, 1, 1)
     task.sampler(denoiser, z, task.grid(task.density, steps), torch.zeros(1, dtype=torch.long), lambda: torch.zeros_like(z))
@@ -77,12 +78,16 @@ def lambdas(task: Any, steps: int) -> list[float]:
 
 
 class Free(nn.Module):
-    """A network that costs one multiplication."""
+    """A network that costs one multiplication; learned: with a variance, as a sampler without a v needs it."""
 
     conditioned_on = "logsnr"
 
+    def __init__(self, learned: bool):
+        super().__init__()
+        self.learned = learned
+
     def forward(self, z: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-        return 0.5 * z
+        return torch.cat([0.5 * z, torch.zeros_like(z)], 1) if self.learned else 0.5 * z
 
 
 def _loop(task: Any, batch: int, known: dict[str, Any]) -> float:
@@ -90,7 +95,8 @@ def _loop(task: Any, batch: int, known: dict[str, Any]) -> float:
     key = f"loop {task.sampler} {tuple(task.world.shape)} {batch} {task.clip}"
     if key not in known:
         levels, label = task.grid(task.density, max(2, min(LEVELS, task.steps))), torch.arange(batch) % task.world.classes
-        guided = METHODS["classifier-free"](w=1.0)(NetworkDenoiser(Free(), task.world.classes))
+        free = Free(learned=getattr(task.sampler, "v", 0) is None)
+        guided = METHODS["classifier-free"](w=1.0)(NetworkDenoiser(free, task.world.classes))
         guided = Clipped(guided, -task.clip, task.clip) if task.clip else guided
         shape, asked = tuple(task.world.shape), len(lambdas(task, len(levels)))
         taken = seconds_of(lambda: draw(guided, task.sampler, levels, label, shape, 0), budget=SECONDS / 2)

@@ -6,6 +6,7 @@ from small import folder, here
 from tiny import sets
 
 from analysis.table import read_table
+from experiments import cluster
 from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.studies import running
@@ -48,6 +49,16 @@ def test_what_does_not_go_together_is_one_line(engine, tmp_path, capsys, monkeyp
     monkeypatch.setattr(running, "travels", lambda task: False)  # as of a class that was typed into a notebook
     typed = here(study(tmp_path, "--cluster", engine.file), capsys)
     assert typed.returncode == 2 and "typed in here cannot go to a cluster: put it in a module" in typed.stderr
+
+
+@pytest.mark.parametrize(("name", "content"), [("nowhere", None), ("empty.json", "{}"), ("broken.json", "{")])
+def test_what_names_no_scheduler_is_one_line(name, content, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, "LOOK", 0.01)
+    where = name if content is None else tmp_path / name
+    if content is not None:
+        where.write_text(content)
+    refused = here(study(tmp_path / "runs", "--cluster", where), capsys)
+    assert refused.returncode == 2 and f"{where}" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
 def test_a_training_that_fails_there_fails_here(engine, tmp_path):

@@ -14,12 +14,20 @@ from experiments.__main__ import app
 from experiments.cost_command import chosen, machine_of
 from experiments.graph.run import Plan
 from experiments.graph.store import Store
+from experiments.networks import UNet
+from experiments.objectives.denoising import Denoising
 from experiments.pricing.devices import DEVICES
 from experiments.pricing.machine import Here, Listed
 from experiments.pricing.predict import Prediction, predict, price_of
 from experiments.pricing.price import Price
 from experiments.problems import Problem
 from experiments.studies.running import make
+from experiments.tasks.fit import Fit
+from experiments.tasks.sample import Sample
+from experiments.tasks.train import Train
+from experiments.worlds.digits_exact import DigitsExact
+from guidance import CosineLogSNR
+from guidance.samplers.ancestral import Ancestral
 
 LISTED = Listed(DEVICES["a100"], 0.3)
 SMALL = ["n=60", "part=60", "sample_seeds=[0]", 'sweeps=[{"sampler":"ddim","steps":4,"ws":[0,1]}]']
@@ -95,6 +103,35 @@ def test_every_study_of_ours_can_be_priced_before_it_runs(name, tmp_path):
     settings = [f"{key}={json.dumps(value)}" for key, value in tiny.TINY[name].items()]
     found = predict(chosen(name, False, settings), Store(tmp_path), LISTED)
     assert found.prices and not [why for price in found.prices.values() for why in price.unpriced]
+
+
+@pytest.mark.parametrize("machine", [LISTED, Here("cpu", "this")], ids=["listed", "here"])
+def test_samples_of_a_learned_variance_are_priced(machine):
+    world, small = DigitsExact(), UNet(width=8)
+    model = Train(world=world, network=small, objective=Denoising(variance="bound"), fit=Fit(steps=3, batch=4))
+    sampler, density = Ancestral(v=None), CosineLogSNR()
+    task = Sample(world=world, model=model, method="classifier-free", sampler=sampler, steps=3, density=density, n=4, seed=0)
+    assert price_of(task, machine, {}, 0.0).flops > 0
+
+
+def test_statistics_on_this_machine_take_as_long_whatever_the_device(tmp_path):
+    def seconds(device: str) -> float:
+        words = ["cost", "controls-exact", "--device", device, "--runs", "none", "--out", f"{device}.json"]
+        words += [word for setting in SMALL for word in ("--set", setting)]
+        subprocess.run([sys.executable, "-m", "experiments", *words], check=True, capture_output=True, cwd=tmp_path, timeout=300)
+        return json.loads((tmp_path / f"{device}.json").read_text())["kinds"]["measure-exact"]["seconds"]
+
+    assert seconds("h100") < 5 * seconds("cpu")  # 20 times and more where each has the imports in it
+
+
+def test_the_paper_s_table_counts_all_its_cells():
+    study = chosen("paper-table1", False, [])
+    assert f"{len(list(study.cells()))} cells" in study.describe()
+
+
+def test_a_folder_as_out_is_refused(tmp_path):
+    result = CliRunner().invoke(app, ["cost", "controls-exact", "--device", "h100", "--out", str(tmp_path)])
+    assert isinstance(result.exception, Problem) and "--out" in str(result.exception) and not list(tmp_path.iterdir())
 
 
 def test_unknown_devices_and_forms_are_refused_in_one_line():
