@@ -108,12 +108,14 @@ def _client(where: str, tell: Callable[[str], None]) -> Any:
 
 def _written(file: str, tell: Callable[[str], None]) -> str:
     """The address in a scheduler's file. One that is not there yet is waited for."""
-    limit = time.monotonic() + PATIENCE
-    if not Path(file).exists():
-        tell(f"there is no file {file}: waiting for a scheduler to write it, {PATIENCE:.0f} s at most")
+    begun, told = time.monotonic(), False
     while not Path(file).exists():
-        if time.monotonic() > limit:
+        waited = time.monotonic() - begun
+        if waited > PATIENCE:
             raise Problem(f"there is no file {file}: `dask scheduler --scheduler-file {file}` writes it")
+        if waited > TIMEOUT and not told:
+            tell(f"there is no file {file}: waiting for a scheduler to write it, {PATIENCE:.0f} s at most")
+            told = True
         time.sleep(LOOK)
     for _ in range(3):  # it may be half written
         with suppress(ValueError, KeyError, TypeError):

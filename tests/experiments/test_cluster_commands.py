@@ -61,6 +61,15 @@ def test_what_names_no_scheduler_is_one_line(name, content, tmp_path, capsys, mo
     assert refused.returncode == 2 and f"{where}" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
+def test_a_file_that_is_waited_for_is_said(tmp_path, monkeypatch):
+    for name, seconds in (("LOOK", 0.01), ("TIMEOUT", 0.05), ("PATIENCE", 0.5)):
+        monkeypatch.setattr(cluster, name, seconds)
+    told: list[str] = []
+    with pytest.raises(Problem, match="--scheduler-file"), cluster.connected(f"{tmp_path / 's.json'}", tmp_path, told.append):
+        pass
+    assert len(told) == 1 and "waiting" in told[0]
+
+
 def test_a_training_that_fails_there_fails_here(engine, tmp_path):
     from toys import Cell
 
