@@ -39,9 +39,11 @@ def speed(
         from experiments.graph.files import read_object
         from experiments.peers.report import markdown
 
-        for line in markdown(read_object(show)):
-            typer.echo(line)
-        return
+        try:
+            found = [*markdown(read_object(show))]
+        except (KeyError, TypeError) as error:
+            raise Problem(f"--show: {show} is nothing that --out of this command wrote: there is no {error}") from error
+        return typer.echo("\n".join(found))
     device = resolve(device)
     one_thread()  # as the studies do
     if against is None:
@@ -69,6 +71,8 @@ def compared(
     there, missing = installed(names)
     options = {"steps": steps, "network": parse(network) if network else None, "size": size, "device": device}
     try:
+        if not all(batch.strip().isdigit() for batch in batches.split(",")):
+            raise ValueError(f"--batches: give numbers of images, as 16,64, not {batches}")
         tasks = [Task(batch=int(batch), **options) for batch in batches.split(",")]
         if min(task.batch for task in tasks) < 1:
             raise ValueError(f"batches are numbers of images, not {batches}")

@@ -7,6 +7,7 @@ from experiments.tasks.densities import in_the_plane
 from experiments.tasks.real_features import StoredFeatures
 from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
+from guidance.compute import Compute
 from guidance.schedules import CosineLogSNR
 
 TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
@@ -20,6 +21,8 @@ def check_trade_off(study: Any) -> None:
         raise ValueError(f"oracle: {study.world.label} has none")
     if study.model is None and study.oracle is None:
         raise ValueError("model: give one, or the oracle of an exact world")
+    if study.model is None and study.compute != Compute():
+        raise ValueError("compute: an exact model is no network; leave it out")
     if (study.evaluator is None) != study.world.exact:
         raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
     if isinstance(study.evaluator, Checkpoint) and study.real is None:

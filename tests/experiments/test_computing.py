@@ -70,3 +70,8 @@ def test_the_probe_itself_runs_on_a_study():
 def test_a_study_without_networks_has_nothing_to_probe(name):
     with pytest.raises(Problem, match="no networks whose way to compute"):
         computing.probed(quick(name), "cpu", False, print)
+
+
+def test_a_study_of_an_exact_model_has_no_way_to_compute():
+    with pytest.raises(Problem, match="compute: an exact model is no network"):
+        override(quick("gaussians"), ["compute.precision=bfloat16"])

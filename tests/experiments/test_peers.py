@@ -5,6 +5,7 @@ from importlib import import_module
 
 import pytest
 import torch
+from small import here
 from torch import nn
 
 from experiments.peers.compare import FAMILIES, PEERS, Timed, installed, timed
@@ -130,3 +131,11 @@ def test_ours_is_also_timed_as_a_probe_finds_fastest(monkeypatch, precision):
     assert {system for _, system in found} == ({"ours, bfloat16"} if precision == "bfloat16" else set())
     assert {run().dtype for run in found.values()} <= {torch.float32}
     assert dtypes == ({torch.bfloat16} if precision == "bfloat16" else set())
+
+
+def test_a_file_that_is_no_comparison_is_one_line(tmp_path, capsys):
+    (tmp_path / "other.json").write_text("{}")
+    found = here(["speed", "--show", f"{tmp_path / 'other.json'}"], capsys)
+    assert found.returncode == 2 and "is nothing that --out of this command wrote" in found.stderr
+    found = here(["speed", "--against", "azula", "--batches", "a", "--device", "cpu"], capsys)
+    assert found.returncode == 2 and "--batches: give numbers of images" in found.stderr
