@@ -58,7 +58,7 @@ def known_scales(logsnr: Float[Tensor, " b"], ndim: int) -> tuple[Tensor, Tensor
 def copied(known: Tensor) -> Tensor:
     """A detached copy of lambda or labels, of which the host knows what it knew."""
     copy = known.detach().clone()
-    if (level := host_level(known)) is not None:
+    if known.is_floating_point() and (level := host_level(known)) is not None:
         _known(copy, level)
     return labels_within(copy, *label_range(known)) if hasattr(known, RANGE) else copy
 
