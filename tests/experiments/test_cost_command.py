@@ -1,9 +1,11 @@
 """`guidance-bench cost`: what is there costs nothing, chains bound the clock, and the paper's tables have their size."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -118,7 +120,10 @@ def test_statistics_on_this_machine_take_as_long_whatever_the_device(tmp_path):
     def seconds(device: str) -> float:
         words = ["cost", "controls-exact", "--device", device, "--runs", "none", "--out", f"{device}.json"]
         words += [word for setting in SMALL for word in ("--set", setting)]
-        subprocess.run([sys.executable, "-m", "experiments", *words], check=True, capture_output=True, cwd=tmp_path, timeout=300)
+        env = {**os.environ, "PYTHONPATH": f"{Path(__file__).parents[2]}"}
+        subprocess.run(
+            [sys.executable, "-m", "experiments", *words], check=True, capture_output=True, cwd=tmp_path, env=env, timeout=300
+        )
         return json.loads((tmp_path / f"{device}.json").read_text())["kinds"]["measure-exact"]["seconds"]
 
     assert seconds("h100") < 5 * seconds("cpu")  # 20 times and more where each has the imports in it
