@@ -60,7 +60,8 @@ def test_a_task_that_kills_its_workers_is_named(tmp_path):
 
 
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has in the background ignored
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import typer

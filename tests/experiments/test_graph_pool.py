@@ -108,7 +108,8 @@ def test_a_worker_that_is_killed_is_one_line(tmp_path):
 
 
 COMMAND = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell has in the background ignored
 from contextlib import contextmanager
 from pathlib import Path
 import typer
