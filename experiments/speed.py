@@ -42,7 +42,7 @@ def in_turn(tasks: dict[str, Callable[[], object]], device: str, rounds: int) ->
     return seconds
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def overhead(device: str, batch: int = BATCH, rounds: int = 30) -> dict[str, dict[str, Any]]:
     """Microseconds per step of DDIM, conditional and guided, ours and by hand, and the ratio of ours to it: its median over the
     rounds, and the least and the most.
@@ -75,7 +75,7 @@ def overhead(device: str, batch: int = BATCH, rounds: int = 30) -> dict[str, dic
     return table
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def policies(device: str, network: nn.Module | None = None, rounds: int = 5) -> dict[str, float]:
     """Milliseconds of one guided evaluation of a U-Net at batch 64 by how its two branches go through it: `rows` at a time.
 

@@ -6,6 +6,7 @@ of the caller's, is read in every call.
 
 import ctypes
 import math
+from contextlib import nullcontext
 
 import torch
 from jaxtyping import Float, Int
@@ -48,11 +49,13 @@ def known_scales(logsnr: Float[Tensor, " b"], ndim: int) -> tuple[Tensor, Tensor
     if level is None or logsnr.requires_grad:
         return None
     made = logsnr.__dict__.setdefault(SCALES, {})
-    if ndim not in made or any(scale._version for scale in made[ndim]):  # the caller's own arithmetic in place
-        shape = (len(logsnr), *(1,) * (ndim - 1))
-        with torch.inference_mode(False):  # a graph may be built on them later
-            made[ndim] = tuple(logsnr.new_full(shape, value) for value in alpha_sigma_at(level))
-    return made[ndim]
+    scales = made.get(ndim)
+    if scales is None or scales[0]._version or scales[1]._version:  # the caller's own arithmetic in place
+        with torch.inference_mode(False) if torch.is_inference_mode_enabled() else nullcontext():  # for graphs
+            alpha, sigma = alpha_sigma_at(level)
+            shape = (len(logsnr), *(1,) * (ndim - 1))
+            scales = made[ndim] = logsnr.new_full(shape, alpha), logsnr.new_full(shape, sigma)
+    return scales
 
 
 def copied(known: Tensor) -> Tensor:

@@ -64,8 +64,16 @@ def executor(workers: int, packages: Collection[str] | None = None) -> Iterator[
 def one_thread() -> Any:
     """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores.
 
-    Takes effect at once and stays; used as a context manager, it is undone at the end of the block.
+    Takes effect at once and stays; used as a context manager, it is undone at the end of the block, but for the memory that is kept.
     """
+    from guidance.memory import keep_memory
+
+    keep_memory()
+    return limited()
+
+
+def limited() -> Any:
+    """As `one_thread`, with nothing of ours imported, and the memory left to what runs (experiments.graph.failures.attempt)."""
     import scipy.linalg  # noqa: F401 (loads its own BLAS, which must be loaded before threads are limited)
     import torch
     from threadpoolctl import threadpool_limits
@@ -96,7 +104,7 @@ def _start(lines: Any, lock: Any) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()  # before the first call that may block
     _line = lines.get()
     tqdm.set_lock(lock)
-    one_thread()
+    limited()
 
 
 def _die_with_parent() -> None:

@@ -107,7 +107,8 @@ def test_the_table_of_the_readme_holds_what_was_measured():
 def test_every_system_is_timed_in_a_process_of_its_own_in_turn():
     found = timed(Task(batch=2, steps=10, network=SMALL, size=8), [], rounds=1, launches=2)
     assert {system for _, system in found.seconds if not system.startswith("ours, ")} == {"ours", "by hand"}
-    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in found.seconds.values())
+    always = [seconds for key, seconds in found.seconds.items() if not key[1].startswith("ours, ")]  # that is a probe's choice
+    assert all(len(seconds) == 2 and min(seconds) > 0 for seconds in always)
     with pytest.raises(Problem, match="ours: ValueError: unet has no option 'heads'"):
         timed(Task(batch=2, steps=10, network={"is": "unet", "width": 8, "heads": 3}), [], rounds=1)
 
