@@ -64,7 +64,7 @@ def executor(workers: int, packages: Collection[str] | None = None) -> Iterator[
 def one_thread() -> Any:
     """One thread for torch and for every BLAS: with two, the last digits of a Frechet distance depend on the number of cores.
 
-    Takes effect at once and stays; used as a context manager, it is undone at the end of the block, but for the memory that is kept.
+    Takes effect at once and stays; as a context manager it is undone at the end of the block, but for the memory that is kept.
     """
     from guidance.memory import keep_memory
 
