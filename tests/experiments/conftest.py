@@ -51,3 +51,10 @@ def tiny(tmp_path_factory) -> Callable[[str], Path]:
         return make_here(tiny_study(name), runs)
 
     return made
+
+
+@pytest.fixture(name="cache")
+def cache_of_images(tmp_path, monkeypatch) -> Path:
+    """Where images are prepared, empty."""
+    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

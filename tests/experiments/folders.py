@@ -4,7 +4,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+
+from experiments.worlds.images import Images
+from experiments.worlds.preprocessing import prepare
 
 CLASSES = ("cat", "ant", "bee")  # not in the order of their names
 
@@ -29,3 +33,13 @@ def folder(place: Path, n: int = 6, first: int = 0, **options: object) -> Path:
         for i in range(n):
             picture(first + 100 * c + i, **options).save(place / name / f"{i:03}.png")
     return place
+
+
+def images(path: Path | str, **options: object) -> Images:
+    """The world of a folder, at 8 x 8."""
+    return Images(**{"path": str(path), "size": 8, "preprocessing": "edm", "held_out": 2, **options})
+
+
+def pixels_of(seed: int, **options: object) -> torch.Tensor:
+    """What such a world makes of a picture."""
+    return torch.from_numpy(prepare(picture(seed, **options), 8, 3, "edm").copy()).float() / 127.5 - 1

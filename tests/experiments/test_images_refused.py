@@ -4,29 +4,14 @@ import socket
 
 import numpy as np
 import pytest
-import torch
-from folders import encoded, folder, picture
+from folders import encoded, folder, images, picture
 from PIL import Image
 from small import here
 
 from experiments.problems import Problem
 from experiments.worlds import data, prepared
-from experiments.worlds.images import Images
-from experiments.worlds.preprocessing import prepare
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def images(path, **options) -> Images:
-    return Images(**{"path": str(path), "size": 8, "preprocessing": "edm", "held_out": 2, **options})
-
-
-def pixels_of(seed: int, **options) -> torch.Tensor:
-    return torch.from_numpy(prepare(picture(seed, **options), 8, 3, "edm").copy()).float() / 127.5 - 1
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def bad(place, **changes) -> dict:

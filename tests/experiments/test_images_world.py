@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from folders import CLASSES, encoded, folder, picture
+from folders import CLASSES, encoded, folder, images, picture, pixels_of
 from PIL import Image
 from small import here
 
@@ -17,22 +17,9 @@ from experiments.registry import build
 from experiments.worlds import data, prepared
 from experiments.worlds.imagenet import ImageNet64
 from experiments.worlds.images import Images
-from experiments.worlds.preprocessing import prepare
 from experiments.worlds.split import held_out, interleaved
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
-def images(path, **options) -> Images:
-    return Images(**{"path": str(path), "size": 8, "preprocessing": "edm", "held_out": 2, **options})
-
-
-def pixels_of(seed: int, **options) -> torch.Tensor:
-    return torch.from_numpy(prepare(picture(seed, **options), 8, 3, "edm").copy()).float() / 127.5 - 1
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 def test_a_folder_of_classes_is_a_world_that_knows_its_name_and_content(tmp_path):

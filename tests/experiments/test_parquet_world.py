@@ -16,10 +16,7 @@ from experiments.worlds.images import Images
 arrow = pytest.importorskip("pyarrow")
 import pyarrow.parquet as parquet  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("cache")
 
 
 STRUCT = arrow.struct([("bytes", arrow.binary()), ("path", arrow.string())])
