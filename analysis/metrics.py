@@ -100,7 +100,7 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     # samples of images
     Metric("fid", "Fréchet distance", "", False, _EVALUATOR, True, suffix="features", shown=2,
            diversity="diversity", alike=("fid", "diversity", "recall", "is", "fid_pixels")),
-    Metric("fid_pixels", f"Fréchet distance of pixels (at most {MAX_PIXELS:,})", "", False, ("pixels",), True, shown=1,
+    Metric("fid_pixels", f"Fréchet distance of pixels (of at most {MAX_PIXELS:,} numbers)", "", False, ("pixels",), True, shown=1,
            diversity="diversity_pixels", alike=("fid_pixels", "diversity_pixels")),
     Metric("is", "Inception score", "", True, _EVALUATOR, suffix="features", shown=2),
     Metric("precision", "precision (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
