@@ -1,8 +1,10 @@
-"""Every method over its own range of strengths, in three worlds, from the same seeds: `guidance-bench study methods`.
+"""Every method over its own range of strengths, in four worlds, from the same seeds: `guidance-bench study methods`.
 
 One sampler, DDIM with eta = 1 (the ancestral sampler with v = 0), is one that every method is defined for. The main sweep gives
 all as many levels; the others give those that do not cost two forwards per step the number of levels at which they cost the same.
-The digits' model also knows two groups of digits, for the one method that needs them.
+The digits' model also knows two groups of digits, for the one method that needs them. On Fashion-MNIST the networks are those
+that ship with the package, so that methods which need a clean classifier or a network without classes are not there, nor those of
+more than five evaluations a step, and the main sweep is all there is.
 """
 
 from dataclasses import replace
@@ -12,6 +14,7 @@ from experiments.objectives.denoising import Denoising
 from experiments.studies.comparison import REFERENCE, Comparison
 from experiments.studies.digits import QUICK as DIGITS
 from experiments.studies.digits_exact import QUICK as DIGITS_EXACT
+from experiments.studies.fashion import QUICK as FASHION
 from experiments.studies.gaussians import QUICK as GAUSSIANS
 from experiments.studies.sweep import Curve, Sweep
 from experiments.studies.tradeoff import TradeOff
@@ -58,6 +61,8 @@ OPTIONS = {  # where the data leave [-1, 1]; and where alpha is so small that a 
     ("digits", "tds"): {"logsnr_min": -5.0},
 }
 ABSENT = ("discriminator",)  # of the model's samples: the role of a network that no study trains
+TRAINED = ("clean", "loss", "unconditional", "groups")  # on Fashion-MNIST: what no network that ships can play or knows
+DEAREST = 5.0  # evaluations of a guided call there
 
 
 def evaluations(name: str) -> float:
@@ -68,10 +73,12 @@ def evaluations(name: str) -> float:
 def possible(name: str, base: TradeOff) -> bool:
     """Whether a method can run in this study: an exact model has no layers to perturb, and points are no images."""
     method, exact = METHODS[name], base.oracle is not None
-    perturbs = {"attention", "embedding"} & set(method.requires_model)
-    if (exact and perturbs) or (len(base.world.shape) != 3 and "image" in method.requires_model):
+    needs, roles = set(method.requires_model), set(method.roles)
+    if (exact and needs & {"attention", "embedding"}) or (len(base.world.shape) != 3 and "image" in needs):
         return False
-    return exact or not set(method.roles) & set(ABSENT)
+    if base.world.label == FASHION.world.label and ((roles | needs) & set(TRAINED) or evaluations(name) > DEAREST):
+        return False
+    return exact or not roles & set(ABSENT)
 
 
 def study(base: TradeOff, fewer: int | None, **changes: object) -> TradeOff:
@@ -89,7 +96,7 @@ def study(base: TradeOff, fewer: int | None, **changes: object) -> TradeOff:
         for count in others
     )
     main = Sweep(sampler=DDIM(eta=1.0), steps=STEPS, ws=USUAL)
-    sweeps = (main, *(equal if fewer is None else ()))
+    sweeps = (main, *(equal if fewer is None and world != FASHION.world.label else ()))
     return replace(base, name=f"methods-{world}", methods=methods, sweeps=sweeps, **changes)
 
 
@@ -100,8 +107,8 @@ def some(ws: tuple[float, ...], count: int | None, name: str) -> tuple[float, ..
     return tuple(ws[round(place * (len(ws) - 1) / max(1, count - 1))] for place in range(count))
 
 
-def worlds(fewer: int | None, n: dict[str, int], **changes: object) -> dict[str, TradeOff]:
-    """The three studies."""
+def worlds(fewer: int | None, n: dict[str, int], seeds: dict[str, int], trainings: int) -> dict[str, TradeOff]:
+    """The studies by world. n: samples of a cell; seeds: how many of sampling; trainings: of each of the digits' networks."""
     exact = {"model": None, "classifier": None}
     further = {
         "model": replace(DIGITS.model, objective=Denoising(groups=2)),
@@ -110,16 +117,31 @@ def worlds(fewer: int | None, n: dict[str, int], **changes: object) -> dict[str,
         "unconditional": Train(
             world=DIGITS.world, network=UNet(width=16), objective=Denoising(p_uncond=1.0), fit=Fit(steps=1500, lr=2e-3)
         ),
+        "train_seeds": tuple(range(trainings)),
     }
-    every = ((GAUSSIANS, {}), (DIGITS_EXACT, exact), (DIGITS, further))
+    every = ((GAUSSIANS, {}), (DIGITS_EXACT, exact), (DIGITS, further), (FASHION, {}))
     return {
-        base.world.label: study(base, fewer, n=n[base.world.label], part=n[base.world.label], **more, **changes)
-        for base, more in every
+        (name := base.world.label): study(base, fewer, n=n[name], part=n[name], sample_seeds=tuple(range(seeds[name])), **changes)
+        for base, changes in every
     }
 
 
-QUICK = Comparison(name="methods", worlds=worlds(2, {"gaussians": 900, "digits-exact": 200, "digits": 200}, sample_seeds=(0, 1)))
+QUICK = Comparison(
+    name="methods",
+    worlds=worlds(
+        2,
+        n={"gaussians": 900, "digits-exact": 200, "digits": 200, "fashion": 100},
+        seeds={"gaussians": 2, "digits-exact": 2, "digits": 2, "fashion": 2},
+        trainings=1,
+    ),
+)
 FULL = Comparison(
-    name="methods", worlds=worlds(None, {"gaussians": 1500, "digits-exact": 400, "digits": 300}, sample_seeds=(0, 1, 2))
+    name="methods",
+    worlds=worlds(
+        None,
+        n={"gaussians": 1500, "digits-exact": 400, "digits": 300, "fashion": 200},
+        seeds={"gaussians": 8, "digits-exact": 8, "digits": 2, "fashion": 3},
+        trainings=3,
+    ),
 )
 STUDIES = {"quick": QUICK, "full": FULL}

@@ -50,7 +50,7 @@ CONTROLS_EXACT = {
     "sweeps": [{"sampler": "ancestral", "steps": 4, "ws": [0, 1]}],
 }
 
-SIZES = {"gaussians": 90, "digits-exact": 40, "digits": 40}
+SIZES = {"gaussians": 90, "digits-exact": 40, "digits": 40, "fashion": 20}
 FEW = [
     {"is": "classifier-free", "ws": [0, 1, 4]},
     {"is": "apg", "ws": [1, 4]},
