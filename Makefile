@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study full lint types test test-slow docs lab
+.PHONY: study full lint types test test-slow pages docs lab
 study: .venv/installed
 	$(BIN)/guidance-bench study digits
 
@@ -23,6 +23,10 @@ test: .venv/installed lint types
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m 'slow or not slow' -n auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder \
 		--timeout=1200 --jaxtyping-packages=guidance,classifiers,analysis,beartype.beartype
+
+# the tables of README and docs, out of the committed results
+pages: .venv/installed
+	$(BIN)/python -m analysis.pages
 
 # site/index.html: guides, results and the reference out of the docstrings; read from the disk, no network needed
 docs: .venv/installed

@@ -3,14 +3,11 @@
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / "docs" / "results"
 
 
 FASHION = {"sampler": "dpm-solver++ on logsnr", "steps": 10, "n": 1000}
-MAIN = ["fid_fashion", "is_fashion", "precision_fashion", "recall_fashion", "accuracy_evaluator", "fid_effnet-lite0-96"]
 
 
 def of_fashion(whole_training: bool):
@@ -20,19 +17,6 @@ def of_fashion(whole_training: bool):
 
     summary = summarise(read_table(PLACE / "fashion-full-cpu" / "table.csv"))
     return summary[summary["method"].map(whole)] if whole_training else summary
-
-
-def test_the_tables_of_fashion_are_those_of_the_committed_results():
-    from analysis.headline import headline, markdown
-
-    summary = of_fashion(True)
-    page = (PLACE / "fashion.md").read_text()
-    assert markdown(headline(summary, **FASHION, metrics=MAIN)) in page
-    by_ddim = summary[(summary["sampler"] == "ddim on logsnr") | (summary["method"] == "real")]
-    assert markdown(headline(by_ddim, **{**FASHION, "sampler": "ddim on logsnr"}, metrics=MAIN)) in page
-    few = summary[summary["method"].isin(["classifier-free", "classifier", "real"])]
-    few = few[few["w"].isin([0, 0.5, 1, 2, 4]) | few["w"].isna()]
-    assert markdown(headline(few, **FASHION, metrics=MAIN[:4])) in (ROOT / "README.md").read_text()
 
 
 def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
@@ -70,26 +54,3 @@ def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
     ):
         gap = difference((run(metric, method, w) - run(metric, "classifier-free", 1.0)).rename("value"))
         assert words.format(gap.mean, gap.low, gap.high) in page, (metric, method)
-
-
-@pytest.mark.parametrize("metric", ["fid_fashion", "fid_effnet-lite0-96"])
-def test_the_stages_of_the_training_are_those_of_the_committed_results(metric):
-    summary, page = of_fashion(False), (PLACE / "fashion.md").read_text()
-    rows = summary[(summary["metric"] == metric) & (summary["sampler"] == FASHION["sampler"])]
-    for steps in (250, 500, 1000, 2000):
-        name = "classifier-free" + (f" (after {steps} steps)" if steps < 2000 else "")
-        stage = rows[rows["method"] == name].set_index("w").loc[[0.0, 1.0, 2.0, 4.0]]
-        words = [f"{row.value:.2f} ± {row.sd:.2f} ({row.sd_seeds:.2f})" for row in stage.itertuples()]
-        assert f"| {metric} | {steps:,} | {' | '.join(words)} |" in page
-
-
-@pytest.mark.parametrize("study", ["cifar10-jpeg", "cifar10-jpeg-dit"])
-def test_the_tables_of_cifar10_jpeg_are_those_of_the_committed_results(study):
-    from analysis.headline import headline, markdown
-    from analysis.table import read_table, summarise
-
-    summary = summarise(read_table(PLACE / f"{study}-cpu" / "table.csv"))
-    shown = [f"{name}_cifar10-jpeg-10000" for name in ("fid", "is")] + ["accuracy_evaluator"]
-    shown += [f"{name}_effnet-lite0-96" for name in ("fid", "is")]
-    table = markdown(headline(summary, sampler="ancestral(v=None)", steps=32, n=200, metrics=shown))
-    assert table in (PLACE / "cifar10-jpeg.md").read_text()
