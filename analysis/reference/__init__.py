@@ -4,7 +4,7 @@ from importlib import resources
 
 import pandas as pd
 
-NAMES = ("cfg_table1_imagenet64", "cfg_table2_imagenet128")
+NAMES = ("cfg_table1_imagenet64", "cfg_table2_imagenet128", "adm_table4_imagenet256", "published_cells")
 
 
 def table(name: str) -> pd.DataFrame:
