@@ -73,7 +73,7 @@ def verdict(ours: Conditions, paper: Conditions) -> str:
     """The sentence under every figure and table that shows both."""
     found = differences(ours, paper)
     if not found:
-        own = "with the paper's networks" if paper.weights else "up to another training, since the paper's networks are not public"
+        own = "with the paper's networks" if paper.weights else "up to another training: the paper's networks are not public"
         return f"These numbers could be equal {own}: data, features, n, sampler and T are the paper's."
     return f"Shape only, no number can be equal: other {', '.join(found)}, and other networks."
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import seaborn
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.metrics import metric
-from analysis.style import DASHED, GREY, head, name_ends, panels, scale_log
+from analysis.style import DASHED, GREY, head, label_points, name_ends, panels, scale_log
 from analysis.table import cells_at
 
 SHADES = "crest"  # light to dark, as p_uncond or T grows; one shade a value in every panel
@@ -61,9 +60,9 @@ def fid_against_is(ours: pd.DataFrame, paper: pd.DataFrame, key: str, titles: tu
             axes.plot(least["is"], least["fid"], "o", ms=11, mfc="none", mec=shade, mew=1.3)
             ends.append((float(line["fid"].iloc[-1]), named(key, value), shade))
         head(axes, title, titles[0] if frame is ours else titles[1])
-        axes.set(xlabel=metric("is").label, ylabel=metric("fid").label)
-        _w_at_ends(axes, frame, key)
+        axes.set(xlabel=axis_name("is"), ylabel=axis_name("fid"))
         scale_log(axes, least=2.0)
+        label_points(axes, _strengths(frame, key))
         name_ends(axes, ends)
     return noted(figure, f"Along a line w grows from 0 (square) to {ours['w'].max():g}; ring: least FID. {note}")
 
@@ -95,14 +94,22 @@ def _colours(ours: pd.DataFrame, paper: pd.DataFrame, key: str) -> tuple[dict[fl
     return shades([*mine]), shades([*theirs])
 
 
-def _w_at_ends(axes: Axes, frame: pd.DataFrame, key: str) -> None:
-    """The strengths at some points of the first line, as the others have the same."""
+def _strengths(frame: pd.DataFrame, key: str) -> list[tuple[float, float, str, str]]:
+    """Some w to write beside the points of one line, as the others have the same."""
     line = frame[frame[key] == frame[key].min()]
-    for w in (0.0, 1.0, float(line["w"].max())):
-        for _, row in line[line["w"] == w].iterrows():
-            axes.annotate(
-                f"w = {w:g}", (row["is"], row["fid"]), xytext=(4, -13), textcoords="offset points", fontsize=8.5, color=GREY
-            )
+    line = line[line["w"].isin([0.0, 1.0, line["w"].max()])]
+    return [(row["is"], row["fid"], f"w = {row['w']:g}", GREY) for _, row in line.iterrows()]
+
+
+def axis_name(measure: str) -> str:
+    """A measure on an axis, as the papers call it, with its direction."""
+    name = {"fid": "FID", "sfid": "sFID"}.get(measure) or capital(metric(measure).title)
+    return f"{name} ({metric(measure).direction or 'lower is better'})"
+
+
+def capital(text: str) -> str:
+    """The text with a large first letter, without what stands in brackets."""
+    return text[:1].upper() + text[1:].split(" (")[0]
 
 
 def named(key: str, value: float) -> str:

@@ -21,6 +21,7 @@ def sheets(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int, title
     height, width = next(iter(drawn.values())).shape[:2]
     across = 0.62 * columns
     figure, grid = panels(1, len(drawn), (across * len(drawn) + 0.4, across * height / width + 0.85))
+    figure.get_layout_engine().set(wspace=0.06)
     for axes, (name, sheet) in zip(grid, drawn.items()):
         axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name, fontsize=10)

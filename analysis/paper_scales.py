@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.metrics import metric
-from analysis.paper_curves import noted
+from analysis.paper_curves import axis_name, noted
 from analysis.style import GREY, colour, head, label_points, name_ends, panels, scale_log, scale_w
 
 UNCONDITIONAL = " (unconditional base)"  # ends a method's name in the table
 BASES = {True: "conditional base", False: "unconditional base"}
+ROWS = ("this study", "the paper's Table 4")
+TITLES = {"fid": "FID", "is": "Inception score", "precision": "Precision", "recall": "recall"}
 MEASURES = ("fid", "sfid", "is", "precision", "recall")
 
 
@@ -41,7 +42,7 @@ def against_scale(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str
     """
     names = shared(ours, paper)
     figure, grid = panels(2, len(names), (3.5 * len(names) + 1.4, 6.6))
-    for row, (frame, words) in enumerate(zip((ours, paper), about)):
+    for row, (frame, words) in enumerate(zip((ours, paper), ROWS)):
         for place, name in enumerate(names):
             axes, ends = grid[row * len(names) + place], []
             for conditional, line in frame.groupby("conditional"):
@@ -53,13 +54,13 @@ def against_scale(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str
                 ends.append((float(line[name].iloc[-1]), BASES[conditional].replace(" ", "\n"), shade))
             scale_w(axes, frame["scale"])
             axes.set_xlabel("classifier scale s")
-            head(axes, metric(name).title if row == 0 else "", words if place == 0 else "")
-            axes.set_ylabel(_label(name))
+            head(axes, axis_name(name).split(" (")[0], words)
+            axes.set_ylabel(axis_name(name))
             if name in ("fid", "sfid"):
                 scale_log(axes)
             if place == len(names) - 1:
                 name_ends(axes, ends)
-    return noted(figure, note)
+    return noted(figure, f"Above: {about[0]}. Below: {about[1]}. {note}")
 
 
 def trade_offs(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str], note: str) -> Figure:
@@ -78,11 +79,11 @@ def trade_offs(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str], 
                 axes.plot(line[x], line[y], color=shade, marker="o", ms=4.5, linewidth=1.8 if place == 0 else 1.0)
                 ends.append((float(line[y].iloc[-1]), BASES[conditional].replace(" ", "\n"), shade))
                 points += _marks(line, x, y, shade)
-            axes.set(xlabel=_label(x), ylabel=_label(y))
-            head(axes, f"{metric(y).title} against {_lower(metric(x).title)}", about[place])
+            axes.set(xlabel=axis_name(x), ylabel=axis_name(y))
+            head(axes, f"{TITLES[y]} against {TITLES[x]}", ROWS[place])
             label_points(axes, points)
             name_ends(axes, ends)
-    return noted(figure, note)
+    return noted(figure, f"Left: {about[0]}. Right: {about[1]}. {note}")
 
 
 def shared(ours: pd.DataFrame, paper: pd.DataFrame) -> list[str]:
@@ -100,14 +101,3 @@ def _marks(line: pd.DataFrame, x: str, y: str, shade: str) -> Sequence[tuple[flo
 
 def _shade(conditional: bool) -> str:
     return colour("classifier", ["classifier"]) if conditional else GREY
-
-
-def _lower(title: str) -> str:
-    return title[:1].lower() + title[1:] if title[1:2].islower() and title != "Inception score" else title
-
-
-def _label(name: str) -> str:
-    known = metric(name)
-    return f"{name} ({known.direction})" if known.direction else name
-
-

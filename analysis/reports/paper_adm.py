@@ -20,12 +20,12 @@ SHOWN_CLASS, SHEET = 3, 5
 SHOWN_SCALES = (1.0, 10.0)  # of Figure 3 and Table 4
 FIGURES = "Figures 4 and 5: fidelity and diversity against the scale"
 NO_NUMBERS = (
-    "The paper draws Figures 4 and 5 of ImageNet 128x128 and prints no numbers of them, so beside the study's curves stand the three "
-    "scales of its Table 4, of ImageNet 256x256."
+    "The paper draws Figures 4 and 5 of ImageNet 128x128 and prints no numbers of them, so beside the study's curves stand the "
+    "three scales of its Table 4, of ImageNet 256x256."
 )
 TABLE = (
-    "An unconditional base knows nothing of the class but what the classifier says: with an exact classifier scale s there is the "
-    "same target as w = s - 1 of a conditional base. Scale 1 of the unconditional base therefore aims at the conditional model."
+    "An unconditional base knows nothing of the class but what the classifier says: with an exact classifier scale s there is "
+    "the same target as w = s - 1 of a conditional base. Scale 1 of the unconditional base therefore aims at the conditional model."
 )
 
 
@@ -74,7 +74,7 @@ def _table(frame: pd.DataFrame, said: tuple[str, str], note: str) -> Section:
 
 def _curves(ours: pd.DataFrame, paper: pd.DataFrame, said: tuple[str, str], note: str) -> Section:
     against, across = "Measures against the classifier scale, on both bases", "FID against IS, and precision against recall"
-    about = (f"this study: {said[0]}", f"Table 4: {said[1]}")
+    about = (f"this study, {said[0]}", f"Table 4 of the paper, {said[1]}")
     return section(
         FIGURES,
         NO_NUMBERS,

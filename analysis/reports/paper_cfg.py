@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -41,8 +40,8 @@ def report(results: Results) -> Report:
         *common.failed(results),
         _samples(images),
         _plane(planes),
-        _curves("Figure 4 and Table 1: by p_uncond", first, paper, "p_uncond", (4, 1), (said[0], said[1]), notes[0], _lone(images)),
-        _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), (said[0], said[2]), notes[1], TABLE_2),
+        _curves("Figure 4 and Table 1: by p_uncond", first, paper, "p_uncond", (4, 1), said[:2], notes[0], _lone(images)),
+        _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), said[::2], notes[1], TABLE_2),
         *common.networks(images),
         common.provenance(images),
         common.configuration(results),
@@ -193,9 +192,9 @@ def _plane(planes: Sequence[Results]) -> Section:
     """Figure 2: what guidance is said to sample of three Gaussians, with what it samples drawn over it."""
     heading = "Figure 2: a mixture of three Gaussians"
     text = (
-        "Left the marginal density, then the density p(x|c) p(c|x)^w of every class, normalised on a grid: the figure of the paper "
-        "up to the places of its Gaussians, which it does not print. Points are samples of the exact guided model: what a sampler "
-        "really draws is not that density."
+        "Left the marginal density, then the density p(x|c) p(c|x)^w of every class, normalised on a grid: the figure of the "
+        "paper up to the places of its Gaussians, which it does not print. Points are samples of the exact guided model: what a "
+        "sampler really draws is not that density."
     )
     if not planes:
         return section(heading, text, Missing("Figure 2", "the study was made without its plane"))

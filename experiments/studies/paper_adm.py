@@ -64,6 +64,7 @@ def paper_of(base: TradeOff, steps: int = 32, scales: tuple[float, ...] = SCALES
 
     ValueError for one without.
     """
+    require_images(base)
     if base.classifier is None:
         raise ValueError(f"{base.name} has no classifier that guides: set classifier")
     name = f"paper-adm-{base.name}"

@@ -95,6 +95,7 @@ def paper_of(base: TradeOff, steps: tuple[int, ...] = (32, 8, 16), ws: tuple[flo
 
     steps: of Table 1 first, then the others of Table 2.
     """
+    require_images(base)
     name = f"paper-cfg-{base.name}"
     others = {"classifier": None, "clean": None, "weak": None, "unconditional": None}
     sweeps = tuple(at(count, ws) for count in steps)

@@ -1,4 +1,4 @@
-"""What the studies of a paper's figures are made of: trade-offs that differ in their model, in one table under names of their own."""
+"""What the studies of a paper's figures are made of: trade-offs of several models, in one table under names of their own."""
 
 import dataclasses
 from collections.abc import Iterator
