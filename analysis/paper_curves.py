@@ -13,6 +13,7 @@ from analysis.style import DASHED, GREY, head, label_points, name_ends, panels, 
 from analysis.table import cells_at
 
 SHADES = "crest"  # light to dark, as p_uncond or T grows; one shade a value in every panel
+OTHERS = "flare"  # of this study, where its values are not the paper's
 UNKNOWN = 0.0  # the p_uncond of a checkpoint that does not tell it: no joint training has this one
 
 
@@ -38,10 +39,10 @@ def curves(found: dict[float, pd.DataFrame], key: str) -> pd.DataFrame:
     ]
 
 
-def shades(values: Sequence[float]) -> dict[float, str]:
+def shades(values: Sequence[float], palette: str = SHADES) -> dict[float, str]:
     """A colour for every value, rising."""
     values = sorted(set(values))
-    return dict(zip(values, seaborn.color_palette(SHADES, len(values)).as_hex()))
+    return dict(zip(values, seaborn.color_palette(palette, len(values)).as_hex()))
 
 
 def fid_against_is(ours: pd.DataFrame, paper: pd.DataFrame, key: str, titles: tuple[str, str], note: str) -> Figure:
@@ -86,12 +87,12 @@ def one_plane(ours: pd.DataFrame, paper: pd.DataFrame, key: str, note: str) -> F
 
 
 def _colours(ours: pd.DataFrame, paper: pd.DataFrame, key: str) -> tuple[dict[float, str], dict[float, str]]:
-    """One colour a value where both share them; else each panel its own, light to dark."""
+    """One colour a value where both share them; else each its own."""
     mine, theirs = set(ours[key]), set(paper[key])
     if mine <= theirs or theirs <= mine:
         both = shades([*mine | theirs])
         return both, both
-    return shades([*mine]), shades([*theirs])
+    return shades([*mine], OTHERS), shades([*theirs])
 
 
 def _strengths(frame: pd.DataFrame, key: str) -> list[tuple[float, float, str, str]]:

@@ -55,7 +55,7 @@ def against_scale(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str
             scale_w(axes, frame["scale"])
             axes.set_xlabel("classifier scale s")
             head(axes, axis_name(name).split(" (")[0], words)
-            axes.set_ylabel(axis_name(name))
+            axes.set_ylabel(axis_name(name).split(" (")[1].rstrip(")"))
             if name in ("fid", "sfid"):
                 scale_log(axes)
             if place == len(names) - 1:

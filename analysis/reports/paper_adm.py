@@ -25,7 +25,7 @@ NO_NUMBERS = (
 )
 TABLE = (
     "An unconditional base knows nothing of the class but what the classifier says: with an exact classifier scale s there is "
-    "the same target as w = s - 1 of a conditional base. Scale 1 of the unconditional base therefore aims at the conditional model."
+    "the same target as w = s - 1 of a conditional base. Scale 1 of the unconditional base aims at the conditional model."
 )
 
 
