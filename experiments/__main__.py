@@ -12,6 +12,7 @@ from experiments.evaluate_command import evaluate
 from experiments.export_command import export
 from experiments.options import Cluster, Device, Full, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
+from experiments.paper_command import paper
 from experiments.problems import Problem
 from experiments.sample_commands import check_checkpoint, sample
 from experiments.speed_command import speed
@@ -190,6 +191,7 @@ app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
 app.command()(export)
+app.command()(paper)
 app.command()(speed)
 
 

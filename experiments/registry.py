@@ -115,6 +115,10 @@ STUDIES = Registry(
         "controls-exact": "experiments.studies.controls:EXACT_STUDIES",
         "methods": "experiments.studies.methods:STUDIES",
         "classifiers": "experiments.studies.classifiers:STUDIES",
+        "paper-cfg-digits": "experiments.studies.paper_cfg:DIGITS_STUDIES",
+        "paper-cfg-fashion": "experiments.studies.paper_cfg:FASHION_STUDIES",
+        "paper-adm-digits": "experiments.studies.paper_adm:DIGITS_STUDIES",
+        "paper-adm-fashion": "experiments.studies.paper_adm:FASHION_STUDIES",
     },
 )
 GUIDANCE = {  # imported on first use, because these registries import torch

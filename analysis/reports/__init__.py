@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from analysis.reports import comparison, exact, guides, tradeoff
+from analysis.reports import comparison, exact, guides, paper_adm, paper_cfg, tradeoff
 from analysis.reports.report import Report
 from analysis.results import Results
 
@@ -11,6 +11,8 @@ REPORTS: Mapping[str, Callable[[Results], Report]] = {
     "exact": exact.report,
     "comparison": comparison.report,
     "guides": guides.report,
+    "paper-cfg": paper_cfg.report,
+    "paper-adm": paper_adm.report,
 }
 
 __all__ = ["REPORTS", "Report"]

@@ -16,12 +16,15 @@ from experiments.studies.by_world import ByWorld
 from experiments.studies.classifiers import Classifiers
 from experiments.studies.comparison import Comparison
 from experiments.studies.guides import Guides
+from experiments.studies.paper_adm import ADMPaper
+from experiments.studies.paper_cfg import CFGPaper
+from experiments.studies.paper_parts import OfParts
 from experiments.studies.study import Study
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.train import Train
 from guidance.denoiser import Denoiser
 
-KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers)}
+KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper)}
 
 
 class Trained(NamedTuple):
@@ -85,6 +88,8 @@ def load_trained(folder: str | Path, seed: int | None = None, device: str = "cpu
                 f"{folder} has the worlds {', '.join(study.worlds)}: say which, as in world={next(iter(study.worlds))!r}"
             )
         study = study.worlds[world]
+    if isinstance(study, OfParts):
+        study = study.base
     if not isinstance(getattr(study, "model", None), Train):
         raise Problem(f"{folder} trained no network")
     seed = study.train_seeds[0] if seed is None else seed

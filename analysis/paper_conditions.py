@@ -1,0 +1,82 @@
+"""Under what conditions numbers were made, and whether those of a study could be equal to a paper's or have only its shape."""
+
+from dataclasses import dataclass
+
+from analysis.results import Results
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What FID, Inception score, precision and recall depend on.
+
+    data: the world's label; features: the network's; n: samples of a number; steps: those sampled with; words: data and features
+    as one says them. weights: whether the networks are the paper's own.
+    """
+
+    data: str
+    features: str
+    n: int
+    sampler: str
+    steps: tuple[int, ...]
+    words: tuple[str, str] = ("", "")
+    weights: bool = True
+
+    @property
+    def said(self) -> str:
+        """In one line, for the head of a panel."""
+        data, features = (own or known for own, known in zip(self.words, (self.data, self.features)))
+        return f"{data}, {features} features, n = {self.n:,}"
+
+
+CFG_TABLE1 = Conditions(
+    "imagenet64-area", "inception", 50_000, "ancestral", (256,), ("ImageNet 64x64", "Inception-v3"), weights=False
+)
+CFG_TABLE2 = Conditions(
+    "imagenet128-area",
+    "inception",
+    50_000,
+    "ancestral(v=0.2)",
+    (128, 256, 1024),
+    ("ImageNet 128x128", "Inception-v3"),
+    weights=False,
+)
+ADM_TABLE4 = Conditions(
+    "images-imagenet-256-adm", "inception", 50_000, "ancestral(v=None)", (250,), ("ImageNet 256x256", "Inception-v3")
+)
+
+
+def features_of(results: Results) -> str:
+    """Whose features the papers' numbers are set beside: Inception's, where the study has them, or its own evaluator's."""
+    inception = {"fid_inception", "is_inception"} <= set(results.columns)
+    return "inception" if inception else results.world.name
+
+
+def conditions(results: Results) -> Conditions:
+    """Those of a study of one world: of its main sampler, at all numbers of steps."""
+    sampled = results.sampled[results.sampled["sampler"] == results.sampler]
+    steps = tuple(sorted({int(count) for count in sampled["steps"]}))
+    return Conditions(results.world.name, features_of(results), results.n[results.world.name], results.sampler, steps)
+
+
+def differences(ours: Conditions, paper: Conditions) -> list[str]:
+    """What the two do not share, each as "n (1,000, not 50,000)"; empty where numbers could be equal."""
+    data, features = (own or known for own, known in zip(paper.words, (paper.data, paper.features)))
+    found = [f"data ({ours.data}, not {data})"] if ours.data != paper.data else []
+    found += [f"features ({ours.features}, not {features})"] if ours.features != paper.features else []
+    found += [f"n ({ours.n:,}, not {paper.n:,})"] if ours.n != paper.n else []
+    found += [f"sampler ({ours.sampler}, not {paper.sampler})"] if ours.sampler != paper.sampler else []
+    found += [f"T ({_either(ours.steps)}, not {_either(paper.steps)})"] if set(ours.steps) != set(paper.steps) else []
+    return found
+
+
+def verdict(ours: Conditions, paper: Conditions) -> str:
+    """The sentence under every figure and table that shows both."""
+    found = differences(ours, paper)
+    if not found:
+        own = "with the paper's networks" if paper.weights else "up to another training: the paper's networks are not public"
+        return f"These numbers could be equal {own}: data, features, n, sampler and T are the paper's."
+    return f"Shape only, no number can be equal: other {', '.join(found)}, and other networks."
+
+
+def _either(steps: tuple[int, ...]) -> str:
+    return "/".join(map(str, steps))

@@ -1,0 +1,289 @@
+"""`guidance-bench paper`: from its options to a folder, and the studies behind it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from tiny import sets
+from typer.testing import CliRunner
+
+from analysis.table import read_table
+from experiments.__main__ import app
+from experiments.graph.files import content_sha256
+from experiments.graph.store import Store
+from experiments.problems import Problem
+from experiments.shipped import located, shipped
+from experiments.studies import load_trained
+from experiments.studies.decode import read_study
+from experiments.studies.paper_adm import DIGITS_STUDIES as ADM
+from experiments.studies.paper_adm import ADMPaper
+from experiments.studies.paper_cfg import DIGITS_STUDIES as CFG
+from experiments.studies.paper_cfg import FASHION_STUDIES
+from experiments.studies.paper_chosen import chosen_paper
+from experiments.studies.running import make
+from experiments.tasks.sources import Exact, shipped_source
+from experiments.tasks.train import Train
+from experiments.tasks.unlabelled import Unlabelled, WithoutLabel
+from experiments.worlds.digits import Digits
+from experiments.worlds.digits_exact import DigitsExact
+from experiments.worlds.fashion import Fashion
+from experiments.worlds.world import data
+from guidance import METHODS
+from guidance.oracle import exact_roles
+from guidance.schedules import CosineLogSNR
+
+NETWORKS = {
+    "base.model.network.width": 8,
+    "base.model.fit.steps": 25,
+    "base.evaluator.fit.steps": 6,
+    "base.model.fit.batch": 16,
+    "base.n": 60,
+    "base.part": 20,
+}
+SMALL = {
+    "cfg": {
+        **NETWORKS,
+        "p_unconds": [0.1, 0.5],
+        "base.sweeps": [{"sampler": "ancestral", "steps": steps, "ws": [0, 1]} for steps in (3, 2)],
+        "plane.n": 60,
+        "plane.part": 60,
+        "plane.sweeps": [{"sampler": "ancestral", "steps": 16, "ws": [0, 1]}],
+    },
+    "adm": {
+        **NETWORKS,
+        "base.classifier.fit.steps": 6,
+        "base.sweeps": [{"sampler": "ancestral", "steps": 3, "ws": [0, 1, 10]}],
+    },
+}
+
+
+def command(paper: str, *more: str) -> list[str]:
+    return ["paper", paper, "--device", "cpu", "--workers", "1", *more, *(w for s in sets(SMALL[paper]) for w in ("--set", s))]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """Both papers in one folder of runs, and their pages beside it; the networks of the first are found by the second."""
+    root = tmp_path_factory.mktemp("papers")
+    for paper in ("cfg", "adm"):
+        words = command(paper, "--runs", str(root / "runs"), "--out", str(root / paper))
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        assert f"page    {root / paper / 'report.html'}" in done.output
+    return root
+
+
+def test_the_folder_holds_figures_page_and_every_number(made):
+    cfg, adm = contents(made / "cfg"), contents(made / "adm")
+    figures = {"figure_1", "figure_2", "figure_3", "figure_4", "figure_4_one_plane", "figure_5", "figure_5_one_plane"}
+    assert {f"figures/{name}.png" for name in figures} <= set(cfg), sorted(cfg)
+    assert {"table.csv", "summary.csv", "table_1.csv", "table_2.csv", "figure_4.csv", "figure_5.csv"} <= set(cfg)
+    assert {"figures/figure_3.png", "figures/figure_4.png", "table_4.csv", "figure_4.csv"} <= set(adm)
+    for page in (cfg["report.html"].decode(), adm["report.html"].decode()):
+        assert "Shape only, no number can be equal" in page and "Left out" not in page
+        assert 'src="http' not in page and "<script" not in page
+
+
+def test_two_trainings_of_two_p_unconds_are_in_one_table_and_the_base_at_every_t(made):
+    table = read_table(made / "cfg" / "table.csv")
+    own = table[(table["world"] == "digits") & (table["metric"] == "fid_digits") & (table["steps"] > 0)]
+    kinds = {(row.method, row.steps) for row in own.itertuples()}
+    names = [f"classifier-free (p_uncond = {p})" for p in ("0.1", "0.5")]
+    assert kinds == {(names[0], 3), (names[0], 2), (names[1], 3)}
+    real = table[(table["method"] == "real") & (table["world"] == "digits") & (table["metric"] == "fid_digits")]
+    assert len(real) == 1
+    (folder,) = (made / "runs").glob("paper-cfg-digits-*")
+    cells = read_study(folder).results(Store(made / "runs")).cells
+    sampled = {(cell.method, cell.steps, cell.w): cell.sha256 for cell in cells if cell.world == "digits"}
+    assert len(sampled) == len(set(sampled.values())) == 6, "two trainings, each at its own w and T"
+
+
+def test_scales_of_the_unconditional_base_stand_at_w_plus_1(made):
+    table = read_table(made / "adm" / "table.csv")
+    sampled = table[table["steps"] > 0]
+    ws = sampled.groupby("method")["w"].unique().map(lambda found: sorted(map(float, found)))
+    assert ws.to_dict() == {"classifier-mean": [0, 1, 10], "classifier-mean (unconditional base)": [-1, 0, 9]}
+    fid = sampled[(sampled["metric"] == "fid_digits") & (sampled["n"] == 60)].set_index(["method", "w"])["value"]
+    assert fid["classifier-mean", 0] != fid["classifier-mean (unconditional base)", -1]
+    table_4 = pd.read_csv(made / "adm" / "table_4.csv")
+    assert table_4["FID ↓ study"].notna().all() and len(table_4) == 6
+
+
+def test_again_nothing_is_run_and_every_byte_is_the_same(made, tmp_path):
+    runs = {path.name for path in (made / "runs").iterdir()}
+    words = command("cfg", "--runs", str(made / "runs"), "--out", str(tmp_path / "again"))
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    assert {path.name for path in (made / "runs").iterdir()} == runs
+    assert contents(tmp_path / "again") == contents(made / "cfg")
+    (folder,) = (made / "runs").glob("paper-cfg-digits-*")
+    inside = contents(folder)
+    study = read_study(folder)
+    from analysis.reports import REPORTS
+
+    REPORTS[study.report](study.results(Store(made / "runs"), "cpu")).write(tmp_path / "drawn")
+    drawn = contents(tmp_path / "drawn")
+    assert drawn and all(inside[name] == held for name, held in drawn.items()), "drawn again from the same runs"
+
+
+def test_the_networks_of_one_paper_are_those_of_the_other_and_can_be_loaded(made):
+    kinds = [path.name.split("-")[0] for path in (made / "runs").iterdir()]
+    assert kinds.count("denoiser") == 2 and kinds.count("evaluator") == 1, "adm shares that of p_uncond = 0.1"
+    (folder,) = (made / "runs").glob("paper-adm-digits-*")
+    assert load_trained(folder).shape == (1, 8, 8)
+
+
+def test_an_older_page_s_figures_go_and_other_files_are_left_alone(made, tmp_path):
+    out = tmp_path / "page"
+    words = command("adm", "--runs", str(made / "runs"), "--out", str(out))
+    CliRunner().invoke(app, words, catch_exceptions=False)
+    (out / "figures" / "figure_9.png").write_bytes(b"old")
+    (out / "notes.txt").write_text("mine")
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    assert not (out / "figures" / "figure_9.png").exists() and (out / "notes.txt").read_text() == "mine"
+
+
+class Asked:
+    def __init__(self):
+        self.labels = []
+
+    def __call__(self, z, logsnr, label):
+        self.labels.append(label)
+        return z
+
+
+def test_a_model_without_label_is_never_asked_for_one():
+    asked = Asked()
+    model = WithoutLabel(asked, torch.nn.Identity())
+    model(torch.zeros(2, 1), torch.zeros(2), torch.tensor([0, 1]))
+    assert asked.labels == [None]
+
+
+def test_scale_s_on_the_unconditional_base_is_the_registry_s_method_at_w_plus_1():
+    world = data(DigitsExact())
+    roles = exact_roles(world.oracle.float(), world.weak.float())
+    model, classifier = world.oracle.float(), roles["classifier"]
+    z = torch.randn(3, *world.oracle.means.shape[1:], generator=torch.Generator().manual_seed(0))
+    logsnr, label = torch.zeros(3), torch.tensor([0, 4, 9])
+    on_null = METHODS["classifier"](w=3.0)(WithoutLabel(model, model), classifier)(z, logsnr, label)
+    known = METHODS["classifier-unconditional"](w=2.0)(model, classifier)(z, logsnr, label)
+    other = METHODS["classifier"](w=3.0)(model, classifier)(z, logsnr, label)
+    assert torch.equal(on_null.x, known.x) and not torch.allclose(on_null.x, other.x)
+
+
+def test_it_has_a_seed_where_its_source_has():
+    training = ADM["quick"].base.model
+    again = Unlabelled(source=training).of_seed(5, CosineLogSNR())
+    assert again == Unlabelled(source=training.of_seed(5, CosineLogSNR())) and again.source.seed == 5
+    assert not hasattr(Unlabelled(source=Exact(world=DigitsExact())), "of_seed")
+    assert not hasattr(Unlabelled(source=shipped_source(Fashion(), "model")), "of_seed")
+
+
+def test_parts_differ_in_p_uncond_alone_and_the_base_keeps_its_own():
+    parts = [part.study for part in CFG["full"].parts][:-1]
+    assert [study.model.objective.p_uncond for study in parts] == [0.1, 0.2, 0.5]
+    assert parts[0] == CFG["full"].base and [len(study.sweeps) for study in parts] == [3, 1, 1]
+    assert all(replace(study.model, objective=parts[0].model.objective) == parts[0].model for study in parts)
+    places = [(placed.table, *placed.place.items()) for placed in CFG["full"].cells()]
+    assert len(set(places)) == len(places)
+    seeds = {(placed.place["train_seed"], placed.place["seed"]) for placed in CFG["full"].cells() if placed.place.get("steps")}
+    assert {(train, seed) for train in range(3) for seed in range(3)} <= seeds
+
+
+def test_full_forms_have_every_strength_of_the_paper_s_tables():
+    from analysis.reference import table
+
+    for form in (CFG, FASHION_STUDIES):
+        assert set(form["full"].base.sweeps[0].ws) == set(table("cfg_table1_imagenet64")["w"])
+    scales = set(table("adm_table4_imagenet256")["scale"])
+    assert all(scales <= set(ADM[form].base.sweeps[0].ws) for form in ADM)
+
+
+def test_the_unconditional_base_may_be_a_network_of_its_own():
+    own = replace(ADM["quick"].base.model, objective=replace(ADM["quick"].base.model.objective, p_uncond=1.0))
+    study = replace(ADM["quick"], base=replace(ADM["quick"].base, unconditional=own))
+    conditional, unconditional = (part.study for part in study.parts)
+    assert unconditional.model == Unlabelled(source=own) and conditional.model == study.base.model
+    assert ADM["quick"].parts[1].study.model == Unlabelled(source=study.base.model)
+
+
+def test_a_checkpoint_is_the_model_of_either_paper_and_has_one_p_uncond(tmp_path):
+    file = located(shipped(Fashion().name)["model"][0])
+    for paper in ("cfg", "adm"):
+        study = chosen_paper(paper, "fashion", True, [], file, "exported")
+        assert study.base.model.sha256 == content_sha256(file) and study.base.model.adapter == "exported"
+        assert getattr(study, "p_unconds", ()) == ()
+
+
+def test_any_study_of_images_has_its_papers_with_its_own_networks():
+    study = chosen_paper("cfg", "controls", False, ["base.n=100", "base.part=100"])
+    assert study.name == "paper-cfg-controls" and study.base.n == 100 and isinstance(study.base.model, Train)
+    assert study.base.world == Digits() and study.base.classifier is None
+
+
+REFUSED = {
+    "there is no paper 'vae': choose one of cfg, adm": ["vae"],
+    "'nowhere' has no study": ["cfg", "--world", "nowhere"],
+    "is no study of one world": ["cfg", "--world", "methods"],
+    "judged by its exact density": ["adm", "--world", "digits-exact"],
+    "go together": ["cfg", "--checkpoint", "x.pt"],
+    "there is no nothing.pt": ["cfg", "--checkpoint", "nothing.pt", "--adapter", "edm"],
+    "that of the base, 0.1, is not among them": ["cfg", "--set", "p_unconds=[0.2]"],
+    "one stands there twice": ["cfg", "--set", "p_unconds=[0.1,0.1]"],
+    "base.methods: one that a classifier guides": ["adm", "--set", 'base.methods=["apg"]'],
+    "base.methods: the paper has one, classifier-free": ["cfg", "--set", 'base.methods=["apg"]'],
+    "scales are not negative": ["adm", "--set", "base.sweeps.0.ws=[-1,0]"],
+    "no option|unknown configuration key": ["cfg", "--set", "base.foo=1"],
+    "is no folder": ["cfg", "--out", "file"],
+    "holds other files": ["cfg", "--out", "."],
+    "cifar10-jpeg has no full form": ["cfg", "--world", "cifar10-jpeg", "--full"],
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_cannot_be_done_is_refused_in_one_line_before_any_work(why, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("")
+    result = CliRunner().invoke(app, ["paper", *REFUSED[why]])
+    assert isinstance(result.exception, Problem) and "\n" not in str(result.exception), result.exception
+    with pytest.raises(Problem, match=why):
+        raise result.exception
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_show_config_prints_every_value_and_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = CliRunner().invoke(app, ["paper", "cfg", "--show-config"], catch_exceptions=False).output
+    assert json.loads(shown)["p_unconds"] == [0.1, 0.2, 0.5] and not list(tmp_path.iterdir())
+
+
+def test_a_cell_that_fails_is_named_and_the_rest_is_drawn(made, tmp_path, monkeypatch):
+    import shutil
+
+    from experiments.tasks.sample import Sample
+
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for kind in ("denoiser", "classifier", "evaluator"):
+        for path in (made / "runs").glob(f"{kind}-*"):
+            shutil.copytree(path, runs / path.name)
+    drawn = Sample.run
+
+    def run(self, folder, store, device):
+        if self.method.w == 10:
+            raise ValueError("too strong")
+        drawn(self, folder, store, device)
+
+    monkeypatch.setattr(Sample, "run", run)
+    study = chosen_paper("adm", "digits", False, sets(SMALL["adm"]))
+    assert isinstance(study, ADMPaper)
+    done = make(study, Store(runs), 1, "cpu", tell=lambda line: None)
+    assert done.outcome.failed
+    page = (done.folder / "report.html").read_text()
+    assert "Failed cells" in page and "the study has no scale 10" in page and "Table 4 of the paper" in page
