@@ -103,7 +103,7 @@ def test_seqme_has_the_same_clipped_density_and_nearly_the_same_clipped_coverage
     embed = lambda names: rows[names[0]]  # noqa: E731
     found = density_coverage(made, Balls.around(real))
     theirs = [kind(5, ["real"], embed)(["made"]).value for kind in (seqme.ClippedDensity, seqme.ClippedCoverage)]
-    assert found.clipped_density == pytest.approx(theirs[0], rel=1e-9)
+    assert found.clipped_density == pytest.approx(theirs[0], rel=1e-6)  # its ratios are float32
     assert found.clipped_coverage == pytest.approx(theirs[1], abs=0.01)
 
 
