@@ -12,10 +12,7 @@ from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 
 from analysis.checks import matrix, same_width
-
-BLOCK = 256  # rows whose distances are held at a time
-PAIRS = 4_096  # pairs whose distance is taken by subtraction at a time
-SPARE = 8  # candidates for the k-th neighbour beyond k
+from analysis.neighbours import BLOCK, PAIRS, SPARE, distances, products, rounding
 
 
 def frechet_distance(generated: Float[np.ndarray, "n d"], reference: Float[np.ndarray, "m d"]) -> float:
@@ -100,12 +97,12 @@ def _radii(rows: Tensor, k: int) -> Tensor:
     centred, taken, radii = rows - rows.mean(0), min(len(rows), k + 1 + SPARE), []
     squares, few = centred.square().sum(1), max(1, PAIRS // taken)
     for own, block in zip(rows.split(BLOCK), centred.split(BLOCK)):
-        near, candidates = _products(block, centred, squares).topk(taken, largest=False)
-        found = torch.cat([_distances(a[:, None], rows[b]) for a, b in zip(own.split(few), candidates.split(few))])
+        near, candidates = products(block, centred, squares).topk(taken, largest=False)
+        found = torch.cat([distances(a[:, None], rows[b]) for a, b in zip(own.split(few), candidates.split(few))])
         radius = found.kthvalue(k + 1, dim=1).values
         if taken < len(rows):  # a row that was left out may be as near, up to the rounding of the product
-            for i in (near[:, -1] - near[:, k] <= 2 * _rounding(squares, squares)).nonzero()[:, 0]:
-                radius[i] = _distances(own[i], rows).kthvalue(k + 1).values
+            for i in (near[:, -1] - near[:, k] <= 2 * rounding(squares, squares)).nonzero()[:, 0]:
+                radius[i] = distances(own[i], rows).kthvalue(k + 1).values
         radii.append(radius)
     return torch.cat(radii)
 
@@ -117,33 +114,14 @@ def _share_inside(rows: Tensor, centres: Tensor, radii: Tensor) -> float:
     offset, inside = centres.mean(0), 0
     moved, others = rows - offset, centres - offset
     squares, powers = moved.square().sum(1), others.square().sum(1)
-    rounding = _rounding(squares, powers) + 1e-14 * radii.square().max()
+    slack = rounding(squares, powers) + 1e-14 * radii.square().max()
     for own, block, square in zip(rows.split(BLOCK), moved.split(BLOCK), squares.split(BLOCK)):
-        gap = _products(block, others, powers - radii.square())  # |a - b|^2 - r^2, less |a|^2
+        gap = products(block, others, powers - radii.square())  # |a - b|^2 - r^2, less |a|^2
         nearest = gap.amin(1) + square
-        within = nearest < -rounding
-        doubtful = ((nearest <= rounding) & ~within).nonzero()[:, 0]
-        row, centre = (gap[doubtful] + square[doubtful, None] <= rounding).nonzero(as_tuple=True)
+        within = nearest < -slack
+        doubtful = ((nearest <= slack) & ~within).nonzero()[:, 0]
+        row, centre = (gap[doubtful] + square[doubtful, None] <= slack).nonzero(as_tuple=True)
         for i, j in zip(doubtful[row].split(PAIRS), centre.split(PAIRS)):
-            within[i[_distances(own[i], centres[j]) <= radii[j]]] = True
+            within[i[distances(own[i], centres[j]) <= radii[j]]] = True
         inside += int(within.sum())
     return inside / len(rows)
-
-
-def _products(a: Tensor, b: Tensor, add: Tensor) -> Tensor:
-    """-2 a.b of every pair and what belongs to each b: of squared distances all but |a|^2, by one matrix product."""
-    return torch.addmm(add, a, b.T, alpha=-2)
-
-
-def _rounding(a_squares: Tensor, b_squares: Tensor) -> Tensor:
-    """What a squared distance by `_products` may be wrong by: for |a|^2 + |b|^2 and their product, each the sum of at most 10^4
-    terms, less than 10^4 times the rounding of one (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
-    """
-    return 1e4 * torch.finfo(a_squares.dtype).eps * (a_squares.max() + b_squares.max())
-
-
-def _distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances by subtraction, the same of (a, b) as of (b, a): |a - b|^2 expanded puts a point off itself
-    by the rounding (0.7 at a mean of 20).
-    """
-    return (a - b).square().sum(-1).sqrt()

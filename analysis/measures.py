@@ -9,10 +9,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from analysis.checks import classes, matrix
+from analysis.copies import Training
 from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
+from analysis.feature_sets import FeatureReference, FeatureSet
 from analysis.fidelity import ball_radii, frechet_distance, frechet_distance_to, inception_score, precision_recall
+from analysis.further import further, mean_of_parts
 from analysis.metrics import MAX_PIXELS, column
-from analysis.moments import Moments
+from analysis.moments import Moments, moments_of
+from analysis.saturation import saturation
 
 
 @runtime_checkable
@@ -72,13 +76,16 @@ class Reference:
 
     of_features: the moments of the features of all of them, if these are more than the m that stand for them in precision and
     recall. images: (m, *shape); or moments: the mean (p,) and the unbiased covariance (p, p) of their pixels. With neither there
-    is no distance of pixels.
+    is no distance of pixels. label: the classes of the m, where they are known. nearest: images (t, *shape) among which copies
+    are looked for by pixels, if these are not `images`.
     """
 
     features: Float[np.ndarray, "m d"]
     of_features: Moments | None = None
     images: Float[np.ndarray, "m *shape"] | None = None
     moments: tuple[Float[np.ndarray, " p"], Float[np.ndarray, "p p"]] | None = None
+    label: Int[np.ndarray, " m"] | None = None
+    nearest: Float[np.ndarray, "t *shape"] | None = None
 
     def __post_init__(self) -> None:
         if self.images is not None and len(self.images) != len(self.features):
@@ -91,6 +98,18 @@ class Reference:
         """Of the balls of precision, once for all samples that are compared with these images."""
         return ball_radii(self.features)
 
+    @cached_property
+    def prepared(self) -> FeatureReference:
+        """The same features for the further measures, once for all samples that are compared with these images."""
+        moments = moments_of(self.features) if self.of_features is None else self.of_features
+        return FeatureReference(moments=moments, neighbours=self.features, radii=self.radii, label=self.label)
+
+    @cached_property
+    def training(self) -> Training | None:
+        """Pixels of real images, for the search for copies, where there are some."""
+        held = self.images if self.nearest is None else self.nearest
+        return None if held is None or len(held) < 2 else Training(_flat(held))
+
     def frechet(self, features: Float[np.ndarray, "n d"]) -> float:
         """The Fréchet distance of features from those of all the images."""
         return frechet_distance(features, self.features) if self.of_features is None else self.of_features.frechet(features)
@@ -102,8 +121,9 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
     fid_, is_, precision_, recall_ and diversity_ + `suffix` rest on the evaluator's features; the suffix names the evaluator's
     data, since values on different features are not comparable. fid_pixels and diversity_pixels rest on pixels,
     accuracy_evaluator and accuracy_guide on logits. fid_pixels is left out where the reference knows no pixels and of images of
-    more than MAX_PIXELS numbers, and it and diversity_pixels where the samples know no pixels. ValueError for whatever
-    one of the measures refuses.
+    more than MAX_PIXELS numbers, and it and diversity_pixels where the samples know no pixels. What is measured beyond these, and
+    of how many samples, is in `analysis.further.further`; of pixels saturation, clipped_pixels, nearest_train_pixels and
+    copies_pixels. ValueError for whatever one of the measures refuses.
     """
     precision, recall = precision_recall(generated=samples.features, reference=reference.features, radii=reference.radii)
     values = {
@@ -119,7 +139,10 @@ def measure(samples: Samples, reference: Reference, suffix: str) -> dict[str, fl
         values["diversity_pixels"] = intra_class_pixel_distance(samples.images[:], samples.label)
     if samples.guide_logits is not None:
         values["accuracy_guide"] = _accuracy("guide_logits", samples.guide_logits, samples.label)
-    return values
+    made = FeatureSet(features=samples.features, logits=samples.logits, label=samples.label, own=True)
+    beyond = further(made, reference.prepared, suffix)
+    del beyond[column("accuracy_by", suffix)]  # it is accuracy_evaluator
+    return values | beyond | _pixels(samples, reference)
 
 
 def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix: str) -> dict[str, float]:
@@ -132,8 +155,20 @@ def measure_in_parts(n_part: int, samples: Samples, reference: Reference, suffix
     if not 1 <= n_part <= len(samples):
         raise ValueError(f"n_part is {n_part}: choose between 1 and the {len(samples)} samples there are")
     starts = range(0, len(samples) - n_part + 1, n_part)
-    values = [measure(samples[start : start + n_part], reference, suffix) for start in starts]
-    return {name: float(np.mean([value[name] for value in values])) for name in values[0]}
+    return mean_of_parts([measure(samples[start : start + n_part], reference, suffix) for start in starts])
+
+
+def _pixels(samples: Samples, reference: Reference) -> dict[str, float]:
+    """What too much guidance does to pixels, and whether they are those of training images."""
+    if samples.images is None:
+        return {}
+    images = samples.images[:]
+    size, share = saturation(images)
+    values = {"saturation": size, "clipped_pixels": share}
+    if reference.training is not None and reference.training.spacing > 0:
+        nearness, copies = reference.training.compare(_flat(images))
+        values |= {"nearest_train_pixels": nearness, "copies_pixels": copies}
+    return values
 
 
 def _pixel_distance(samples: Samples, reference: Reference) -> dict[str, float]:

@@ -23,6 +23,7 @@ class Metric:
     shown             2: in the main table; 1: in the report's table only; 0: in neither
     diversity, alike  of a measure of quality: the metric (names) at equal values of which methods are compared by it, and those
                       that must agree for two sets of samples to count as alike
+    error_of          the metric (name) whose standard error it is
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     shown: int = 0
     diversity: str = ""
     alike: tuple[str, ...] = ()
+    error_of: str = ""
 
     @property
     def column(self) -> str:
@@ -103,8 +105,8 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("fid_pixels", f"Fréchet distance of pixels (of at most {MAX_PIXELS:,} numbers)", "", False, ("pixels",), True, shown=1,
            diversity="diversity_pixels", alike=("fid_pixels", "diversity_pixels")),
     Metric("is", "Inception score", "", True, _EVALUATOR, suffix="features", shown=2),
-    Metric("precision", "precision (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
-    Metric("recall", "recall (k = 3)", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("precision", "precision", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("recall", "recall", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
     Metric("accuracy_evaluator", "accuracy, independent evaluator", "", True, _EVALUATOR, share=True, shown=2),
     Metric("accuracy_guide", "accuracy, noise-aware classifier", "", True, ("classifier",), share=True, shown=1),
     Metric("diversity", "cosine distance within a class", "", None, _EVALUATOR, suffix="features", shown=2,
@@ -112,6 +114,33 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("diversity_pixels", "RMS pixel distance within a class", "", None, ("pixels",), shown=1,
            reading="higher is more diverse"),
     Metric("accuracy_by", "share assigned the intended label", "", None, ("classifier",), share=True, suffix="classifier"),
+    Metric("calibration_error_by", "calibration error, intended labels", "", False, ("classifier",), True, suffix="classifier"),
+    Metric("nll_by", "−log p(intended label | x)", "nats", False, ("classifier",), True, suffix="classifier"),
+    Metric("label_entropy_by", "entropy of the assigned labels, over its maximum", "", True, ("classifier",), share=True,
+           suffix="classifier"),
+    Metric("mind", "Monge Inception distance", "", False, _EVALUATOR, True, suffix="features", shown=1),
+    Metric("kid", "kernel Inception distance", "", False, _EVALUATOR, suffix="features", shown=1),
+    Metric("kid_se", "standard error of the kernel Inception distance", "", None, _EVALUATOR, suffix="features", error_of="kid"),
+    Metric("fid_infinity", "Fréchet distance extrapolated to infinite n", "", False, _EVALUATOR, suffix="features", shown=1),
+    Metric("fid_infinity_se", "standard error of the extrapolated Fréchet distance", "", None, _EVALUATOR, suffix="features",
+           error_of="fid_infinity"),
+    Metric("fid_class", "Fréchet distance within a class", "", False, _EVALUATOR, True, suffix="features"),
+    Metric("clipped_density", "clipped density", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("clipped_coverage", "clipped coverage", "", True, _EVALUATOR, share=True, suffix="features", shown=1),
+    Metric("density", "density", "", True, _EVALUATOR, suffix="features"),
+    Metric("coverage", "coverage", "", True, _EVALUATOR, share=True, suffix="features"),
+    Metric("vendi", "Vendi score", "different samples", None, _EVALUATOR, suffix="features", reading="higher is more diverse"),
+    Metric("vendi_class", "Vendi score within a class", "different samples", None, _EVALUATOR, suffix="features",
+           reading="higher is more diverse"),
+    Metric("nearest_train", "distance to the nearest training image, over that between training images", "", None, _EVALUATOR,
+           suffix="features", reading="lower is nearer to copies"),
+    Metric("nearest_train_pixels", "pixel distance to the nearest training image, over that between training images", "", None,
+           ("pixels",), reading="lower is nearer to copies"),
+    Metric("copies", "share of copies of training images", "", False, _EVALUATOR, share=True, suffix="features"),
+    Metric("copies_pixels", "share of copies of training images, by pixels", "", False, ("pixels",), share=True),
+    Metric("saturation", "mean |x| of pixels", "", None, ("pixels",), share=True, reading="higher is more saturated"),
+    Metric("clipped_pixels", "share of pixels at the bounds", "", None, ("pixels",), share=True,
+           reading="higher is more saturated"),
     # what a sample costs, and how hard it was guided
     Metric("nfe", "network evaluations per sample", "evaluations", False),
     Metric("nfe_denoiser_forward", "denoiser forwards per sample", "forwards", False),
@@ -148,9 +177,10 @@ def metric(column: str) -> Metric:
     """The metric of a column, its suffix resolved; an unknown column is a metric whose title is the column."""
     if (known := _BY_NAME.get(column)) and not known.suffix:
         return known
-    for suffixed in _BY_NAME.values():
-        if suffixed.suffix and column.startswith(f"{suffixed.name}_"):
-            return replace(suffixed, of=column.removeprefix(f"{suffixed.name}_"))
+    suffixed = [one for one in _BY_NAME.values() if one.suffix and column.startswith(f"{one.name}_")]
+    if suffixed:  # fid_class_digits is fid_class, though fid of "class_digits" would be called so too
+        longest = max(suffixed, key=lambda one: len(one.name))
+        return replace(longest, of=column.removeprefix(f"{longest.name}_"))
     return known or Metric(column, column)
 
 

@@ -16,13 +16,16 @@ SOURCE = "https://github.com/mseitzer/pytorch-fid/releases or https://github.com
 
 @value
 class Inception(FeatureNetwork):
-    """torch-fidelity's Inception-v3 of 2015-12-05: 2,048 pooled features, logits without bias. file: where it lies."""
+    """torch-fidelity's Inception-v3 of 2015-12-05: 2,048 pooled features, logits without bias. file: where it lies.
+
+    layer "spatial": the 2,023 features of sFID, which is then the column fid_inception-spatial.
+    """
 
     name: ClassVar[str] = "inception"
     incidental: ClassVar[tuple[str, ...]] = ("file",)
     pinned: ClassVar[bool] = True
     file: str = ""
-    layer: Literal["2048", "768", "192", "64"] = "2048"
+    layer: Literal["2048", "768", "192", "64", "spatial"] = "2048"
 
     @property
     def label(self) -> str:

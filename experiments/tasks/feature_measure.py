@@ -21,8 +21,9 @@ from experiments.tasks.reference import ReferenceOf
 
 @value
 class FeatureMeasure(Task):
-    """metrics.json, {"<size>": {metric: value}}: fid_, is_ (of a network with a head), precision_, recall_ and diversity_ (of
-    labelled images) with the network's label and the protocol's as suffix.
+    """metrics.json, {"<size>": {metric: value}}: fid_, is_ (of a network with a head), precision_, recall_, diversity_ (of
+    labelled images) and whatever the set is large enough for (analysis.further), with the network's label and the protocol's as
+    suffix. A network whose `classifies` is the label of the samples' world says with its logits what classes it sees.
 
     sizes: as of Measure. protocol: its split, k and labels; what it says of drawing samples has been done.
     """
@@ -54,13 +55,19 @@ class FeatureMeasure(Task):
         return joined(self.features.network.label, self.protocol.label)
 
     @property
+    def own(self) -> bool:
+        """Whether the logits are of the classes that the labels name."""
+        world = getattr(self.samples, "world", None)
+        return world is not None and getattr(self.features.network, "classifies", None) == world.label
+
+    @property
     def title(self) -> str:
         return f"measures of {self.features.title}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         from analysis.features import FeatureSet, measure_features_in_parts
 
-        made, reference = FeatureSet(**self.features.arrays(store)), self.reference.load(store)
+        made, reference = FeatureSet(**self.features.arrays(store), own=self.own), self.reference.load(store)
         values = {
             f"{size}": measure_features_in_parts(size, made, reference, self.suffix, self.protocol.split) for size in self.sizes
         }

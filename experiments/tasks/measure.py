@@ -25,9 +25,11 @@ from experiments.tasks.real_features import RealOf, reference_of
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
+from experiments.tasks.training_set import spread
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
 
+NEAREST = 5000, 2**23  # training images among which copies are looked for by pixels, and numbers in them: 64 MiB
 NEIGHBOURS = 5  # of the estimate of KL: a point with so many copies has no density
 
 
@@ -184,16 +186,21 @@ def _of_real(real: Any, root: Path, seal: str) -> Any:
 def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
     """The training images, which go through bytes as the samples do, and the evaluator's features of them.
 
-    Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images.
+    Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images. Copies by
+    pixels are looked for among images that are evenly spread over the set.
     """
     from analysis.measures import Reference
 
-    x, network = data(training.world).train.x, load_evaluator(training, root, seal, device)
+    train, network = data(training.world).train, load_evaluator(training, root, seal, device)
+    x, label = train.x, train.label.numpy()
+    rows = spread(len(x), min(NEAREST[0], max(2, NEAREST[1] // math.prod(x.shape[1:]))))
     if isinstance(x, Pixels):
         few = math.prod(x.shape[1:]) <= MAX_PIXELS
-        return Reference(features=evaluate(network, x, device)[0], moments=pixel_moments(x) if few else None)
+        moments, own = pixel_moments(x) if few else None, x[rows].numpy()
+        return Reference(features=evaluate(network, x, device)[0], moments=moments, label=label, nearest=own)
     x = from_uint8(to_uint8(x))
-    return Reference(images=x.numpy(), features=evaluate(network, x, device)[0])
+    images = x.numpy()
+    return Reference(images=images, features=evaluate(network, x, device)[0], label=label, nearest=images[rows])
 
 
 @torch.inference_mode()

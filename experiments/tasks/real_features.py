@@ -39,7 +39,7 @@ class Evaluated(NamedTuple):
 
 @value
 class RealFeatures(Task):
-    """mean and cov of the features of all training images, `neighbours` rows of them, evenly spread, for precision and recall;
+    """mean and cov of the features of all training images, `neighbours` rows of them, evenly spread, with their labels;
     features, logits and labels of the first `test` test images; and mean and covariance of the training images' pixels, where
     these are not too many.
     """
@@ -61,12 +61,14 @@ class RealFeatures(Task):
         train = as_pixels(held.train.x)
         features, _ = evaluate(network, train, device)
         own, logits = evaluate(network, as_pixels(held.test.subset(slice(self.test)).x), device)
+        rows = spread(len(features), self.neighbours)
         moments, few = moments_of(features), np.prod(train.shape[1:]) <= MAX_PIXELS
         pixels = dict(zip(("pixel_mean", "pixel_cov"), pixel_moments(train))) if few else {}
         arrays = {
             "mean": moments.mean,
             "cov": moments.cov,
-            "neighbours": features[spread(len(features), self.neighbours)],
+            "neighbours": features[rows],
+            "neighbours_label": held.train.label.numpy()[rows],
             "test_features": own,
             "test_logits": logits,
             "test_label": held.test.label[: self.test].numpy(),
@@ -143,7 +145,8 @@ def reference_of(arrays: dict[str, np.ndarray]) -> Any:
     from analysis.moments import Moments
 
     pixels = (arrays["pixel_mean"], arrays["pixel_cov"]) if "pixel_mean" in arrays else None
-    return Reference(features=arrays["neighbours"], of_features=Moments(arrays["mean"], arrays["cov"]), moments=pixels)
+    moments, label = Moments(arrays["mean"], arrays["cov"]), arrays.get("neighbours_label")  # shipped files have none
+    return Reference(features=arrays["neighbours"], of_features=moments, moments=pixels, label=label)
 
 
 REAL = {"real-features": RealFeatures, "stored-features": StoredFeatures}

@@ -41,9 +41,10 @@ class Statistics:
 
 @value
 class Reference(Task):
-    """mean, cov, neighbours (m, d) and their radii: of the features of a set, made once for all that is compared with it.
+    """mean, cov, neighbours (m, d), their radii and, where the set has labels, those: of the features of a set, made once for all
+    that is compared with it.
 
-    neighbours: at most so many rows for precision and recall, evenly spread. statistics: whose mean and covariance to take
+    neighbours: at most so many rows for whatever needs rows, evenly spread. statistics: whose mean and covariance to take
     instead (VIRTUAL_imagenet64_labeled.npz has those of all training images beside 10,000 images).
     """
 
@@ -66,7 +67,8 @@ class Reference(Task):
         from analysis.features import FeatureReference
         from analysis.moments import Moments, moments_of
 
-        features = self.features.arrays(store)["features"]
+        arrays = self.features.arrays(store)
+        features = arrays["features"]
         if self.statistics is None:
             moments = moments_of(features)
         elif self.network.label != STATISTICS_OF:
@@ -75,9 +77,11 @@ class Reference(Task):
             )
         else:
             moments = Moments(*self.statistics.read())
-        rows = features[spread(len(features), self.neighbours)]
-        made = FeatureReference.of(moments, rows, self.k)
-        save_file({"mean": moments.mean, "cov": moments.cov, "neighbours": rows, "radii": made.radii}, folder / FILE)
+        chosen = spread(len(features), self.neighbours)
+        made = FeatureReference.of(moments, features[chosen], self.k)
+        kept = {"mean": moments.mean, "cov": moments.cov, "neighbours": made.neighbours, "radii": made.radii}
+        label = {"label": np.ascontiguousarray(arrays["label"][chosen])} if "label" in arrays else {}
+        save_file({name: np.ascontiguousarray(held) for name, held in kept.items()} | label, folder / FILE)
 
     def load(self, store: Store) -> Any:
         """analysis.features.FeatureReference. Problem if the run is not whole."""
@@ -129,9 +133,10 @@ def _read(path: Path, seal: str, k: int) -> Any:
     if lacking := {"mean", "cov", "neighbours"} - set(arrays):
         raise Problem(f"{path} has no {sorted(lacking)[0]}: it is no reference")
     try:
-        moments, rows = Moments(arrays["mean"], arrays["cov"]), arrays["neighbours"]
+        moments, rows, label = Moments(arrays["mean"], arrays["cov"]), arrays["neighbours"], arrays.get("label")
         if "radii" not in arrays:
-            return FeatureReference.of(moments, rows, k)
-        return FeatureReference(moments=moments, neighbours=rows, radii=arrays["radii"].astype(np.float64), k=k)
+            return FeatureReference.of(moments, rows, k, label)
+        radii = arrays["radii"].astype(np.float64)
+        return FeatureReference(moments=moments, neighbours=rows, radii=radii, k=k, label=label)
     except ValueError as error:
         raise Problem(f"{path}: {error}") from error

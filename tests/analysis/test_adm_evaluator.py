@@ -55,7 +55,7 @@ def test_all_of_it_at_once_under_the_names_of_the_features(stored):
     made, real, logits = stored
     reference = FeatureReference.of(moments_of(real), real[:1000])
     whole = measure_features(FeatureSet(features=made, logits=logits), reference, "net-adm", split=5000)
-    assert set(whole) == {"fid_net-adm", "is_net-adm", "precision_net-adm", "recall_net-adm"}
+    assert {"fid_net-adm", "is_net-adm", "precision_net-adm", "recall_net-adm"} < set(whole)
     assert (whole["fid_net-adm"], whole["is_net-adm"]) == pytest.approx((FID, IS), rel=1e-9)
     fewer = measure_features(FeatureSet(features=made[:1500]), reference, "net")
     assert (fewer["precision_net"], fewer["recall_net"]) == pytest.approx((PRECISION, RECALL), abs=1e-12)

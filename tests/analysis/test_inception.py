@@ -34,6 +34,20 @@ def test_features_and_logits_are_those_of_torch_fidelity(state, tmp_path):
         Inception(state, "64")(images.float())
 
 
+def test_the_spatial_layer_of_sfid_is_seven_channels_of_mixed_6(state):
+    """Of 17 x 17 places, after the ReLU; the same logits; and one row for every image, whatever the batch."""
+    images = torch.randint(0, 256, (3, 3, 24, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    network = Inception(state, "spatial")
+    seen = []
+    network.network.Mixed_6d.register_forward_hook(lambda module, given, out: seen.append(out))
+    features, logits = network(images)
+    assert features.shape == (3, 7 * 17 * 17) and torch.equal(features, seen[0][:, :7].flatten(1))
+    assert features.min() == 0 < features.max(), "of a ReLU"
+    assert torch.equal(logits, Inception(state, "64")(images)[1])
+    alone = torch.cat([network(images[i : i + 1])[0] for i in range(3)])
+    assert torch.allclose(alone, features, rtol=0, atol=1e-5 * features.max()) and not network.seen
+
+
 def test_weights_of_another_network_are_refused_in_one_line(state):
     for weights in ({name: each for name, each in state.items() if name != "fc.weight"}, {"weight": torch.zeros(2)}):
         with pytest.raises(ValueError, match=r"^these are no weights of torch-fidelity's Inception-v3: [^\n]*$"):

@@ -12,6 +12,15 @@ from analysis.metrics import MAX_PIXELS, metric
 
 NAMES = {"fid_digits", "is_digits", "precision_digits", "recall_digits", "diversity_digits"}
 NAMES |= {"accuracy_evaluator", "diversity_pixels", "fid_pixels"}
+FURTHER = {
+    f"{name}_digits"
+    for name in (
+        *("kid", "kid_se", "density", "coverage", "clipped_density", "clipped_coverage", "vendi", "vendi_class"),
+        *("nearest_train", "copies", "nll_by", "calibration_error_by", "label_entropy_by"),
+    )
+}
+PIXELS = {"saturation", "clipped_pixels", "nearest_train_pixels", "copies_pixels"}
+NAMES |= FURTHER | PIXELS  # not of 60 samples beside 50: mind, fid_infinity; nor of a reference without labels: fid_class
 REFUSED = (ValueError, TypeCheckError)  # shapes are also refused by jaxtyping, where the suite switches it on
 
 
@@ -63,8 +72,10 @@ def test_moments_of_pixels_stand_for_the_pixels_and_without_either_there_is_no_d
     moments = replace(real, images=None, moments=(flat.mean(0), np.cov(flat.T)))
     by_images, by_moments = (measure(samples, one, "digits") for one in (real, moments))
     assert by_moments["fid_pixels"] == pytest.approx(by_images.pop("fid_pixels"), rel=1e-6)
+    near = {name: by_images.pop(name) for name in ("nearest_train_pixels", "copies_pixels")}
     assert {name: value for name, value in by_moments.items() if name != "fid_pixels"} == by_images
     assert measure(samples, replace(real, images=None), "digits") == by_images
+    assert measure(samples, replace(real, images=None, nearest=real.images), "digits") == by_images | near
     with pytest.raises(REFUSED, match="generated has 16 columns and covariance 15|parameter 'mean'"):
         measure(samples, replace(real, images=None, moments=(flat.mean(0)[:15], np.cov(flat.T)[:15, :15])), "digits")
 
@@ -96,9 +107,10 @@ def test_parts_are_disjoint_equal_and_averaged(samples, real):
     samples = replace(samples, guide_logits=np.roll(samples.logits, 7, axis=0))
     first, second = (measure(samples[rows], real, "digits") for rows in (slice(0, 25), slice(25, 50)))  # 10 make no part
     parts = measure_in_parts(25, samples, real, "digits")
-    assert set(parts) == NAMES | {"accuracy_guide"}
-    for name in parts:
-        assert parts[name] == pytest.approx((first[name] + second[name]) / 2, rel=1e-12)
+    assert set(parts) == (NAMES | {"accuracy_guide", "mind_digits"}) - {"vendi_class_digits"}, "25 of 3 classes, beside 50"
+    values = {name: (first[name] + second[name]) / 2 for name in first if name != "kid_se_digits"}
+    values["kid_se_digits"] = np.hypot(first["kid_se_digits"], second["kid_se_digits"]) / 2
+    assert parts == pytest.approx(values, rel=1e-12), "the error of a mean of two is not the mean error"
     assert first["fid_digits"] != second["fid_digits"]
 
 
