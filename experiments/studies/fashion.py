@@ -49,7 +49,7 @@ CLASSIFIER = Train(
     world=WORLD, network=Timm(arch="test_byobnet", size=28), objective=NoisyCrossEntropy(density=LAMBDAS), fit=CLASSIFIER_FIT
 )
 EVALUATOR = Train(world=WORLD, network=Timm(size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
-JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=32), seed=901)
+JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=48), seed=901)
 
 MAIN = partial(Sweep, sampler=DPMSolver(), steps=10, grid=EvenInLogSNR())
 BY_DDIM = partial(Sweep, sampler=DDIM(), steps=10, grid=EvenInLogSNR())  # CFG++ is not defined for DPM-Solver++
