@@ -17,6 +17,7 @@ from experiments.studies.sweep import Sweep
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.features import Features
 from experiments.tasks.fit import Fit
+from experiments.tasks.judge import Judge
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
 from experiments.tasks.reference import Reference
 from experiments.tasks.sources import shipped_source
@@ -48,6 +49,7 @@ CLASSIFIER = Train(
     world=WORLD, network=Timm(arch="test_byobnet", size=28), objective=NoisyCrossEntropy(density=LAMBDAS), fit=CLASSIFIER_FIT
 )
 EVALUATOR = Train(world=WORLD, network=Timm(size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
+JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=48), seed=901)
 
 MAIN = partial(Sweep, sampler=DPMSolver(), steps=10, grid=EvenInLogSNR())
 BY_DDIM = partial(Sweep, sampler=DDIM(), steps=10, grid=EvenInLogSNR())  # CFG++ is not defined for DPM-Solver++
@@ -74,6 +76,7 @@ FULL = TradeOff(
     train_seeds=(0, 1, 2),
     sample_seeds=(0, 1),
     part=1000,
+    judges=(Judge(called="convnext", classifier=JUDGE, real=RealFeatures(evaluator=JUDGE)),),
     features=(FEATURES,),
     references={
         FEATURES.label: Reference(
