@@ -7,9 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
-
-from experiments.fields import Count, Name
+from experiments.fields import Name
 from experiments.graph.files import read_json
 from experiments.graph.store import Store
 from experiments.graph.value import value
@@ -23,8 +21,7 @@ from experiments.tasks.train import Train
 class JudgeMeasure(Measure):
     """metrics.json as of `Measure`, on the features and logits of a judge, every name with the judge's label at its end.
 
-    accuracy_by_: the share of samples to which the judge gives the label that they were made for; calibration_error_by_: how far
-    its confidence is from that share (classifiers.assess). No measure of pixels, which need no network.
+    accuracy_by_: the share of samples to which the judge gives the label that they were made for. Pixels are not measured again.
     """
 
     name: ClassVar[str] = "judge-measure"
@@ -39,7 +36,7 @@ class JudgeMeasure(Measure):
 
         samples = replace(self._samples(store, device), images=None)
         real = reference(self, store.root, seal_of(self.real or self.evaluator, store), device)
-        values = {f"{size}": self._own(measure_in_parts(size, samples, real, self.label), samples, size) for size in self.sizes}
+        values = {f"{size}": self._own(measure_in_parts(size, samples, real, self.label)) for size in self.sizes}
         self._write(folder, values)
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
@@ -47,13 +44,12 @@ class JudgeMeasure(Measure):
         for n, values in read_json(store.open(self) / "metrics.json").items():
             yield from ({"n": int(n), "metric": name, "value": number} for name, number in values.items())
 
-    def _own(self, found: dict[str, float], samples: Any, size: int) -> dict[str, float]:
+    def _own(self, found: dict[str, float]) -> dict[str, float]:
         """What rests on the judge, and how it classifies, under names that say so."""
         from analysis.metrics import column, metric
 
         own = {name: number for name, number in found.items() if metric(name).of == self.label}
         own[column("accuracy_by", self.label)] = found["accuracy_evaluator"]
-        own[column("calibration_error_by", self.label)] = calibration(samples, size)
         return own
 
 
@@ -88,12 +84,3 @@ class Judge:
             return f"weights of sha256 {made.sha256[:12]}; never guides"
         arch = getattr(made.network, "arch", made.network.name)
         return f"{arch}, trained on the labels for {made.fit.steps:,} steps, seed {made.seed}; never guides"
-
-
-def calibration(samples: Any, size: Count) -> float:
-    """The calibration error of the logits with respect to the intended labels, the mean over parts of so many samples."""
-    from classifiers.assess import calibration_error
-
-    parts = [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
-    errors = [calibration_error(torch.from_numpy(p.logits).softmax(-1), torch.from_numpy(p.label)) for p in parts]
-    return float(torch.stack(errors).mean())
