@@ -8,6 +8,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.metrics import metric
 from experiments.features.inception import Inception
 from experiments.features.protocol import PROTOCOLS, Protocol
 from experiments.features.timm import Timm
@@ -58,6 +59,24 @@ def test_measures_of_kept_features_are_those_of_the_functions(store):
     halves = [frechet_distance(half, reference) for half in (features[:250], features[250:])]
     assert rows[250, f"fid_{LABEL}"] == pytest.approx(np.mean(halves), rel=1e-5)
     assert read_json(store.open(TEST) / "card.json")["label"] == LABEL
+
+
+def test_classes_of_the_reference_and_of_the_network_add_their_measures(store, monkeypatch):
+    """A network that classifies the classes of the samples' world says so by `classifies`."""
+    reference = Reference(features=REAL, k=2, neighbours=600)
+    task = FeatureMeasure(features=TEST, reference=reference, sizes=(500,), protocol=Protocol(k=2, neighbours=600))
+    plain = {metric(row["metric"]).name for row in made(task, store).rows(store)}
+    held = reference.load(store)
+    chosen, everything_ = spread(1297, 600), REAL.arrays(store)
+    assert held.label.tolist() == data(Digits()).train.label.numpy()[chosen].tolist()
+    assert np.array_equal(held.neighbours, everything_["features"][chosen])
+    assert {"kid", "mind", "vendi_class", "fid_class", "clipped_coverage", "copies"} <= plain and "accuracy_by" not in plain
+    own = FeatureMeasure(features=TEST, reference=reference, sizes=(250,), protocol=Protocol(k=2, neighbours=600))
+    assert not own.own
+    monkeypatch.setattr(Timm, "classifies", "digits", raising=False)
+    assert own.own
+    found = {row["metric"] for row in made(own, store).rows(store)}
+    assert {f"{name}_{LABEL}-k2-neighbours600" for name in ("accuracy_by", "nll_by", "calibration_error_by")} <= found
 
 
 def test_a_set_is_extracted_once_whatever_is_measured(store, monkeypatch):
