@@ -1,6 +1,6 @@
-"""Plain guidance's curves over w, run by run: what methods are compared with."""
+"""Plain guidance's curves over w, run by run: what methods are compared with, and differences across a curve."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from analysis.statistics import by_run
 POINTS = 400  # strengths of the reference that are tried
 LINEAR = 0.15  # ws are spread as asinh(w / LINEAR), as on the figures' axes
 SPAN_UP_TO = 4.0  # w, the largest of the paper's tables: beyond it plain guidance collapses, and the span is that of the collapse
+SLOPE_OVER = 0.5  # of a measure's span: the stretch of the curve over which a slope is taken
 
 
 class ReferenceCurve:
@@ -18,52 +19,81 @@ class ReferenceCurve:
 
     runs: the (train_seed, seed) of every curve. grid: w at POINTS places. values: by metric, (runs, POINTS). span: by metric, of
     the mean curve up to w = SPAN_UP_TO. ValueError where the reference has no curve, or no second run.
+
+    A w that is found by matching noisy means is off by some of the noise of all runs, which a paired difference at that w would
+    not show: a method that is plain guidance would be called different. So differences are taken across the curve: what a small
+    change of w would do to the measures is removed from every run's difference, in proportion to the mean curve's slope there.
     """
 
     def __init__(self, table: pd.DataFrame, metrics: Sequence[str]):
         curves = {metric: by_run(table, metric, REFERENCE).dropna() for metric in metrics}
         if any(curve.empty or curve.shape[1] < 2 for curve in curves.values()):
             raise ValueError(f"{REFERENCE} has no curve over w: it is what all else is compared with")
-        self.runs = next(iter(curves.values())).index
+        runs = [curve.index for curve in curves.values()]
+        self.runs = runs[0][[all(run in other for other in runs) for run in runs[0]]]
         if len(self.runs) < 2:
             raise ValueError("one run: no difference can be tested; give more sample_seeds or train_seeds")
         ws = np.asarray(next(iter(curves.values())).columns, dtype=float)
-        stretched = np.arcsinh(ws / LINEAR)
+        self._ws, stretched = ws, np.arcsinh(ws / LINEAR)
         dense = np.linspace(stretched[0], stretched[-1], POINTS)
         self.grid = LINEAR * np.sinh(dense)
         self.values = {
-            name: np.stack([np.interp(dense, stretched, row) for row in curve.to_numpy()]) for name, curve in curves.items()
+            name: np.stack([np.interp(dense, stretched, row) for row in curve.loc[self.runs].to_numpy()])
+            for name, curve in curves.items()
         }
+        self._mean = {name: values.mean(axis=0) for name, values in self.values.items()}
         near = ws <= max(SPAN_UP_TO, np.sort(ws)[1])
-        self.span = {name: float(np.ptp(curve.mean().to_numpy()[near])) or 1.0 for name, curve in curves.items()}
-        seeds = self.runs.get_level_values("seed")
-        self._others = [seeds != seed if (seeds != seed).any() else np.ones(len(seeds), bool) for seed in seeds]
+        self.span = {name: float(np.ptp(curve.loc[self.runs].mean().to_numpy()[near])) or 1.0 for name, curve in curves.items()}
 
-    def at(self, metric: str, indices: Sequence[int]) -> pd.Series:
-        """Each run's value at its own index of the grid."""
-        return pd.Series(self.values[metric][np.arange(len(indices)), indices], index=self.runs)
+    def at(self, metric: str, w: float) -> pd.Series:
+        """Each run's value at w, which lies between the smallest and the largest of the reference's."""
+        stretched = np.arcsinh(self.grid / LINEAR)
+        values = [np.interp(np.arcsinh(w / LINEAR), stretched, row) for row in self.values[metric]]
+        return pd.Series(values, index=self.runs)
 
-    def nearest(self, cell: dict[str, pd.Series], metrics: Sequence[str]) -> list[int]:
-        """For each run the index nearest to the cell in these metrics, in units of their spans, by the runs of other seeds."""
-        off = sum(
-            ((self.values[name] - cell[name].reindex(self.runs).to_numpy()[:, None]) / self.span[name]) ** 2 for name in metrics
-        )
-        return self._smallest(np.asarray(off))
+    def nearest(self, cell: Mapping[str, pd.Series], metrics: Sequence[str]) -> int:
+        """The index of the grid nearest to the cell's means in these metrics, in units of their spans."""
+        off = sum(((self._mean[name] - cell[name].mean()) / self.span[name]) ** 2 for name in metrics)
+        return int(np.argmin(off))
 
-    def at_equal(self, cell: pd.Series, metric: str, slack: float) -> list[int] | None:
-        """For each run the index at which the reference has the cell's value of `metric`, by the runs of other seeds.
+    def across(self, cell: Mapping[str, pd.Series], index: int) -> dict[str, pd.Series]:
+        """Each run's difference from the reference at that index, without what another w nearby explains, by metric of the cell.
 
-        None where it never has, up to `slack` of the span, before its curve turns: where a strong w makes samples differ again
-        that is damage, and what lies beyond it is not as diverse.
+        That is the part across the curve, in units of the spans. At the ends of the curve, where there is no other w on one side,
+        it is the difference itself.
         """
-        mean = self.values[metric].mean(axis=0)
+        spans = np.array([self.span[name] for name in cell])
+        off = np.stack([cell[name].to_numpy() - self.values[name][:, index] for name in cell], axis=1) / spans
+        if 0 < index < len(self.grid) - 1:
+            along = np.array([self._mean[name][index + 1] - self._mean[name][index - 1] for name in cell]) / spans
+            if (length := float(along @ along)) > 0:
+                off = off - np.outer(off @ along / length, along)
+        return {name: pd.Series(column * self.span[name], index=self.runs) for name, column in zip(cell, off.T)}
+
+    def at_equal(self, value: pd.Series, cell: pd.Series, metric: str, of: str, slack: float) -> pd.Series | None:
+        """Each run's difference of `value` from the reference's `of`, where the reference has the cell's value of `metric`.
+
+        value, cell: of the method, by run. Of all places where the two are equal within two standard errors, the one at which the
+        difference is least certain. None where the reference never has it, up to `slack` of the span, before its curve turns:
+        where a strong w makes samples differ again that is damage, and what lies beyond it is not as diverse.
+        """
+        mean = self._mean[metric]
         turns = [int(index) for index in (mean.argmin(), mean.argmax()) if index > 0]
         end = min(turns, default=0) + 1
         low, high, slack = mean[:end].min(), mean[:end].max(), slack * self.span[metric]
         if end < 2 or not low - slack <= cell.mean() <= high + slack:
             return None
-        return self._smallest(np.abs(self.values[metric][:, :end] - cell.reindex(self.runs).to_numpy()[:, None]))
+        off = cell.to_numpy()[:, None] - self.values[metric][:, :end]
+        gap, noise = np.abs(off.mean(axis=0)), off.std(axis=0, ddof=1) / np.sqrt(len(off))
+        places = [index for index in range(end) if gap[index] <= 2 * noise[index] or index == gap.argmin()]
+        slopes = [self._slope(metric, of, index, end) for index in places]
+        found = value.to_numpy()[:, None] - self.values[of][:, places] - slopes * off[:, places]
+        certain = np.abs(found.mean(axis=0)) / np.where(spread := found.std(axis=0, ddof=1), spread, np.inf)
+        return pd.Series(found[:, certain.argmin()], index=self.runs)
 
-    def _smallest(self, off: np.ndarray) -> list[int]:
-        """For each run the index of the smallest mean over the runs of other sampling seeds, or over all if there are none."""
-        return [int(np.nanmean(off[rows], axis=0).argmin()) for rows in self._others]
+    def _slope(self, metric: str, of: str, index: int, end: int) -> float:
+        """Of the mean curve of `of` over `metric` around the index: over less than the noise it would be that of the noise."""
+        mean, before, after = self._mean[metric], index, index
+        while abs(mean[after] - mean[before]) < SLOPE_OVER * self.span[metric] and (before > 0 or after < end - 1):
+            before, after = max(before - 1, 0), min(after + 1, end - 1)
+        return float((self._mean[of][after] - self._mean[of][before]) / (mean[after] - mean[before] or np.inf))

@@ -13,11 +13,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import nct as noncentral
+from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
 LEVEL = 0.05  # of every test; intervals hold 1 - LEVEL
 RUN = ["train_seed", "seed"]
+_POINTS = 4000  # of the quadrature of power
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def spread(values: pd.DataFrame) -> Spread:
 class Difference:
     """A mean of paired differences, its standard error over `units` independent ones, and its interval at 1 - LEVEL.
 
-    over: "trainings", or "sampling seeds" where there is one training, whose network is then given and no chance.
+    over: "trainings", or "sampling seeds" where the networks are given and no chance: of one training, or by wish.
     """
 
     mean: float
@@ -64,41 +65,66 @@ class Difference:
     units: int
     over: str
 
-    def alike(self, margin: float) -> bool:
-        """Whether the difference is smaller than `margin`: two one-sided tests at LEVEL (Schuirmann, 1987). Never of one unit."""
+    @property
+    def p(self) -> float:
+        """Of the two-sided t test of no difference; without noise a difference is certain unless it is zero. 1 of one unit."""
         if self.units < 2:
-            return False
-        reach = student.ppf(1 - LEVEL, self.units - 1) * self.error
-        return bool(-margin < self.mean - reach and self.mean + reach < margin)
+            return 1.0
+        if self.error == 0:
+            return float(self.mean == 0)
+        return float(2 * student.sf(abs(self.mean) / self.error, self.units - 1))
+
+    def p_alike(self, margin: float) -> float:
+        """Of two one-sided tests that the difference is below `margin` (Schuirmann, 1987), the larger. 1 of one unit."""
+        if self.units < 2 or not margin > 0:
+            return 1.0
+        if self.error == 0:
+            return float(abs(self.mean) >= margin)
+        return float(student.sf((margin - abs(self.mean)) / self.error, self.units - 1))
+
+    def alike(self, margin: float) -> bool:
+        """Whether the difference is shown to be smaller than `margin`, at LEVEL. Never of one unit."""
+        return self.p_alike(margin) < LEVEL
 
     @property
     def apart(self) -> bool:
         """Whether it is not zero, at LEVEL. Never of one unit."""
         return self.units > 1 and not self.low <= 0 <= self.high
 
-    def detectable(self, power: float = 0.8) -> float:
-        """The smallest difference that so many units find with this power, at LEVEL: what "no difference" may hide."""
-        return math.inf if self.units < 2 else _noncentrality(self.units, power) * self.error
+    def detectable(self, power: float = 0.8, tests: int = 1) -> float:
+        """The smallest difference that so many units find with this power, at LEVEL: what "no difference" may hide.
+
+        tests: the size of the family; the first step of Holm's, which is the hardest, is then what must be passed.
+        """
+        return math.inf if self.units < 2 else _noncentrality(self.units, power, tests) * self.error
 
 
 @cache
-def _noncentrality(units: int, power: float) -> float:
-    """The true difference, in standard errors, that a two-sided t test at LEVEL of so many units finds with this power."""
-    critical = student.ppf(1 - LEVEL / 2, units - 1)
+def _noncentrality(units: int, power: float, tests: int) -> float:
+    """The true difference, in standard errors, that a two-sided t test at LEVEL / tests of so many units finds so often.
 
-    def excess(shift: float) -> float:  # to find it with the wrong sign has a chance too small to count
-        return float(noncentral.sf(critical, units - 1, shift)) - power
+    The mean over the estimated error's distribution (a scaled chi) of the normal power; to find the wrong sign does not count.
+    """
+    critical = student.isf(LEVEL / tests / 2, units - 1)
+    estimated = np.sqrt(chi2.ppf((np.arange(_POINTS) + 0.5) / _POINTS, units - 1) / (units - 1))  # in true standard errors
+    return float(brentq(lambda shift: norm.cdf(shift - critical * estimated).mean() - power, 0.0, 2.0 * critical + 2.0))
 
-    return float(brentq(excess, 0.0, 2.0 * critical))
 
+def difference(pairs: pd.Series, given: bool = False) -> Difference:
+    """Of a paired difference by run (index train_seed, seed). ValueError if there is none.
 
-def difference(pairs: pd.Series) -> Difference:
-    """Of a paired difference by run (index train_seed, seed). ValueError if there is none."""
+    given: the networks are these and no others, and what is independent are the sampling seeds that every training has; a seed
+    counts once however many trainings share its noise.
+    """
     pairs = pairs.dropna()
     if pairs.empty:
         raise ValueError("no run has both: a difference needs runs that share train_seed and seed")
     trainings = pairs.groupby(level="train_seed").mean()
     units, over = (trainings, "trainings") if len(trainings) > 1 else (pairs, "sampling seeds")
+    if given and len(trainings) > 1:
+        units, over = pairs.unstack("train_seed").dropna().mean(axis=1), "sampling seeds"
+        if units.empty:
+            raise ValueError("no sampling seed is there for every training: nothing can be said of these networks together")
     mean, n = float(units.mean()), len(units)
     error = float(units.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     reach = student.ppf(1 - LEVEL / 2, n - 1) * error if n > 1 else math.inf
@@ -141,3 +167,17 @@ def holm(p: Sequence[float]) -> list[float]:
         worst = max(worst, min(1.0, (len(p) - place) * p[index]))
         adjusted[index] = worst
     return adjusted
+
+
+def judge(gaps: Sequence[Difference], margins: Sequence[float], lower_is_better: bool = True) -> list[str]:
+    """Of a whole family of differences one word each: "tie", "better", "worse" or "undecided".
+
+    A tie is a difference shown to be smaller than its margin, however certain it is; better and worse are not zero; both after
+    Holm over the family. What is neither lies inside the noise: undecided, and `detectable(tests=len(gaps))` says what is missed.
+    """
+    ties = holm([gap.p_alike(margin) for gap, margin in zip(gaps, margins, strict=True)])
+    others = holm([gap.p for gap in gaps])
+    return [
+        "tie" if tie < LEVEL else "undecided" if p >= LEVEL else "better" if (gap.mean < 0) == lower_is_better else "worse"
+        for gap, tie, p in zip(gaps, ties, others)
+    ]

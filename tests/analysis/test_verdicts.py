@@ -62,7 +62,7 @@ def test_shared_noise_cancels():
 
 def test_better_needs_the_margin_and_holm_over_the_strengths():
     """A difference that is certain but below the margin is none that counts; nor is one strength's of many by chance."""
-    assert told(lambda w: 1 + w - 0.3, lambda w: 3 - w / 2, own=0.001, measures=("div",))["better"] == 0
+    assert told(lambda w: 1 + w - 0.3, lambda w: 3 - w / 2, own=0.001)["better"] == 0
     assert told(lambda w: 1 + w - 0.5, lambda w: 3 - w / 2, own=0.001)["better"] == 2
     rng, ws = np.random.default_rng(8), (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 3.0)
     found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=4, own=2.0, ws=ws, rng=rng) for _ in range(60)]
@@ -94,9 +94,14 @@ def test_noise_alone_is_rarely_called_a_difference():
     assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
 
 
-def test_the_nearest_w_is_chosen_on_other_seeds_than_it_is_compared_on():
-    """Chosen run by run, a w that fits the noise of that run would make any noise look like another w."""
-    found = told(lambda w: 2.0 + w / 2, lambda w: 2.5, own=1.0, measures=("fid",), rng=np.random.default_rng(5))
+def test_of_one_measure_nothing_is_told_since_some_w_has_every_value():
+    with pytest.raises(ValueError, match="one measure cannot tell"):
+        told(lambda w: 2.0 + w / 2, lambda w: 2.5, measures=("fid",))
+
+
+def test_noise_of_one_run_is_not_likeness():
+    """Noise as large as the span, at strengths that another w would fit by chance, is undecided."""
+    found = told(lambda w: 2.0 + w / 2, lambda w: 2.5, own=1.0, rng=np.random.default_rng(5))
     assert found["verdict"] == VERDICTS["undecided"] and found["alike"] == 0
 
 
@@ -107,7 +112,7 @@ def test_a_diversity_that_the_reference_never_has_is_no_comparison():
 
 def test_without_a_curve_or_a_second_run_nothing_is_compared():
     with pytest.raises(ValueError, match="classifier-free has no curve"):
-        verdicts(pd.DataFrame(rows("other", (1.0,), lambda w: 1.0, lambda w: 1.0, 3)), ["fid"], "fid", "div")
+        verdicts(pd.DataFrame(rows("other", (1.0,), lambda w: 1.0, lambda w: 1.0, 3)), ["fid", "div"], "fid", "div")
     with pytest.raises(ValueError, match="one run"):
         told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=1)
 

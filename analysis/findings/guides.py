@@ -1,0 +1,76 @@
+"""Classifiers that guide: is the better score an attack, and does any of them lower the distance?"""
+
+import pandas as pd
+
+from analysis.best import best_against_plain
+from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
+from analysis.guides import attack_gap
+from analysis.metrics import columns_of
+from analysis.results import Results
+from analysis.statistics import by_run
+
+
+def sentences(results: Results) -> list[str]:
+    """Of one world in which classifiers guided; else nothing."""
+    rows = at_the_main_sweep(results)
+    guided = {label: guide for label, guide in results.world.guides.items() if label in set(rows["method"])}
+    if not guided:
+        return []
+    found = _gap(results, rows, guided) if any(guided.values()) and results.world.evaluators else []
+    return found + [
+        text for column in columns_of("fid", results.columns) for text in _distance(results, rows, column, list(guided))
+    ]
+
+
+def _gap(results: Results, rows: pd.DataFrame, guided: dict[str, str | None]) -> list[str]:
+    """The largest gap between what guides and what never guides think of the samples, beside that of unguided samples."""
+    try:
+        gaps = attack_gap(rows, guided, results.world.evaluators)
+    except KeyError:  # not every classifier was asked
+        return []
+    gaps = gaps[gaps["w"] != 0].dropna(subset=["gap"])
+    if gaps.empty:
+        return []
+    above = gaps.assign(above=(gaps["gap"] - gaps["baseline"].fillna(0.0)))
+    top = above.loc[above["above"].idxmax()]
+    spread = f" ± {number(top['gap_sd'])} (one standard deviation)" if top["gap_sd"] == top["gap_sd"] else " (1 run: no spread)"
+    beside = f", beside {number(top['baseline'])} on unguided samples" if top["baseline"] == top["baseline"] else ""
+    return [
+        f"The largest gap between accuracy under the guide and under evaluators that never guide is {number(top['gap'])}{spread}"
+        f"{beside}: {top['guided']} at w = {top['w']:g}, of {several(gaps['guided'].nunique(), 'guides')} ({drawn(results)})."
+    ]
+
+
+def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[str]) -> list[str]:
+    """How many guides lower the distance beyond the noise, at a w chosen on the other seeds."""
+    own = rows[rows["method"].isin(labels)]
+    told = best_against_plain(own, column)
+    if told.empty:
+        means = {label: by_run(own, column, label).mean() for label in labels}
+        means = {label: curve for label, curve in means.items() if curve.notna().any()}
+        if not means:
+            return []
+        best = min(means, key=lambda label: means[label].min())
+        w = means[best].idxmin()
+        zero = f", {number(means[best][0.0])} at w = 0" if 0.0 in means[best] else ""
+        return [
+            f"{_capital(column)} is lowest by {best}, {number(means[best][w])} at w = {w:g}{zero} ({drawn(results)}: no interval)."
+        ]
+    moved = told[told["w"] != 0]
+    certain = moved[(moved["units"] > 1) & ((moved["low"] > 0) | (moved["high"] < 0))]
+    lower = certain[certain["difference"] < 0]
+    best = ""
+    if len(lower):
+        top = lower.loc[lower["difference"].idxmin()]
+        best = (
+            f", most {top['method']} (by {number(-top['difference'])} at w = {top['w']:g}, {interval(top['low'], top['high'])})"
+        )
+    units = several(int(told["units"].max()), told["over"].iloc[0])
+    return [
+        f"{_capital(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}; {len(told) - len(moved)} "
+        f"choose w = 0, and the others tie with it as far as {units} tell ({drawn(results)}; w chosen on one half of the seeds)."
+    ]
+
+
+def _capital(column: str) -> str:
+    return named(column)[:1].upper() + named(column)[1:]

@@ -1,0 +1,61 @@
+"""How many methods are plain guidance with another w, and what the fronts say."""
+
+from analysis.claims import claim
+from analysis.compare import REFERENCE
+from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
+from analysis.metrics import comparison
+from analysis.pareto import areas
+from analysis.results import Results
+from analysis.training_figures import whole
+from analysis.verdicts import verdicts
+
+FEW = 3  # methods that are named one by one
+
+
+def sentences(results: Results) -> list[str]:
+    """Of one world with plain guidance, another method and a second run; else nothing."""
+    rows = at_the_main_sweep(results)
+    rows = rows[rows["method"].map(whole)]
+    others = [name for name in dict.fromkeys(rows["method"]) if name != REFERENCE]
+    if REFERENCE not in set(rows["method"]) or not others:
+        return []
+    try:
+        quality, diversity, alike = comparison(results.columns)
+        found = [
+            _verdicts(rows, quality, diversity, alike, given) for given in (False, True)[: 1 + (len(results.train_seeds) > 1)]
+        ]
+    except ValueError:  # no measures to compare by, no curve, or one run: then nothing is told
+        return []
+    texts = [f"{text} ({drawn(results)}; by {', '.join(alike)})." for text in dict.fromkeys(found)]
+    return texts + _front(results, rows, quality, diversity)
+
+
+def _verdicts(rows, quality: str, diversity: str, alike: tuple[str, ...], given: bool) -> str:
+    compared = verdicts(rows, alike, quality, diversity, given)
+    begin = "Of these networks alone: " if given else ""
+    if len(compared) > FEW:
+        return begin + claim(compared).removesuffix(".")
+    words = [f"{one.method}: {one.verdict}" for one in compared.itertuples(index=False)]
+    units = several(int(compared["units"].max()), compared["over"].iloc[0])
+    return f"{begin}Beside {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
+
+
+def _front(results: Results, rows, quality: str, diversity: str) -> list[str]:
+    try:
+        told = areas(rows, quality, diversity, results.steps)
+    except ValueError:
+        return []
+    own, others = told.iloc[0], told.iloc[1:]
+    if own["units"] < 2:
+        return []
+    ahead, behind = others[others["verdict"] == "better"], others[others["verdict"] == "worse"]
+    ties, open_ = (int((others["verdict"] == word).sum()) for word in ("tie", "undecided"))
+    best = ""
+    if len(ahead):
+        top = ahead.loc[ahead["difference"].idxmax()]
+        best = f", most {top['method']} ({number(top['difference'])}, {interval(top['low'], top['high'])})"
+    return [
+        f"The area under the front of {named(quality)} against {named(diversity)} is {number(own['area'])} for {REFERENCE} "
+        f"guidance, in units of that of w = 0; {len(ahead)} of {several(len(others), 'methods')} have a larger one{best}, "
+        f"{len(behind)} a smaller one, {ties} tie and {open_} are undecided ({several(int(own['units']), own['over'])}, after Holm)."
+    ]

@@ -1,0 +1,166 @@
+"""What guidance does to samples of images: how far the distance falls and at which w, at what price, and which method is ahead."""
+
+import itertools
+
+import pandas as pd
+
+from analysis.best import best_against_plain
+from analysis.compare import REFERENCE
+from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
+from analysis.matched import at_own_best
+from analysis.metrics import columns_of, metric
+from analysis.results import Results
+from analysis.statistics import RUN, best_w, by_run, difference
+from analysis.training_figures import whole
+
+FEW = 6  # methods that are named one by one
+PRICES = ("diversity", "recall")  # what is given for a smaller distance
+
+
+def sentences(results: Results) -> list[str]:
+    """Of one world: how the distance moves with w, its price, the methods at their own best w, and whether features agree."""
+    rows = at_the_main_sweep(results)
+    rows = rows[rows["method"].map(whole)]
+    columns = columns_of("fid", results.columns) or columns_of("fid_pixels", results.columns)
+    methods = list(dict.fromkeys(rows["method"]))
+    if not columns or not methods:
+        return []
+    first = REFERENCE if REFERENCE in methods else methods[0]
+    found = [_falls(results, rows, column, first) for column in columns]
+    found += _price(results, rows, columns[0], first)
+    if first == REFERENCE:
+        found += [text for column in columns for text in _beside(rows, column, len(methods) - 1)]
+    if len(columns) > 1 and len(methods) > 1:
+        found.append(_agree(rows, columns))
+    return [text for text in found if text]
+
+
+def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> str:
+    """From w = 0 to the w at which it is smallest."""
+    curve = by_run(rows, column, method).dropna(axis=1)
+    what = f"{named(column)} of {method} guidance"
+    if 0.0 not in curve or curve.shape[1] < 2:
+        return ""
+    means = curve.groupby(level="train_seed").mean().mean()
+    if curve.index.get_level_values("seed").nunique() < 2:
+        w = float(means.idxmin())
+        runs = several(len(curve), "runs")
+        why = f"{runs}: no interval" if len(curve) == 1 else f"{runs}, by which w was chosen too: no interval"
+        if w == 0:
+            return f"{_capital(what)} is smallest without guidance, {number(means[0.0])} at w = 0 ({_n(results)}, {why})."
+        return f"{_capital(what)} falls from {number(means[0.0])} at w = 0 to {number(means[w])} at w = {w:g} ({_n(results)}, {why})."
+    (told,) = best_against_plain(rows[rows["method"] == method], column).itertuples(index=False)
+    chosen = "w chosen on one half of the sampling seeds, reported on the other"
+    if told.w == 0:
+        return f"{_capital(what)} is smallest without guidance, {number(means[0.0])} at w = 0 ({drawn(results)}; {chosen})."
+    ends = f"difference {number(told.difference)}, {interval(told.low, told.high)} over {several(told.units, told.over)}"
+    if told.units > 1 and not told.low <= 0 <= told.high:
+        falls = "falls" if told.difference < 0 else "rises, though it fell on the seeds that chose w,"
+        return (
+            f"{_capital(what)} {falls} from {number(means[0.0])} at w = 0 to {number(means[told.w])} at w = {told.w:g} ({ends}; "
+            f"{drawn(results)}; {chosen})."
+        )
+    if told.units < 2:
+        return (
+            f"{_capital(what)} is {number(means[0.0])} at w = 0 and {number(means[told.w])} at w = {told.w:g} ({drawn(results)}; "
+            f"{chosen}, on one run: no interval)."
+        )
+    return (
+        f"{_capital(what)} ties at w = 0 ({number(means[0.0])}) and at its best w = {told.w:g} ({number(means[told.w])}): {ends}; "
+        f"less than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
+    )
+
+
+def _price(results: Results, rows: pd.DataFrame, column: str, method: str) -> list[str]:
+    """Diversity and the like from w = 0 to the largest w up to 4, where no w was chosen."""
+    features = metric(column).of
+    names = [name for kind in PRICES for name in columns_of(kind, results.columns) if metric(name).of == features]
+    found = []
+    for name in names:
+        curve = by_run(rows, name, method).dropna(axis=1)
+        ws = [w for w in curve if 0 < w <= 4]
+        if 0.0 in curve and ws:
+            gap = difference(curve[max(ws)] - curve[0.0])
+            moves = "falls" if gap.mean < 0 else "rises"
+            word = moves if gap.units < 2 or gap.apart else "does not measurably move"
+            ends = f"; {interval(gap.low, gap.high)} of the change over {several(gap.units, gap.over)}" if gap.units > 1 else ""
+            means = curve.groupby(level="train_seed").mean().mean()
+            found.append(
+                f"{named(name)} {word} from {number(means[0.0])} at w = 0 to {number(means[max(ws)])} at w = {max(ws):g}{ends}"
+            )
+    return [f"{_capital('; '.join(found))} ({_n(results)}, {method} guidance)."] if found else []
+
+
+def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
+    """Methods beside plain guidance, each at its own best w."""
+    try:
+        told = at_own_best(rows, column, int(rows["steps"].iloc[0])) if others else pd.DataFrame()
+    except ValueError:  # one seed: nothing is left to report a choice on
+        return []
+    if told.empty or told["units"].max() < 2:
+        return []
+    parts, words = [], {"better": "lower", "worse": "higher", "tie": "a tie", "undecided": "undecided"}
+    for verdict, word in words.items():
+        own = told[told["verdict"] == verdict]
+        if len(own) == 0:
+            continue
+        if len(own) > FEW:
+            parts.append(f"{len(own)} of {len(told)} methods are {word}")
+        else:
+            gaps = [
+                f"{one.method} ({number(one.difference)}, {interval(one.low, one.high)})" for one in own.itertuples(index=False)
+            ]
+            parts.append(f"{word}: {', '.join(gaps)}")
+    open_ = told[told["verdict"] == "undecided"]
+    missed = f"; of undecided ones less than {number(open_['detectable'].median())} would be missed" if len(open_) else ""
+    margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])
+    return [
+        f"{_capital(named(column))}, each method at its own best w beside {REFERENCE} guidance at its own: {'; '.join(parts)} "
+        f"({units}; a tie is shown within {margin}; after Holm over {several(len(told), 'methods')}{missed})."
+    ]
+
+
+def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
+    """Whether two feature networks put the methods in the same order, each at its own best w; differences in the noise are ties."""
+    told = []
+    for column in columns:
+        bests = {}
+        for method in dict.fromkeys(rows["method"]):
+            curve = by_run(rows, column, method).dropna(axis=1)
+            if curve.empty:
+                continue
+            try:
+                bests[method] = best_w(curve)
+            except ValueError:
+                means = curve.groupby(level="train_seed").mean().mean()
+                bests[method] = float(means.idxmin()), curve[means.idxmin()]
+        told.append(bests)
+    shared = [method for method in told[0] if all(method in bests for bests in told)]
+    opposite = []
+    for a, b in itertools.combinations(shared, 2):
+        gaps = [difference(bests[a][1] - bests[b][1]) for bests in told]
+        if any(gap.apart and gap.mean < 0 for gap in gaps) and any(gap.apart and gap.mean > 0 for gap in gaps):
+            opposite.append(f"{a} and {b}")
+    lowest = [min(bests, key=lambda method: bests[method][1].mean()) for bests in told]
+    words = ", ".join(
+        f"{metric(column).of or 'pixels'}: {method} at w = {bests[method][0]:g}"
+        for column, method, bests in zip(columns, lowest, told)
+    )
+    runs = len(rows[RUN].drop_duplicates())
+    same = "have the same method lowest" if len(set(lowest)) == 1 else "disagree about the lowest"
+    if runs < 2:
+        return f"The {len(columns)} feature networks {same} ({words}; 1 run, so that a tie cannot be told from a difference)."
+    order = (
+        f"they order {', '.join(opposite)} oppositely"
+        if opposite
+        else "no pair of methods is ordered oppositely beyond the noise"
+    )
+    return f"The {len(columns)} feature networks {same} ({words}); {order}."
+
+
+def _n(results: Results) -> str:
+    return f"n = {results.n[results.world.name]:,}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,43 @@
+"""Numbers and differences as the sentences of a report say them."""
+
+import math
+
+import pandas as pd
+
+from analysis.metrics import metric
+from analysis.results import Results
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent where that is short; thousands have commas."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{digits}f}" if digits <= 6 else f"{value:.2e}"
+
+
+def interval(low: float, high: float) -> str:
+    """The interval at 95 %."""
+    return f"95 % interval {number(low)} to {number(high)}"
+
+
+def several(count: int, what: str) -> str:
+    """A count and its noun: 1 run, 3 runs."""
+    return f"{count} {what if count != 1 else what.removesuffix('s')}"
+
+
+def named(column: str) -> str:
+    """A measure in a sentence, with the features behind it."""
+    return metric(column).axis
+
+
+def at_the_main_sweep(results: Results) -> pd.DataFrame:
+    """The rows of one world that methods made with the main sampler, at its n: of the single runs."""
+    rows = results.sampled[(results.sampled["sampler"] == results.sampler) & (results.sampled["steps"] == results.steps)]
+    return rows[rows["n"] == results.n[results.world.name]]
+
+
+def drawn(results: Results) -> str:
+    """n, trainings and sampling seeds: what a number rests on."""
+    trainings = f"{several(len(results.train_seeds), 'trainings')}, " if results.train_seeds else ""
+    return f"n = {results.n[results.world.name]:,}, {trainings}{several(len(results.sample_seeds), 'sampling seeds')}"
