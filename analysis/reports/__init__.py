@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from analysis.reports import comparison, exact, guides, tradeoff
+from analysis.reports import benchmark, comparison, exact, guides, tradeoff
 from analysis.reports.report import Report
 from analysis.results import Results
 
@@ -11,6 +11,7 @@ REPORTS: Mapping[str, Callable[[Results], Report]] = {
     "exact": exact.report,
     "comparison": comparison.report,
     "guides": guides.report,
+    "benchmark": benchmark.report,
 }
 
 __all__ = ["REPORTS", "Report"]
