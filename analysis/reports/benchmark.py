@@ -1,4 +1,4 @@
-"""One method under a protocol of the benchmark: its measures over w in every world, each figure with the protocol's hash on it."""
+"""One method under a protocol of the benchmark: its measures over w, each figure with the protocol's hash on it."""
 
 from dataclasses import replace
 

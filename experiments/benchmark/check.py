@@ -7,11 +7,15 @@ from typing import Any
 from experiments.benchmark.protocol import Protocol, WorldRules, known
 from experiments.benchmark.submission import Submission
 from experiments.graph.value import label
-from experiments.problems import Problem
+from experiments.problems import Problem, one_line
 
 
-def check_submission(submission: Submission, protocol: Protocol) -> None:
-    """Problem, in one line, for the first rule that is broken and the row that breaks it."""
+def check_submission(submission: Submission, protocol: Protocol, of_this_code: bool = True) -> None:
+    """Problem, in one line, for the first rule that is broken and the row that breaks it.
+
+    of_this_code: each run is also the one that this version of the package would make. What was published is not held to that:
+    a later version may measure under other addresses, and old numbers stay.
+    """
     name = submission.place
     if submission.sha256 != protocol.sha256:
         theirs = submission.protocol + ("" if submission.sha256 in known() else ", which does not ship with this package")
@@ -29,8 +33,34 @@ def check_submission(submission: Submission, protocol: Protocol) -> None:
         rows.setdefault(cell["world"], []).append(cell)
     for world, cells in rows.items():
         _check_world(cells, rules[world], f"{name}: {world}")
+    if of_this_code:
+        _check_runs(submission, protocol, rows)
     if twice := [run for run, times in Counter(cell["run"] for cell in submission.content["cells"]).items() if times > 1]:
-        raise Problem(f"{name}: rule runs: {twice[0]} stands there for {2} rows, and a run is one cell's")
+        raise Problem(f"{name}: rule runs: {twice[0]} stands there for more than one row, and a run is one cell's")
+
+
+def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Of a method that is installed: each row is of the run that the protocol asks for, whose address says all its values."""
+    from experiments.benchmark.cells import MethodCells
+    from experiments.studies.sweep import Curve
+    from guidance.methods import METHODS
+
+    values = submission.content["method"]["values"]
+    if values.get("is") not in METHODS:  # by name alone: no module that a file names is imported
+        return
+    try:
+        methods = {world: Curve(method=values, ws=tuple(sorted({cell["w"] for cell in cells}))) for world, cells in rows.items()}
+        cells = MethodCells(name="checked", protocol=protocol.content, methods=methods)
+    except ValueError as error:
+        raise Problem(f"{submission.place}: rule method: {one_line(error)}") from error
+    wanted = {tuple(placed.place[key] for key in ("world", "w", "seed")): placed.task.address for placed in cells.cells()}
+    for world, own in rows.items():
+        for cell in own:
+            if (run := wanted[world, cell["w"], cell["seed"]]) != cell["run"]:
+                raise Problem(
+                    f"{submission.place}: {world}, w = {cell['w']:g}, seed {cell['seed']}: rule runs: its run is "
+                    f"{cell['run']}, and the protocol's cell of this method is {run}"
+                )
 
 
 def _check_row(cell: dict[str, Any], rules: WorldRules, where: str) -> None:

@@ -11,6 +11,7 @@ from experiments.benchmark.check import check_submission
 from experiments.benchmark.protocol import Protocol
 from experiments.benchmark.submission import SCHEMA, Submission, sealed
 from experiments.graph.files import read_object
+from experiments.graph.fingerprint import PROJECT_PACKAGES
 from experiments.graph.store import FOUND, MISSING, Store
 from experiments.graph.value import encode
 from experiments.graph.verify import verify_run
@@ -21,6 +22,8 @@ from experiments.studies.publish import behind
 from experiments.studies.study import Placed
 from experiments.studies.sweep import Curve
 from experiments.studies.tradeoff import TradeOff
+
+OURS = "guidance-bench"
 
 
 def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
@@ -70,8 +73,8 @@ def described(curve: Curve) -> dict[str, Any]:
     method = curve.method
     kind = type(method)
     top = kind.__module__.partition(".")[0]
-    names = packages_distributions().get(top, [])
-    package = f"{names[0]} {version(names[0])}" if names else f"{top}, which is not installed"
+    names = [OURS] if top in PROJECT_PACKAGES else packages_distributions().get(top, [])
+    package = f"{names[0]} {version(names[0])}" if names else f"{top} (not installed)"
     values = {name: held for name, held in encode(method).items() if name != "w"}
     return {
         "label": curve.label,
