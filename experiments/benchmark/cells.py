@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field, model_validator
 
 from experiments.benchmark.protocol import Protocol, WorldRules
+from experiments.features.protocol import Protocol as Drawn
 from experiments.fields import Name
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
@@ -85,6 +86,7 @@ def study_of(rules: WorldRules, curve: Curve) -> TradeOff:
         "part": rules.n,
         "clip": rules.clip,
         "batch": rules.batch,
+        "protocol": Drawn(labels=rules.labels),
     }
     if world.exact:
         return TradeOff(name=world.label, oracle=Exact(world=world), **own)
