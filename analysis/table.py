@@ -13,6 +13,7 @@ import pandas as pd
 from analysis.files import write_atomically
 
 COLUMNS = ("world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric", "value")
+FURTHER = ("protocol",)  # columns that a table may have besides: what its numbers were made under (BENCHMARK.md)
 KEYS = ["world", "method", "w", "sampler", "steps", "n", "metric"]
 SUMMARY = ["value", "sd", "sd_seeds", "low", "high", "trainings", "runs"]
 REAL = "real"
@@ -22,7 +23,8 @@ BASELINES = (REAL, FLOOR)  # what no method generated
 
 def write_table(table: pd.DataFrame, path: str | Path) -> Path:
     """The table as CSV, atomically, every float with all its digits. ValueError if columns are missing or a run appears twice."""
-    return write_atomically(path, _checked(table, "the table")[list(COLUMNS)].to_csv(index=False).encode())
+    kept = [*COLUMNS, *(name for name in FURTHER if name in table)]
+    return write_atomically(path, _checked(table, "the table")[kept].to_csv(index=False).encode())
 
 
 def read_table(path: str | Path | StringIO) -> pd.DataFrame:

@@ -9,7 +9,12 @@ from typing import Any
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parent.parent
-PAGES = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "BENCHMARK.md": "benchmark.md",
+}
 LINK = re.compile(r"```.*?```|\]\((?!https?:|#)([^)#\s]+)", re.DOTALL)
 
 

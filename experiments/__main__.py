@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from experiments import launch
+from experiments.benchmark_commands import benchmark, check_submission, leaderboard, submit
 from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
@@ -58,7 +59,10 @@ def explain(
 @app.command()
 def verify(
     folder: Annotated[
-        Path, typer.Argument(help="A folder of runs, one run, or a committed result, as docs/results/digits-full-cpu.")
+        Path,
+        typer.Argument(
+            help="A folder of runs, one run, or a committed result, as docs/results/digits-full-cpu or docs/results/benchmark."
+        ),
     ],
     remake: Annotated[bool, typer.Option("--remake", help="Of a committed result: run its study again and compare.")] = False,
     runs: Runs = Path("runs"),
@@ -83,6 +87,12 @@ def verify(
     if (folder / "manifest.json").is_file():
         verify_run(folder.absolute())
         typer.echo(f"whole   {folder}")
+        return
+    if any(folder.glob("guidance-bench-v*.json")):
+        from experiments.benchmark.leaderboard import verified
+
+        for line in verified(folder):
+            typer.echo(line)
         return
     if not (found := dict(verify_store(folder))):
         raise Problem(f"{folder} holds no run")
@@ -193,6 +203,10 @@ app.command()(evaluate)
 app.command()(export)
 app.command()(paper)
 app.command()(speed)
+app.command()(benchmark)
+app.command()(submit)
+app.command(name="check-submission")(check_submission)
+app.command()(leaderboard)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from analysis.reports import comparison, exact, guides, paper_adm, paper_cfg, tradeoff
+from analysis.reports import benchmark, comparison, exact, guides, paper_adm, paper_cfg, tradeoff
 from analysis.reports.report import Report
 from analysis.results import Results
 
@@ -13,6 +13,7 @@ REPORTS: Mapping[str, Callable[[Results], Report]] = {
     "guides": guides.report,
     "paper-cfg": paper_cfg.report,
     "paper-adm": paper_adm.report,
+    "benchmark": benchmark.report,
 }
 
 __all__ = ["REPORTS", "Report"]

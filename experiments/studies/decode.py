@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from torch import nn
 
+from experiments.benchmark.cells import MethodCells
 from experiments.graph.manifest import check_config, read_manifest
 from experiments.graph.store import Store
 from experiments.graph.value import name_of_class
@@ -24,7 +25,7 @@ from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.train import Train
 from guidance.denoiser import Denoiser
 
-KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper)}
+KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper, MethodCells)}
 
 
 class Trained(NamedTuple):

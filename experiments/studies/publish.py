@@ -1,5 +1,6 @@
 """Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row."""
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from analysis.table import read_table, summarise
+from analysis.table import KEYS, SUMMARY, read_table, summarise
 from experiments.graph.files import disk_problems, read_object
 from experiments.graph.manifest import read_manifest
 from experiments.graph.provenance import provenance, same_machine
@@ -62,11 +63,27 @@ def check_published(folder: Path) -> None:
     if not (folder / "manifest.json").exists():
         raise Problem(f"{folder} has no manifest.json: a result of an earlier version, which cannot be verified")
     verify_run(folder, renamed=True)
-    table, summary = read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv", keep_default_na=True)
-    again = summarise(table)
-    for name in ("value", "sd"):
-        if len(again) != len(summary) or not (again[name].sub(summary[name]).abs().fillna(0) < 1e-9).all():
-            raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv")
+    if wrong := next(wrong_rows(read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv")), None):
+        raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv: {wrong}")
+
+
+def wrong_rows(table: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
+    """Every row of a summary that is not what the table's rows give, within rounding, and every one that only one of them has."""
+    if lacking := sorted({*KEYS, *SUMMARY} - set(summary)):
+        yield f"it has no column {lacking[0]}"
+        return
+    text = {name: summary[name].fillna("").astype(str) for name in ("world", "method", "sampler", "metric")}  # real data: ""
+    both = summarise(table).merge(summary.assign(**text), on=KEYS, how="outer", suffixes=("", "_there"), indicator="place")
+    for row in both.to_dict("records"):
+        sampler = f"{row['sampler']} of {row['steps']} levels, " if row["sampler"] else ""
+        where = f"{row['metric']} of {row['method']} in {row['world']}, w = {row['w']:g}, {sampler}n = {row['n']}"
+        if row["place"] != "both":
+            yield f"{where}: {'missing' if row['place'] == 'left_only' else 'of no row of the table'}"
+        for name in SUMMARY if row["place"] == "both" else ():
+            if not math.isclose(row[name], row[f"{name}_there"], rel_tol=1e-9, abs_tol=1e-12) and not (
+                pd.isna(row[name]) and pd.isna(row[f"{name}_there"])
+            ):
+                yield f"{where}: {name} is {row[f'{name}_there']}, and {row[name]} of the table"
 
 
 def remake(folder: Path, store: Store, workers: int | None, device: str, cluster: str | None = None) -> Iterator[str]:

@@ -12,8 +12,11 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
+from reduced import submission, written
 from toys import make
 
+from experiments.benchmark.protocol import read_protocol
+from experiments.benchmark.submission import write_submission
 from experiments.graph.files import sha256
 from experiments.graph.store import Store
 from experiments.problems import Problem
@@ -108,6 +111,24 @@ def test_images_are_measured_on_their_feature_network(installed, tmp_path):
     assert {line.split()[0] for line in out.splitlines()} == {f"{name}_quarters" for name in ("fid", "precision", "recall")}
     manifests = [json.loads(path.read_text()) for path in (tmp_path / "runs").glob("features-*/manifest.json")]
     assert len(manifests) == 2 and all("rings.features" in manifest["code"] for manifest in manifests)
+
+
+def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed, tmp_path):
+    """Of a reduced protocol, which has a name and a hash of its own; classifier-free guidance stands there already."""
+    protocol = ("--protocol", written(tmp_path, worlds=["gaussians"]))
+    reference = submission("classifier-free", tmp_path / "small.json", tmp_path / "ours", (0.5,))
+    write_submission(reference, tmp_path / "results" / "reference.json")
+    # the two: run and pack, then rank
+    out = said(installed, "benchmark", "rings.guiding:Halved", "--ws", "1", *protocol, "--by", "the rings", "--workers", 1, at=tmp_path)
+    assert "submission small-v1-halved.json" in out
+    words = ("--with", "small-v1-halved.json", "--results", "results", *protocol)
+    assert "2 methods" in said(installed, "leaderboard", *words, at=tmp_path)
+    page = (tmp_path / "leaderboard.md").read_text()
+    (row,) = [line for line in page.split("### ")[1].splitlines() if "| halved |" in line]
+    hash_ = read_protocol(str(tmp_path / "small.json")).sha256
+    assert "the rings" in row and "rings 1.0" in row and f"small v1 {hash_[:8]}" in row and hash_ in page
+    packed = json.loads((tmp_path / "small-v1-halved.json").read_text())
+    assert packed["method"]["where"] == "rings.guiding:Halved" and "rings.guiding" in packed["code"]
 
 
 def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):

@@ -1,0 +1,113 @@
+"""What does not fit the protocol is refused: which rule, and which row."""
+
+import math
+from collections import Counter
+from typing import Any
+
+from experiments.benchmark.protocol import Protocol, WorldRules, known
+from experiments.benchmark.submission import Submission
+from experiments.graph.value import label
+from experiments.problems import Problem, one_line
+
+
+def check_submission(submission: Submission, protocol: Protocol, of_this_code: bool = True) -> None:
+    """Problem, in one line, for the first rule that is broken and the row that breaks it.
+
+    of_this_code: each run is also the one that this version of the package would make. What was published is not held to that:
+    a later version may measure under other addresses, and old numbers stay.
+    """
+    name = submission.place
+    if submission.sha256 != protocol.sha256:
+        theirs = submission.protocol + ("" if submission.sha256 in known() else ", which does not ship with this package")
+        raise Problem(
+            f"{name}: rule protocol: it was made under {theirs}, and not under {protocol.label}: numbers of two protocols are "
+            "never compared"
+        )
+    rules = protocol.rules.worlds
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for index, cell in enumerate(submission.content["cells"]):
+        where = f"{name}: row {index} ({cell['world']}, w = {cell['w']:g}, seed {cell['seed']})"
+        if cell["world"] not in rules:
+            raise Problem(f"{where}: rule worlds: {protocol.title} has {', '.join(rules)}")
+        _check_row(cell, rules[cell["world"]], where)
+        rows.setdefault(cell["world"], []).append(cell)
+    for world, cells in rows.items():
+        _check_world(cells, rules[world], f"{name}: {world}")
+    if of_this_code:
+        _check_runs(submission, protocol, rows)
+    if twice := [run for run, times in Counter(cell["run"] for cell in submission.content["cells"]).items() if times > 1]:
+        raise Problem(f"{name}: rule runs: {twice[0]} stands there for more than one row, and a run is one cell's")
+
+
+def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Of a method that is installed: each row is of the run that the protocol asks for, whose address says all its values."""
+    from experiments.benchmark.cells import MethodCells
+    from experiments.studies.sweep import Curve
+    from guidance.methods import METHODS
+
+    values = submission.content["method"]["values"]
+    if values.get("is") not in METHODS:  # by name alone: no module that a file names is imported
+        return
+    try:
+        methods = {world: Curve(method=values, ws=tuple(sorted({cell["w"] for cell in cells}))) for world, cells in rows.items()}
+        cells = MethodCells(name="checked", protocol=protocol.content, methods=methods)
+    except ValueError as error:
+        raise Problem(f"{submission.place}: rule method: {one_line(error)}") from error
+    wanted = {tuple(placed.place[key] for key in ("world", "w", "seed")): placed.task.address for placed in cells.cells()}
+    for world, own in rows.items():
+        for cell in own:
+            if (run := wanted[world, cell["w"], cell["seed"]]) != cell["run"]:
+                raise Problem(
+                    f"{submission.place}: {world}, w = {cell['w']:g}, seed {cell['seed']}: rule runs: its run is "
+                    f"{cell['run']}, and the protocol's cell of this method is {run}"
+                )
+
+
+def _check_row(cell: dict[str, Any], rules: WorldRules, where: str) -> None:
+    """One row against the rules of its world."""
+    steps = {"sampler": label(rules.sampler) + _grid(rules), "steps": rules.steps, "n": rules.n}
+    for field, wanted in steps.items():
+        if cell[field] != wanted:
+            raise Problem(f"{where}: rule {field}: {cell[field]!r}, and the protocol has {wanted!r}")
+    if cell["seed"] not in rules.sample_seeds:
+        raise Problem(f"{where}: rule sample_seeds: the protocol has {', '.join(map(str, rules.sample_seeds))}")
+    if not math.isfinite(cell["w"]):
+        raise Problem(f"{where}: rule strengths: w is {cell['w']}")
+    for measure in rules.measures:
+        if measure not in cell["values"]:
+            raise Problem(f"{where}: rule measures: {measure} is missing")
+    for metric, number in cell["values"].items():
+        if type(number) not in (int, float) or not math.isfinite(number):
+            raise Problem(f"{where}: rule measures: {metric} is {number!r}, and no finite number")
+        if metric.startswith("nfe_") and number < 0:
+            raise Problem(f"{where}: rule budget: {metric} is {number}")
+    if not sum(number for metric, number in cell["values"].items() if metric.startswith("nfe_")) > 0:
+        raise Problem(f"{where}: rule budget: no network evaluation was counted")
+
+
+def _check_world(cells: list[dict[str, Any]], rules: WorldRules, where: str) -> None:
+    """The rows of a world together: every strength at every seed once, and the plain model what it is for everybody."""
+    from experiments.benchmark.cells import wrong_strengths
+
+    counts = Counter((cell["w"], cell["seed"]) for cell in cells)
+    if twice := [key for key, times in counts.items() if times > 1]:
+        raise Problem(f"{where}, w = {twice[0][0]:g}, seed {twice[0][1]}: rule rows: it stands there twice")
+    ws = tuple(sorted({cell["w"] for cell in cells}))
+    if why := wrong_strengths(ws, rules):
+        raise Problem(f"{where}: rule strengths: {why}")
+    if missing := [(w, seed) for w in ws for seed in rules.sample_seeds if (w, seed) not in counts]:
+        raise Problem(f"{where}, w = {missing[0][0]:g}: rule sample_seeds: seed {missing[0][1]} is missing")
+    plain = [cell["values"] for cell in cells if cell["w"] == 0]
+    for measure, wanted in rules.plain.items():
+        found = sum(values[measure] for values in plain) / len(plain)
+        if abs(found - wanted) > rules.tolerance * abs(wanted):
+            raise Problem(
+                f"{where}, w = 0: rule plain: {measure} is {found:.6g} in the mean, and the protocol's plain model has "
+                f"{wanted:.6g} (within {rules.tolerance:.0%}): other networks, noise or measures made these rows"
+            )
+
+
+def _grid(rules: WorldRules) -> str:
+    from guidance.grids import EvenInU
+
+    return "" if rules.grid == EvenInU() else f" on {label(rules.grid)}"

@@ -1,0 +1,170 @@
+"""The leaderboard: a page made of submissions alone, each checked again; one section per protocol, never two in a table."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.files import write_atomically
+from analysis.headline import markdown
+from analysis.metrics import metric
+from analysis.ranking import networks, ranking
+from experiments.benchmark.check import check_submission
+from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
+from experiments.benchmark.submission import Submission, read_submission
+from experiments.graph.files import disk_problems
+from experiments.problems import Problem
+
+REFERENCE = "classifier-free"
+RESULTS = Path("docs/results/benchmark")
+PACKAGED = Path(__file__).with_name("results")  # where a wheel has them
+HEAD = """\
+# Leaderboard
+
+> {made}
+
+What is measured and how, how to submit, and what is refused: {benchmark}. A rank is one more than the number
+of methods that are better by a paired test after Holm. Methods that are neither better nor worse than each other are ties: the
+column `ties` counts them, whatever the ranks. Intervals are at 95 %, over sampling seeds; the networks are given. Images are
+never ranked on one feature network.
+"""
+
+
+def committed(folder: Path, protocol: Protocol) -> list[Submission]:
+    """The submissions of a folder that were made under a protocol, by name. Problem for one that is none, or does not fit."""
+    found = [read_submission(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+    return [submission for submission in found if submission.sha256 == protocol.sha256]
+
+
+def gathered(folder: Path, further: Sequence[Path], protocol: Protocol) -> list[Submission]:
+    """Those of the folder and of further files, each checked. Problem for a file of another protocol, or two of one method."""
+    submissions = [*committed(folder, protocol), *(read_submission(path) for path in further)]
+    taken: dict[str, str] = {}
+    for index, submission in enumerate(submissions):
+        check_submission(submission, protocol, of_this_code=index >= len(submissions) - len(further))
+        if submission.label in taken:
+            raise Problem(f"{submission.label} is in {taken[submission.label]} and in {submission.place}: leave one of them out")
+        taken[submission.label] = submission.place
+    return submissions
+
+
+def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequence[Path] = ()) -> str:
+    """The page: a section for each protocol, with a table for each question in each of its worlds.
+
+    further: files beside the committed ones, which make it a local page.
+    """
+    beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
+    made = f"Made by `guidance-bench leaderboard` of the submissions in `{RESULTS}` alone{beside}."
+    link = "BENCHMARK.md of guidance-bench" if further else "[BENCHMARK.md](../BENCHMARK.md)"
+    return "\n".join(
+        [HEAD.format(made=made, benchmark=link), *(line for protocol, own in sections for line in _section(protocol, own))]
+    )
+
+
+def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]:
+    yield f"## {protocol.title}\n\nHash `{protocol.sha256}`. {len(submissions)} methods.\n"
+    for world, rules in protocol.rules.worlds.items():
+        own = [submission for submission in submissions if any(cell["world"] == world for cell in submission.content["cells"])]
+        for question in rules.questions if own else ():
+            yield f"### {world}: {title(question)}\n"
+            yield (
+                f"n = {rules.n:,} per cell, {len(rules.sample_seeds)} sampling seeds, {rules.steps} levels, w of at most "
+                f"{rules.strengths} strengths.\n"
+            )
+            within = [one for one in own if one.evaluations(world) <= rules.budget]
+            yield from _tables(question, rules, world, within, own, protocol)
+
+
+def title(question: Question) -> str:
+    """What methods are ranked by, in words."""
+    names = " and ".join(f"{metric(name).title} (`{name}`)" for name in question.measures)
+    return f"{names}, {'each at its own best w' if question.w is None else f'at w = {question.w:g}'}"
+
+
+def _tables(
+    question: Question, rules: WorldRules, world: str, within: list[Submission], own: list[Submission], protocol: Protocol
+) -> Iterator[str]:
+    """Within the budget and beyond it, the reference in both."""
+    beyond = [one for one in own if one not in within]
+    plain = [one for one in own if one.label == REFERENCE]
+    for words, group in (("Within", within), ("Beyond", beyond)):
+        if not group:
+            continue
+        yield f"{words} {rules.budget:g} network evaluations a sample:\n"
+        frame = ranked(question, world, [*group, *(one for one in plain if one not in group)])
+        if isinstance(frame, str):
+            yield f"{frame}\n"
+            continue
+        if len(networks(question.measures)) == 1:
+            yield f"On one feature network, {min(networks(question.measures))}: listed by value, and not ranked.\n"
+        yield markdown(shown(frame, question, {one.label: one for one in own}, world, protocol))
+
+
+def ranked(question: Question, world: str, submissions: list[Submission]) -> pd.DataFrame | str:
+    """analysis.ranking of the submissions in a world; or why there is none."""
+    table = pd.concat([submission.table for submission in submissions])
+    table = table[table["world"] == world]
+    try:
+        return ranking(table, question.measures, question.w, REFERENCE)
+    except ValueError as error:
+        return f"Not ranked: {error}."
+
+
+def shown(
+    frame: pd.DataFrame, question: Question, by_label: dict[str, Submission], world: str, protocol: Protocol
+) -> pd.DataFrame:
+    """The ranking as the page prints it."""
+    columns: dict[str, list[str]] = {
+        "rank": ["" if pd.isna(rank) else f"{rank:g}" for rank in frame["rank"]],
+        "ties": [f"{ties}" for ties in frame["ties"]],
+        "method": list(frame["method"]),
+        "w": list(frame["ws"]),
+    }
+    for name in question.measures:
+        arrow = "↑" if metric(name).higher_is_better else "↓"
+        columns[f"{name} {arrow}"] = _with_interval(frame, name)
+        gaps = _with_interval(frame, f"{name} gap")
+        columns[f"less {REFERENCE}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
+    columns["against it"] = list(frame["against"])
+    columns["evaluations"] = [f"{by_label[name].evaluations(world):g}" for name in frame["method"]]
+    columns["package"] = [by_label[name].content["method"]["package"] for name in frame["method"]]
+    columns["by"] = [by_label[name].content["made"]["who"] or "-" for name in frame["method"]]
+    columns["protocol"] = [protocol.label] * len(frame)
+    return pd.DataFrame(columns)
+
+
+def _with_interval(frame: pd.DataFrame, name: str) -> list[str]:
+    return [
+        f"{m:.3g} ({low:.3g} to {high:.3g})" for m, low, high in zip(frame[name], frame[f"{name} low"], frame[f"{name} high"])
+    ]
+
+
+def verified(folder: Path) -> Iterator[str]:
+    """A line for each submission of a folder, which fits the protocol that it names. Problem for one that does not."""
+    shipped = {read_protocol(version).sha256: read_protocol(version) for version in versions()}
+    for path in sorted(folder.glob("*.json")):
+        submission = read_submission(path)
+        if submission.sha256 not in shipped:
+            raise Problem(f"{path}: rule protocol: {submission.protocol} does not ship with this package")
+        check_submission(submission, shipped[submission.sha256], of_this_code=False)
+        yield f"fits    {path}: {submission.protocol}"
+
+
+def write_page(results: Path | None, further: Sequence[Path], named: str | None, out: Path | None) -> Iterator[str]:
+    """Writes the page and says where. results: None is that of this checkout, or of this package. named: the protocol; None: all
+    versions that ship, of which `further` are of the newest.
+    """
+    folder = results or next((place for place in (RESULTS, PACKAGED) if place.is_dir()), RESULTS)
+    if results is not None and not results.is_dir():
+        raise Problem(f"--results {results} is no folder")
+    protocols = [read_protocol(named)] if named is not None else [read_protocol(version) for version in versions()[::-1]]
+    sections = [(protocol, gathered(folder, further if protocol is protocols[0] else [], protocol)) for protocol in protocols]
+    sections = [(protocol, own) for protocol, own in sections if own]
+    if not sections:
+        raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
+    path = out or (Path("leaderboard.md") if further else RESULTS.parents[1] / "leaderboard.md")
+    with disk_problems(path, "give another --out"):
+        write_atomically(path, page(sections, further).encode())
+    for protocol, own in sections:
+        yield f"{protocol.label}: {len(own)} methods"
+    yield f"page {path}"

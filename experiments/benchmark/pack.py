@@ -1,0 +1,149 @@
+"""The runs of a method's cells, packed: every run verified, then its rows, hashes and code in one submission."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+from experiments.benchmark.cells import MethodCells
+from experiments.benchmark.check import check_submission
+from experiments.benchmark.protocol import Protocol
+from experiments.benchmark.submission import SCHEMA, Submission, sealed
+from experiments.graph.files import read_object
+from experiments.graph.fingerprint import PROJECT_PACKAGES
+from experiments.graph.store import FOUND, MISSING, Store
+from experiments.graph.value import encode
+from experiments.graph.verify import verify_run
+from experiments.problems import Problem
+from experiments.studies.by_world import ByWorld
+from experiments.studies.decode import read_study
+from experiments.studies.publish import behind
+from experiments.studies.study import Placed
+from experiments.studies.sweep import Curve
+from experiments.studies.tradeoff import TradeOff
+
+OURS = "guidance-bench"
+
+
+def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
+    """The submission of a method whose cells were made. Problem, naming it, for a cell that is missing, stale or broken, and
+    for runs that two versions of the code made.
+    """
+    packed, code, revisions, packages, machines = [], {}, set(), {}, []
+    placed = list(cells.cells())
+    _require_made(placed, store, cells.of)
+    for _, place, task in placed:
+        path = store.path(task)
+        for run in behind(path):
+            manifest, record = verify_run(run), read_object(run / "provenance.json")
+            if manifest.accepted:
+                raise Problem(f"{run} was accepted although it was stale: make it again with --remake")
+            for module, found in manifest.code.items():
+                if code.setdefault(module, found) != found:
+                    raise Problem(f"{run} was made by another {module} than the others: --remake makes them again")
+            revisions.add(str(record.get("revision")))
+            packages |= record.get("packages", {})
+            if record.get("machine") not in machines:
+                machines.append(record.get("machine"))
+        manifest = verify_run(path)
+        values = {row["metric"]: float(row["value"]) for row in task.rows(store)}
+        own = {name: place[name] for name in ("world", "w", "seed", "sampler", "steps", "train_seed")}
+        made_from = {name: seal[:16] for name, seal in manifest.parents.items()}
+        n = {"n": task.samples.n, "run": path.name, "seal": manifest.seal[:16], "made_from": made_from, "values": values}
+        packed.append({**own, **n})
+    content = {
+        "schema": SCHEMA,
+        "protocol": {"title": cells.of.title, "sha256": cells.of.sha256},
+        "made": {"who": who, "cite": cite, "date": datetime.now(UTC).date().isoformat()},
+        "method": described(next(iter(cells.methods.values()))),
+        "code": dict(sorted(code.items())),
+        "packages": packages,
+        "machines": machines,
+        "revisions": sorted(revisions),
+        "cells": packed,
+    }
+    submission = Submission(sealed(content), f"the submission of {content['method']['label']}")
+    check_submission(submission, cells.of)
+    return submission
+
+
+def described(curve: Curve) -> dict[str, Any]:
+    """What a submission says of a method: its label, where its class is, its values but w, its family, and its package."""
+    method = curve.method
+    kind = type(method)
+    top = kind.__module__.partition(".")[0]
+    names = [OURS] if top in PROJECT_PACKAGES else packages_distributions().get(top, [])
+    package = f"{names[0]} {version(names[0])}" if names else f"{top} (not installed)"
+    values = {name: held for name, held in encode(method).items() if name != "w"}
+    return {
+        "label": curve.label,
+        "where": f"{kind.__module__}:{kind.__qualname__}",
+        "values": values,
+        "family": method.family,
+        "package": package,
+    }
+
+
+def of_run(folder: Path, names: list[str], protocol: Protocol) -> Iterator[tuple[MethodCells, Store]]:
+    """The cells of methods, by their labels in a study's run (none: its only one), as the protocol wants them, and their store.
+
+    folder: of the run, or a file in it. Problem where the study has no such method, or none in a world of the protocol.
+    """
+    folder = (folder if folder.is_dir() else folder.parent).absolute()
+    if not folder.is_dir():
+        raise Problem(f"there is no run {folder}: name the folder that a study, or guidance-bench benchmark, printed")
+    study = read_study(folder)
+    curves = curves_of(study)
+    labels = list(dict.fromkeys(curve.label for held in curves.values() for curve in held))
+    if not names and len(labels) > 1:
+        raise Problem(f"{folder} has {len(labels)} methods: say which by --method, of {', '.join(labels)}")
+    if strange := [name for name in names if name not in labels]:
+        raise Problem(f"{folder} has no method {strange[0]!r}: it has {', '.join(labels)}")
+    for name in names or labels:
+        own = {world: with_plain(curve) for world, held in curves.items() for curve in held if curve.label == name}
+        if not (within := {world: curve for world, curve in own.items() if world in protocol.rules.worlds}):
+            raise Problem(f"{folder}: {name} is in none of the worlds of {protocol.title}, {', '.join(protocol.rules.worlds)}")
+        yield method_cells(protocol, within), Store(folder.parent)
+
+
+def method_cells(protocol: Protocol, methods: Mapping[str, Curve]) -> MethodCells:
+    """The study of a method under a protocol."""
+    name = f"{protocol.place}-{slug(next(iter(methods.values())).label)}"
+    return MethodCells(name=name, protocol=protocol.content, methods=dict(methods))
+
+
+def curves_of(study: Any) -> dict[str, list[Curve]]:
+    """The methods of a study by world, each with strengths of its own. Problem for a study that compares no methods."""
+    if isinstance(study, MethodCells):
+        return {world: [curve] for world, curve in study.methods.items()}
+    studies = list(study.worlds.values()) if isinstance(study, ByWorld) else [study]
+    if not all(isinstance(each, TradeOff) for each in studies):
+        raise Problem(f"{study.name} is no study of methods over w")
+    return {
+        each.world.label: [Curve(method=curve.method, ws=curve.ws or each.sweeps[0].ws) for curve in each.methods]
+        for each in studies
+    }
+
+
+def with_plain(curve: Curve) -> Curve:
+    """The curve with w = 0, which every method shares, among its strengths."""
+    return Curve(method=curve.method, ws=tuple(sorted({0.0, *(curve.ws or ())})))
+
+
+def slug(text: str) -> str:
+    """As part of a name: small letters, digits and single dashes."""
+    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower().replace("+", "p"))
+    return "-".join(part for part in kept.split("-") if part) or "method"
+
+
+def _require_made(placed: list[Placed], store: Store, protocol: Protocol) -> None:
+    for _, place, task in placed:
+        where = f"{place['world']}, w = {place['w']:g}, seed {place['seed']}"
+        state = store.state(task)
+        if state == (MISSING,):
+            why = store.failure(task) or store.failure(task.samples)
+            reason = f"it failed ({why}): leave this strength out" if why else "guidance-bench benchmark makes it"
+            raise Problem(f"{where}: {store.root} has no cell as {protocol.title} asks for it: {reason}")
+        if state != (FOUND,):
+            raise Problem(f"{where}: the cell was {'; '.join(state)}: make it again with --remake")
