@@ -9,6 +9,8 @@ import re
 from typing import NamedTuple
 from zlib import crc32
 
+from matplotlib.colors import to_hex, to_rgb
+
 SHADES = ("#1e69a5", "#d2693c", "#2da596", "#a51e4b", "#b478e1", "#5a0f0f", "#9600ff", "#3c0096")
 GREY = "#5f6368"
 OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
@@ -63,10 +65,10 @@ def family_look(family: str) -> Look:
 
 def ink(shade: str, least: float = 4.5) -> str:
     """The shade, darkened until letters in it have this contrast with white (WCAG 2.2, 1.4.3)."""
-    channels = [int(shade[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    channels = list(to_rgb(shade))
     while contrast(channels) < least:
         channels = [0.95 * channel for channel in channels]
-    return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
+    return to_hex(channels)
 
 
 def contrast(channels: list[float]) -> float:

@@ -68,7 +68,8 @@ def _spread(wanted: np.ndarray, sizes: np.ndarray, room: float) -> np.ndarray:
             groups[-1][0] += total - count * groups[-1][2]
             groups[-1][1] += count
             groups[-1][2] += long
-            members[-2] += members.pop()
+            last = members.pop()
+            members[-1] += last
     found = np.empty(len(sizes))
     for group, own in zip(groups, members):
         at = _start(group, room)
@@ -118,13 +119,13 @@ class _Placing:
         self.axes, self.scale = axes, scale
         self.frame = self._box(axes.get_window_extent())
         legend = axes.get_legend()
-        self.taken = [self._box(text.get_window_extent()) for _, text in texts(axes)]
+        self.taken = [self._box(Text.get_window_extent(text)) for _, text in texts(axes)]
         self.taken += [self._box(legend.get_window_extent())] if legend is not None else []
         self.ink = np.concatenate([np.zeros((0, 2)), *(self._along(corners) for corners in _drawn(axes))])
         self.ink = self.ink[((self.ink >= self.frame.min) & (self.ink <= self.frame.max)).all(axis=1)]
 
     def all(self, points: Sequence[Point]) -> list[str]:
-        at = self.axes.transData.transform([(x, y) for x, y, _, _ in points]) / self.scale
+        at = self.axes.transData.transform(np.array([point[:2] for point in points], float)) / self.scale
         return [point[2] for point, dot in zip(points, at) if not self._place(point, dot)]
 
     def _place(self, point: Point, dot: np.ndarray) -> bool:
@@ -225,7 +226,7 @@ def overlapping(figure: Figure, slack: float = 0.5) -> list[tuple[str, str]]:
     paired with "the edge".
     """
     figure.draw_without_rendering()
-    found = [(words, text.get_window_extent()) for words, text in texts(figure)]
+    found = [(words, Text.get_window_extent(text)) for words, text in texts(figure)]  # of letters: an annotation's has its line
     pairs = []
     for i, (words, box) in enumerate(found):
         for other, beside in found[:i]:
