@@ -24,7 +24,7 @@ _METHODS = {  # family: its two markers, and its methods; the first of each fami
                         "perp-neg scheduled two-conditions two-networks"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
-    "control": (">", "temperature shrunk-noise"),
+    "control": (">p", "temperature shrunk-noise"),
 }  # fmt: skip
 _BESIDE = {  # figures of other things than methods, by the shade that the first has
     0: "ancestral ddim dpm-solver++ langevin-pc ddpm heun annealed-langevin dpm-solver++-sde",  # samplers
@@ -81,7 +81,7 @@ def _looks() -> dict[str, Look]:
     looks = {"classifier-free": Look(_FIRST, "o"), "exact": Look(GREY, "o")}
     for first, (markers, names) in enumerate(_METHODS.values()):
         for place, name in enumerate(names.split()):
-            looks[name] = Look(_OTHERS[(first + place) % len(_OTHERS)], markers[place // len(_OTHERS)])
+            looks[name] = Look(_OTHERS[(first + place) % len(_OTHERS)], markers[place % len(markers)])
     for first, names in _BESIDE.items():
         for place, name in enumerate(names.split()):
             looks[name] = Look(SHADES[(first + place) % len(SHADES)], _MARKERS[place])

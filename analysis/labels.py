@@ -146,7 +146,7 @@ class _Placing:
                 joined = self._line(dot, dot + offset, size) if gap > _LEADER else np.zeros((0, 2))
                 if any(taken.count_contains(joined) for taken in self.taken):
                     continue
-                cost = box.count_contains(self.ink) + 0.25 * gap + (4 if gap > _LEADER else 0)
+                cost = 2 * box.count_contains(self.ink) + 0.25 * gap + (2 if gap > _LEADER else 0)
                 if best is None or cost < best[0]:
                     best = (cost, offset, gap)
             if best is not None and best[0] < 0.25 * gap:  # none further out can be better
@@ -183,7 +183,7 @@ class _Placing:
     def _along(self, corners: np.ndarray) -> np.ndarray:
         """Points, three apart, on the line through `corners`, (m, 2) in pixels."""
         corners = corners[np.isfinite(corners).all(axis=1)] / self.scale
-        pieces = [corners]
+        pieces = [np.repeat(corners, 3, axis=0)]  # a corner bears a marker
         for a, b in zip(corners, corners[1:]):
             count = int(min(400, np.hypot(*(b - a)) / 3))
             pieces.append(a + (b - a) * np.linspace(0, 1, count + 2)[1:-1, None])
@@ -198,7 +198,8 @@ def _edge(offset: np.ndarray, size: np.ndarray) -> float:
 def _drawn(axes: Axes) -> Iterator[np.ndarray]:
     """The corners in pixels of every line and bar of the axes."""
     for line in axes.lines:
-        yield line.get_transform().transform(np.column_stack([np.asarray(line.get_xdata(), float), line.get_ydata()]))
+        corners = line.get_transform().transform(np.column_stack([line.get_xdata(), line.get_ydata()]).astype(float))
+        yield from [corners] if line.get_linestyle() != "None" else corners[:, None]
     for group in axes.collections:
         if isinstance(group, LineCollection):
             for segment in group.get_segments():

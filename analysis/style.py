@@ -129,7 +129,7 @@ def scale_log(axes: Axes, least: float = 4.0, along: str = "y") -> None:
 def plain_numbers(axis: Axis, low: float, high: float) -> None:
     """Ticks of a logarithmic axis from `low` to `high`, few and written plainly."""
     subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
-    subs = subs if high < 3e3 * low else (1.0,)
+    subs = subs if high < 1e2 * low else (1.0, 3.0) if high < 3e3 * low else (1.0,)
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

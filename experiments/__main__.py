@@ -10,6 +10,7 @@ from experiments import launch
 from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
+from experiments.figures_command import figures, tables
 from experiments.options import Cluster, Device, Full, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.problems import Problem
@@ -72,7 +73,7 @@ def verify(
 
     if not folder.is_dir():
         raise Problem(f"there is no folder {folder}")
-    if (folder / "table.csv").is_file():
+    if (folder / "table.csv").is_file() or (folder / "table.parquet").is_file():
         publish.check_published(folder)
         typer.echo(f"whole   {folder}")
         with resumable():
@@ -190,6 +191,8 @@ app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
 app.command()(export)
+app.command()(figures)
+app.command()(tables)
 app.command()(speed)
 
 
