@@ -30,7 +30,7 @@ from analysis.style import (
 )
 from analysis.table import REAL, cells_at, cells_of
 
-EVALUATOR, GUIDE = "#000000", "#8e44ad"  # neither is the colour of a method
+EVALUATOR, GUIDE = "#000000", "#4b2dc3"  # neither is the colour of a method
 
 
 def metric_against_w(

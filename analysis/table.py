@@ -28,10 +28,14 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
 def read_table(path: str | Path | StringIO) -> pd.DataFrame:
     """The table in a CSV or parquet file, or in the text of a CSV; equal whichever it is read from.
 
+    A table.csv that is not there is read from the table.parquet beside it: large tables are published so.
+
     ValueError naming the file, and the columns it lacks or the numbers that are none.
     """
-    if isinstance(path, str | Path) and Path(path).suffix == ".parquet":
-        return _checked(_read_parquet(Path(path)), str(path))
+    if isinstance(path, str | Path):
+        path, beside = Path(path), Path(path).with_suffix(".parquet")
+        if path == beside or (beside.is_file() and not path.is_file()):
+            return _checked(_read_parquet(beside), str(beside))
     try:  # only numbers may be missing: the sampler of real data is the empty string
         table = pd.read_csv(path, keep_default_na=False, na_values={"w": ["", "nan"], "value": ["", "nan"]})
     except FileNotFoundError:
@@ -41,10 +45,9 @@ def read_table(path: str | Path | StringIO) -> pd.DataFrame:
     return _checked(table, str(path))
 
 
-def table_file(folder: str | Path) -> Path:
-    """The table of a study's folder: table.csv, or table.parquet where it was published without the other."""
-    csv, parquet = Path(folder) / "table.csv", Path(folder) / "table.parquet"
-    return parquet if parquet.is_file() and not csv.is_file() else csv
+def holds_table(folder: str | Path) -> bool:
+    """Whether the folder is that of a finished study."""
+    return any((Path(folder) / name).is_file() for name in ("table.csv", "table.parquet"))
 
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:

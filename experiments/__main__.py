@@ -73,7 +73,7 @@ def verify(
 
     if not folder.is_dir():
         raise Problem(f"there is no folder {folder}")
-    if (folder / "table.csv").is_file() or (folder / "table.parquet").is_file():
+    if any((folder / name).is_file() for name in ("table.csv", "table.parquet")):
         publish.check_published(folder)
         typer.echo(f"whole   {folder}")
         with resumable():

@@ -1,4 +1,4 @@
-"""A finished study, opened again from its folder: a run beside its cells, or a committed copy, of which only the tables are there."""
+"""A finished study, opened again from its folder: a run beside its cells, or a committed copy of its tables."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +17,14 @@ def opened(folder: str | Path) -> tuple[Any, str]:
     """
     import pandas as pd
 
-    from analysis.table import read_table, table_file
+    from analysis.table import read_table
 
     folder = Path(folder).absolute()
     study = read_study(folder, renamed=True)
     results = study.results(Store(folder.parent))
     if results.table.empty:
         try:
-            results = replace(results, table=read_table(table_file(folder)), failed={})
+            results = replace(results, table=read_table(folder / "table.csv"), failed={})
         except ValueError as error:
             raise Problem(str(error)) from error
         beside = [name for name in ("by_level", "jacobian", "networks", "network_error") if (folder / f"{name}.csv").is_file()]

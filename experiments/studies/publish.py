@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from analysis.table import parquet_bytes, read_table, summarise, table_file
+from analysis.table import parquet_bytes, read_table, summarise
 from experiments.graph.files import disk_problems, read_object, sha256, write_json
 from experiments.graph.manifest import read_manifest
 from experiments.graph.provenance import provenance, same_machine
@@ -84,20 +84,20 @@ def check_published(folder: Path) -> None:
     if not (folder / "manifest.json").exists():
         raise Problem(f"{folder} has no manifest.json: a result of an earlier version, which cannot be verified")
     verify_run(folder, renamed=True)
-    table, summary = read_table(table_file(folder)), pd.read_csv(folder / "summary.csv", keep_default_na=True)
+    table, summary = read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv", keep_default_na=True)
     if (folder / "table.parquet").is_file() and not table.equals(read_table(folder / "table.parquet")):
         raise Problem(f"{folder / 'table.parquet'} is not the table of table.csv")
     again = summarise(table)
     for name in ("value", "sd"):
         if len(again) != len(summary) or not (again[name].sub(summary[name]).abs().fillna(0) < 1e-9).all():
-            raise Problem(f"{folder / 'summary.csv'} is not the summary of {table_file(folder).name}")
+            raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv")
 
 
 def remake(folder: Path, store: Store, workers: int | None, device: str, cluster: str | None = None) -> Iterator[str]:
     """Runs the study of a folder again and says, line by line, how its table compares. Problem where a row differs."""
     study = read_study(folder, renamed=True)
     done = make(study, store, workers, device, cluster=cluster)
-    published, remade = (read_table(table_file(path)) for path in (folder, done.folder))
+    published, remade = (read_table(path / "table.csv") for path in (folder, done.folder))
     alike = same_machine(read_object(folder / "provenance.json"), provenance(done.device))
     yield f"machine of the same class: {'yes' if alike else 'no'}; {'equal digits' if alike else f'{TOLERANCE:.0%}'} asked for"
     wrong = list(compare(published, remade, 0.0 if alike else TOLERANCE))
