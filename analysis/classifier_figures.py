@@ -7,34 +7,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from analysis import metrics as described
-from analysis.style import GREY, head, label_points, name_ends, panels, scale_log, scale_shares, scale_w
+from analysis.colours import look
+from analysis.labels import label_points, name_ends
+from analysis.style import head, label_y, panels, scale_log, scale_shares, scale_w
 
-_PALETTE = [
-    shade for i, shade in enumerate(seaborn.color_palette("colorblind").as_hex()) if i not in (7, 8)
-]  # no grey, no yellow
-_DOTTED = (0, (1, 1.2))
 MIN_PLOTTED = 1e-4  # smaller distances, of certain classifiers of clean images, are not drawn
 LINEAR_BELOW, TICKS = 0.003, (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares; one of 300 samples is 0.0033
-_DASHED = (0, (3, 2))
-
-
-def shades(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name, the first ones' again after eight; the exact model is grey."""
-    coloured = [name for name in names if name != "exact"]
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(coloured)} | {"exact": GREY}
+_DASHED, _DOTTED = (0, (3, 2)), (0, (1, 1.2))
 
 
 def strokes(names: Sequence[str]) -> dict[str, object]:
-    """A style of line for each name: dashed where the exact model takes part, dotted where a colour comes again."""
-    coloured = [name for name in names if name != "exact"]
-    plain = {name: "-" if i < len(_PALETTE) else _DOTTED for i, name in enumerate(coloured)}
-    return {name: _DASHED if "exact" in name else plain[name] for name in names}
+    """A style of line for each name: dashed where the exact model takes part, dotted for a variant, as "plain, softplus"."""
+    return {name: _DASHED if "exact" in name else _DOTTED if ", " in name else "-" for name in names}
 
 
 def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
@@ -42,7 +31,7 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     if missing := sorted(set(metrics) - set(levels["metric"])):
         raise ValueError(f"the table has no {', '.join(missing)}: it has {', '.join(sorted(set(levels['metric'])))}")
     names = list(dict.fromkeys(levels["classifier"]))
-    colours, styles = shades(names), strokes(names)
+    styles = strokes(names)
     figure, grid = panels(1, len(metrics), (1.2 + 4.6 * len(metrics), 4.2))
     for axes, metric in zip(grid, metrics):
         kind, rows, ends = described.metric(metric), levels[levels["metric"] == metric], []
@@ -51,8 +40,8 @@ def by_lambda(levels: pd.DataFrame, metrics: Sequence[str]) -> Figure:
         for name in names:
             line = rows[rows["classifier"] == name].groupby("logsnr")["value"].agg(["mean", "std"]).reset_index()
             if len(line):
-                _line(axes, line["logsnr"], line["mean"], line["std"], colours[name], styles[name])
-                ends.append((line["mean"].iloc[-1], name, colours[name]))
+                _line(axes, line["logsnr"], line["mean"], line["std"], name, styles[name])
+                ends.append((line["mean"].iloc[-1], name, *look(name)))
         axes.set_xlabel("lambda (log SNR)")
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_title(kind.axis, loc="left", fontsize=11)
@@ -70,7 +59,6 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], evaluators: 
     Where the solid line lies below the dashed ones, the guide assigns the label, evaluators do not. Linear below LINEAR_BELOW.
     guides: the name of each label's guide among the classifiers, None where it has none; evaluators: those that never guide.
     """
-    colours = shades([*dict.fromkeys(name for name in guides.values() if name), *evaluators])
     columns = min(3, len(guides))
     rows = -(-len(guides) // columns)
     figure, grid = panels(rows, columns, (1.4 + 3.7 * columns, 0.4 + 2.8 * rows), share_y=True)
@@ -83,15 +71,15 @@ def attack(summary: pd.DataFrame, guides: Mapping[str, str | None], evaluators: 
             if line.empty:
                 raise ValueError(f"no sample of {label} was classified by {name}")
             missed = 1 - line["value"]
-            _line(axes, line["w"], missed, line["sd"], colours[name], "-" if name == guide else _DASHED)
-            ends.append((missed.iloc[-1], f"{name} (its guide)" if name == guide else name, colours[name]))
+            _line(axes, line["w"], missed, line["sd"], name, "-" if name == guide else _DASHED)
+            ends.append((missed.iloc[-1], f"{name} (its guide)" if name == guide else name, *look(name)))
         scale_w(axes, line["w"])
         axes.set_title(label, loc="left", fontsize=11)
         named.append((axes, ends))
     for axes in grid[len(guides) :]:
         axes.set_visible(False)
     for axes in grid[::columns]:
-        axes.set_ylabel("given another label")
+        label_y(axes, "given another label")
     grid[0].set_yscale("symlog", linthresh=LINEAR_BELOW)
     grid[0].set_ylim(-LINEAR_BELOW / 4, 1)
     grid[0].set_yticks([0, *TICKS], ["0", *(f"{tick:g}" for tick in TICKS)])
@@ -126,7 +114,7 @@ def transfer(summary: pd.DataFrame, labels: Sequence[str], names: Sequence[str])
 
 def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Figure:
     """One curve per label, one metric against another, w growing along it; the last w is written next to it."""
-    colours, styles = shades(labels), strokes(labels)
+    styles = strokes(labels)
     figure, (axes,) = panels(1, 1, (8.2, 4.6))
     points, ends = [], []
     for label in labels:
@@ -137,15 +125,16 @@ def quality(summary: pd.DataFrame, x: str, y: str, labels: Sequence[str]) -> Fig
         line = pd.concat(both, axis=1, keys=["x", "y"]).dropna()
         if line.empty:
             raise ValueError(f"{label} has no {x} and {y}")
-        axes.plot(line["x"], line["y"], linestyle=styles[label], color=colours[label], marker="o", markersize=4, linewidth=1.5)
-        points.append((line["x"].iloc[-1], line["y"].iloc[-1], f"{line.index[-1]:g}", colours[label]))
-        ends.append((line["y"].iloc[-1], label, colours[label]))
+        (shade, marker), style = look(label), styles[label]
+        axes.plot(line["x"], line["y"], linestyle=style, color=shade, marker=marker, markersize=4.5, linewidth=1.5)
+        points.append((line["x"].iloc[-1], line["y"].iloc[-1], f"{line.index[-1]:g}", shade))
+        ends.append((line["y"].iloc[-1], label, shade, marker))
     axes.set_xlabel(described.metric(x).axis)
-    axes.set_ylabel(described.metric(y).axis)
+    label_y(axes, described.metric(y).axis)
     for along in "xy":
         scale_log(axes, 3.0, along)
-    label_points(axes, points)
     name_ends(axes, ends)
+    label_points(axes, points)
     return figure
 
 
@@ -155,13 +144,13 @@ def asymmetry(fields: pd.DataFrame) -> Figure:
         raise ValueError("no Jacobian was measured")
     figure, (axes,) = panels(1, 1, (7.4, 4.2))
     names = list(dict.fromkeys(zip(fields["of"], fields["field"])))
-    colours = shades(list(dict.fromkeys(field for _, field in names)))
     ends = []
     for of, field in names:
         rows = fields[(fields["of"] == of) & (fields["field"] == field)]
         line = rows.groupby("logsnr")["value"].mean()
-        axes.plot(line.index, line, color=colours[field], marker="o", markersize=4, linestyle=_DASHED if of == "exact" else "-")
-        ends.append((line.iloc[-1], f"{field}, {of}", colours[field]))
+        (shade, marker), style = look(field), _DASHED if of == "exact" else "-"
+        axes.plot(line.index, line, color=shade, marker=marker, markersize=4.5, linestyle=style)
+        ends.append((line.iloc[-1], f"{field}, {of}", shade, marker))
     axes.set_yscale("log")
     axes.set_ylim(top=1)
     axes.set_xlabel("lambda (log SNR)")
@@ -170,7 +159,8 @@ def asymmetry(fields: pd.DataFrame) -> Figure:
     return figure
 
 
-def _line(axes: Axes, x: pd.Series, y: pd.Series, sd: pd.Series, shade: str, style: object) -> None:
-    axes.plot(x, y, color=shade, linestyle=style, marker="o", markersize=3.5, linewidth=1.5)
+def _line(axes: Axes, x: pd.Series, y: pd.Series, sd: pd.Series, name: str, style: object) -> None:
+    shade, marker = look(name)
+    axes.plot(x, y, color=shade, linestyle=style, marker=marker, markersize=4.5, linewidth=1.5)
     if sd.notna().any():
         axes.fill_between(x, y - sd, y + sd, color=shade, alpha=0.15, linewidth=0)

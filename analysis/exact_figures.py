@@ -5,7 +5,6 @@ Pure functions from the summary (`analysis.table.summarise`); ValueError when it
 """
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -15,13 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from analysis import metrics as described
-from analysis.style import GREY, colour, head, name_ends, panels, scale_log, scale_w
+from analysis.colours import GREY, SHADES, look
+from analysis.labels import name_ends
+from analysis.style import head, label_y, panels, scale_log, scale_w
 from analysis.table import FLOOR, REAL, cells_at, cells_of, what_is_held
 
 EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 MIN_PLOTTED_SHARE = 1e-8  # of the largest error: smaller ones are not drawn
+STEPS_MARKERS = "osD^v<>"  # of numbers of levels, rising
 _DASHED = (0, (3, 2))
-_PALETTE = seaborn.color_palette("colorblind").as_hex()
 
 
 def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "classifier-free") -> Figure:
@@ -36,14 +37,16 @@ def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "cla
     ends: list[list] = [[] for _ in kinds]
     for axes, sampler, names in zip(grid, kinds, ends):
         for levels, line in cells[cells["sampler"] == sampler].groupby("steps"):
-            names.append((_line(axes, "w", line, shades[levels]), f"T = {levels}", shades[levels]))
+            marker = STEPS_MARKERS[steps.index(levels) % len(STEPS_MARKERS)]
+            end = _line(axes, "w", line, shades[levels], marker=marker)
+            names.append((end, f"T = {levels}", shades[levels], marker))
         names += _draw_floor(axes, "w", floor)
         scale_w(axes, cells["w"])
         axes.set_title(sampler, loc="left", fontsize=11)
     for axes in grid[len(kinds) :]:
         axes.set_visible(False)
     for axes in grid[: len(kinds) : columns]:
-        axes.set_ylabel(fill(described.metric(metric).axis, 32), fontsize=10)
+        label_y(axes, described.metric(metric).axis, 10)
     _scale(grid[0], floor)
     for axes, names in zip(grid, ends):  # after every line: the panels share their y axis
         name_ends(axes, names)
@@ -60,8 +63,10 @@ def distance_against_steps(summary: pd.DataFrame, metric: str, *, w: float, meth
         raise ValueError(f"no cell of {method} has w = {w:g}: it has {', '.join(f'{other:g}' for other in ws)}")
     figure, (axes,) = panels(1, 1, (6.4, 4.0))
     kinds = list(dict.fromkeys(cells["sampler"]))
-    shades = {sampler: _PALETTE[i % len(_PALETTE)] for i, sampler in enumerate(kinds)}
-    ends = [(_line(axes, "steps", cells[cells["sampler"] == kind], shades[kind]), kind, shades[kind]) for kind in kinds]
+    ends = []
+    for kind in kinds:
+        end = _line(axes, "steps", cells[cells["sampler"] == kind], look(kind).colour, marker=look(kind).marker)
+        ends.append((end, kind, *look(kind)))
     axes.set_xscale("log")
     ends += _draw_floor(axes, "steps", floor.assign(w=np.nan))
     axes.xaxis.set_major_locator(FixedLocator(sorted(set(cells["steps"]))))
@@ -84,9 +89,9 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
         ends = []
         for method in methods:
             plain = method.removesuffix(EXACT)
-            shade = colour(plain, [other.removesuffix(EXACT) for other in methods])
-            height = _line(axes, "w", cells[cells["method"] == method], shade, "-" if plain == method else (0, (5, 2)))
-            ends.append((height, method.replace(EXACT, ",\nexact"), shade))
+            (shade, marker), style = look(plain), "-" if plain == method else (0, (5, 2))
+            height = _line(axes, "w", cells[cells["method"] == method], shade, style, marker)
+            ends.append((height, method.replace(EXACT, ",\nexact"), shade, marker))
         ends += _draw_floor(axes, "w", floor)
         scale_w(axes, cells["w"])
         head(axes, described.metric(metric).axis, f"{sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}")
@@ -108,13 +113,13 @@ def share_of_network(summary: pd.DataFrame, metric: str, method: str, *, sampler
     if both.empty:
         raise ValueError(f"{method} is not there with and without{EXACT} at one w: there are {_methods(cells)}")
     figure, (axes,) = panels(1, 1, (6.4, 3.9))
-    shade = colour(method, [method])
+    shade, marker = look(method)
     w, low, high = (both[name].to_numpy() for name in ("w", "value_exact", "value"))
     axes.fill_between(w, 0, low, color=shade, alpha=0.18, linewidth=0)
     axes.fill_between(w, low, high, color=shade, alpha=0.5, linewidth=0)
     ends = [
-        (_line(axes, "w", learned, shade), "with networks", shade),
-        (_line(axes, "w", exact, shade, (0, (5, 2))), "exact denoiser", shade),
+        (_line(axes, "w", learned, shade, marker=marker), "with networks", shade, marker),
+        (_line(axes, "w", exact, shade, (0, (5, 2)), "o"), "exact denoiser", shade, "o"),
         *_draw_floor(axes, "w", _floor(summary, metric, cells)),
     ]
     scale_w(axes, w)
@@ -135,7 +140,7 @@ def error_against_logsnr(errors: pd.DataFrame, quantities: Mapping[str, str], ti
         raise ValueError(f"errors has no {', '.join(missing)}: it has {', '.join(sorted(set(errors['quantity'])))}")
     figure, (axes,) = panels(1, 1, (6.8, 3.9))
     ends, trainings = [], errors["train_seed"].nunique()
-    for (name, words), shade in zip(quantities.items(), _PALETTE):
+    for (name, words), shade in zip(quantities.items(), SHADES):
         wide = errors[errors["quantity"] == name].pivot(index="logsnr", columns="train_seed", values="value")
         if wide.shape[1] > 1:
             axes.plot(wide.index, wide, color=shade, linewidth=0.7, alpha=0.45)
@@ -188,10 +193,10 @@ def _draw_floor(axes: Axes, x: str, floor: pd.DataFrame) -> list[tuple[float, st
     return [(float(floor["value"].iloc[-1]), "exact draws", GREY)]
 
 
-def _line(axes: Axes, x: str, line: pd.DataFrame, shade: str, style: object = "-") -> float:
+def _line(axes: Axes, x: str, line: pd.DataFrame, shade: str, style: object = "-", marker: str = "o") -> float:
     """A line with markers and its band; returns the height of its right end."""
     line = line.sort_values(x)
-    axes.plot(line[x], line["value"], color=shade, marker="o", markersize=4, linewidth=1.7, linestyle=style)
+    axes.plot(line[x], line["value"], color=shade, marker=marker, markersize=4.5, linewidth=1.7, linestyle=style)
     sd = line["sd"].fillna(0)
     axes.fill_between(line[x], line["value"] - sd, line["value"] + sd, color=shade, alpha=0.18, linewidth=0)
     return float(line["value"].iloc[-1])

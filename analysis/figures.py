@@ -5,6 +5,7 @@ every figure. Each function raises ValueError when the summary does not hold wha
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import metrics as described
+from analysis.colours import look
+from analysis.labels import label_panels, label_points, name_ends
 from analysis.style import (
     DASHED,
     GREY,
@@ -19,8 +22,7 @@ from analysis.style import (
     colour,
     error_bars,
     head,
-    label_points,
-    name_ends,
+    label_y,
     panels,
     scale_log,
     scale_shares,
@@ -28,7 +30,7 @@ from analysis.style import (
 )
 from analysis.table import REAL, cells_at, cells_of
 
-EVALUATOR, GUIDE = "#000000", "#8e44ad"  # neither is the colour of a method
+EVALUATOR, GUIDE = "#000000", "#4b2dc3"  # neither is the colour of a method
 
 
 def metric_against_w(
@@ -42,7 +44,8 @@ def metric_against_w(
     minimum are written beside their points.
     """
     metrics = [metrics] if isinstance(metrics, str) else list(metrics)
-    figure, grid = panels(1, len(metrics), (6.4 if len(metrics) == 1 else 5.8 * len(metrics), 4.0))
+    figure, grid = panels(1, len(metrics), (6.8 if len(metrics) == 1 else 5.8 * len(metrics), 4.0))
+    names, numbers = [], []
     for axes, metric in zip(grid, metrics):
         cells = cells_at(summary, metric, sampler, steps)
         methods = list(dict.fromkeys(cells["method"]))
@@ -52,9 +55,9 @@ def metric_against_w(
         dashed = n_real != n and _apart(largest, matched)
         ends = []
         for method in methods:
-            shade, curve = colour(method, methods), largest[largest["method"] == method]
+            (shade, marker), curve = look(method), largest[largest["method"] == method]
             if len(curve):
-                ends.append((_curve(axes, curve, shade), method, shade))
+                ends.append((_curve(axes, curve, shade, marker), method, shade, marker))
             if dashed:
                 thin = matched[matched["method"] == method]
                 axes.plot(thin["w"], thin["value"], color=shade, linestyle=DASHED, linewidth=1.1)
@@ -62,14 +65,17 @@ def metric_against_w(
             value = float(real.loc[real["n"] == n_real, "value"].iloc[0])
             axes.axhline(value, label=REAL, **REAL_LINE)
             ends.append((value, f"real test set\n{real['world'].iloc[0]} (n = {n_real:,})", GREY))
-        axes.set_ylabel(described.metric(metric).label)
+        label_y(axes, described.metric(metric).label)
         scale_w(axes, cells["w"])
         sizes = f"solid: n = {n:,}, dashed: n = {n_real:,}" if dashed else f"n = {n:,}"
-        head(axes, described.metric(metric).heading, f"{sampler} sampler, T = {steps}; {sizes}")
+        head(axes, _capital(described.metric(metric).axis), f"{sampler} sampler, T = {steps}; {sizes}")
         if log:
             scale_log(axes)
-            label_points(axes, _plain_and_least(largest, methods))
+            numbers.append((axes, _plain_and_least(largest, methods)))
+        names.append((axes, ends))
+    for axes, ends in names:
         name_ends(axes, ends)
+    label_panels(numbers)  # last: names at the edges take room from the axes
     return figure
 
 
@@ -99,7 +105,8 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         for (classifier, shade), name, aside in zip(shades.items(), ("independent\nevaluator", guide), (-2.0, 2.0)):
             curve = cells[classifier][(cells[classifier]["method"] == method) & (cells[classifier]["n"] == n)]
             if len(curve):
-                ends[method].append((_curve(axes, curve, shade), name, shade))
+                marker = "D" if classifier == "accuracy_guide" else "o"
+                ends[method].append((_curve(axes, curve, shade, marker), name, shade, marker))
                 if single:
                     error_bars(axes, curve["w"].to_numpy(), curve["value"].to_numpy(), _wilson(curve["value"], n), shade, aside)
         # A share of right answers is not biased by n, so this line may stand beside cells of another n.
@@ -112,7 +119,7 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         spread = "; bars: 95 % Wilson intervals" if single else ""
         head(axes, f"Accuracy of {method} samples", f"{sampler} sampler, T = {steps}; n = {n:,}{spread}")
     for axes in grid[::columns]:
-        axes.set_ylabel("share classified as intended")
+        label_y(axes, "share classified as intended")
     scale_shares(grid[0])
     for axes, method in zip(grid, methods):  # after every line: the panels share their y axis
         name_ends(axes, ends[method])
@@ -134,23 +141,24 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
     for axes, (sampler, steps) in zip(grid, kinds):
         panel_cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
         for i, method in enumerate(methods):
-            curve, shade = panel_cells[panel_cells["method"] == method], colour(method, methods)
+            curve, (shade, marker) = panel_cells[panel_cells["method"] == method], look(method)
             if len(curve):
-                _curve(axes, curve, shade, label=method)
+                _curve(axes, curve, shade, marker, label=method)
                 minimum = curve.loc[curve["value"].idxmin()]
                 axes.plot(minimum["w"], minimum["value"], "o", ms=10 + 5 * i, mfc="none", mec=shade, mew=1.4)
         scale_w(axes, panel_cells["w"])
-        axes.tick_params(axis="x", labelsize=8, rotation=45)
         axes.set_title(f"{sampler}, T = {steps}", loc="left", fontsize=11)
     for axes in grid[len(kinds) :]:
         axes.set_visible(False)
     if log:
         scale_log(grid[0])
     for axes in grid[: len(kinds) : columns]:
-        axes.set_ylabel(described.metric(metric).label)
+        label_y(axes, described.metric(metric).label)
     names = {name: line for axes in grid for line, name in zip(*axes.get_legend_handles_labels())}
-    legend = figure.legend(names.values(), names.keys(), loc="outside upper left", ncols=len(methods), frameon=False)
-    legend.set_title(f"{described.metric(metric).heading}; n = {int(cells['n'].max()):,}; rings: minima", prop={"size": 11})
+    beside = min(len(methods), 2 * columns)
+    legend = figure.legend(names.values(), names.keys(), loc="outside upper left", ncols=beside, frameon=False)
+    about = f"{_capital(described.metric(metric).axis)}; n = {int(cells['n'].max()):,}; rings: minima"
+    legend.set_title(fill(about, int(10 * figure.get_figwidth())), prop={"size": 11})
     legend.set_alignment("left")
     return figure
 
@@ -164,27 +172,36 @@ def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     both = down.merge(right, on=["method", "w", "n"], suffixes=("_fid", "_is"))
     both = both[both["n"] == both["n"].max()]
     methods = list(dict.fromkeys(both["method"]))
-    figure, (axes,) = panels(1, 1, (6.4, 4.6))
+    figure, (axes,) = panels(1, 1, (7.6, 5.0))
+    ends = []
     for method in methods:
-        curve, shade = both[both["method"] == method], colour(method, methods)
+        curve, (shade, marker) = both[both["method"] == method], look(method)
         axes.errorbar(
             curve["value_is"], curve["value_fid"], xerr=curve["sd_is"].fillna(0), yerr=curve["sd_fid"].fillna(0),
-            color=shade, marker="o", ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,
+            color=shade, marker=marker, ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,
         )  # fmt: skip
+        ends.append((float(curve["value_fid"].iloc[-1]), method, shade, marker))
     scale_log(axes)
     axes.set_xlabel(described.metric(score).label)
-    axes.set_ylabel(described.metric(fid).label)
+    label_y(axes, described.metric(fid).label)
+    kind = described.metric(fid)
     about = f"{sampler} sampler, T = {steps}; n = {int(both['n'].max()):,}; numbers are w"
-    head(axes, "FID against Inception score", about)
-    points = [(x, y, f"{w:g}", colour(m, methods)) for m, w, x, y in both[["method", "w", "value_is", "value_fid"]].to_numpy()]
-    label_points(axes, _shared_once(points))
-    axes.legend(frameon=False)
+    head(axes, "FID against Inception score" + (f", on {kind.of} features" if kind.of else ""), about)
+    name_ends(axes, ends)
+    points = [(x, y, f"{w:g}", colour(m)) for m, w, x, y in both[["method", "w", "value_is", "value_fid"]].to_numpy()]
+    label_points(axes, _ends_first(_shared_once(points), both["w"]))
     return figure
 
 
-def _curve(axes: Axes, curve: pd.DataFrame, shade: str, label: str | None = None) -> float:
+def _ends_first(points: list[tuple[float, float, str, str]], ws: pd.Series) -> list[tuple[float, float, str, str]]:
+    """The points of w = 0 and of the least and the largest w first: they have the choice of a place."""
+    first = {"0", f"{ws.min():g}", f"{ws.max():g}"}
+    return sorted(points, key=lambda point: point[2] not in first)
+
+
+def _curve(axes: Axes, curve: pd.DataFrame, shade: str, marker: str, label: str | None = None) -> float:
     """A line with markers and its band; returns the height of its right end."""
-    axes.plot(curve["w"], curve["value"], color=shade, marker="o", ms=4.5, linewidth=2, label=label)
+    axes.plot(curve["w"], curve["value"], color=shade, marker=marker, ms=5, linewidth=2, label=label)
     if curve["sd"].notna().any():
         axes.fill_between(curve["w"], curve["low"], curve["high"], color=shade, alpha=0.18, linewidth=0)
     return float(curve["value"].iloc[-1])
@@ -202,7 +219,7 @@ def _plain_and_least(cells: pd.DataFrame, methods: Sequence[str]) -> list[tuple[
     for method in methods:
         curve = cells[cells["method"] == method]
         curve = curve[(curve["w"] == 0) | (curve["value"] == curve["value"].min())]
-        points += [(w, value, f"{value:.3g}", colour(method, methods)) for w, value in zip(curve["w"], curve["value"])]
+        points += [(w, value, f"{value:.3g}", colour(method)) for w, value in zip(curve["w"], curve["value"])]
     return _shared_once(points)
 
 
@@ -213,6 +230,10 @@ def _shared_once(points: Sequence[tuple[float, float, str, str]]) -> list[tuple[
         key = (float(f"{x:.6g}"), float(f"{y:.6g}"), text)
         kept[key] = (x, y, text, GREY if key in kept else shade)
     return list(kept.values())
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _wilson(share: pd.Series, n: int) -> np.ndarray:

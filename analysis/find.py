@@ -5,12 +5,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.table import holds_table
+
 STUDY_VARIABLE = "GUIDANCE_BENCH_STUDY"
 COMMITTED = Path(__file__).parents[1] / "docs" / "results"  # of the checkout that this package lies in; a wheel has none
 
 
 def find_study(name: str, start: str | Path = ".", known: Sequence[str] = ()) -> Path:
-    """The folder of a finished study called `name` (digits, gaussians, ...), which holds `table.csv`. In this order:
+    """The folder of a finished study called `name` (digits, gaussians, ...), which holds its table. In this order:
 
     1. the folder that the environment variable GUIDANCE_BENCH_STUDY names, whatever it is called;
     2. the newest `runs/<name>-<12 hex digits>` with a table, by the table's time, in `start` or the nearest folder above it;
@@ -21,7 +23,7 @@ def find_study(name: str, start: str | Path = ".", known: Sequence[str] = ()) ->
     ValueError if the variable names a folder without a table, or if nothing is found.
     """
     if named := os.environ.get(STUDY_VARIABLE):
-        if not (Path(named) / "table.csv").is_file():
+        if not holds_table(named):
             raise ValueError(f"{STUDY_VARIABLE} is {named}, which holds no table.csv: name the folder of a finished study")
         return Path(named)
     run, committed = (re.compile(re.escape(name) + rest) for rest in ("-[0-9a-f]{12}", "-(full-)?[0-9a-z]+"))
@@ -29,9 +31,9 @@ def find_study(name: str, start: str | Path = ".", known: Sequence[str] = ()) ->
     for folder in (start, *start.parents):
         if found := [path for path in folder.glob("runs/*/table.csv") if run.fullmatch(path.parent.name)]:
             return max(found, key=lambda path: (path.stat().st_mtime_ns, path)).parent
-    for path in sorted(COMMITTED.glob("*/table.csv")):
-        if committed.fullmatch(path.parent.name):
-            return path.parent
+    for path in sorted(COMMITTED.glob("*")):
+        if committed.fullmatch(path.name) and holds_table(path):
+            return path
     if known and name not in known:
         raise ValueError(f"there is no study {name}; known: {', '.join(known)}")
     advice = f"run `guidance-bench study {name}`, or name" if known else "name"

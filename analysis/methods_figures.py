@@ -4,69 +4,125 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from analysis.colours import GREY, OF_REFERENCE, Look, colour, family_look, ink, look
 from analysis.compare import REFERENCE, reference
 from analysis.grid import GridDensity
+from analysis.labels import label_panels, label_points
 from analysis.metrics import metric
 from analysis.plane_figures import CLASSES, contour, frame
-from analysis.style import GREY, head, label_points, name_ends, panels, plain_numbers, scale_log
+from analysis.style import head, label_y, panels, plain_numbers
 
 
-def by_family(cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str]) -> Figure:
-    """y against x of every method, w growing along its curve from w = 0: one panel per family, the reference in each.
+def by_family(
+    cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str], verdicts: Mapping[str, str] | None = None, columns: int = 6
+) -> Figure:
+    """y against x, w growing along each curve from w = 0: one panel a method, so that each can be followed, under the heading of
+    its family; plain classifier-free guidance is grey in every panel. All panels have the same axes.
 
-    Bars are one standard deviation, on either axis.
+    Bars are one standard deviation, on either axis. The first and the last w that the frame holds are written at their points;
+    the line under a name says which w were sampled, and how many of them lie outside.
 
-    cells: of `analysis.compare.wide`; family: of each method, those that are not in `cells` being left out. Axes are those of
-    the reference, widened; what leaves them is cut.
+    cells: of `analysis.compare.wide`; family: of each method, those that are not in `cells` being left out, so that a figure of
+    one family has room on a page; verdicts: by method, words to stand under its name. The frame holds the reference and nine
+    tenths of the cells. ValueError if no method is left.
     """
-    sampled = set(cells["method"]) - {REFERENCE}
-    family = {method: group for method, group in family.items() if method in sampled}
-    families = list(dict.fromkeys(family.values()))
-    columns = min(3, len(families))
-    count = -(-len(families) // columns)
-    figure, grid = panels(count, columns, (5.4 * columns, 4.2 * count))
-    curve = reference(cells)
-    start = curve[curve["w"] == 0]
-    for axes, group in zip(grid, families):
-        axes.plot(curve[x], curve[y], color="#b5b5b5", linewidth=4, solid_capstyle="round", zorder=1)
-        axes.scatter(start[x], start[y], color="black", s=22, zorder=4)
-        members = [method for method in family if family[method] == group]
-        shades = seaborn.husl_palette(len(members), l=0.5).as_hex()
-        ends = []
-        for method, shade in zip(members, shades):
-            rows = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
-            if rows.empty:  # copies of particles have no density, and no distance from one
-                continue
-            rows = pd.concat([start, rows])
-            bars = {"xerr": rows.get(f"{x}_sd"), "yerr": rows.get(f"{y}_sd")}
-            look = {"color": shade, "linewidth": 1.3, "elinewidth": 0.5, "marker": "o", "markersize": 2.6}
-            axes.errorbar(rows[x], rows[y], **bars, **look, zorder=3)
-            ends.append((rows[y].iloc[-1], method, shade))
-        _bound(axes, cells, x, y)
-        axes.set(xlabel=metric(x).axis, ylabel=metric(y).axis)
-        head(axes, group, "grey: classifier-free; black: w = 0")
-        scale_log(axes)
-        low, high = axes.get_ylim()
-        name_ends(axes, [(min(max(end, low), high), name, shade) for end, name, shade in ends])
-    for axes in grid[len(families) :]:
-        axes.set_axis_off()
+    drawn = {method: rows for method in family if len(rows := _curve(cells, method, x, y))}
+    families = list(dict.fromkeys(family[method] for method in drawn))
+    if not families:
+        raise ValueError(f"no method but {REFERENCE} has {x} and {y}")
+    members = [[method for method in drawn if family[method] == group] for group in families]
+    counts = [-(-len(own) // columns) for own in members]
+    high = 1.85 + 0.15 * bool(verdicts)  # inches of a row
+    figure, grid = panels(sum(counts), columns, (0.6 + 2.1 * columns, 0.5 + 0.3 * len(families) + high * sum(counts)))
+    limits = {x: _limits(cells, x), y: _limits(cells, y, 0.0 if metric(y).higher_is_better is False else 0.02)}
+    start, labels = 0, []
+    for group, own, rows in zip(families, members, counts):
+        block = grid[start * columns : (start + rows) * columns]
+        for place, (axes, method) in enumerate(zip(block, own)):
+            _panel(axes, reference(cells).dropna(subset=[x, y]), drawn[method], x, y, look(method))
+            inside = _frame(axes, limits, x, y, drawn[method], first=place % columns == 0, last=place + columns >= len(own))
+            lines = [_strengths(drawn[method]["w"], inside), *([verdicts[method]] if verdicts and method in verdicts else [])]
+            _write_head(axes, method, lines, group if place == 0 else "")
+            labels.append((axes, _ends(inside, x, y, colour(method))))
+        for axes in block[len(own) :]:
+            axes.set_axis_off()
+        start += rows
+    figure.supxlabel(metric(x).axis, fontsize=11)
+    figure.supylabel(metric(y).axis, fontsize=11)
+    label_panels(labels)
     return figure
 
 
-def _bound(axes: Axes, cells: pd.DataFrame, x: str, y: str) -> None:
-    """Axes that hold nine tenths of the cells and the whole reference."""
-    curve = reference(cells)
-    for name, limit in ((x, axes.set_xlim), (y, axes.set_ylim)):
-        values = cells[name].dropna()
-        low = min(curve[name].min(), values.quantile(0.02))
-        high = max(curve[name].max(), values.quantile(0.9))
-        margin = 0.05 * (high - low)
-        limit(low - (margin if low <= 0 or name == x else 0.1 * low), high + margin)
+def _curve(cells: pd.DataFrame, method: str, x: str, y: str) -> pd.DataFrame:
+    """The cells of a method that have both numbers, from w = 0 on; none where it has no other."""
+    rows = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
+    plain = reference(cells)
+    return pd.concat([plain[plain["w"] == 0], rows]) if len(rows) else rows
+
+
+def _limits(cells: pd.DataFrame, name: str, below: float = 0.02) -> tuple[float, float]:
+    """What holds the whole reference, and all cells but this share of the least and a tenth of the largest values."""
+    own, values = reference(cells)[name], cells[name].dropna()
+    return min(own.min(), values.quantile(below)), max(own.max(), values.quantile(0.9))
+
+
+def _panel(axes: Axes, plain: pd.DataFrame, rows: pd.DataFrame, x: str, y: str, own: Look) -> None:
+    """A method's curve over the reference's."""
+    axes.plot(plain[x], plain[y], color=OF_REFERENCE, linewidth=3.5, solid_capstyle="round", zorder=1)
+    bars = {"xerr": rows.get(f"{x}_sd"), "yerr": rows.get(f"{y}_sd")}
+    look = {"color": own.colour, "marker": own.marker, "markersize": 4, "linewidth": 1.4, "elinewidth": 0.6}
+    axes.errorbar(rows[x], rows[y], **bars, **look, zorder=3)
+    axes.scatter(rows[x].iloc[:1], rows[y].iloc[:1], color="black", s=18, zorder=4)
+
+
+def _frame(
+    axes: Axes, limits: Mapping[str, tuple[float, float]], x: str, y: str, rows: pd.DataFrame, *, first: bool, last: bool
+) -> pd.DataFrame:
+    """The axes that all panels share, numbered in the first of a row and the last of a column; returns the cells inside them."""
+    inside = pd.Series(True, index=rows.index)
+    for name, along, numbered in ((x, "x", last), (y, "y", first)):
+        low, high = limits[name]
+        margin = 0.06 * (high - low)
+        low, high = (0.92 * low if along == "y" and low > 0 else low - margin), high + margin
+        if along == "y" and low > 0 and high >= 4 * low:
+            axes.set_yscale("log")
+            plain_numbers(axes.yaxis, low, high)
+        else:
+            getattr(axes, f"{along}axis").set_major_locator(MaxNLocator(4))
+        axes.set(**{f"{along}lim": (low, high)})
+        axes.tick_params(axis=along, labelsize=8, **({} if numbered else {f"label{'left' if along == 'y' else 'bottom'}": False}))
+        inside &= rows[name].between(low, high)
+    return rows[inside]
+
+
+def _strengths(ws: pd.Series, inside: pd.DataFrame) -> str:
+    """Which w a panel holds, in words."""
+    guided, out = ws[ws != 0], int(len(ws) - len(inside))
+    return f"w = {guided.min():g} to {guided.max():g}" + (f", {out} of {len(guided)} outside" if out else "")
+
+
+def _ends(inside: pd.DataFrame, x: str, y: str, shade: str) -> list[tuple[float, float, str, str]]:
+    """The last and the first point in the frame where a method guides, with their w to be written."""
+    guided = inside[inside["w"] != 0]
+    ends = guided.iloc[[-1, 0]].drop_duplicates() if len(guided) > 1 else guided
+    return [(row[x], row[y], f"{row['w']:g}", shade) for _, row in ends.iterrows()]
+
+
+def _write_head(axes: Axes, method: str, lines: Sequence[str], group: str) -> None:
+    """The name in the method's colour over small grey lines, and over the first panel of a family its name."""
+    up = 3.0
+    written = [*((line, 8, GREY, "normal") for line in lines[::-1]), (method, 10, ink(colour(method)), "bold")]
+    for text, size, shade, weight in written:
+        at = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        axes.annotate(text, (0, 1), (0, up), fontsize=size, color=shade, fontweight=weight, **at)
+        up += 1.25 * size
+    if group:
+        axes.set_title(group, loc="left", fontsize=13, pad=up + 6)
 
 
 def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str]) -> Figure:
@@ -76,11 +132,10 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values(price)
     plain = cells[(cells["method"] == REFERENCE) & (cells["w"] == 0)]
     figure, (axes,) = panels(1, 1, (9.0, 5.2))
-    groups = list(dict.fromkeys(family.values()))
-    shades = dict(zip(groups, seaborn.color_palette("colorblind", len(groups)).as_hex()))
-    for group in groups:
+    looks = {group: family_look(group) for group in dict.fromkeys(family.values())}
+    for group, (shade, marker) in looks.items():
         members = best[[family[method] == group for method in best["method"]]]
-        axes.scatter(members[price], members[quality], s=22, color=shades[group], label=group, zorder=3)
+        axes.scatter(members[price], members[quality], s=26, color=shade, marker=marker, label=group, zorder=3)
     axes.scatter(plain[price], plain[quality], color="black", s=30, label="w = 0", zorder=4)
     front = best[quality].cummin()
     axes.step(best[price], front, where="post", color=GREY, linewidth=1)
@@ -88,16 +143,17 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis, best[price].min(), best[price].max())
     axes.set_ylim(*_focus(best[quality]))
-    axes.set(xlabel=metric(price).axis, ylabel=metric(quality).axis)
-    axes.legend(frameon=False, fontsize=9)
-    named = best[best[quality] <= front]
-    points = list(zip(named[price], named[quality], named["method"], [shades[family[method]] for method in named["method"]]))
-    label_points(axes, points)
+    axes.set_xlabel(metric(price).axis)
+    label_y(axes, metric(quality).axis)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     head(
         axes,
         f"Best {metric(quality).axis} of each method",
         "line: the best at this price or less; named where they lie on it",
     )
+    named = best[best[quality] <= front]
+    points = zip(named[price], named[quality], named["method"], [looks[family[method]].colour for method in named["method"]])
+    label_points(axes, list(points)[::-1])
     return figure
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 
+from analysis.colours import GREY, SHADES
 from analysis.grid import GridDensity
-from analysis.style import GREY, panels
+from analysis.style import panels
 
-CLASSES = seaborn.color_palette("colorblind").as_hex()
+CLASSES = list(SHADES)
 Points = Mapping[float, tuple[np.ndarray, np.ndarray]]
 LEAST_REACH = 2.0  # a panel shows [-reach, reach]^2
 

@@ -5,8 +5,9 @@ from textwrap import fill
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.colours import GREY, colour
 from analysis.metrics import metric
-from analysis.style import GREY, colour, panels
+from analysis.style import panels
 from analysis.table import what_is_held
 
 MEMORY, ALLOCATED = "peak resident memory of the process (MiB)", "peak allocated memory (MiB)"
@@ -38,7 +39,7 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
     table = table.loc[:, (table.fillna(0) != 0).any()]
     cells = _cells(summary, sampler, steps)
     methods = list(dict.fromkeys(cells["method"]))
-    shades = {f"{method}, guided": colour(method, methods) for method in methods} | {UNGUIDED: "#a3a8ad"}
+    shades = {f"{method}, guided": colour(method) for method in methods} | {UNGUIDED: "#a3a8ad"}
     figure, grid = panels(1, table.shape[1], (1.8 + 2.1 * table.shape[1], 1.5 + 0.42 * len(table)), share_y=True)
     for axes, name in zip(grid, table):
         values = table[name]

@@ -1,38 +1,44 @@
-"""How every figure looks: one colour per method, few lines, the names beside the curves instead of in a legend."""
+"""How every figure looks: few lines, plain numbers on the axes, and files whose bytes depend on what they show alone."""
 
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from textwrap import fill
+from typing import Literal
 
+import matplotlib
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
-from matplotlib.transforms import Affine2D, Bbox, ScaledTranslation
+from matplotlib.transforms import ScaledTranslation
+from PIL import Image
 
+from analysis.colours import GREY, colour
 from analysis.files import write_atomically
+from analysis.labels import label_points, name_ends
 
-_PALETTE = seaborn.color_palette("colorblind").as_hex()
-COLOURS = {"classifier-free": _PALETTE[0], "classifier": _PALETTE[3]}
-COLOURS |= dict(zip(("apg", "autoguidance", "limited-interval", "cfg++"), (_PALETTE[i] for i in (2, 5, 9, 1))))
-GREY = "#5f6368"
+__all__ = ["GREY", "colour", "label_points", "name_ends"]  # and what is below: all that a figure needs
 DASHED = (0, (3, 2))  # a method's curve at the n of the test set
 REAL_LINE = {"color": GREY, "linestyle": (0, (7, 2.5, 1.2, 2.5)), "linewidth": 1.2}  # dash-dot: never taken for a dashed curve
-_SPARE = [_PALETTE[i] for i in (4, 6, 2, 5, 9, 1)]  # those of no method first
 _LINEAR = 0.15  # where the axis of w turns from linear to logarithmic
-
-
-def colour(method: str, among: Sequence[str]) -> str:
-    """The method's own colour; any other name, say "bounded(radius=5)", takes the next of the colour-blind-safe palette, those
-    that no method among these owns first.
-    """
-    names = {method, *among}
-    owned = {COLOURS[name] for name in names & set(COLOURS)}
-    spare, others = sorted(_SPARE, key=lambda shade: shade in owned), sorted(names - set(COLOURS))
-    return COLOURS.get(method) or spare[others.index(method) % len(spare)]
+Format = Literal["png", "pdf", "svg"]
+FORMATS: tuple[Format, ...] = ("png", "pdf", "svg")
+_FILES = {  # what the bytes of a figure depend on, whatever a user has set
+    "font.family": ["DejaVu Sans"],  # comes with matplotlib: equal letters everywhere
+    "pdf.fonttype": 42,  # TrueType, embedded, as journals ask: letters can be searched and selected
+    "svg.fonttype": "path",  # outlines: the same letters where the font is not installed, which an SVG cannot embed portably
+    "svg.hashsalt": "guidance-bench",  # else its ids are random
+    "path.simplify": True,
+}
+_NO_DATES = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 def panels(rows: int, columns: int, size: tuple[float, float], *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
@@ -56,15 +62,36 @@ def scale_w(axes: Axes, values: Iterable[float]) -> None:
     axes.set_xlim(*(_LINEAR * np.sinh(stretched + [-margin, margin])))
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda w, _: f"{w:g}"))
+    wide = 72 * axes.figure.get_figwidth() * axes.get_position().width / (np.ptp(stretched) + 2 * margin)
+    written = _apart(values, wide * np.arcsinh(np.array(values) / _LINEAR), 9)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda w, _: f"{w:g}" if w in written else ""))
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel("guidance strength w")
 
 
+def _apart(values: list[float], places: np.ndarray, size: float) -> set[float]:
+    """Those of the numbers that can be written at their places, in points, without touching: 0 and the ends before others."""
+    wide = [0.64 * size * len(f"{value:g}") + 4 for value in values]
+    kept: list[int] = []
+    for i in sorted(range(len(values)), key=lambda i: (values[i] != 0, i not in (0, len(values) - 1), i)):
+        if all(abs(places[i] - places[j]) > (wide[i] + wide[j]) / 2 for j in kept):
+            kept.append(i)
+    return {values[i] for i in kept}
+
+
 def head(axes: Axes, title: str, subtitle: str) -> None:
-    """A title flush left with a smaller grey line under it."""
-    axes.set_title(title, loc="left", fontsize=12, pad=20)
-    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=9, color=GREY)
+    """A title flush left with a smaller grey line under it, both wrapped to the axes' share of the figure."""
+    columns = axes.get_subplotspec().get_geometry()[1]
+    wide = 72 * axes.figure.get_figwidth() / columns - 40
+    title, subtitle = (fill(text, max(12, int(wide / letter))) for text, letter in ((title, 6.9), (subtitle, 5.3)))
+    axes.set_title(title, loc="left", fontsize=12, pad=7 + 12.5 * (subtitle.count("\n") + 1))
+    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=9, color=GREY, linespacing=1.15)
+
+
+def label_y(axes: Axes, text: str, size: float = 10.5) -> None:
+    """The name of the y axis, wrapped to its length."""
+    tall = 72 * axes.figure.get_figheight() * axes.get_position().height
+    axes.set_ylabel(fill(text, max(14, int(tall / (0.58 * size))), break_on_hyphens=False, break_long_words=False), fontsize=size)
 
 
 def error_bars(axes: Axes, x: np.ndarray, y: np.ndarray, yerr: np.ndarray, shade: str, aside: float) -> None:
@@ -102,70 +129,37 @@ def scale_log(axes: Axes, least: float = 4.0, along: str = "y") -> None:
 def plain_numbers(axis: Axis, low: float, high: float) -> None:
     """Ticks of a logarithmic axis from `low` to `high`, few and written plainly."""
     subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
-    subs = subs if high < 3e3 * low else (1.0,)
+    subs = subs if high < 1e2 * low else (1.0, 3.0) if high < 3e3 * low else (1.0,)
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Write each (y, text, colour) to the right of the axes at its own height, pushed apart where texts would touch."""
-    axes.get_ylim()  # autoscaling is lazy, and the transform does not wait for it
-    axes.figure.draw_without_rendering()  # nor does the layout
-    line = 13 * axes.figure.dpi / 72 / axes.get_window_extent().height  # a line of text, as a share of the axes
-    to_axes = axes.transData + axes.transAxes.inverted()
-    floor = -1.0
-    placed = []
-    for y, text, shade in sorted((float(to_axes.transform((1, y))[1]), text, shade) for y, text, shade in ends):
-        half = (text.count("\n") + 1) * line / 2
-        middle = max(y, floor + half)
-        floor = middle + half
-        placed.append((middle, text, shade))
-    down = max(0.0, floor - 1.02)
-    for middle, text, shade in placed:
-        axes.annotate(
-            text, (1, middle - down), xycoords="axes fraction", xytext=(6, 0), textcoords="offset points",
-            color=shade, va="center", fontsize=9.5, annotation_clip=False,
-        )  # fmt: skip
-
-
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) -> None:
-    """Write each (x, y, text, colour) beside its point, in data coordinates, where it covers no other text and little line."""
-    axes.get_xlim(), axes.get_ylim()
-    axes.figure.draw_without_rendering()
-    to_points = axes.transData + Affine2D().scale(72 / axes.figure.dpi)
-    dots = to_points.transform([(x, y) for x, y, _, _ in points])
-    ink = np.concatenate([_along(to_points.transform(line.get_xydata())) for line in axes.lines] or [dots])
-    taken: list[Bbox] = []
-    for (x, y, text, shade), dot in zip(points, dots):
-        size = np.array([6.0 * len(text), 10.0])
-        offsets = [np.array(side) * (size / 2 + reach) for reach in (3, 7, 12) for side in _SIDES]
-        boxes = [Bbox.from_bounds(*(dot + offset - size / 2), *size) for offset in offsets]
-        clashes = [20 * sum(box.overlaps(other) for other in taken) + box.count_contains(ink) for box in boxes]
-        chosen = clashes.index(min(clashes))
-        taken.append(boxes[chosen])
-        axes.annotate(
-            text, (x, y), xytext=offsets[chosen], textcoords="offset points",
-            ha="center", va="center", fontsize=8.5, color=shade,
-        )  # fmt: skip
-
-
-def _along(corners: np.ndarray) -> np.ndarray:
-    """Points close together on the line through `corners`, (m, 2)."""
-    steps = np.linspace(0, 1, 40)[:, None]
-    return np.concatenate([corners, *(a + (b - a) * steps for a, b in zip(corners, corners[1:]))])
-
-
-_SIDES = [(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)]
+def rendered(figure: Figure, kind: Format = "png", dpi: int = 160) -> bytes:
+    """The figure as a file: the same bytes for the same figure, no date, and every font embedded (PDF) or drawn as outlines
+    (SVG).
+    """
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(_FILES):
+        figure.savefig(buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATES[kind])
+    if kind != "png" or any(axes.images for axes in figure.axes):
+        return buffer.getvalue()
+    few, smaller = (
+        Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE),
+        io.BytesIO(),
+    )
+    few.save(smaller, "png", optimize=True)  # lines and letters have few colours: a third of the bytes
+    return smaller.getvalue()
 
 
 def png(figure: Figure, dpi: int = 160) -> bytes:
     """The figure as PNG, the same bytes for the same figure."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
-    return buffer.getvalue()
+    return rendered(figure, "png", dpi)
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 160) -> Path:
-    """The figure as a PNG file, atomically."""
-    return write_atomically(path, png(figure, dpi))
+    """The figure as a file of the kind that its name ends in, atomically. ValueError for a kind that is none of FORMATS."""
+    kind = Path(path).suffix.removeprefix(".")
+    if kind not in FORMATS:
+        raise ValueError(f"{path}: a figure is saved as {', '.join(FORMATS)}")
+    return write_atomically(path, rendered(figure, kind, dpi))

@@ -28,10 +28,16 @@ def write_table(table: pd.DataFrame, path: str | Path) -> Path:
 
 
 def read_table(path: str | Path | StringIO) -> pd.DataFrame:
-    """The table in a CSV file, or in the text of one.
+    """The table in a CSV or parquet file, or in the text of a CSV; equal whichever it is read from.
+
+    A table.csv that is not there is read from the table.parquet beside it: large tables are published so.
 
     ValueError naming the file, and the columns it lacks or the numbers that are none.
     """
+    if isinstance(path, str | Path):
+        path, beside = Path(path), Path(path).with_suffix(".parquet")
+        if path == beside or (beside.is_file() and not path.is_file()):
+            return _checked(_read_parquet(beside), str(beside))
     try:  # only numbers may be missing: the sampler of real data is the empty string
         table = pd.read_csv(path, keep_default_na=False, na_values={"w": ["", "nan"], "value": ["", "nan"]})
     except FileNotFoundError:
@@ -39,6 +45,34 @@ def read_table(path: str | Path | StringIO) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a table of a study ({error}): delete it and run the study again") from None
     return _checked(table, str(path))
+
+
+def holds_table(folder: str | Path) -> bool:
+    """Whether the folder is that of a finished study."""
+    return any((Path(folder) / name).is_file() for name in ("table.csv", "table.parquet"))
+
+
+def parquet_bytes(frame: pd.DataFrame) -> bytes:
+    """The frame as a parquet file, the same bytes for the same frame. ValueError where pyarrow is missing."""
+    _require_pyarrow()
+    return frame.to_parquet(None, index=False, compression="zstd")
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    _require_pyarrow()
+    if not path.is_file():
+        raise ValueError(f"there is no table {path}: run the study first")
+    try:
+        return pd.read_parquet(path)
+    except Exception as error:  # pyarrow's own kinds, of what is no parquet file
+        raise ValueError(f"{path} is not a table of a study ({error}): delete it and run the study again") from None
+
+
+def _require_pyarrow() -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError:
+        raise ValueError("parquet needs pyarrow: pip install guidance-bench[images]") from None
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

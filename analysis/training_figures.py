@@ -8,11 +8,13 @@ import seaborn
 from matplotlib.figure import Figure
 
 from analysis import metrics as described
-from analysis.style import head, name_ends, panels, scale_log, scale_w
+from analysis.labels import name_ends
+from analysis.style import head, label_y, panels, scale_log, scale_w
 from analysis.table import cells_at
 
 AFTER = re.compile(r" \(after (\d+) steps\)$")  # ends the name of a method whose model is a snapshot of its training
 SHADES = "crest"  # light to dark, as training goes on
+MARKERS = "<v^D>so"  # in the same order; the last one is the whole training's
 
 
 def whole(method: str) -> bool:
@@ -49,20 +51,21 @@ def against_training(
     figure, (axes,) = panels(1, 1, (7.2, 4.2))
     shades, about = seaborn.color_palette(SHADES, len(names)).as_hex(), described.metric(metric)
     ends = []
-    for name, shade in zip(names, shades):
+    for name, shade, marker in zip(names, shades, (MARKERS * len(names))[-len(names) :]):
         curve = cells[cells["method"] == name]
         if curve.empty:
             continue
-        axes.plot(curve["w"], curve["value"], color=shade, marker="o", ms=4.5, linewidth=2)
+        axes.plot(curve["w"], curve["value"], color=shade, marker=marker, ms=5, linewidth=2)
         if curve["sd"].notna().any():
             axes.fill_between(curve["w"], curve["low"], curve["high"], color=shade, alpha=0.18, linewidth=0)
         least = curve.loc[curve["value"].idxmax() if about.higher_is_better else curve["value"].idxmin()]
         axes.plot(least["w"], least["value"], "o", ms=11, mfc="none", mec=shade, mew=1.4)
-        ends.append((float(curve["value"].iloc[-1]), said(name), shade))
+        ends.append((float(curve["value"].iloc[-1]), said(name), shade, marker))
     scale_w(axes, cells["w"])
-    axes.set_ylabel(about.label)
+    label_y(axes, about.label)
     first = AFTER.sub("", names[0])
-    head(axes, f"{about.heading}, by training", f"{first}, {sampler}, T = {steps}; n = {int(cells['n'].max()):,}; rings: best w")
+    title = f"{about.axis[:1].upper()}{about.axis[1:]}, by training"
+    head(axes, title, f"{first}, {sampler}, T = {steps}; n = {int(cells['n'].max()):,}; rings: best w")
     if log:
         scale_log(axes)
     name_ends(axes, ends)

@@ -11,6 +11,7 @@ from experiments.benchmark_commands import benchmark, check_submission, leaderbo
 from experiments.cost_command import cost
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
+from experiments.figures_command import figures, tables
 from experiments.options import Cluster, Device, Full, Runs, Settings, Show, Workers, resumable
 from experiments.ownership import require_own_guidance
 from experiments.paper_command import paper
@@ -77,7 +78,7 @@ def verify(
 
     if not folder.is_dir():
         raise Problem(f"there is no folder {folder}")
-    if (folder / "table.csv").is_file():
+    if any((folder / name).is_file() for name in ("table.csv", "table.parquet")):
         publish.check_published(folder)
         typer.echo(f"whole   {folder}")
         with resumable():
@@ -202,6 +203,8 @@ app.command(name="check-checkpoint")(check_checkpoint)
 app.command()(evaluate)
 app.command()(export)
 app.command()(paper)
+app.command()(figures)
+app.command()(tables)
 app.command()(speed)
 app.command()(benchmark)
 app.command()(submit)

@@ -39,15 +39,21 @@ class Report:
                 write_table(frame, path)
             else:
                 write_atomically(path, frame.to_csv(index=False).encode())
-        taken: set[str] = set()
-        for picture in (picture for section in self.sections for picture in section.figures):
-            write_atomically(folder / "figures" / f"{_free(file_name(picture.name), taken)}.png", picture.image)
+        pictures = [picture for section in self.sections for picture in section.figures]
+        for name, picture in zip(file_names([picture.name for picture in pictures]), pictures):
+            write_atomically(folder / "figures" / f"{name}.png", picture.image)
         return write(folder / "report.html", html(self.title, self.intro, self.sections))
 
 
 def file_name(text: str) -> str:
     """`text` as the name of a file anywhere: letters, digits and a few signs; others become "-", and nothing is hidden."""
     return re.sub(r"[^A-Za-z0-9_.,=()+-]", "-", text).lstrip(".")[:150] or "figure"
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """A file name for each, none twice."""
+    taken: set[str] = set()
+    return [_free(file_name(name), taken) for name in names]
 
 
 def _free(name: str, taken: set[str]) -> str:

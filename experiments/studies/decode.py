@@ -45,7 +45,7 @@ def read_study(folder: Path, renamed: bool = False) -> Study:
     """The study that a folder is the run of. Problem where it is none; renamed: a committed copy, under another name."""
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
-        known = (folder / "table.csv").is_file()
+        known = any((folder / name).is_file() for name in ("table.csv", "table.parquet"))
         advice = "run its study, as `guidance-bench study digits`, and name the folder that it prints"
         raise Problem(
             f"{folder} is a result of an earlier version, without its networks: {advice}"

@@ -1,4 +1,8 @@
-"""Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row."""
+"""Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row.
+
+A committed folder has its table as parquet too, and as CSV, which is read in a browser, where that is not large; its manifest
+names what is there.
+"""
 
 import math
 import os
@@ -9,8 +13,8 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from analysis.table import KEYS, SUMMARY, read_table, summarise
-from experiments.graph.files import disk_problems, read_object
+from analysis.table import KEYS, SUMMARY, parquet_bytes, read_table, summarise
+from experiments.graph.files import disk_problems, read_object, sha256, write_json
 from experiments.graph.manifest import read_manifest
 from experiments.graph.provenance import provenance, same_machine
 from experiments.graph.store import Store
@@ -21,6 +25,7 @@ from experiments.studies.running import make
 
 CLOCKED = ("seconds_per_sample", "peak_memory_mib")  # metrics that are the clock's and the machine's
 TOLERANCE = 0.02  # relative, of numbers made on another class of machine, where trained weights are not equal to the bit
+LARGE = 2**20  # bytes of a CSV from which on the parquet stands alone
 KEY = ["world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric"]
 
 
@@ -38,11 +43,28 @@ def publish(run: Path, place: Path) -> Path:
             raise Problem(f"{path} was accepted although it was stale: make it again with --remake, in a new --runs")
     if os.path.lexists(place):
         raise Problem(f"{place} is there already: remove it first")
+    try:
+        table = parquet_bytes(read_table(run / "table.csv"))
+    except ValueError as error:
+        raise Problem(str(error)) from error
     with disk_problems(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as scratch:
-            os.rename(shutil.copytree(run, Path(scratch) / place.name), place)
+            copy = shutil.copytree(run, Path(scratch) / place.name)
+            _tabled(copy, table)
+            os.rename(copy, place)
     return place
+
+
+def _tabled(copy: Path, table: bytes) -> None:
+    """The parquet beside the CSV, or instead of a large one, and the manifest of what is there then."""
+    (copy / "table.parquet").write_bytes(table)
+    manifest = read_object(copy / "manifest.json")
+    files = manifest["files"] | {"table.parquet": sha256(copy / "table.parquet")}
+    if (copy / "table.csv").stat().st_size >= LARGE:
+        (copy / "table.csv").unlink()
+        del files["table.csv"]
+    write_json(copy / "manifest.json", manifest | {"files": dict(sorted(files.items()))})
 
 
 def behind(run: Path) -> list[Path]:
@@ -63,7 +85,10 @@ def check_published(folder: Path) -> None:
     if not (folder / "manifest.json").exists():
         raise Problem(f"{folder} has no manifest.json: a result of an earlier version, which cannot be verified")
     verify_run(folder, renamed=True)
-    if wrong := next(wrong_rows(read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv")), None):
+    table = read_table(folder / "table.csv")
+    if (folder / "table.parquet").is_file() and not table.equals(read_table(folder / "table.parquet")):
+        raise Problem(f"{folder / 'table.parquet'} is not the table of table.csv")
+    if wrong := next(wrong_rows(table, pd.read_csv(folder / "summary.csv")), None):
         raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv: {wrong}")
 
 

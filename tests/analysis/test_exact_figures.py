@@ -6,8 +6,8 @@ import pytest
 from exact_tables import SAMPLERS, STEPS, W, dashed, floor, kl, named, plane
 from matplotlib.colors import to_hex
 
+from analysis.colours import GREY, colour
 from analysis.exact_figures import distance_against_steps, distance_against_w, methods_against_w
-from analysis.style import COLOURS, GREY
 from analysis.table import summarise
 
 
@@ -122,5 +122,5 @@ def test_methods_have_their_colours_and_their_floor(summary):
         for method in ("classifier-free", "temperature"):
             line = lines(axes)[named(axes)[method]]
             np.testing.assert_allclose(line.get_ydata(), [1.05 * kl("ancestral", 64, w, method) for w in W])
-        assert named(axes)["classifier-free"] == COLOURS["classifier-free"] and len(lines(axes)) == 2
+        assert named(axes)["classifier-free"] == colour("classifier-free") and len(lines(axes)) == 2
         np.testing.assert_allclose(dashed(axes)[1], [1.05 * floor(w) for w in W])

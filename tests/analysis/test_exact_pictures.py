@@ -6,6 +6,7 @@ import pytest
 from exact_tables import W, dashed, named, plane, rows_of
 from matplotlib.colors import to_hex, to_rgba
 
+from analysis.colours import GREY, colour
 from analysis.exact_figures import (
     distance_against_steps,
     distance_against_w,
@@ -15,7 +16,7 @@ from analysis.exact_figures import (
 )
 from analysis.grid import GridDensity
 from analysis.plane_figures import CLASSES, drawn_and_claimed, figure2
-from analysis.style import COLOURS, GREY, png
+from analysis.style import png
 from analysis.table import COLUMNS, summarise
 
 
@@ -41,7 +42,7 @@ def twins():
 def test_exact_and_learned_twins_share_a_colour_and_real_data_is_their_floor():
     (axes,) = methods_against_w(summarise(twins()), ["frechet_exact"], sampler="ancestral", steps=64).axes
     own = [line for line in axes.lines if line.get_marker() == "o"]
-    assert {to_hex(line.get_color()) for line in own} == {COLOURS["classifier-free"]}
+    assert {to_hex(line.get_color()) for line in own} == {colour("classifier-free")}
     assert {line.get_linestyle() for line in own} == {"-", "--"}
     for line in own:
         np.testing.assert_allclose(line.get_ydata(), [1.05 * frechet(w, line.get_linestyle() == "-") for w in W])

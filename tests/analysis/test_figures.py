@@ -3,14 +3,15 @@
 import numpy as np
 import pandas
 import pytest
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 from read_off import CELL, TRADE, drawn, mean
 from synthetic import METHODS, W, study
 
+from analysis.colours import colour
 from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
 from analysis.metrics import metric
 from analysis.paper import beside_paper
-from analysis.style import COLOURS, REAL_LINE, colour, panels, scale_log, scale_shares
+from analysis.style import REAL_LINE, panels, scale_log, scale_shares
 from analysis.table import summarise
 
 
@@ -27,7 +28,7 @@ def texts(figure):
 def test_curves_hold_the_means_and_bands_the_deviations(summary, metric):
     (axes,) = metric_against_w(summary, metric, **CELL).axes
     for method in METHODS:
-        x, y = drawn(axes, COLOURS[method])
+        x, y = drawn(axes, colour(method))
         np.testing.assert_allclose(x, W)
         np.testing.assert_allclose(y, mean(metric, method))
     sd = np.std([0.01, 0.05], ddof=1)  # of two trainings of two runs
@@ -42,7 +43,7 @@ def test_real_data_stands_beside_samples_of_its_own_n(summary):
     figure = metric_against_w(summary, "fid_digits", **CELL)
     (axes,) = figure.axes
     for method in METHODS:
-        np.testing.assert_allclose(drawn(axes, COLOURS[method], "--")[1], mean("fid_digits", method, n=500))
+        np.testing.assert_allclose(drawn(axes, colour(method), "--")[1], mean("fid_digits", method, n=500))
     real = [line for line in axes.lines if line.get_label() == "real"]
     assert len(real) == 1 and set(real[0].get_ydata()) == {0.37}
     assert "real test set\ndigits (n = 500)" in texts(figure) and any("dashed: n = 500" in text for text in texts(figure))
@@ -77,7 +78,7 @@ def test_the_line_of_real_data_is_no_dashed_curve(summary):
 def test_a_saved_picture_says_what_it_shows(summary):
     (axes,) = metric_against_w(summary, "fid_digits", **CELL).axes
     assert axes.get_ylabel() == "fid_digits (lower is better)"
-    assert axes.get_title(loc="left") == "Fréchet distance (lower is better)"
+    assert axes.get_title(loc="left") == "Fréchet distance on digits features"
     assert metric("is_moons").heading == "Inception score (higher is better)"
     assert metric("is_moons").label == "is_moons (higher is better)"
     assert metric("precision_x").heading.startswith("precision (") and "k =" not in metric("precision_x").heading
@@ -145,13 +146,13 @@ def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
     figure = fid_is_curve(summary, **TRADE)
     (axes,) = figure.axes
     for method in METHODS:
-        x, y = drawn(axes, COLOURS[method])
+        x, y = drawn(axes, colour(method))
         np.testing.assert_allclose(x, mean("is_digits", method))
         np.testing.assert_allclose(y, mean("fid_digits", method))
-        named = {text.get_text(): text.xy for text in axes.texts[1:] if text.get_color() == COLOURS[method]}
+        named = {text.get_text(): text.xy for text in axes.texts[1:] if text.get_color() == colour(method)}
         assert list(named) == [f"{w:g}" for w in W]  # every point bears its own w
         np.testing.assert_allclose(list(named.values()), np.transpose([x, y]))
-    assert axes.get_title(loc="left") == "FID against Inception score"
+    assert axes.get_title(loc="left") == "FID against Inception score, on digits features"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("is_digits (higher is better)", "fid_digits (lower is better)")
 
 
@@ -172,12 +173,6 @@ def test_many_methods_are_drawn_three_a_row(summary):
     assert [bool(axes.get_ylabel()) for axes in shown] == [True, False, False, True]
 
 
-def test_a_method_keeps_its_colour_whoever_is_beside_it():
-    named = ["classifier-free", "classifier", "apg", "autoguidance", "limited-interval", "cfg++"]
-    assert all(colour(name, [name]) == colour(name, named) for name in named) and len({colour(name, []) for name in named}) == 6
-    assert colour("mine", ["mine", *named]) not in {colour(name, []) for name in named}
-
-
 def test_the_classifier_is_called_guiding_only_where_it_guides(summary):
     def called(table):
         panes = accuracy_against_w(table, **CELL).axes
@@ -188,11 +183,6 @@ def test_the_classifier_is_called_guiding_only_where_it_guides(summary):
     assert "noise-aware\nclassifier" in names["classifier-free"] and "guiding\nclassifier" not in names["classifier-free"]
     unpriced = called(summary[~summary["metric"].str.startswith("nfe")])
     assert "noise-aware\nclassifier" in unpriced["classifier"]  # true of every study, priced or not
-
-
-def test_no_evaluator_has_the_colour_of_a_method():
-    distance = [np.abs(np.subtract(to_rgb(a), to_rgb(b))).max() for a in (EVALUATOR, GUIDE) for b in COLOURS.values()]
-    assert min(distance) > 0.3
 
 
 def bars(axes, shade):

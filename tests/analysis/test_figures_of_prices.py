@@ -12,11 +12,12 @@ from read_off import CELL, TRADE, drawn, mean
 from synthetic import FID, study
 
 from analysis import reference
+from analysis.colours import colour
 from analysis.figures import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
 from analysis.paper import beside_paper
 from analysis.pictures import samples_against_w
 from analysis.prices import MEMORY, UNGUIDED, cost, cost_table
-from analysis.style import COLOURS, colour, png, save
+from analysis.style import png, save
 from analysis.table import summarise
 
 
@@ -114,7 +115,7 @@ def test_the_title_of_few_columns_is_broken_and_not_cut_off(columns):
 def test_the_papers_own_numbers_stand_beside_ours(summary):
     ours, theirs, _, _ = beside_paper(summary, **TRADE).axes
     assert ours.get_ylim() != theirs.get_ylim()
-    np.testing.assert_allclose(drawn(ours, COLOURS["classifier-free"])[1], mean("fid_digits", "classifier-free"))
+    np.testing.assert_allclose(drawn(ours, colour("classifier-free"))[1], mean("fid_digits", "classifier-free"))
     printed = reference.table("cfg_table1_imagenet64").query("p_uncond == 0.1").sort_values("w")
     np.testing.assert_allclose(theirs.lines[0].get_xydata(), printed[["w", "fid"]])
 
@@ -123,7 +124,7 @@ def test_a_method_nobody_foresaw_gets_a_colour_of_its_own(summary):
     renamed = summary.replace({"method": {"classifier": "autoguidance"}})
     (axes,) = metric_against_w(renamed, "fid_digits", **CELL).axes
     colours = {line.get_color() for line in axes.lines if line.get_linestyle() == "-"}
-    assert len(colours) == 2 and COLOURS["classifier-free"] in colours
+    assert len(colours) == 2 and colour("classifier-free") in colours
 
 
 def test_a_method_with_options_is_drawn_in_every_figure(summary):

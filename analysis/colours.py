@@ -1,0 +1,91 @@
+"""One colour and one marker for each name, in every figure: of a method, a sampler, a guide. Neither depends on who is beside it.
+
+The eight shades were searched for: any two are 0.10 or more apart in OKLab (Ottosson 2020), to normal eyes and through the
+matrices of Machado et al. (2009) for protanopia, deuteranopia and tritanopia, and each has a contrast of 3 or more with white.
+Blue is the reference's alone among methods. No two methods have both the same shade and the same marker.
+"""
+
+import re
+from typing import NamedTuple
+from zlib import crc32
+
+from matplotlib.colors import to_hex, to_rgb
+
+SHADES = ("#1e69a5", "#d2693c", "#2da596", "#a51e4b", "#b478e1", "#5a0f0f", "#9600ff", "#3c0096")
+GREY = "#5f6368"
+OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
+_FIRST, _OTHERS = SHADES[0], SHADES[1:]
+_METHODS = {  # family: its two markers, and its methods; the first of each family are those that are shown together most often
+    "gradient": ("sP", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
+                 "gradient-free image-loss lgd-mc mpgd tfg universal"),
+    "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg"),
+    "weak branch": ("Dp", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg"),
+    "classifier-free": ("v*", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
+                        "perp-neg scheduled two-conditions two-networks"),
+    "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
+                         "z-sampling"),
+    "control": (">p", "temperature shrunk-noise"),
+}  # fmt: skip
+_BESIDE = {  # figures of other things than methods, by the shade that the first has
+    0: "ancestral ddim dpm-solver++ langevin-pc ddpm heun annealed-langevin dpm-solver++-sde",  # samplers
+    1: "plain robust half-unet clean implicit film untold vit early byobnet convnext joint",  # classifiers
+    2: "conditional guided difference",  # fields
+}
+_MARKERS = "osD^vP<>Xph*"
+
+
+class Look(NamedTuple):
+    """How a name is drawn."""
+
+    colour: str
+    marker: str
+
+
+def look(name: str) -> Look:
+    """The look of a name. A variant, "apg(eta=0.5)" or "plain, softplus", has the colour of its base and a marker of its own; a
+    name that is not known here, of somebody else's method, one of each by a checksum of the name.
+    """
+    if name in _LOOKS:
+        return _LOOKS[name]
+    base = re.split(r"[(,]| on ", name)[0].strip()
+    own = crc32(name.encode())
+    shade = _LOOKS[base].colour if base in _LOOKS else _OTHERS[crc32(base.encode()) % len(_OTHERS)]
+    return Look(shade, _MARKERS[own % len(_MARKERS)])
+
+
+def colour(method: str, among: object = None) -> str:
+    """The method's own colour; `among`, who else is in the figure, does not matter."""
+    return look(method).colour
+
+
+def family_look(family: str) -> Look:
+    """The look of a whole family of methods, that of its first one."""
+    return look(_METHODS[family][1].split()[0]) if family in _METHODS else look(family)
+
+
+def ink(shade: str, least: float = 4.5) -> str:
+    """The shade, darkened until letters in it have this contrast with white (WCAG 2.2, 1.4.3)."""
+    channels = list(to_rgb(shade))
+    while contrast(channels) < least:
+        channels = [0.95 * channel for channel in channels]
+    return to_hex(channels)
+
+
+def contrast(channels: list[float]) -> float:
+    """The contrast of an sRGB colour, channels from 0 to 1, with white (WCAG 2.2)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def _looks() -> dict[str, Look]:
+    looks = {"classifier-free": Look(_FIRST, "o"), "exact": Look(GREY, "o")}
+    for first, (markers, names) in enumerate(_METHODS.values()):
+        for place, name in enumerate(names.split()):
+            looks[name] = Look(_OTHERS[(first + place) % len(_OTHERS)], markers[place % len(markers)])
+    for first, names in _BESIDE.items():
+        for place, name in enumerate(names.split()):
+            looks[name] = Look(SHADES[(first + place) % len(SHADES)], _MARKERS[place])
+    return looks
+
+
+_LOOKS = _looks()
