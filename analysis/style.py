@@ -120,14 +120,15 @@ def scale_log(axes: Axes, least: float = 4.0, along: str = "y") -> None:
     family = getattr(axes, f"get_shared_{along}_axes")().get_siblings(axes)
     lines = [line for one in family for line in one.lines]
     values = np.concatenate([[], *(np.asarray(getattr(line, f"get_{along}data")(), float) for line in lines)])
-    if not len(values) or (low := np.nanmin(values)) <= 0 or (high := np.nanmax(values)) < least * low:
+    if not len(values) or (low := np.nanmin(values)) <= 0 or np.nanmax(values) < least * low:
         return
     axes.set(**{f"{along}scale": "log"})
-    plain_numbers(getattr(axes, f"{along}axis"), low, high)
+    plain_numbers(getattr(axes, f"{along}axis"))
 
 
-def plain_numbers(axis: Axis, low: float, high: float) -> None:
-    """Ticks of a logarithmic axis from `low` to `high`, written plainly: as many as do not touch."""
+def plain_numbers(axis: Axis) -> None:
+    """Ticks of a logarithmic axis, written plainly: as many as do not touch within its limits."""
+    low, high = sorted(axis.axes.get_xlim() if axis.axis_name == "x" else axis.axes.get_ylim())
     subs = next((some for some in _SUBS if _fits(axis, some, low, high)), (1.0,))
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())

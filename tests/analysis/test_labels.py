@@ -49,9 +49,11 @@ def test_intervals_are_spread_no_further_than_they_must():
 
 def test_numbers_of_a_crowd_find_room_or_are_left_out_and_named():
     figure, (axes,) = panels(1, 1, (5.0, 4.0))
-    axes.plot(np.linspace(0, 1, 18), np.linspace(0, 0.03, 18), marker="o")
-    axes.set_ylim(0, 1)
-    points = [(x, x * 0.03, f"{x:.2f}", "#a51e4b") for x in np.linspace(0, 1, 18)]
+    angle = np.linspace(0, 5.5, 14)
+    x, y = 0.5 + 0.04 * np.cos(angle), 0.5 + 0.04 * np.sin(angle)
+    axes.plot(x, y, marker="o")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    points = [(*at, f"{place / 8:g}", "#a51e4b") for place, at in enumerate(zip(x, y))]
     assert label_points(axes, points) == []
     assert overlapping(figure) == []
     assert sum(text.arrow_patch is not None for text in axes.texts) > 5, "some have a line to their point"
