@@ -90,11 +90,11 @@ def _frame(
         margin = 0.06 * (high - low)
         low, high = (0.92 * low if along == "y" and low > 0 else low - margin), high + margin
         if along == "y" and low > 0 and high >= 4 * low:
-            axes.set_yscale("log")
-            plain_numbers(axes.yaxis, low, high)
+            axes.set(yscale="log", ylim=(low, high))
+            plain_numbers(axes.yaxis)
         else:
+            axes.set(**{f"{along}lim": (low, high)})
             getattr(axes, f"{along}axis").set_major_locator(MaxNLocator(4))
-        axes.set(**{f"{along}lim": (low, high)})
         axes.tick_params(axis=along, labelsize=8, **({} if numbered else {f"label{'left' if along == 'y' else 'bottom'}": False}))
         inside &= rows[name].between(low, high)
     return rows[inside]
@@ -141,7 +141,7 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.step(best[price], front, where="post", color=GREY, linewidth=1)
     axes.set_xscale("log")
     axes.margins(x=0.12)  # room for names
-    plain_numbers(axes.xaxis, best[price].min(), best[price].max())
+    plain_numbers(axes.xaxis)
     axes.set_ylim(*_focus(best[quality]))
     axes.set_xlabel(metric(price).axis)
     label_y(axes, metric(quality).axis)

@@ -120,19 +120,33 @@ def scale_log(axes: Axes, least: float = 4.0, along: str = "y") -> None:
     family = getattr(axes, f"get_shared_{along}_axes")().get_siblings(axes)
     lines = [line for one in family for line in one.lines]
     values = np.concatenate([[], *(np.asarray(getattr(line, f"get_{along}data")(), float) for line in lines)])
-    if not len(values) or (low := np.nanmin(values)) <= 0 or (high := np.nanmax(values)) < least * low:
+    if not len(values) or (low := np.nanmin(values)) <= 0 or np.nanmax(values) < least * low:
         return
     axes.set(**{f"{along}scale": "log"})
-    plain_numbers(getattr(axes, f"{along}axis"), low, high)
+    plain_numbers(getattr(axes, f"{along}axis"))
 
 
-def plain_numbers(axis: Axis, low: float, high: float) -> None:
-    """Ticks of a logarithmic axis from `low` to `high`, few and written plainly."""
-    subs = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0) if high < 10 * low else (1.0, 2.0, 3.0, 5.0)
-    subs = subs if high < 1e2 * low else (1.0, 3.0) if high < 3e3 * low else (1.0,)
+def plain_numbers(axis: Axis) -> None:
+    """Ticks of a logarithmic axis, written plainly: as many as do not touch within its limits."""
+    low, high = sorted(axis.axes.get_xlim() if axis.axis_name == "x" else axis.axes.get_ylim())
+    subs = next((some for some in _SUBS if _fits(axis, some, low, high)), (1.0,))
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+_SUBS = ((1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0), (1.0, 2.0, 3.0, 5.0), (1.0, 3.0))
+
+
+def _fits(axis: Axis, subs: tuple[float, ...], low: float, high: float) -> bool:
+    """Whether these ticks of every decade can be written beside each other, with a line's room between them."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [sub * 10.0**decade for decade in decades for sub in subs if low <= sub * 10.0**decade <= high]
+    box, across = axis.axes.get_position(), axis.axis_name == "x"
+    length = 72 * (axis.axes.figure.get_figwidth() * box.width if across else axis.axes.figure.get_figheight() * box.height)
+    places = [length * math.log(tick / low) / math.log(high / low) for tick in ticks]
+    rooms = [6.6 * len(f"{tick:g}") + 6 if across else 15 for tick in ticks]
+    return all(b - a > max(rooms[i : i + 2]) for i, (a, b) in enumerate(zip(places, places[1:])))
 
 
 def rendered(figure: Figure, kind: Format = "png", dpi: int = 160) -> bytes:

@@ -6,7 +6,7 @@ import pytest
 from exact_tables import SAMPLERS, STEPS, W, dashed, floor, kl, named, plane
 from matplotlib.colors import to_hex
 
-from analysis.colours import GREY, colour
+from analysis.colours import GREY, colour, ink
 from analysis.exact_figures import distance_against_steps, distance_against_w, methods_against_w
 from analysis.table import summarise
 
@@ -19,9 +19,9 @@ def summary():
 SD = np.std([0, 0.05, 0.1], ddof=1)
 
 
-def lines(axes, marker="o"):
-    """Every line with markers, by its colour."""
-    return {to_hex(line.get_color()): line for line in axes.lines if line.get_marker() == marker}
+def lines(axes):
+    """Every line with markers, by the colour of its name."""
+    return {ink(to_hex(line.get_color())): line for line in axes.lines if line.get_marker() != "None"}
 
 
 def bands(axes, shade):
@@ -122,5 +122,5 @@ def test_methods_have_their_colours_and_their_floor(summary):
         for method in ("classifier-free", "temperature"):
             line = lines(axes)[named(axes)[method]]
             np.testing.assert_allclose(line.get_ydata(), [1.05 * kl("ancestral", 64, w, method) for w in W])
-        assert named(axes)["classifier-free"] == colour("classifier-free") and len(lines(axes)) == 2
+        assert named(axes)["classifier-free"] == ink(colour("classifier-free")) and len(lines(axes)) == 2
         np.testing.assert_allclose(dashed(axes)[1], [1.05 * floor(w) for w in W])

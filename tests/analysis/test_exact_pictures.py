@@ -6,7 +6,7 @@ import pytest
 from exact_tables import W, dashed, named, plane, rows_of
 from matplotlib.colors import to_hex, to_rgba
 
-from analysis.colours import GREY, colour
+from analysis.colours import GREY, colour, ink
 from analysis.exact_figures import (
     distance_against_steps,
     distance_against_w,
@@ -78,7 +78,7 @@ def test_errors_have_a_thick_mean_and_a_thin_line_each():
         (mean,) = [line for line in axes.lines if line.get_label() == name]
         np.testing.assert_allclose(mean.get_xdata(), [-10, 0, 10])
         np.testing.assert_allclose(mean.get_ydata(), 2 * factor * np.exp([-2, 0, 2]))
-        assert named(axes)[words] == to_hex(mean.get_color())
+        assert named(axes)[words] == ink(to_hex(mean.get_color()))
         thin = [line for line in axes.lines if line.get_color() == mean.get_color() and line is not mean]
         np.testing.assert_allclose([line.get_ydata()[1] for line in thin], [factor, 2 * factor, 3 * factor])
     one = errors().query("train_seed == 0")

@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from read_off import CELL, TRADE, drawn, mean
 from synthetic import METHODS, W, study
 
-from analysis.colours import colour
+from analysis.colours import colour, ink
 from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
 from analysis.metrics import metric
 from analysis.paper import beside_paper
@@ -149,9 +149,10 @@ def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
         x, y = drawn(axes, colour(method))
         np.testing.assert_allclose(x, mean("is_digits", method))
         np.testing.assert_allclose(y, mean("fid_digits", method))
-        named = {text.get_text(): text.xy for text in axes.texts[1:] if text.get_color() == colour(method)}
-        assert list(named) == [f"{w:g}" for w in W]  # every point bears its own w
-        np.testing.assert_allclose(list(named.values()), np.transpose([x, y]))
+        numbers = [text for text in axes.texts[1:] if text.get_text() in {f"{w:g}" for w in W}]
+        named = {text.get_text(): text.xy for text in numbers if text.get_color() == ink(colour(method))}
+        assert sorted(named, key=float) == [f"{w:g}" for w in W]  # every point bears its own w
+        np.testing.assert_allclose([named[f"{w:g}"] for w in W], np.transpose([x, y]))
     assert axes.get_title(loc="left") == "FID against Inception score, on digits features"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("is_digits (higher is better)", "fid_digits (lower is better)")
 

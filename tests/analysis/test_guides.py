@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import classifier_figures as figures
+from analysis.colours import look
 from analysis.guides import attack_gap, costs
 from analysis.table import summarise
 
@@ -126,7 +127,16 @@ def test_asymmetry_is_logarithmic_and_the_exact_world_dashed():
     assert axes.get_yscale() == "log" and [line.is_dashed() for line in axes.lines] == [False, True]
 
 
-def test_names_beyond_the_palette_are_told_apart_by_their_stroke():
-    names = [f"guide {i}" for i in range(11)] + ["exact"]
-    colours, styles = figures.shades(names), figures.strokes(names)
-    assert len({(colours[name], str(styles[name])) for name in names}) == len(names)
+def test_the_names_of_the_study_are_told_apart_by_colour_marker_and_stroke():
+    names = ["classifier-free", "plain", "robust", "half-unet", "clean, of x", "clean, through the denoiser", "plain, softplus"]
+    names += [
+        "plain, normalised",
+        "plain, unconditional",
+        "robust, unconditional",
+        "implicit",
+        "implicit, exact denoiser",
+        "exact",
+    ]
+    styles = figures.strokes(names)
+    assert len({(look(name), str(styles[name])) for name in names}) == len(names)
+    assert str(styles["exact"]) == str(styles["implicit, exact denoiser"]) != str(styles["plain, softplus"]) != styles["plain"]

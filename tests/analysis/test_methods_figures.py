@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.colours import OF_REFERENCE, colour, look
 from analysis.compare import wide
 from analysis.methods_figures import by_family, cost, image_gallery, plane_gallery
 from analysis.style import png
@@ -41,15 +42,35 @@ def texts(figure):
     return {text.get_text() for axes in figure.axes for text in (*axes.texts, axes.title, axes._left_title) if text.get_text()}
 
 
-def test_every_method_has_its_curve_beside_the_reference(cells):
+def panels_of(figure):
+    """The axes of each method, by the name over them."""
+    shown = {text.get_text(): axes for axes in figure.axes for text in axes.texts if text.get_fontweight() == "bold"}
+    return {name: axes for name, axes in shown.items() if axes.axison}
+
+
+def test_every_method_has_a_panel_with_its_curve_and_the_references(cells):
     figure = by_family(cells, "div", "fid", FAMILY | {"elsewhere": "weak branch", "nowhere": "control"})
-    assert {"correction", "weak branch", *FAMILY} <= texts(figure)
-    assert not {"elsewhere", "nowhere", "control"} & texts(figure), "methods of another world"
-    correction = next(axes for axes in figure.axes if axes._left_title.get_text() == "correction")
-    curves = [line.get_xydata() for line in correction.lines if len(line.get_xydata()) == 3]
-    assert any(np.allclose(curve, [[3.005, 1.005], [2.505, 2.005], [2.005, 3.005]]) for curve in curves), "the reference"
-    starts = [curve[0] for curve in curves]
-    assert len(curves) == 3 and np.allclose(starts, starts[0]), "every curve begins at the conditional model"
+    panels = panels_of(figure)
+    assert list(panels) == list(FAMILY), "no method of another world, and none twice"
+    assert {axes._left_title.get_text() for axes in panels.values()} == {"correction", "", "weak branch"}
+    plain = [[3.005, 1.005], [2.505, 2.005], [2.005, 3.005]]
+    for place, (name, axes) in enumerate(panels.items(), start=1):
+        grey, *own = [line for line in axes.lines if len(line.get_xydata()) == 3 and line.get_linestyle() == "-"]
+        assert grey.get_color() == OF_REFERENCE and np.allclose(grey.get_xydata(), plain)
+        assert [line.get_color() for line in own] == [colour(name)] and own[0].get_marker() == look(name).marker
+        assert np.allclose(own[0].get_xydata(), [[3.005, 1.005], [2.505, 2.005 + place], [2.005, 3.005 + place]])
+    limits = {(axes.get_xlim(), axes.get_ylim()) for axes in panels.values()}
+    assert len(limits) == 1, "all panels have the same axes"
+    with pytest.raises(ValueError, match="no method but classifier-free has"):
+        by_family(cells, "div", "fid", {"elsewhere": "weak branch"})
+
+
+def test_a_panel_says_which_w_it_holds_and_the_verdict(cells):
+    wild = cells.assign(fid=cells["fid"].where((cells["method"] != "pag") | (cells["w"] != 2), 1e3))
+    figure = by_family(wild, "div", "fid", FAMILY, {"pag": "another w"})
+    written = {name: {text.get_text() for text in axes.texts} for name, axes in panels_of(figure).items()}
+    assert {"w = 1 to 2, 1 of 2 outside", "another w", "1"} <= written["pag"] and "2" not in written["pag"]
+    assert {"w = 1 to 2", "1", "2"} <= written["apg"] and "another w" not in written["apg"]
 
 
 def test_the_front_of_cost_names_the_best(cells):

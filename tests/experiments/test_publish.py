@@ -14,6 +14,7 @@ from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.studies.publish import check_published, publish, remake
 
+pytest.importorskip("pyarrow")  # what is published has its table as parquet too
 CLEAN = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -50,10 +51,65 @@ def report(store: Path) -> Path:
 def test_what_clean_code_made_is_published_whole(store, tmp_path):
     place = publish(report(store), tmp_path / "results" / "controls-exact-cpu")
     check_published(place)
-    assert {path.name for path in place.iterdir()} == {path.name for path in report(store).iterdir()}
+    assert {path.name for path in place.iterdir()} == {path.name for path in report(store).iterdir()} | {"table.parquet"}
+    assert read_json(place / "manifest.json")["files"]["table.parquet"] == sha256(place / "table.parquet")
     assert [path.name for path in place.parent.iterdir()] == [place.name]
     with pytest.raises(Problem, match="is there already"):
         publish(report(store), place)
+
+
+def test_a_large_table_is_published_as_parquet_alone_and_read_like_the_other(store, tmp_path, monkeypatch, capsys):
+    from analysis.table import read_table
+
+    monkeypatch.setattr("experiments.studies.publish.LARGE", 1000)
+    place = publish(report(store), tmp_path / "place")
+    assert not (place / "table.csv").exists() and "table.csv" not in read_json(place / "manifest.json")["files"]
+    assert read_table(place / "table.csv").equals(read_table(report(store) / "table.csv"))
+    assert "whole" in here(["verify", str(place)], capsys).stdout
+    assert "rows agree" in remade(place, store)[-1]
+
+
+def test_a_parquet_of_other_numbers_is_found(store, tmp_path):
+    from analysis.table import parquet_bytes, read_table
+
+    place = publish(report(store), tmp_path / "place")
+    table = read_table(place / "table.csv")
+    (place / "table.parquet").write_bytes(parquet_bytes(table.assign(value=table["value"] * 1.5)))
+    forge(place)
+    with pytest.raises(Problem, match=r"table\.parquet is not the table of table\.csv"):
+        check_published(place)
+
+
+def test_figures_and_tables_of_a_run_and_of_its_committed_copy_are_written(store, tmp_path, capsys):
+    place = publish(report(store), tmp_path / "place")
+    for run, samples in ((report(store), True), (place, False)):
+        out = tmp_path / f"of-{samples}"
+        done = here(["figures", str(run), str(out), "--format", "svg"], capsys)
+        assert done.returncode == 0 and f"{len(list(out.iterdir()))} files in {out}" in done.stdout
+        names = {path.name for path in out.iterdir()}
+        assert any(name.startswith("samples") for name in names) == samples and "cost.svg" in names
+    assert here(["tables", str(place), str(tmp_path / "tex"), "--format", "latex"], capsys).returncode == 0
+    assert "\\toprule" in (tmp_path / "tex" / "main_digits-exact.tex").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["figures", "RUN", "new", "--format", "eps"], "--format eps: choose of png, pdf, svg"),
+        (["tables", "RUN", "new", "--format", "xlsx"], "--format xlsx: choose of csv, parquet, latex"),
+        (["figures", "nowhere", "new"], "nowhere is no run of a study"),
+        (["tables", "RUN", "full"], "full has files already"),
+        (["tables", "RUN", "file"], "file is a file: name the folder to fill"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_in_one_line(store, tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    done = here([str(report(store)) if word == "RUN" else word for word in words], capsys)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists() and [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize("revision", [CLEAN + "+", None, 5])
