@@ -112,6 +112,7 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("diversity_pixels", "RMS pixel distance within a class", "", None, ("pixels",), shown=1,
            reading="higher is more diverse"),
     Metric("accuracy_by", "share assigned the intended label", "", None, ("classifier",), share=True, suffix="classifier"),
+    Metric("calibration_error_by", "calibration error, intended labels", "", False, ("classifier",), True, suffix="classifier"),
     # what a sample costs, and how hard it was guided
     Metric("nfe", "network evaluations per sample", "evaluations", False),
     Metric("nfe_denoiser_forward", "denoiser forwards per sample", "forwards", False),

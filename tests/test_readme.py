@@ -88,9 +88,9 @@ def test_the_study_of_the_readme_is_made(tmp_path, monkeypatch):
         .replace("workers=2", "workers=1")
     )
     few = replace(digits.CLASSIFIER_FIT, steps=4)
-    tiny = replace(
-        digits.QUICK, classifier=replace(digits.QUICK.classifier, fit=few), evaluator=replace(digits.QUICK.evaluator, fit=few)
-    )
+    trained = {role: replace(getattr(digits.QUICK, role), fit=few) for role in ("classifier", "evaluator")}
+    judges = tuple(replace(judge, classifier=replace(judge.classifier, fit=few)) for judge in digits.QUICK.judges)
+    tiny = replace(digits.QUICK, **trained, judges=judges)
     monkeypatch.setattr(digits, "QUICK", tiny)
     monkeypatch.chdir(tmp_path)
     names: dict = {}

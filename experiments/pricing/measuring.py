@@ -14,6 +14,7 @@ from experiments.pricing.networks import NOWHERE
 from experiments.pricing.price import RUN, Price
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
+from experiments.tasks.judge import JudgeMeasure
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError, compare
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
@@ -33,7 +34,7 @@ def price_measure(task: Measure, machine: Any, known: dict[str, Any]) -> Price:
     rows = 0 if real_set else n
     kept = 5000 if task.real is None else getattr(task.real, "neighbours", 5000)
     reference = min(kept, sizes_of(world)[0] or kept) if task.real is None else kept
-    pixels = 0 if real_set else math.prod(world.shape)
+    pixels = 0 if real_set or isinstance(task, JudgeMeasure) else math.prod(world.shape)
     shapes = Shapes(reference, width, world.classes, pixels, not isinstance(task.real, StoredFeatures), task.guide is not None)
     statistics = sum((n // size) * _statistics(size, shapes, known) for size in task.sizes)
     return Price(flops * rows, seconds * rows + statistics, memory=8.0 * (n + reference) * (width + pixels))

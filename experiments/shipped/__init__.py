@@ -1,7 +1,8 @@
 """What ships with the package: trained networks in float16, each with its training in its header, and features of real images.
 
-    fashion/   model, weak, classifier, evaluator, and real (the evaluator's features of Fashion-MNIST): of training seed 0 of
-               `guidance-bench study fashion --full`; made by `python -m experiments.shipped.make`
+    fashion/   model, weak, classifier, evaluator, judge, and real and judge_real (the features that evaluator and judge have of
+               Fashion-MNIST): of training seed 0 of `guidance-bench study fashion --full`; made by
+               `python -m experiments.shipped.make`
 
 A path that begins with "shipped:" leads here, wherever the package is installed. hashes.json has the sha256 of every file.
 """

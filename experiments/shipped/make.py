@@ -21,6 +21,9 @@ def make(runs: Path) -> None:
         export(FULL.network(role, SEED), store, folder / f"{role}.safetensors", "float16")
     export(FULL.evaluator, store, folder / "evaluator.safetensors", "float16")
     export_real(FULL.real, store, folder / "real.safetensors")
+    (judge,) = FULL.judges
+    export(judge.classifier, store, folder / "judge.safetensors", "float16")
+    export_real(judge.real, store, folder / "judge_real.safetensors")
     write_json(folder / "hashes.json", {file.name: sha256(file) for file in sorted(folder.glob("*.safetensors"))})
 
 

@@ -28,6 +28,9 @@ def baselines(study: Any) -> Iterator[Placed]:
         yield Placed(TABLE, real, study.measured(test, (study.part,), study.train_seeds[0]))
         if not isinstance(study.real, StoredFeatures):
             yield from on_features(study, TestSet(world=study.world), (study.part,), real)
+        for judge in study.judges:
+            test = judge.real or TestSet(world=study.world)
+            yield Placed(TABLE, real, judge.measure(test, (study.part,)))
         return
     planar = in_the_plane(study.world)
     ws = sorted({w for sweep in study.sweeps for w, _ in sweep.cells(study.methods)}) if planar else [None]
@@ -53,3 +56,7 @@ def networks(study: Any) -> Iterator[Placed]:
     if isinstance(study.evaluator, Train):
         place = {"world": study.world.label, "train_seed": NO_TRAINING, "network": "evaluator"}
         yield Placed("networks", place, study.evaluator)
+    for judge in study.judges:
+        if isinstance(judge.classifier, Train):
+            place = {"world": study.world.label, "train_seed": NO_TRAINING, "network": f"judge {judge.called}"}
+            yield Placed("networks", place, judge.classifier)

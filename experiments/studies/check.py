@@ -15,8 +15,7 @@ TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
 
 def check_trade_off(study: Any) -> None:
     """ValueError for networks of another world, an evaluator that guides, methods that cannot run, or too few samples."""
-    trainings = {role: source for role in TRAINED if isinstance(source := getattr(study, role), Train)}
-    _one_world(study, trainings)
+    _one_world(study)
     if study.oracle is not None and not study.world.exact:
         raise ValueError(f"oracle: {study.world.label} has none")
     if study.model is None and study.oracle is None:
@@ -30,6 +29,7 @@ def check_trade_off(study: Any) -> None:
     if getattr(study.real, "evaluator", study.evaluator) != study.evaluator:
         raise ValueError("real: its features are of another evaluator")
     _independent(study)
+    _judges(study)
     _enough(study)
     _features(study)
     labels = [curve.label for curve in study.methods]
@@ -59,8 +59,10 @@ def _once(study: Any) -> None:
             seen.add(cell)
 
 
-def _one_world(study: Any, trainings: dict[str, Train]) -> None:
+def _one_world(study: Any) -> None:
     sources = {role: getattr(study, role) for role in (*TRAINED, "real")}
+    sources |= {f"judges.{i}.{role}": getattr(one, role) for i, one in enumerate(study.judges) for role in ("classifier", "real")}
+    trainings = {role: source for role, source in sources.items() if isinstance(source, Train)}
     files = {role: source for role, source in sources.items() if isinstance(source, (Checkpoint, StoredFeatures))}
     for role, source in {**trainings, **files, "oracle": study.oracle}.items():
         if source is None or source.world == study.world:
@@ -81,6 +83,29 @@ def _independent(study: Any) -> None:
         return
     if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
         raise ValueError("evaluator: it must be independent of the guide, of another arch and with another seed")
+
+
+def _judges(study: Any) -> None:
+    """ValueError for judges of an exact world, without real images, under the label of others, or not independent of them."""
+    if study.judges and study.evaluator is None:
+        raise ValueError(f"judges: {study.world.label} has an exact oracle, which measures: leave them out")
+    labels = [study.world.label, *(network.label for network in study.features)]
+    trained = {role: held for role in ("evaluator", "classifier", "clean") if isinstance(held := getattr(study, role), Train)}
+    for i, judge in enumerate(study.judges):
+        made, where = judge.classifier, f"judges.{i}"
+        if judge.label in labels:
+            raise ValueError(f"{where}.called: {judge.label} is the label of others too: their columns would be one")
+        if isinstance(made, Checkpoint) and judge.real is None:
+            raise ValueError(f"{where}.real: a judge that is a checkpoint needs its features of real images beside it")
+        if getattr(judge.real, "evaluator", made) != made:
+            raise ValueError(f"{where}.real: its features are of another classifier")
+        if isinstance(made, Train):
+            alike = [role for role, source in trained.items() if _arch(source) == _arch(made)]
+            if alike or made.seed in (*study.train_seeds, *(source.seed for source in trained.values())):
+                other = f"the {alike[0]}" if alike else "others"
+                raise ValueError(f"{where}.classifier: it must be independent of {other}, of another arch and with another seed")
+            trained[where] = made
+        labels.append(judge.label)
 
 
 def _enough(study: Any) -> None:

@@ -16,6 +16,7 @@ from experiments.studies.sweep import Sweep
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.features import Features
 from experiments.tasks.fit import Fit
+from experiments.tasks.judge import Judge
 from experiments.tasks.reference import Reference
 from experiments.tasks.train import Train
 from experiments.tasks.training_set import TrainingSet
@@ -38,6 +39,14 @@ MODEL = Train(
     objective=LEARNED,
     fit=Fit(steps=500, batch=64, lr=2e-3, checkpoint_every=100),
 )
+EVALUATOR = Train(
+    world=WORLD,
+    network=Timm(arch="test_byobnet", size=32),
+    objective=CrossEntropy(),
+    fit=Fit(steps=700, lr=2e-3, weight_decay=0.05),
+    seed=900,
+)
+JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=32), seed=901)
 QUICK = TradeOff(
     name="cifar10-jpeg",
     world=WORLD,
@@ -48,18 +57,13 @@ QUICK = TradeOff(
         objective=NoisyCrossEntropy(density=LAMBDAS),
         fit=Fit(steps=500, lr=2e-3, weight_decay=0.05),
     ),
-    evaluator=Train(
-        world=WORLD,
-        network=Timm(arch="test_byobnet", size=32),
-        objective=CrossEntropy(),
-        fit=Fit(steps=700, lr=2e-3, weight_decay=0.05),
-        seed=900,
-    ),
+    evaluator=EVALUATOR,
     density=LAMBDAS,
     methods=("classifier", "classifier-free"),
     sweeps=(Sweep(sampler=Ancestral(v=None), steps=32, ws=(0.0, 1.0, 4.0)),),
     n=200,
     part=200,
+    judges=(Judge(called="convnext", classifier=JUDGE),),
     features=(FEATURES,),
     references={FEATURES.label: Reference(features=Features(samples=TrainingSet(world=WORLD, n=2000), network=FEATURES))},
 )

@@ -12,6 +12,7 @@ from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.studies.sweep import Sweep
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.fit import Fit
+from experiments.tasks.judge import Judge
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from guidance.samplers.ancestral import Ancestral
@@ -22,13 +23,16 @@ GRID = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0)
 WIDER = (-0.5, -0.25, *GRID)
 FEWER = (-0.25, 0.0, 0.1, 0.3, 1.0, 4.0)
 CLASSIFIER_FIT = Fit(steps=1200, weight_decay=0.05)
+EVALUATOR = Train(world=Digits(), network=Timm(arch="test_byobnet"), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
+JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=32), seed=901)  # that of the study of classifiers too
 
 QUICK = TradeOff(
     name="digits",
     world=Digits(),
     model=Train(world=Digits(), network=UNet(), objective=Denoising(), fit=Fit(steps=2500, lr=2e-3)),
     classifier=Train(world=Digits(), network=Timm(), objective=NoisyCrossEntropy(), fit=CLASSIFIER_FIT),
-    evaluator=Train(world=Digits(), network=Timm(arch="test_byobnet"), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900),
+    evaluator=EVALUATOR,
+    judges=(Judge(called="convnext", classifier=JUDGE),),
     methods=("classifier", "classifier-free"),
     sweeps=(Sweep(sampler=PAPER, steps=32, ws=GRID), Sweep(sampler=DDIM(), steps=32, ws=(0.0, 0.1, 0.3, 1.0, 4.0))),
 )

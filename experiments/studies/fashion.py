@@ -17,6 +17,7 @@ from experiments.studies.sweep import Sweep
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.features import Features
 from experiments.tasks.fit import Fit
+from experiments.tasks.judge import Judge
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
 from experiments.tasks.reference import Reference
 from experiments.tasks.sources import shipped_source
@@ -48,6 +49,7 @@ CLASSIFIER = Train(
     world=WORLD, network=Timm(arch="test_byobnet", size=28), objective=NoisyCrossEntropy(density=LAMBDAS), fit=CLASSIFIER_FIT
 )
 EVALUATOR = Train(world=WORLD, network=Timm(size=56), objective=CrossEntropy(), fit=CLASSIFIER_FIT, seed=900)
+JUDGE = replace(EVALUATOR, network=Timm(arch="test_convnext", size=32), seed=901)
 
 MAIN = partial(Sweep, sampler=DPMSolver(), steps=10, grid=EvenInLogSNR())
 BY_DDIM = partial(Sweep, sampler=DDIM(), steps=10, grid=EvenInLogSNR())  # CFG++ is not defined for DPM-Solver++
@@ -74,6 +76,7 @@ FULL = TradeOff(
     train_seeds=(0, 1, 2),
     sample_seeds=(0, 1),
     part=1000,
+    judges=(Judge(called="convnext", classifier=JUDGE, real=RealFeatures(evaluator=JUDGE)),),
     features=(FEATURES,),
     references={
         FEATURES.label: Reference(
@@ -82,11 +85,18 @@ FULL = TradeOff(
     },
 )
 
-REAL_FILE, REAL_SHA256 = shipped(WORLD.name)["real"]
+
+def shipped_features(name: str) -> StoredFeatures:
+    """Features of real images that ship with the package."""
+    file, sha256 = shipped(WORLD.name)[name]
+    return StoredFeatures(world=WORLD, file=file, sha256=sha256)
+
+
 QUICK = replace(
     FULL,
     **{role: shipped_source(WORLD, role) for role in ("model", "classifier", "weak", "evaluator")},
-    real=StoredFeatures(world=WORLD, file=REAL_FILE, sha256=REAL_SHA256),
+    real=shipped_features("real"),
+    judges=(Judge(called="convnext", classifier=shipped_source(WORLD, "judge"), real=shipped_features("judge_real")),),
     sweeps=tuple(sweep for sweep in FULL.sweeps if sweep.snapshot is None),
     train_seeds=(0,),
     sample_seeds=(0,),

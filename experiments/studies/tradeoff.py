@@ -26,9 +26,10 @@ from experiments.graph.value import encode, value
 from experiments.studies.beside import NO_TRAINING, ROLES, baselines, networks
 from experiments.studies.check import check_trade_off
 from experiments.studies.computing import choices, of_compute
-from experiments.studies.on_features import described, on_features
+from experiments.studies.on_features import by_judges, described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
+from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.real_features import RealOf
 from experiments.tasks.reference import ReferenceOf
@@ -54,7 +55,8 @@ class TradeOff(Study):
 
     features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
     those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
-    features of all training images (experiments.tasks.reference).
+    features of all training images (experiments.tasks.reference). judges: further classifiers on whose features and labels the
+    samples are measured too, so that nothing is ranked by one network alone (experiments.tasks.judge).
     """
 
     name: Name
@@ -82,6 +84,7 @@ class TradeOff(Study):
     features: FeatureNetworks = ()
     protocol: ProtocolOf = Protocol()
     references: dict[str, ReferenceOf] = field(default_factory=dict)
+    judges: tuple[Judge, ...] = ()
 
     @model_validator(mode="after")
     def fits_together(self) -> "TradeOff":
@@ -130,6 +133,7 @@ class TradeOff(Study):
                     drawn = replace(samples, compute=compute)
                     yield Placed(TABLE, place, self.measured(drawn, (self.n, self.part), seed, w))
                     yield from on_features(self, drawn, (self.n, self.part), place)
+                    yield from by_judges(self, drawn, (self.n, self.part), place)
         yield from networks(self)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
@@ -170,7 +174,8 @@ class TradeOff(Study):
         calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
         trainings = [training for role in ROLES if isinstance(training := self.network(role, 0), Train)]
         trainings = [training for training in trainings for _ in self.train_seeds]
-        trainings += [self.evaluator] if isinstance(self.evaluator, Train) else []
+        measuring = [self.evaluator, *(judge.classifier for judge in self.judges)]
+        trainings += [source for source in measuring if isinstance(source, Train)]
         steps = sum(training.fit.steps for training in trainings)
         text = f"{len(trainings)} trainings of {steps:,} steps in all, " if trainings else ""
         return (

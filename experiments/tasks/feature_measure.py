@@ -41,6 +41,10 @@ class FeatureMeasure(Task):
             raise ValueError(f"reference: its features are of {other.label}, and these of {one.label}")
         if self.reference.k != self.protocol.k:
             raise ValueError(f"reference: its balls are of k = {self.reference.k}, and the protocol's of {self.protocol.k}")
+        for name in ("labels", "rounding"):  # of what was sampled, and not of a set that was found
+            said = getattr(self.protocol, name)
+            if (drawn := getattr(self.samples, name, said)) != said:
+                raise ValueError(f"protocol: the samples were drawn with {name} {drawn}, and it says {said}")
         return self
 
     @property

@@ -28,6 +28,7 @@ from experiments.tasks.train import Train
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
 
+CACHED = 3  # networks that a process keeps, and what they are compared with: the evaluator and judges
 NEIGHBOURS = 5  # of the estimate of KL: a point with so many copies has no density
 
 
@@ -164,7 +165,7 @@ def seal_of(source: Any, store: Store) -> str:
     return store.seal(source) if isinstance(source, Task) else source.sha256
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=CACHED)
 def load_evaluator(evaluator: Train | Checkpoint, root: Path, seal: str, device: str) -> torch.nn.Module:
     """The evaluator of a run, loaded once for many cells; another seal, another network."""
     return evaluator.load(Store(root), device)
@@ -175,12 +176,12 @@ def reference(measure: Measure, root: Path, seal: str, device: str) -> Any:
     return _of_real(measure.real, root, seal) if measure.real else _of_training(measure.evaluator, root, seal, device)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=CACHED)
 def _of_real(real: Any, root: Path, seal: str) -> Any:
     return reference_of(real.arrays(Store(root)))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=CACHED)
 def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
     """The training images, which go through bytes as the samples do, and the evaluator's features of them.
 

@@ -33,6 +33,7 @@ TINY = {
     "model.fit": FIT,
     "classifier.fit": FIT,
     "evaluator.fit": FIT,
+    "judges.0.classifier.fit": FIT,
     "n": 20,
     "part": 20,
     "sweeps": [{"sampler": {"is": "ancestral", "v": None}, "steps": 3, "ws": [0, 4]}],
@@ -118,7 +119,8 @@ def test_a_part_of_the_training_images_is_read_where_it_is_sliced(place):
 
 def worlds_of(study) -> list:
     references = [reference.features.samples.world for reference in study.references.values()]
-    return [study.world, *(getattr(study, role).world for role in ("model", "classifier", "evaluator")), *references]
+    judges = [judge.classifier.world for judge in study.judges]
+    return [study.world, *(getattr(study, role).world for role in ("model", "classifier", "evaluator")), *judges, *references]
 
 
 def test_one_setting_of_the_world_is_that_of_everything_in_the_study():

@@ -151,6 +151,7 @@ STUDIES = {  # of different size and kind: seconds, some twenty of them, and mor
     "controls-exact": ["n=500", "part=500", "sample_seeds=[0]"],
     "digits": [
         *("model.fit.steps=100", "classifier.fit.steps=100", "evaluator.fit.steps=100", "n=100", "part=50"),
+        "judges.0.classifier.fit.steps=100",
         'sweeps=[{"sampler":{"is":"ancestral","v":0.3},"steps":16,"ws":[0,1,4]}]',
     ],
     "fashion": [

@@ -21,6 +21,7 @@ from experiments.studies.sweep import Sweep
 from experiments.tasks import real_features
 from experiments.tasks.begin import weights_of
 from experiments.tasks.fit import Fit
+from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure
 from experiments.tasks.real_features import RealFeatures, StoredFeatures
 from experiments.tasks.snapshot import Snapshot
@@ -40,13 +41,17 @@ def trained(tmp_path_factory):
     study = tiny_study("digits", {"model.fit.snapshots": [10, 20]})
     study = replace(study, sweeps=(SWEEP, replace(SWEEP, snapshot=10, methods=("classifier-free",))))
     study = replace(study, real=RealFeatures(evaluator=study.evaluator, neighbours=300, test=40))
+    judges = (replace(one, real=RealFeatures(evaluator=one.classifier, neighbours=300, test=40)) for one in study.judges)
+    study = replace(study, judges=tuple(judges))
     base = tmp_path_factory.mktemp("trained")
     make_here(study, base / "runs")
     store = Store(base / "runs")
     for role in ("model", "classifier"):
         export(study.network(role, 0), store, base / f"{role}.safetensors", "float16")
-    export(study.evaluator, store, base / "evaluator.safetensors")
-    real_features.export(study.real, store, base / "real.safetensors")
+    (judge,) = study.judges
+    for name, source, real in (("evaluator", study.evaluator, study.real), ("judge", judge.classifier, judge.real)):
+        export(source, store, base / f"{name}.safetensors")
+        real_features.export(real, store, base / f"{'real' if name == 'evaluator' else 'judge_real'}.safetensors")
     return study, base
 
 
@@ -123,16 +128,21 @@ def test_a_file_plays_what_its_training_plays(trained):
 
 def test_a_study_of_files_needs_no_images_and_no_training(trained, tmp_path, monkeypatch):
     study, base = trained
-    stored = StoredFeatures(world=Digits(), file=str(base / "real.safetensors"), sha256=sha256(base / "real.safetensors"))
+
+    def kept(name: str) -> StoredFeatures:
+        return StoredFeatures(world=Digits(), file=str(base / f"{name}.safetensors"), sha256=sha256(base / f"{name}.safetensors"))
+
     roles = {role: checkpoint(base, role) for role in ("model", "classifier", "evaluator")}
-    files, trained_too = replace(study, **roles, real=stored, sweeps=(SWEEP,)), table(study, base / "runs")
+    judges = (Judge(called="convnext", classifier=checkpoint(base, "judge"), real=kept("judge_real")),)
+    files, trained_too = replace(study, **roles, real=kept("real"), judges=judges, sweeps=(SWEEP,)), table(study, base / "runs")
     monkeypatch.setattr(Digits, "load", lambda self: pytest.fail("the images were asked for"))
     monkeypatch.setattr("experiments.tasks.measure.data", lambda world: pytest.fail("the images were asked for"))
     monkeypatch.setattr("experiments.studies.facts.data", lambda world: pytest.fail("the images were asked for"))
     folder = make_here(files, tmp_path)
     assert not list(tmp_path.glob("denoiser-*")) and "1,297" in (folder / "report.html").read_text()
     found = table(files, tmp_path)
-    for metric in ("fid_digits", "precision_digits", "accuracy_evaluator"):
+    by_judge = ("fid_digits-convnext", "accuracy_by_digits-convnext", "calibration_error_by_digits-convnext")
+    for metric in ("fid_digits", "precision_digits", "accuracy_evaluator", *by_judge):
         name = ("classifier-free", 1.0, 40, metric)
         assert found.loc[name] == pytest.approx(trained_too.loc[name], rel=0.05, abs=0.05)
     real = [found.xs(("real", 20), level=("method", "n")).droplevel("w"), trained_too.xs(("real", 20), level=("method", "n"))]

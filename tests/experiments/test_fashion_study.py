@@ -24,7 +24,7 @@ from experiments.worlds.fashion import Fashion
 from guidance.samplers.ddim import DDIM
 from guidance.samplers.dpm_solver import DPMSolver
 
-NETWORKS = ("model", "weak", "classifier", "evaluator")
+NETWORKS = ("model", "weak", "classifier", "evaluator", "judge")
 
 
 @pytest.fixture
@@ -34,12 +34,13 @@ def no_images(monkeypatch):
 
 def test_what_ships_is_what_its_hashes_and_headers_say():
     files = shipped("fashion")
-    assert set(files) == {*NETWORKS, "real"}
+    assert set(files) == {*NETWORKS, "real", "judge_real"}
     assert {path.name for path in (FOLDER / "fashion").iterdir()} == {*(f"{name}.safetensors" for name in files), "hashes.json"}
     for file, digest in files.values():
         assert sha256(located(file)) == digest
     for role in NETWORKS:
-        wanted = FULL.evaluator if role == "evaluator" else FULL.network(role, 0)
+        own = {"evaluator": FULL.evaluator, "judge": FULL.judges[0].classifier}
+        wanted = own.get(role) or FULL.network(role, 0)
         assert encode(training_of(located(files[role][0])), expand=True) == encode(wanted, expand=True)
         made = json.loads(read_header(located(files[role][0]))["provenance"])
         assert not made["revision"].endswith("+"), "made by a clean commit"
@@ -68,6 +69,9 @@ def test_the_quick_form_trains_nothing_and_needs_no_images(tmp_path, no_images):
     table = results_of(tiny, tmp_path).table
     real = table[(table["method"] == "real") & (table["metric"] == "accuracy_evaluator")]["value"].item()
     assert 0.85 < real < 0.99 and not table["value"].isna().any()
+    judge = table[table["metric"].str.endswith("fashion-convnext")]
+    assert len(judge[judge["method"] == "real"]) == 7 and set(judge["method"]) == set(table["method"])
+    assert 0.8 < judge[(judge["method"] == "real") & judge["metric"].str.startswith("accuracy_by")]["value"].item() < 0.99
 
 
 def test_samples_come_out_of_the_box(tmp_path, capsys, no_images, monkeypatch):

@@ -175,7 +175,7 @@ def test_evaluate_reads_and_writes_npz(tmp_path, capsys):
 
 
 def test_the_mu_of_another_network_is_not_taken_for_inceptions(tmp_path):
-    from experiments.evaluate_command import statistics
+    from experiments.evaluate import statistics
 
     images = np.zeros((4, 8, 8, 3), np.uint8)
     for more, taken in ({}, True), ({"mu_of": np.array("resnet50-ab-224")}, False), ({"mu_of": np.array("inception")}, True):

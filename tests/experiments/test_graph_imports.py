@@ -37,7 +37,16 @@ def imported(root: Path, tasks: list[Task]) -> list[str]:
 
 def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long_for_a_study(tmp_path):
     """In a pool of its own, whose workers have done nothing. What is in KNOWN takes milliseconds."""
-    study = tiny_study("digits", {"model.fit.steps": 1, "classifier.fit.steps": 1, "evaluator.fit.steps": 1, "sweeps.0.steps": 2})
+    study = tiny_study(
+        "digits",
+        {
+            "model.fit.steps": 1,
+            "classifier.fit.steps": 1,
+            "evaluator.fit.steps": 1,
+            "judges.0.classifier.fit.steps": 1,
+            "sweeps.0.steps": 2,
+        },
+    )
     measure = next(placed.task for placed in study.cells() if placed.place.get("w") == 1)
     with executor(2) as fresh:
         assert fresh.submit(heard, measure).result() < 0.5

@@ -74,8 +74,8 @@ def test_a_study_of_two_processes_has_the_table_of_one(tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
     assert not here(words(one, BATCH), capsys).returncode
     for kind in ("denoiser", "classifier", "evaluator"):
-        (path,) = one.glob(f"{kind}-*")
-        shutil.copytree(path, two / path.name)
+        for path in one.glob(f"{kind}-*"):
+            shutil.copytree(path, two / path.name)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "experiments"]
     (ended,) = together([*launcher, *words(two, BATCH)], n=1)
     assert not ended.returncode, ended.stderr

@@ -129,7 +129,7 @@ def test_the_second_time_nothing_is_done_again(done, capsys):
 
 def test_every_run_names_its_circumstances_and_is_what_its_manifest_says(done):
     runs = [path for path in done.iterdir() if not path.name.startswith(".")]
-    assert len(runs) == 1 + 2 + 1 + 10 + 11  # study, networks, evaluator, samples, measures
+    assert len(runs) == 1 + 2 + 2 + 10 + 2 * 11  # study, networks, evaluator and judge, samples, measures by both
     for path in runs:
         manifest = verify_run(path)
         made = json.loads((path / "provenance.json").read_text())

@@ -16,6 +16,7 @@ DIGITS = {
     "model.fit.checkpoint_every": 10,
     "classifier.fit.steps": 6,
     "evaluator.fit.steps": 6,
+    "judges.0.classifier.fit.steps": 6,
     "n": 40,
     "part": 20,
     "sweeps": [{"sampler": "ancestral", "steps": 4, "ws": [0, 1, 4]}, {"sampler": "ddim", "steps": 3, "ws": [-0.5, 0, 1]}],
@@ -63,7 +64,7 @@ METHODS = {
     **{f"worlds.{world}.sweeps": [{"sampler": {"is": "ddim", "eta": 1}, "steps": 4, "ws": [1]}] for world in SIZES},
     **{f"worlds.{world}.methods": FEW + (TRAINED if world == "digits" else []) for world in SIZES},
     "worlds.digits.model.network.width": 8,
-    **{f"worlds.digits.{role}.fit.steps": 20 for role in NETWORKS},
+    **{f"worlds.digits.{role}.fit.steps": 20 for role in (*NETWORKS, "judges.0.classifier")},
 }
 
 FIT = {"steps": 6, "batch": 16}
