@@ -1,6 +1,7 @@
 """Results to be committed: from clean code only, whole, and the same when they are made again."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from toys import make
 from experiments.graph.files import read_json, sha256, write_json
 from experiments.graph.store import Store
 from experiments.problems import Problem
-from experiments.studies.publish import check_published, publish, remake
+from experiments.studies.publish import check_published, publish, remake, wrong_rows
 
 pytest.importorskip("pyarrow")  # what is published has its table as parquet too
 CLEAN = "0123456789abcdef0123456789abcdef01234567"
@@ -155,6 +156,29 @@ def altered(place: Path) -> None:
     (place / "table.csv").write_text("".join(lines))
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows.iloc[1:], "missing"),
+        (lambda rows: rows.assign(w=rows["w"] + 1), "missing|of no row of the table"),
+        (lambda rows: rows.assign(sd_seeds=rows["sd_seeds"] * 1.01), "sd_seeds is .* of the table"),
+        (lambda rows: rows.assign(runs=rows["runs"] + 1), "runs is 3, and 2 of the table"),
+        (lambda rows: rows.assign(low=float("nan")), "low is nan"),
+        (lambda rows: rows.drop(columns="high"), "it has no column high"),
+    ],
+)
+def test_a_summary_that_is_not_that_of_its_table_is_refused_by_its_row(change, words, tiny):
+    import pandas as pd
+
+    from analysis.table import read_table
+
+    folder = tiny("controls-exact")
+    table, summary = read_table(folder / "table.csv"), pd.read_csv(folder / "summary.csv")
+    assert not list(wrong_rows(table, summary))
+    first = next(wrong_rows(table, change(summary)))
+    assert re.search(words, first) and ("column" in first or "digits-exact" in first)
+
+
 def test_an_altered_number_is_found_by_the_manifest_then_the_summary_then_by_making_it_again(store, tmp_path, capsys):
     from analysis.table import read_table, summarise
 
@@ -165,7 +189,7 @@ def test_an_altered_number_is_found_by_the_manifest_then_the_summary_then_by_mak
     assert "table.csv is truncated or altered" in here(["verify", str(place)], capsys).stderr
     forge(place)
     refused = here(["verify", str(place)], capsys)
-    assert refused.returncode == 2 and "summary.csv is not the summary of table.csv" in refused.stderr
+    assert refused.returncode == 2 and "summary.csv is not the summary of table.csv: frechet_exact of " in refused.stderr
     summarise(read_table(place / "table.csv")).to_csv(place / "summary.csv", index=False)
     forge(place)
     check_published(place)
