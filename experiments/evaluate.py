@@ -86,9 +86,10 @@ def measured(
     for line in unlike((samples, reference), (made, real), sets):
         tell(line)
     images, label = sets[0]
-    for network in networks:
+    moments = [statistics(real, network) for network in networks]
+    for network, given in zip(networks, moments):
         made_features, real_features = (Features(samples=one, network=network) for one in (made, real))
-        own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": statistics(real, network)}
+        own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": given}
         task = FeatureMeasure(
             features=made_features, reference=Reference(features=real_features, **own), sizes=(len(images),), protocol=rules
         )
@@ -96,7 +97,7 @@ def measured(
         yield from task.rows(store)
         found = made_features.arrays(store)["features"]
         for each, n in zip((samples, reference), map(len, (images, sets[1][0]))):
-            if n <= found.shape[1] and own["statistics"] is None:
+            if n <= found.shape[1] and given is None:
                 tell(
                     f"{each} has {n:,} images, no more than the {found.shape[1]:,} features of {network.label}: their covariance "
                     "is singular, and the Frechet distance far above that of more images"
@@ -198,6 +199,8 @@ def unlike(names: Sequence[Any], given: Sequence[Any], sets: Sequence[Any]) -> I
 
 def statistics(real: Any, network: Any) -> Any:
     """The mu and sigma that a reference .npz holds beside its images, where they are of this network; else None."""
+    import numpy as np
+
     from experiments.tasks.npz import Npz, read_npz
     from experiments.tasks.reference import STATISTICS_OF, Statistics
 
@@ -205,6 +208,8 @@ def statistics(real: Any, network: Any) -> Any:
         return None
     found = read_npz(Path(real.file), (), ("mu", "sigma", "mu_of"))  # mu_of: of this package; others' are of Inception
     theirs = {"mu", "sigma"} <= set(found) and str(found.get("mu_of", STATISTICS_OF)) == STATISTICS_OF
+    if theirs and not all(np.isfinite(found[name]).all() for name in ("mu", "sigma")):
+        raise Problem(f"{real.file}: mu and sigma hold NaN or infinity: they are no mean and covariance")
     return Statistics(file=real.file, sha256=real.sha256) if theirs else None
 
 
