@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import pictures, prices
+from analysis.citation import bibtex
 from analysis.compare import REFERENCE
 from analysis.headline import headline
 from analysis.metrics import main_columns, metric
@@ -158,6 +159,18 @@ def provenance(results: Results) -> Section:
     frame = pd.DataFrame({"value": pd.Series(facts, dtype=object)})
     parts = [Table("Data set and environment.", frame)] if facts else []
     return section("Data and provenance", text, *parts)
+
+
+def again(results: Results) -> list[Section]:
+    """The command that makes the study again, at its commit, and how to cite it."""
+    revision = str(results.provenance.get("revision") or "")
+    lines = [f"git checkout {revision.rstrip('+')}"] if revision else []
+    text = "In a checkout of guidance-bench that is installed as it is (pip install -e .); what is done already is not done again."
+    changed = " The checkout had uncommitted changes: numbers may differ." if revision.endswith("+") else ""
+    command = "\n".join([*lines, results.command])
+    parts = [Section("Make this again", text + changed, code=[("Commands", command)])] if results.command else []
+    words = "The software and the study; the papers of the methods compared are theirs to be cited too."
+    return [*parts, Section("How to cite", words, code=[("BibTeX", bibtex(results.name, results.provenance))])]
 
 
 def configuration(results: Results) -> Section:
