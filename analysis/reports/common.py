@@ -164,13 +164,16 @@ def provenance(results: Results) -> Section:
 def again(results: Results) -> list[Section]:
     """The command that makes the study again, at its commit, and how to cite it."""
     revision = str(results.provenance.get("revision") or "")
+    text = "In a checkout of guidance-bench that is installed as it is (pip install -e .). What is done already is not done again."
+    text += " The checkout had uncommitted changes: numbers may differ." if revision.endswith("+") else ""
+    from_folder = "guidance-bench verify --remake .  # in the folder of this page: the same from its config.json, compared row by row"
     lines = [f"git checkout {revision.rstrip('+')}"] if revision else []
-    text = "In a checkout of guidance-bench that is installed as it is (pip install -e .); what is done already is not done again."
-    changed = " The checkout had uncommitted changes: numbers may differ." if revision.endswith("+") else ""
-    command = "\n".join([*lines, results.command])
-    parts = [Section("Make this again", text + changed, code=[("Commands", command)])] if results.command else []
-    words = "The software and the study; the papers of the methods compared are theirs to be cited too."
-    return [*parts, Section("How to cite", words, code=[("BibTeX", bibtex(results.name, results.provenance))])]
+    commands = "\n".join([*lines, *([results.command] if results.command else []), from_folder])
+    words = "The software and this study; the papers of the methods compared are to be cited too."
+    return [
+        section("Make this again", text, code=[("Commands", commands)]),
+        section("How to cite", words, code=[("BibTeX", bibtex(results.name, results.provenance))]),
+    ]
 
 
 def configuration(results: Results) -> Section:

@@ -75,13 +75,16 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
     pictures = [picture for section in sections for picture in section.figures]
     numbers = {picture.name: number for number, picture in reversed([*enumerate(pictures, 1)])}
     images, tables = zip(count(1), pictures, fitting([picture.image for picture in pictures])), count(1)
-    body = "".join(_section(f"s{i}", section, images, tables, numbers) for i, section in enumerate(sections))
+    texts = [_section(f"s{i}", section, images, tables, numbers) for i, section in enumerate(sections)]
+    plotted = next((i for i, section in enumerate(sections) if section.plot), -1)  # what was found and the plot come first
+    texts.insert(plotted + 1, f'<section id="done"><h2>What was done</h2>{_paragraphs(intro)}</section>\n')
     sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in found)
     first = f'<section id="found"><h2>What was found</h2><ul>{sentences}</ul></section>\n' if found else ""
-    names = [("found", "What was found")] * bool(found) + [(f"s{i}", section.heading) for i, section in enumerate(sections)]
+    names = [(f"s{i}", section.heading) for i, section in enumerate(sections)]
+    names.insert(plotted + 1, ("done", "What was done"))
+    names = [("found", "What was found")] * bool(found) + names
     contents = "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in names)
-    plotted = any(section.plot for section in sections)
-    scripts = [_file(name) for name in ("page.js", "tables.js", *([PLOTLY, "explore.js"] if plotted else []))]
+    scripts = [_file(name) for name in ("page.js", "tables.js", *([PLOTLY, "explore.js"] if plotted >= 0 else []))]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'
@@ -90,7 +93,7 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
         f'<a class="skip" href="#main">Skip to the report</a><header><h1>{escape(title)}</h1>'
         f'<button id="theme" type="button" hidden></button></header>\n'
         f'<nav aria-label="Contents"><details open><summary>Contents</summary><ol>{contents}</ol></details></nav>\n'
-        f'<main id="main">{first}<div class="intro">{_paragraphs(intro)}</div>\n{body}</main>\n'
+        f'<main id="main">{first}{"".join(texts)}</main>\n'
         f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
 

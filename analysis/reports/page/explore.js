@@ -105,7 +105,7 @@
       const metric = world.metrics[control.selectedIndex];
       const ink = getComputedStyle(box).color, line = getComputedStyle(plot).borderTopColor;
       const title = capital(metric.title) + ARROWS[metric.better];
-      const common = { title: { text: plain(title) }, color: ink, gridcolor: line, linecolor: line, zeroline: false, automargin: true };
+      const common = { title: { text: plain(title), standoff: 8 }, color: ink, gridcolor: line, linecolor: line, zeroline: false, automargin: true };
       if (control.selectedIndex > 0) return { ...common, type: log.checked && values.every(value => value > 0) ? "log" : "linear" };
       const ticks = [...new Set(values)].sort((a, b) => a - b);
       return { ...common, tickvals: ticks.map(scaled), ticktext: ticks.map(String) };
@@ -135,7 +135,8 @@
       const real = world.real.filter(([place, metric]) => place === setting.selectedIndex && metric === j).map(([, , value]) => value);
       Plotly.react(plot, traces, {
         xaxis: axis(x, logX, shown.map(cell => cell[4][i])), yaxis: axis(y, logY, shown.map(cell => cell[4][j])),
-        showlegend: false, hovermode: "closest", dragmode: narrow ? false : "zoom", margin: { t: 30, r: 20, l: 60, b: 50 },
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: getComputedStyle(box).color },
+        showlegend: false, hovermode: "closest", dragmode: narrow ? false : "zoom", margin: { t: 30, r: 20, l: 60, b: 60 },
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: getComputedStyle(box).color },
         shapes: real.map(value => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { dash: "dashdot", width: 1, color: getComputedStyle(box).color } })),
         annotations: shown.length ? [] : [{ text: "No cell has both: switch methods on, or choose other axes.", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
@@ -150,14 +151,15 @@
       if (!cell) return panel.replaceChildren(make("p", {}, "No cell is shown."));
       const [m, s, runs, sample, values, sds] = cell;
       const chosen = [...new Set([y.selectedIndex, x.selectedIndex])].filter(k => k > 0);
-      const rows = [...chosen, ...world.main.filter(k => !chosen.includes(k) && values[k] !== null)].map(k => {
+      const rows = list => make("table", {}, make("tbody", {}, ...list.map(k => {
         const metric = world.metrics[k];
         const head = make("th", { scope: "row", title: `${metric.name}${metric.direction ? ": " + metric.direction : ""}` }, capital(metric.title) + ARROWS[metric.better]);
         return make("tr", { className: chosen.includes(k) ? "axis" : "" }, head, make("td", {}, spread(values[k], sds[k])));
-      });
+      })));
+      const others = world.main.filter(k => !chosen.includes(k) && values[k] !== null);
       const title = `${world.methods[m].name}, w = ${values[0]}`;
       panel.replaceChildren(make("h3", {}, title), make("p", {}, `${world.settings[s]}; ${runs === 1 ? "one run" : `means of ${runs} runs, ± one standard deviation`}.`),
-        make("table", {}, make("tbody", {}, ...rows)), ...samples(sample, title));
+        rows(chosen), ...samples(sample, title), rows(others));
     };
     const samples = (place, title) => {
       if (place === null) return [make("p", {}, "Its samples are not in this page.")];
