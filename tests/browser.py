@@ -6,6 +6,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,12 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SECONDS = 60
+START = """\
+import fcntl, os, sys
+free = [fcntl.fcntl(int(end), fcntl.F_DUPFD, 10) for end in sys.argv[1:3]]
+os.dup2(free[0], 3), os.dup2(free[1], 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""  # a browser reads from descriptor 3 and writes to 4
 
 
 def executable() -> str | None:
@@ -120,9 +127,8 @@ def chromium(profile: Path) -> Iterator[Tab]:
     to_browser, from_browser = os.pipe(), os.pipe()
     options = ["--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run", f"--user-data-dir={profile}"]
     options += ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # root has no sandbox of its own
-    # the browser reads from descriptor 3 and writes to 4, which a shell sets up without a race between threads
-    command = ["sh", "-c", f'exec "$@" 3<&{to_browser[0]} 4>&{from_browser[1]}', "sh", executable(), *options]
     kept = (to_browser[0], from_browser[1])
+    command = [sys.executable, "-c", START, *map(str, kept), executable(), *options]
     process = subprocess.Popen(command, pass_fds=kept, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for end in kept:
         os.close(end)

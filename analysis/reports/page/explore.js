@@ -2,6 +2,7 @@
 // The interactive plot: axes, settings and methods are chosen; the cell that is pointed at is shown with its numbers and samples.
 {
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "x"];
+  const GLYPHS = ["●", "■", "◆", "▲", "✚", "★", "▼", "✖"]; // the same, in the list of methods
   const CLASSES = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"];
   const LINEAR = 0.15; // where an axis of w turns from linear to logarithmic, as in the figures
   const ARROWS = { "1": " ↑", "-1": " ↓", "0": "" };
@@ -15,8 +16,17 @@
   };
   const plain = text => text.replace(/&/g, "&amp;").replace(/</g, "&lt;"); // plotly reads some tags in a text
   const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
-  const digits = number => (number === null || number === undefined ? "–" : String(number));
-  const spread = (value, sd) => digits(value) + (sd === null ? "" : ` ± ${sd}`);
+  const spread = (value, sd) => { // two digits of the deviation, or four of the value
+    if (value === null) return "–";
+    const places = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(sd || Math.abs(value) / 100 || 1))));
+    return value.toFixed(places) + (sd === null ? "" : ` ± ${sd.toFixed(places)}`);
+  };
+  const round = (low, high) => { // 1, 2 and 5 times the powers of ten between two numbers, or the powers alone where they are many
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+      for (const first of high > 3000 * low ? [1] : [1, 2, 5]) found.push(Number(`${first}e${power}`));
+    return found;
+  };
 
   const explore = (box, { worlds }) => {
     let world, points, current;
@@ -69,11 +79,7 @@
       world.isOn = place => boxes.get(world.methods[place]).checked;
     };
     const swatch = method => {
-      const mark = document.createElementNS(SVG, "svg");
-      mark.setAttribute("viewBox", "0 0 22 14");
-      mark.setAttribute("class", "swatch");
-      mark.setAttribute("aria-hidden", "true");
-      mark.innerHTML = '<path d="M0 7H22" stroke="currentColor" stroke-width="3"/>';
+      const mark = make("span", { className: "swatch", ariaHidden: "true" }, GLYPHS[method.symbol % GLYPHS.length]);
       mark.style.color = `light-dark(${method.light},${method.dark})`;
       return mark;
     };
@@ -106,7 +112,12 @@
       const ink = getComputedStyle(box).color, line = getComputedStyle(plot).borderTopColor;
       const title = capital(metric.title) + ARROWS[metric.better];
       const common = { title: { text: plain(title), standoff: 8 }, color: ink, gridcolor: line, linecolor: line, zeroline: false, automargin: true };
-      if (control.selectedIndex > 0) return { ...common, type: log.checked && values.every(value => value > 0) ? "log" : "linear" };
+      if (control.selectedIndex > 0) {
+        const [low, high] = [Math.min(...values), Math.max(...values)];
+        if (!log.checked || !(low > 0)) return { ...common, type: "linear" };
+        const ticks = high > 8 * low ? round(low, high) : null; // else plotly's own are few and plain
+        return { ...common, type: "log", ...(ticks && { tickvals: ticks, ticktext: ticks.map(String) }) };
+      }
       const ticks = [...new Set(values)].sort((a, b) => a - b);
       return { ...common, tickvals: ticks.map(scaled), ticktext: ticks.map(String) };
     };
@@ -141,7 +152,7 @@
         shapes: real.map(value => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { dash: "dashdot", width: 1, color: getComputedStyle(box).color } })),
         annotations: shown.length ? [] : [{ text: "No cell has both: switch methods on, or choose other axes.", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
       }, { displaylogo: false, responsive: true, modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]] });
-      if (!current || !shown.includes(current)) show(shown.find(cell => cell[0] === 0) ?? shown[0]);
+      if (!current || !shown.includes(current)) show(shown.find(cell => cell[4][0] === 0) ?? shown[0]);
       else show(current);
     };
 
@@ -198,6 +209,7 @@
 
     box.append(controls, plot, panel, methods);
     enter(worlds[0]);
+    plot.querySelector(".plot-container").setAttribute("aria-hidden", "true"); // the panel says it in words
     if (worlds.length > 1) inWorld.replaceChildren(...worlds.map(one => new Option(one.name)));
     const seen = event => show(points[event.points[0].customdata[0]][event.points[0].customdata[1]]);
     plot.on("plotly_hover", seen);
