@@ -1,4 +1,4 @@
-"""Headless Chromium through a pipe (--remote-debugging-pipe): the DevTools protocol is JSON, each message ended by a zero byte."""
+"""Headless Chromium through a pipe (--remote-debugging-pipe): the DevTools protocol in JSON, a zero byte after each message."""
 
 import base64
 import json

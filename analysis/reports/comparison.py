@@ -33,7 +33,7 @@ def report(results: Results) -> Report:
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
     text += common.failed_text(results)
-    return Report(results.title, _intro(results), [*sections, *common.again(results), common.configuration(results)], tables, text)
+    return Report(results.title, _intro(results), [*sections, *common.closing(results)], tables, text)
 
 
 def _intro(results: Results) -> str:

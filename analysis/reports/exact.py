@@ -53,7 +53,7 @@ def report(results: Results) -> Report:
     """The report of a study of exact worlds: table, summary and, of trained networks, network_error.csv."""
     several = "{world}_" if len(results.worlds) > 1 else ""
     plot = explorer(results, _axes, several + "kl_tilted_against_w")
-    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.again(results), common.configuration(results)]
+    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
     errors = results.tables.get("network_error")
     if errors is not None and len(errors):

@@ -53,7 +53,7 @@ def report(results: Results) -> Report:
     plot = explorer(results, by_comparison, "{world}_quality")
     sections = [*common.failed(results), *plot, *(block for part, gap in zip(parts, gaps) for block in _sections(part, gap))]
     sections += by_world(results, lambda part: [common.provenance(part)])
-    sections += [*common.again(results), common.configuration(results)]
+    sections += common.closing(results)
     return Report(results.title, INTRO, sections, tables, text + common.failed_text(results))
 
 

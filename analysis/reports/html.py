@@ -145,7 +145,7 @@ def _figure(number: int, picture: Picture, image: bytes) -> str:
     shown = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'
     caption = f"<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption>"
     box = f'<div class="image" role="region" tabindex="0" aria-label="Figure {number}">{shown}</div>'
-    return f'<figure id="f{number}" style="width:{round(100 * inches)}px">{box}{caption}</figure>'  # else a long caption takes a row
+    return f'<figure id="f{number}" style="width:{round(100 * inches)}px">{box}{caption}</figure>'  # else a caption takes a row
 
 
 def _table(caption: str, table: pd.DataFrame, number: int) -> str:

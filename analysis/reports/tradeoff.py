@@ -26,7 +26,7 @@ ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0
 def report(results: Results) -> Report:
     """The report of a study of images: table and summary, fidelity, diversity, accuracy, samplers, minima, samples, cost."""
     plot = explorer(results, _axes, "fid_is_curve" if len(results.worlds) == 1 else "{world}_fid_is_curve")
-    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.again(results), common.configuration(results)]
+    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
     return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
 

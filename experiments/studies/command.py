@@ -9,18 +9,17 @@ from experiments.graph.value import encode
 from experiments.problems import Problem
 from experiments.registry import STUDIES
 from experiments.settings import override
-from experiments.studies.study import Study
 
 MANY = 30  # settings, above which the folder with its config.json is the better source
 
 
-def command_of(study: Study) -> str:
+def command_of(study: Any) -> str:
     """`guidance-bench study NAME [--full] [--set ...]` of an equal study, with the fewest settings; "" where there is none."""
     found = [words for name in STUDIES for words in _forms(name, study)]
     return f"guidance-bench study {shlex.join(min(found, key=len))}" if found else ""
 
 
-def _forms(name: str, study: Study) -> Iterator[list[str]]:
+def _forms(name: str, study: Any) -> Iterator[list[str]]:
     """What follows `study` on the command line, for every form of the entry that settings turn into the study."""
     try:
         entry = STUDIES[name]
@@ -34,7 +33,7 @@ def _forms(name: str, study: Study) -> Iterator[list[str]]:
                 yield [name, *(["--full"] if form == "full" else []), *(part for one in settings for part in ("--set", one))]
 
 
-def _fewest(candidate: Study, study: Study) -> list[str] | None:
+def _fewest(candidate: Any, study: Any) -> list[str] | None:
     """Settings that make one study the other, none of which can be left out; None where no settings do."""
     forms = (encode(candidate, expand=True), encode(study, expand=True))
     settings = [f"{path}={json.dumps(new)}" for path, new in _differences(*forms)]
@@ -47,7 +46,7 @@ def _fewest(candidate: Study, study: Study) -> list[str] | None:
     return settings
 
 
-def _makes(candidate: Study, settings: list[str], study: Study) -> bool:
+def _makes(candidate: Any, settings: list[str], study: Any) -> bool:
     try:
         return override(candidate, settings) == study
     except Problem:

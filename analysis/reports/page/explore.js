@@ -209,7 +209,8 @@
 
     box.append(controls, plot, panel, methods);
     enter(worlds[0]);
-    plot.querySelector(".plot-container").setAttribute("aria-hidden", "true"); // the panel says it in words
+    for (const drawing of [plot.querySelector(".plot-container"), document.getElementById("js-plotly-tester")])
+      drawing?.setAttribute("aria-hidden", "true"); // the panel says it in words
     if (worlds.length > 1) inWorld.replaceChildren(...worlds.map(one => new Option(one.name)));
     const seen = event => show(points[event.points[0].customdata[0]][event.points[0].customdata[1]]);
     plot.on("plotly_hover", seen);
