@@ -87,6 +87,7 @@ class Results:
     others          by (world, label) samples that no method made
     device          where the study ran, as torch calls it: "cpu", "cuda", "cuda:1"
     folder          where its table, figures and page are, once they are made
+    command         the command that makes the study again, if it is known
     """
 
     name: str
@@ -106,6 +107,7 @@ class Results:
     others: Mapping[tuple[str, str], Draw] = field(default_factory=dict)
     device: str = "cpu"
     folder: Path | None = None
+    command: str = ""
 
     def of(self, world: str) -> "Results":
         """One world's part; `failed` stays whole, for a cell's words need not name its world."""

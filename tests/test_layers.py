@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = {
     "guidance": {"torch", "einops", "jaxtyping", "guidance"},
     "classifiers": {"torch", "einops", "jaxtyping", "timm", "guidance", "classifiers"},
-    "analysis": {"torch", "numpy", "pandas", "scipy", "jaxtyping", "torch_fidelity", "matplotlib", "seaborn", "analysis"},
+    "analysis": {"torch", "numpy", "pandas", "scipy", "jaxtyping", "torch_fidelity", "matplotlib", "seaborn", "PIL", "analysis"},
 }
 DOORS = {"timm": {"classifiers", "guidance"}, "torch_fidelity": {"analysis"}, "matplotlib": {"analysis"}, "seaborn": {"analysis"}}
 OWN = {

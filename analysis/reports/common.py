@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import pictures, prices
+from analysis.citation import bibtex
 from analysis.compare import REFERENCE
 from analysis.headline import headline
 from analysis.metrics import main_columns, metric
@@ -160,6 +161,17 @@ def provenance(results: Results) -> Section:
     return section("Data and provenance", text, *parts)
 
 
-def configuration(results: Results) -> Section:
-    """Every value of the study."""
-    return section("Configuration", details=json.dumps(results.values, indent=1, default=str, ensure_ascii=False))
+def closing(results: Results) -> list[Section]:
+    """The commands that make the study again, at its commit; how to cite it; every value of it."""
+    revision = str(results.provenance.get("revision") or "")
+    text = "In a checkout of guidance-bench, installed as it is (pip install -e .). What is done already is not done again."
+    text += " The checkout had uncommitted changes: numbers may differ." if revision.endswith("+") else ""
+    checkout = f"git checkout {revision.rstrip('+')}" if revision else ""
+    remake = "guidance-bench verify --remake .  # in the folder of this page: from its config.json, compared row by row"
+    commands = "\n".join(line for line in (checkout, results.command, remake) if line)
+    words = "The software and this study; the papers of the methods compared are to be cited too."
+    return [
+        section("Make this again", text, code=[("Commands", commands)]),
+        section("How to cite", words, code=[("BibTeX", bibtex(results.name, results.provenance))]),
+        section("Configuration", details=json.dumps(results.values, indent=1, default=str, ensure_ascii=False)),
+    ]

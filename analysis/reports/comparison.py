@@ -8,6 +8,7 @@ from analysis.compare import REFERENCE, equal_cost, wide
 from analysis.metrics import comparison, metric
 from analysis.pictures import as_bytes
 from analysis.reports import common
+from analysis.reports.explore import by_comparison, explorer, family
 from analysis.reports.html import Picture, Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
@@ -23,7 +24,8 @@ def report(results: Results) -> Report:
     parts = [results.of(world) for world in results.worlds]
     verdicts_of = [table(f"Every method compared with {REFERENCE} guidance. {_drawn(part)}.", _verdicts, part) for part in parts]
     frames = [compared.frame for compared in verdicts_of if isinstance(compared, Table)]
-    sections = [*common.failed(results), *(_world(part, verdict) for part, verdict in zip(parts, verdicts_of))]
+    plot = explorer(results, by_comparison, "{world}_quality_diversity")
+    sections = [*common.failed(results), *plot, *(_world(part, verdict) for part, verdict in zip(parts, verdicts_of))]
     sections += by_world(results, lambda part: [*common.networks(part), common.provenance(part)])
     tables, text = {"table": results.table, "summary": results.summary}, "no method could be compared"
     if frames:
@@ -31,7 +33,7 @@ def report(results: Results) -> Report:
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
     text += common.failed_text(results)
-    return Report(results.title, _intro(results), [*sections, common.configuration(results)], tables, text)
+    return Report(results.title, _intro(results), [*sections, *common.closing(results)], tables, text)
 
 
 def _intro(results: Results) -> str:
@@ -48,11 +50,6 @@ def _intro(results: Results) -> str:
 
 def _drawn(results: Results) -> str:
     return f"{results.world.name}, {results.sampler}, T = {results.steps}, n = {results.n[results.world.name]}, {seeds(results)}"
-
-
-def family(results: Results, method: str) -> str:
-    """The family of a method's label: its own entry, or that of its name without options."""
-    return results.families.get(method) or results.families.get(method.split("(")[0]) or "other"
 
 
 def _verdicts(results: Results) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from analysis import exact_figures as figures
-from analysis.metrics import metric
+from analysis.metrics import comparison, metric
 from analysis.reports import common
+from analysis.reports.explore import W, explorer
 from analysis.reports.html import Section
 from analysis.reports.parts import by_world, listed, picture, section, seeds, spread_words
 from analysis.reports.plane import plane_sections
@@ -50,7 +51,9 @@ ERRORS = {  # name of the figure: its title, what is drawn, whether its axis is 
 
 def report(results: Results) -> Report:
     """The report of a study of exact worlds: table, summary and, of trained networks, network_error.csv."""
-    sections = [*common.failed(results), *by_world(results, _sections), common.configuration(results)]
+    several = "{world}_" if len(results.worlds) > 1 else ""
+    plot = explorer(results, _axes, several + "kl_tilted_against_w")
+    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
     errors = results.tables.get("network_error")
     if errors is not None and len(errors):
@@ -70,6 +73,10 @@ def _intro(results: Results) -> str:
         f"{twice if _both(results) else ''} A cell is one method at one w, one sampler, one number of levels T and one seed: "
         f"{sizes} samples. {seeds(results)}.{spread}"
     )
+
+
+def _axes(results: Results) -> tuple[str, str]:
+    return W, comparison(results.columns).quality
 
 
 def _both(results: Results) -> list[str]:

@@ -9,6 +9,7 @@ from analysis.methods_figures import image_gallery
 from analysis.metrics import comparison, metric
 from analysis.pictures import as_bytes
 from analysis.reports import common
+from analysis.reports.explore import by_comparison, explorer
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, table
 from analysis.reports.report import Report
@@ -49,9 +50,11 @@ def report(results: Results) -> Report:
         tables["attack"] = pd.concat(known)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["attack"][PRINTED].round(3).to_string(index=False)
-    sections = [*common.failed(results), *(block for part, gap in zip(parts, gaps) for block in _sections(part, gap))]
+    plot = explorer(results, by_comparison, "{world}_quality")
+    sections = [*common.failed(results), *plot, *(block for part, gap in zip(parts, gaps) for block in _sections(part, gap))]
     sections += by_world(results, lambda part: [common.provenance(part)])
-    return Report(results.title, INTRO, [*sections, common.configuration(results)], tables, text + common.failed_text(results))
+    sections += common.closing(results)
+    return Report(results.title, INTRO, sections, tables, text + common.failed_text(results))
 
 
 def at_the_highest_lambda(networks: pd.DataFrame) -> pd.DataFrame:

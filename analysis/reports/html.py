@@ -1,21 +1,29 @@
-"""A study as one HTML file that opens offline: pictures inside it, no script, nothing fetched from anywhere."""
+"""A study as one HTML file that opens offline: pictures, numbers and the plotting library inside it, nothing fetched.
+
+A content security policy forbids every request, and every script but those of analysis/reports/page by their hashes.
+"""
 
 import base64
-import re
-from collections.abc import Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape, unescape
+from html import escape
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.files import write_atomically
+from analysis.reports.shrink import fitting
+from analysis.reports.tables import markup
 from analysis.style import png
 
-LONG = 60  # characters of a table's cell from which on it is wrapped
+PAGE = Path(__file__).with_name("page")
+PLOTLY = "vendor/plotly-basic-4.1.1.min.js"
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,11 @@ class Section:
     """A heading and what follows it, in this order.
 
     text     paragraphs, parted by blank lines
+    plot     the interactive plot, of `analysis.reports.explore`
     figures  pictures, side by side where there is room
     tables   (caption, frame) each; the index is shown; the number, "Table 1. ", is counted by `html`
     notes    paragraphs below them
+    code     (what it is, text) each, to be copied: commands, an entry of a bibliography
     details  long text such as JSON, shown as it is, folded away under the word "configuration"
     """
 
@@ -53,22 +63,38 @@ class Section:
     tables: Sequence[tuple[str, pd.DataFrame]] = ()
     details: str = ""
     notes: str = ""
+    code: Sequence[tuple[str, str]] = ()
+    plot: Mapping[str, Any] | None = None
 
 
-def html(title: str, intro: str, sections: Sequence[Section]) -> str:
-    """The report as text: a contents list of the headings, then the sections. Every text is escaped, so none is markup.
+def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[str] = ()) -> str:
+    """The report as text: what was found, then the introduction and the sections. Every text is escaped, so none is markup.
 
     Figures and tables are numbered in order through the whole report. ValueError for a figure without an alt text.
     """
-    contents = "".join(f'<li><a href="#s{i}">{escape(section.heading)}</a></li>' for i, section in enumerate(sections))
-    figure, table = count(1), count(1)
-    body = "".join(_section(f"s{i}", section, figure, table) for i, section in enumerate(sections))
+    pictures = [picture for section in sections for picture in section.figures]
+    numbers = {picture.name: number for number, picture in reversed([*enumerate(pictures, 1)])}
+    images, tables = zip(count(1), pictures, fitting([picture.image for picture in pictures])), count(1)
+    texts = [_section(f"s{i}", section, images, tables, numbers) for i, section in enumerate(sections)]
+    plotted = next((i for i, section in enumerate(sections) if section.plot), -1)  # what was found and the plot come first
+    texts.insert(plotted + 1, f'<section id="done"><h2>What was done</h2>{_paragraphs(intro)}</section>\n')
+    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in found)
+    first = f'<section id="found"><h2>What was found</h2><ul>{sentences}</ul></section>\n' if found else ""
+    names = [(f"s{i}", section.heading) for i, section in enumerate(sections)]
+    names.insert(plotted + 1, ("done", "What was done"))
+    names = [("found", "What was found")] * bool(found) + names
+    contents = "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in names)
+    scripts = [_file(name) for name in ("page.js", "tables.js", *([PLOTLY, "explore.js"] if plotted >= 0 else []))]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_CSS}</style></head>\n<body><main>"
-        f"<header><h1>{escape(title)}</h1>{_paragraphs(intro)}</header><nav><ol>{contents}</ol></nav>\n"
-        f"{body}</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{_file('page.css')}</style></head>\n<body>"
+        f'<a class="skip" href="#main">Skip to the report</a><header><h1>{escape(title)}</h1>'
+        f'<button id="theme" type="button" hidden></button></header>\n'
+        f'<nav aria-label="Contents"><details open><summary>Contents</summary><ol>{contents}</ol></details></nav>\n'
+        f'<main id="main">{first}{"".join(texts)}</main>\n'
+        f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
 
 
@@ -77,75 +103,59 @@ def write(path: str | Path, text: str) -> Path:
     return write_atomically(path, text.encode())
 
 
-def _section(anchor: str, section: Section, figure: Iterator[int], table: Iterator[int]) -> str:
-    figures = "".join(_figure(picture, next(figure)) for picture in section.figures)
+def _file(name: str) -> str:
+    return (PAGE / name).read_text(encoding="utf-8")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {allowed}"
+
+
+def _section(anchor: str, section: Section, images: Iterator, tables: Iterator[int], numbers: Mapping[str, int]) -> str:
+    plot = _plot(section.plot, numbers) if section.plot else ""
+    figures = "".join(_figure(*image) for _, image in zip(section.figures, images))
     figures = f'<div class="figures">{figures}</div>' if figures else ""
-    tables = "".join(_table(caption, frame, next(table)) for caption, frame in section.tables)
+    shown = "".join(_table(caption, frame, next(tables)) for caption, frame in section.tables)
+    code = "".join(_code(what, text) for what, text in section.code)
     details = (
         f"<details><summary>configuration</summary><pre>{escape(section.details)}</pre></details>" if section.details else ""
     )
     heading = f"<h2>{escape(section.heading)}</h2>{_paragraphs(section.text)}"
-    return f'<section id="{anchor}">{heading}{figures}{tables}{_paragraphs(section.notes)}{details}</section>\n'
+    return f'<section id="{anchor}">{heading}{plot}{figures}{shown}{_paragraphs(section.notes)}{code}{details}</section>\n'
 
 
-def _figure(picture: Picture, number: int) -> str:
+def _plot(plot: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
+    """The data, of which explore.js makes controls and plot; "<" is written so that no text ends the element."""
+    worlds = [{**world, "figure": numbers.get(world["static"], 0)} for world in plot["worlds"]]
+    text = json.dumps({"worlds": worlds}, separators=(",", ":"), ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
+    figures = [f'<a href="#f{world["figure"]}">Figure {world["figure"]}</a>' for world in worlds if world["figure"]]
+    static = f'<p class="static">The same numbers for print: {", ".join(figures)}.</p>' if figures else ""
+    script = f'<script type="application/json">{text}</script><noscript>This plot needs scripts.</noscript>'
+    return f'<div class="explore">{script}</div>{static}'
+
+
+def _figure(number: int, picture: Picture, image: bytes) -> str:
     if not picture.alt.strip():
         raise ValueError("a picture has no alt text: say in words what it shows")
-    data = base64.b64encode(picture.image).decode()
+    data = base64.b64encode(image).decode()
     inches = picture.figure.get_figwidth()  # in proportion, so that letters in every figure have one size; never below legible
     size = f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"'
-    image = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'
+    shown = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'
     caption = f"<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption>"
-    return f'<figure style="width:{round(100 * inches)}px">{image}{caption}</figure>'  # else a long caption takes a row
+    box = f'<div class="image" role="region" tabindex="0" aria-label="Figure {number}">{shown}</div>'
+    return f'<figure id="f{number}" style="width:{round(100 * inches)}px">{box}{caption}</figure>'  # else a caption takes a row
 
 
 def _table(caption: str, table: pd.DataFrame, number: int) -> str:
-    """pandas' own HTML, which escapes and joins repeated index cells, without its borders; long cells get the class `long`."""
-    named = any(name is not None for name in table.index.names)
-    flat = table.rename_axis(columns=None)
-    with pd.option_context("display.max_colwidth", None):
-        text = flat.reset_index().to_html(index=False, border=0) if named else flat.to_html(border=0)
-    text, tried = re.sub("<(td|th)>([^<]*)</", _mark_long, text), text
-    kind = "" if text == tried else " words"  # a table of words is set flush left
     words = escape(f"Table {number}. {caption}".strip())
-    return (
-        f'<figure class="table"><figcaption id="t{number}">{words}</figcaption>'
-        f'<div class="scroll{kind}" role="region" tabindex="0" aria-labelledby="t{number}">{text}</div></figure>'
-    )
+    return f'<figure class="table"><figcaption id="t{number}">{words}</figcaption>{markup(table, f"t{number}")}</figure>'
 
 
-def _mark_long(cell: re.Match[str]) -> str:
-    return cell[0].replace(">", ' class="long">', 1) if len(unescape(cell[2])) > LONG else cell[0]
+def _code(what: str, text: str) -> str:
+    return f'<figure class="code"><figcaption>{escape(what)}</figcaption><pre tabindex="0">{escape(text)}</pre></figure>'
 
 
 def _paragraphs(text: str) -> str:
     return "".join(f"<p>{escape(part.strip())}</p>" for part in text.split("\n\n") if part.strip())
-
-
-_CSS = """
-:root{color-scheme:light}*{box-sizing:border-box}
-body{margin:0;background:#fff;color:#1f2328;font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:1340px;margin:0 auto;padding:2rem 1rem 4rem}
-h1{font-size:1.8rem;line-height:1.2;margin:0 0 .75rem}h2{font-size:1.25rem;margin:0 0 .5rem}
-p{max-width:46rem;margin:.5rem 0}header p{color:#424a53}a{color:#0b57a4}
-nav{margin:1.25rem 0 0;padding:.6rem 0;border-block:1px solid #d8dee4}
-nav ol{margin:0;padding:0;columns:18rem;font-size:.95rem}nav li{margin-left:2.2rem;break-inside:avoid}
-section{padding-top:1.75rem;margin-top:1.75rem;border-top:1px solid #d8dee4}nav+section{border-top:0}
-.figures{display:flex;flex-wrap:wrap;gap:1rem;align-items:flex-start}
-figure{margin:.75rem 0;max-width:100%;overflow-x:auto}figure img{display:block;max-width:100%;height:auto}
-figcaption{font-size:.9rem;color:#57606a;max-width:46rem;margin-top:.35rem}
-.table figcaption{margin:0 0 .35rem}.scroll{overflow-x:auto}
-table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:.3rem .75rem;text-align:right;white-space:nowrap;border-bottom:1px solid #eaeef2}
-thead th{border-bottom:2px solid #8c959f;white-space:normal;vertical-align:bottom}
-th:first-child,td:first-child{text-align:left;padding-left:0}
-td.long,th.long{white-space:normal;overflow-wrap:anywhere;text-align:left;min-width:15rem;max-width:60rem}
-.words td,.words th{text-align:left}
-tbody th,td{vertical-align:top}tbody tr:hover{background:#f6f8fa}
-details{margin:.75rem 0}summary{cursor:pointer}
-pre{font-size:.8rem;line-height:1.4;background:#f6f8fa;padding:.75rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
-@media(max-width:600px){main{padding:1.25rem .9rem 3rem}h1{font-size:1.4rem}
-tr>:first-child{position:sticky;left:0;background:#fff;border-right:1px solid #d8dee4}
-tr>:first-child{white-space:normal;max-width:38vw}}
-@media print{nav{display:none}figure,table{break-inside:avoid}}
-"""

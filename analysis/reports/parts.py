@@ -1,6 +1,6 @@
 """Of what a section is composed: pictures and tables, or one sentence for each that cannot be made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -46,7 +46,14 @@ def table(caption: str, make: Callable[..., pd.DataFrame], *args: object, **opti
     return Table(caption, frame) if len(frame) else Missing(caption, "there is nothing to show")
 
 
-def section(heading: str, text: str = "", *parts: Picture | Table | Missing, notes: str = "", details: str = "") -> Section:
+def section(
+    heading: str,
+    text: str = "",
+    *parts: Picture | Table | Missing,
+    notes: str = "",
+    details: str = "",
+    code: Sequence[tuple[str, str]] = (),
+) -> Section:
     """The section of these parts; what is missing is said below them, a sentence for each reason."""
     reasons: dict[str, list[str]] = {}
     for part in parts:
@@ -60,6 +67,7 @@ def section(heading: str, text: str = "", *parts: Picture | Table | Missing, not
         [tuple(part) for part in parts if isinstance(part, Table)],
         details,
         "\n\n".join(note for note in (notes, *left_out) if note),
+        code,
     )
 
 

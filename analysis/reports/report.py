@@ -19,6 +19,7 @@ class Report:
     """What a study leaves for people.
 
     tables: by name, what becomes <name>.csv; "table" is the study's tidy one. summary_text: the main numbers, for the terminal.
+    found: what was found, in sentences with numbers, which the page begins with.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Report:
     sections: Sequence[Section]
     tables: Mapping[str, pd.DataFrame]
     summary_text: str
+    found: Sequence[str] = ()
 
     def write(self, folder: str | Path) -> Path:
         """Fills `folder` with the tables as CSV, figures/*.png and report.html; returns the path of the last.
@@ -42,7 +44,7 @@ class Report:
         pictures = [picture for section in self.sections for picture in section.figures]
         for name, picture in zip(file_names([picture.name for picture in pictures]), pictures):
             write_atomically(folder / "figures" / f"{name}.png", picture.image)
-        return write(folder / "report.html", html(self.title, self.intro, self.sections))
+        return write(folder / "report.html", html(self.title, self.intro, self.sections, self.found))
 
 
 def file_name(text: str) -> str:

@@ -10,6 +10,7 @@ from analysis.headline import headline
 from analysis.metrics import columns_of, main_columns, metric
 from analysis.paper import beside_paper
 from analysis.reports import common
+from analysis.reports.explore import explorer
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
@@ -24,7 +25,8 @@ ONE_RUN = "One run: its spread cannot be estimated, and no difference from w = 0
 
 def report(results: Results) -> Report:
     """The report of a study of images: table and summary, fidelity, diversity, accuracy, samplers, minima, samples, cost."""
-    sections = [*common.failed(results), *by_world(results, _sections), common.configuration(results)]
+    plot = explorer(results, _axes, "fid_is_curve" if len(results.worlds) == 1 else "{world}_fid_is_curve")
+    sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
     return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
 
@@ -43,6 +45,12 @@ def _intro(results: Results) -> str:
         f"precision and recall rest on the features of {network}, which the end of their names says: {features}. They "
         "compare with each other and with nothing else. fid_pixels needs no network."
     )
+
+
+def _axes(results: Results) -> tuple[str, str]:
+    """The Fréchet distance against the Inception score of the same features, as in the paper's Figure 4."""
+    pairs = ((fid.replace("fid", "is", 1), fid) for fid in columns_of("fid", results.columns))
+    return next((pair for pair in pairs if pair[0] in results.columns), ("w", main_columns(results.columns, report=True)[0]))
 
 
 def _sections(everything: Results) -> list[Section]:

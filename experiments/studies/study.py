@@ -90,8 +90,9 @@ class Report(Task):
     def run(self, folder: Path, store: Store, device: str) -> None:
         from analysis.files import write_atomically
         from analysis.reports import REPORTS
+        from experiments.studies.command import command_of
 
-        report = REPORTS[self.study.report](self.study.results(store, device))
+        report = REPORTS[self.study.report](replace(self.study.results(store, device), command=command_of(self.study)))
         report.write(folder)
         write_atomically(folder / "summary.txt", report.summary_text.encode())
 

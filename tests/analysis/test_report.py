@@ -1,6 +1,7 @@
 """The report opens offline, shows every figure and table, and lets no text become markup."""
 
 import base64
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -11,6 +12,7 @@ from synthetic import study
 from analysis import figures
 from analysis.reports import html as report
 from analysis.reports.html import Picture, Section
+from analysis.reports.tables import heading
 from analysis.style import png
 from analysis.table import summarise
 
@@ -43,9 +45,26 @@ def test_every_figure_is_inside(text, pictures):
 
 
 def test_nothing_is_fetched(text):
-    for outside in ('src="http', 'href="http', "url(", "@import", "<script", "<link", "//cdn"):
+    for outside in ('src="http', 'href="http', "url(", "@import", "<link", "//cdn"):
         assert outside not in text
-    assert set(re.findall(r'href="([^"]*)"', text)) == {"#s0", "#s1"} and 'id="s1"' in text
+    assert set(re.findall(r'href="([^"]*)"', text)) == {"#main", "#done", "#s0", "#s1"} and 'id="s1"' in text
+
+
+def test_only_the_scripts_of_the_page_may_run(text):
+    """By a policy that names their hashes, and forbids every request."""
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert scripts == [(report.PAGE / name).read_text(encoding="utf-8") for name in ("page.js", "tables.js")]
+    assert text.count("<script") == 2
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    hashes = {base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts}
+    assert policy.startswith("default-src 'none'; ") and set(re.findall(r"'sha256-([^']*)'", policy)) == hashes
+
+
+def test_what_was_found_comes_first(pictures):
+    text = report.html("t", "What was made.", [Section("s", "later")], ["At w = 1 it is 3 % < 4 %.", "Second."])
+    found = '<section id="found"><h2>What was found</h2><ul><li>At w = 1 it is 3 % &lt; 4 %.</li><li>Second.</li></ul></section>'
+    assert text.index("<main") < text.index(found) < text.index("What was made.") < text.index("later")
+    assert '<a href="#found">' in text and "What was found" not in report.html("t", "", [Section("s")])
 
 
 def test_text_is_text(text):
@@ -54,7 +73,8 @@ def test_text_is_text(text):
 
 
 def test_tables_are_shown_and_escaped(text):
-    assert "<td>0.31 ± 0.02</td>" in text and "<th>method</th>" in text and "<td>classifier-free</td>" in text
+    assert "<td>0.31 ± 0.02</td>" in text and '<th scope="col">method</th>' in text
+    assert '<th scope="row">classifier-free</th>' in text
     for index in (None, pd.Index(["<i>"], name="<u>")):
         bad = report.html("t", "", [Section("t", tables=[("<b>", pd.DataFrame({"<b>": ["<img src=x>"]}, index=index))])])
         assert "&lt;b&gt;" in bad and not any(tag in bad for tag in ("<img", "<b>", "<i>", "<u>"))
@@ -87,6 +107,7 @@ def test_long_cells_are_whole_and_wrap_and_short_ones_do_not():
     assert (
         f'<td class="long">{long}</td>' in wrapped and f"<td>{short}</td>" in wrapped and '<div class="scroll words"' in wrapped
     )
+    assert f'<th scope="row" class="long">{"c" * 61}</th>' in wrapped
     assert wrapped.count('class="long"') == 2  # the long index too; 60 quotes are 60 letters, however long they are escaped
     rule = re.search(r"td\.long[^{]*\{([^}]*)\}", wrapped)[1]
     assert "white-space:normal" in rule and "overflow-wrap:anywhere" in rule and "text-align:left" in rule
@@ -99,9 +120,15 @@ def test_figures_never_shrink_below_legible(text, pictures):
     assert f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"' in text
 
 
-def test_the_first_column_stays_in_sight_on_narrow_screens(text):
-    narrow = text[text.index("@media(max-width:600px)") : text.index("@media print")]
-    assert "position:sticky" in narrow and "left:0" in narrow
+def test_metrics_are_told_in_words_with_their_direction_and_the_internal_name_below():
+    assert heading("method") == '<th scope="col">method</th>' and heading("a<b") == '<th scope="col">a&lt;b</th>'
+    fid = heading("fid_digits")
+    assert fid.startswith('<th scope="col" title="fid_digits">Fréchet distance on digits features ')
+    assert 'aria-label="lower is better">↓</abbr>' in fid and fid.endswith("<small>fid_digits</small></th>")
+    assert "↑" in heading("recall_digits") and "nats" in heading("kl_tilted")
+    deviation = heading("fid_digits_sd")
+    assert "Fréchet distance on digits features (standard deviation)" in deviation and "↓" not in deviation
+    assert "standard deviation between trainings" in heading("sd_trainings") and "best w" in heading("best w")
 
 
 def test_tags_are_closed(text):

@@ -1,0 +1,33 @@
+"""Figures of a page within a budget of bytes: as they are, or in 256 colours, or those also smaller."""
+
+import io
+from collections.abc import Sequence
+
+from PIL import Image
+
+BUDGET = 2_300_000  # bytes of all figures of a page; in base64 a third more
+SCALES = (1.0, 0.75, 0.6, 0.5, 0.4)
+
+
+def fitting(images: Sequence[bytes], budget: int = BUDGET) -> list[bytes]:
+    """The PNGs, equal bytes where they fit together; else the same pictures in as many pixels of 256 colours as do.
+
+    What fits at no scale comes at the smallest. The same bytes for the same images.
+    """
+    if sum(map(len, images)) <= budget:
+        return list(images)
+    found: list[bytes] = []
+    for scale in SCALES:
+        found = [min(_smaller(image, scale), image, key=len) for image in images]
+        if sum(map(len, found)) <= budget:
+            break
+    return found
+
+
+def _smaller(image: bytes, scale: float) -> bytes:
+    opened = Image.open(io.BytesIO(image)).convert("RGB")
+    if scale < 1:
+        opened = opened.resize([max(1, round(scale * size)) for size in opened.size], Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    opened.quantize(256, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
