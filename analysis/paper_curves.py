@@ -74,7 +74,7 @@ def one_plane(ours: pd.DataFrame, paper: pd.DataFrame, key: str, note: str) -> F
     Lines are taken over the strengths up to the smaller of the two largest w. ValueError for a line of one value.
     """
     top = min(ours["w"].max(), paper["w"].max())
-    figure, (axes,) = panels(1, 1, (7.6, 5.4))
+    figure, (axes,) = panels(1, 1, (9.8, 5.2))
     for frame, colours, dash in zip((ours, paper), _colours(ours, paper, key), ("-", DASHED)):
         for value, line in frame[frame["w"] <= top].groupby(key):
             x, y = (_share(line[name]) for name in ("is", "fid"))
@@ -82,7 +82,7 @@ def one_plane(ours: pd.DataFrame, paper: pd.DataFrame, key: str, note: str) -> F
             axes.plot(x, y, color=colours[value], linestyle=dash, marker="o", ms=3.5, linewidth=1.7, label=label)
     axes.set(xlabel="Inception score, least (0) to greatest (1) of the line", ylabel="FID, least (0) to greatest (1) of the line")
     head(axes, "One plane, normalised axes", f"solid: this study, dashed: Ho & Salimans; w from 0 to {top:g}")
-    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1.0))  # a line may end anywhere inside
     return noted(figure, note)
 
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis import reference
 from analysis.paper_curves import named
 from analysis.paper_scales import MEASURES
 
@@ -57,3 +58,14 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
         return column.map(lambda value: "" if pd.isna(value) else f"{value:g}" if whole else f"{value:.{3 if share else 2}f}")
 
     return table.apply(text)
+
+
+def published() -> str:
+    """The published cells as a table in Markdown, without their sources and notes, and what all rows share."""
+    cells = reference.table("published_cells")
+    columns = ["system", "data", "guidance", "scale", "convention", "w", "window", "sampler", "steps", "labels", "fid", "is"]
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+    for row in cells[columns].itertuples(index=False):
+        texts = ["" if value != value else f"{value:g}" if isinstance(value, float) else str(value) for value in row]
+        lines.append(f"| {' | '.join(texts)} |")
+    return "\n".join(lines)

@@ -85,3 +85,12 @@ def test_methods_of_published_cells_are_ours():
     from guidance import METHODS
 
     assert set(CELLS["guidance"]) <= {*METHODS, "none"}
+
+
+def test_the_page_prints_the_published_cells():
+    from pathlib import Path
+
+    from analysis.paper_tables import published
+
+    page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text()
+    assert published() in page and published().count("\n") == 1 + len(CELLS)

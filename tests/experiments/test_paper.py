@@ -1,6 +1,7 @@
 """`guidance-bench paper`: from its options to a folder, and the studies behind it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -287,3 +288,12 @@ def test_a_cell_that_fails_is_named_and_the_rest_is_drawn(made, tmp_path, monkey
     assert done.outcome.failed
     page = (done.folder / "report.html").read_text()
     assert "Failed cells" in page and "the study has no scale 10" in page and "Table 4 of the paper" in page
+
+
+def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text()
+    names: dict = {"__name__": "page"}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert (names["results"].folder / "table_4.csv").is_file() and len(names["cells"]) == 40
