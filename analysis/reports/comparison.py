@@ -30,8 +30,9 @@ def report(results: Results) -> Report:
         tables["compared"] = pd.concat(frames)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
-    text += common.failed_text(results)
-    return Report(results.title, _intro(results), [*sections, common.configuration(results)], tables, text)
+    found = common.told(results)
+    text = common.beginning(found, text + common.failed_text(results))
+    return Report(results.title, _intro(results), [*sections, common.configuration(results)], tables, text, found)
 
 
 def _intro(results: Results) -> str:

@@ -51,7 +51,9 @@ def report(results: Results) -> Report:
             text = tables["attack"][PRINTED].round(3).to_string(index=False)
     sections = [*common.failed(results), *(block for part, gap in zip(parts, gaps) for block in _sections(part, gap))]
     sections += by_world(results, lambda part: [common.provenance(part)])
-    return Report(results.title, INTRO, [*sections, common.configuration(results)], tables, text + common.failed_text(results))
+    found = common.told(results)
+    text = common.beginning(found, text + common.failed_text(results))
+    return Report(results.title, INTRO, [*sections, common.configuration(results)], tables, text, found)
 
 
 def at_the_highest_lambda(networks: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,8 @@ TABLE = "table"
 class Report:
     """What a study leaves for people.
 
-    tables: by name, what becomes <name>.csv; "table" is the study's tidy one. summary_text: the main numbers, for the terminal.
+    tables: by name, what becomes <name>.csv; "table" is the study's tidy one. summary_text: what was found and the main numbers,
+    for the terminal. found: what was found, sentence by sentence.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Report:
     sections: Sequence[Section]
     tables: Mapping[str, pd.DataFrame]
     summary_text: str
+    found: Sequence[str] = ()
 
     def write(self, folder: str | Path) -> Path:
         """Fills `folder` with the tables as CSV, figures/*.png and report.html; returns the path of the last.

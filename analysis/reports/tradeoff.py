@@ -26,7 +26,9 @@ def report(results: Results) -> Report:
     """The report of a study of images: table and summary, fidelity, diversity, accuracy, samplers, minima, samples, cost."""
     sections = [*common.failed(results), *by_world(results, _sections), common.configuration(results)]
     tables = {"table": results.table, "summary": results.summary}
-    return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
+    found = common.told(results)
+    text = common.beginning(found, common.summary_text(results))
+    return Report(results.title, _intro(results), sections, tables, text, found)
 
 
 def _intro(results: Results) -> str:
