@@ -66,11 +66,11 @@ def claim(compared: pd.DataFrame) -> str:
     ways = [f"{number} {word}" for number, word in ways if number]
     different += f" ({', '.join(ways)}, at equal diversity)" if ways else ""
     most = "most methods are" if found.most else "it is not shown that most methods are"
-    hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:.2g} spans"
+    hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
     open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""
     return (
-        f"Of {found.methods} methods {_are(found.another_w)} shown to be plain guidance with another w and {found.no_effect} to do "
-        f"nothing at their strengths, {different}, and {_are(found.undecided)} undecided ({found.units} {found.over}; margin "
+        f"Of {found.methods} methods {_are(found.another_w)} shown to be plain guidance with another w and {found.no_effect} to "
+        f"do nothing at their strengths, {different}, and {_are(found.undecided)} undecided ({found.units} {found.over}; margin "
         f"{MARGIN:.0%} of the span of plain guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} "
         "plain guidance with another w."
     )
