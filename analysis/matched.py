@@ -27,6 +27,7 @@ from analysis.verdicts import MARGIN
 COLUMNS = ["method", "w", "steps", "reference_w", "price", "value", "reference", "difference", "low", "high", "units", "over"]
 COLUMNS += ["margin", "detectable", "verdict"]
 PRICES = ("nfe", "seconds_per_sample")
+ROUNDING = 1e-3  # of an effective w at the end of the curve
 AT_MOST_OFF = 0.25  # of the price: a method that has no number of levels nearer to plain guidance's cost is left out
 
 
@@ -74,7 +75,7 @@ def at_matched_w(table: pd.DataFrame, metric: str, steps: int, given: bool = Fal
     for name in _others(rows, steps):
         for w, values in by_run(rows, metric, name).reindex(curve.runs).items():
             pushed = effective.get((name, w), np.nan)
-            if curve.grid[0] <= pushed <= curve.grid[-1] and values.notna().any():
+            if curve.ws[0] <= pushed <= curve.ws[-1] * (1 + ROUNDING) and values.notna().any():
                 beside = curve.at(metric, pushed)
                 cells.append([name, w, steps, pushed, np.nan, values.mean(), beside.mean()])
                 gaps.append(difference(values - beside, given))

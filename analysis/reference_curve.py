@@ -17,8 +17,9 @@ SLOPE_OVER = 0.5  # of a measure's span: the stretch of the curve over which a s
 class ReferenceCurve:
     """Of a table that holds one world, sampler, steps and n: every metric's curve, interpolated between the reference's ws.
 
-    runs: the (train_seed, seed) of every curve. grid: w at POINTS places. values: by metric, (runs, POINTS). span: by metric, of
-    the mean curve up to w = SPAN_UP_TO. ValueError where the reference has no curve, or no second run.
+    runs: the (train_seed, seed) of every curve. ws: of the reference, rising. grid: w at POINTS places. values: by metric,
+    (runs, POINTS). span: by metric, of the mean curve up to w = SPAN_UP_TO. ValueError where the reference has no curve, or no
+    second run.
 
     A w that is found by matching noisy means is off by some of the noise of all runs, which a paired difference at that w would
     not show: a method that is plain guidance would be called different. So differences are taken across the curve: what a small
@@ -34,22 +35,21 @@ class ReferenceCurve:
         if len(self.runs) < 2:
             raise ValueError("one run: no difference can be tested; give more sample_seeds or train_seeds")
         ws = np.asarray(next(iter(curves.values())).columns, dtype=float)
-        self._ws, stretched = ws, np.arcsinh(ws / LINEAR)
-        dense = np.linspace(stretched[0], stretched[-1], POINTS)
+        self.ws, self._stretched = ws, np.arcsinh(ws / LINEAR)
+        self._at_ws = {name: curve.loc[self.runs].to_numpy() for name, curve in curves.items()}
+        dense = np.linspace(self._stretched[0], self._stretched[-1], POINTS)
         self.grid = LINEAR * np.sinh(dense)
-        self.values = {
-            name: np.stack([np.interp(dense, stretched, row) for row in curve.loc[self.runs].to_numpy()])
-            for name, curve in curves.items()
-        }
+        self.values = {name: self._read(name, dense) for name in curves}
         self._mean = {name: values.mean(axis=0) for name, values in self.values.items()}
         near = ws <= max(SPAN_UP_TO, np.sort(ws)[1])
         self.span = {name: float(np.ptp(curve.loc[self.runs].mean().to_numpy()[near])) or 1.0 for name, curve in curves.items()}
 
     def at(self, metric: str, w: float) -> pd.Series:
-        """Each run's value at w, which lies between the smallest and the largest of the reference's."""
-        stretched = np.arcsinh(self.grid / LINEAR)
-        values = [np.interp(np.arcsinh(w / LINEAR), stretched, row) for row in self.values[metric]]
-        return pd.Series(values, index=self.runs)
+        """Each run's value at w, which lies between the smallest and the largest of `ws`."""
+        return pd.Series(self._read(metric, np.arcsinh([w / LINEAR]))[:, 0], index=self.runs)
+
+    def _read(self, metric: str, places: np.ndarray) -> np.ndarray:
+        return np.stack([np.interp(places, self._stretched, row) for row in self._at_ws[metric]])
 
     def nearest(self, cell: Mapping[str, pd.Series], metrics: Sequence[str]) -> int:
         """The index of the grid nearest to the cell's means in these metrics, in units of their spans."""

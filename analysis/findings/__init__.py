@@ -15,7 +15,7 @@ def found(results: Results) -> list[str]:
     told = []
     for world in results.worlds:
         part = results.of(world)
-        kinds = [guides, exact, tradeoff, methods]
+        kinds = [exact, tradeoff, methods] if not part.world.guides else [guides, exact]
         if len(part.methods) > MANY and not part.world.guides:
             kinds = [methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]

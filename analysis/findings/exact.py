@@ -10,6 +10,7 @@ from analysis.table import FLOOR, REAL
 
 EXACT = " (exact)"
 UP_TO = 4.0
+NETWORKS = "Trained networks instead of the exact denoiser"
 
 
 def sentences(results: Results) -> list[str]:
@@ -70,7 +71,5 @@ def _share(results: Results, rows: pd.DataFrame, column: str) -> list[str]:
     ends = f"{interval(told.low, told.high)} over {several(told.units, told.over)}" if told.units > 1 else "1 run: no interval"
     word = "add" if told.mean > 0 else "take away"
     if told.units > 1 and not told.apart:
-        return [f"Trained networks instead of the exact denoiser move it by {number(told.mean)} at w = {w:g}: a tie ({ends})."]
-    return [
-        f"Trained networks instead of the exact denoiser {word} {number(abs(told.mean))} at w = {w:g} ({ends} of the change)."
-    ]
+        return [f"{NETWORKS} move it by {number(told.mean)} at w = {w:g}: inside the noise ({ends})."]
+    return [f"{NETWORKS} {word} {number(abs(told.mean))} at w = {w:g} ({ends} of the change)."]

@@ -53,9 +53,8 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
         best = min(means, key=lambda label: means[label].min())
         w = means[best].idxmin()
         zero = f", {number(means[best][0.0])} at w = 0" if 0.0 in means[best] else ""
-        return [
-            f"{_capital(column)} is lowest by {best}, {number(means[best][w])} at w = {w:g}{zero} ({drawn(results)}: no interval)."
-        ]
+        lowest = f"{number(means[best][w])} at w = {w:g}{zero}"
+        return [f"{_capital(column)} is lowest by {best}, {lowest} ({drawn(results)}: no interval)."]
     moved = told[told["w"] != 0]
     certain = moved[(moved["units"] > 1) & ((moved["low"] > 0) | (moved["high"] < 0))]
     lower = certain[certain["difference"] < 0]
@@ -65,10 +64,14 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
         best = (
             f", most {top['method']} (by {number(-top['difference'])} at w = {top['w']:g}, {interval(top['low'], top['high'])})"
         )
-    units = several(int(told["units"].max()), told["over"].iloc[0])
+    units, still = several(int(told["units"].max()), told["over"].iloc[0]), len(told) - len(moved)
+    ties = len(moved) - len(certain)
+    higher = len(certain) - len(lower)
+    counted = [(still, "with w = 0 chosen"), (ties, f"a tie with w = 0 as far as {units} tell"), (higher, "higher")]
+    others = ", ".join(f"{count} {words}" for count, words in counted if count)
     return [
-        f"{_capital(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}; {len(told) - len(moved)} "
-        f"choose w = 0, and the others tie with it as far as {units} tell ({drawn(results)}; w chosen on one half of the seeds)."
+        f"{_capital(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}"
+        f"{f'; {others}' if others else ''} ({drawn(results)}; w chosen on one half of the sampling seeds)."
     ]
 
 

@@ -1,7 +1,10 @@
 """How many methods are plain guidance with another w, and what the fronts say."""
 
+import pandas as pd
+
 from analysis.claims import claim
 from analysis.compare import REFERENCE
+from analysis.findings.exact import EXACT
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
 from analysis.metrics import comparison
 from analysis.pareto import areas
@@ -15,7 +18,7 @@ FEW = 3  # methods that are named one by one
 def sentences(results: Results) -> list[str]:
     """Of one world with plain guidance, another method and a second run; else nothing."""
     rows = at_the_main_sweep(results)
-    rows = rows[rows["method"].map(whole)]
+    rows = rows[rows["method"].map(whole) & ~rows["method"].str.endswith(EXACT)]  # of other networks, not another method
     others = [name for name in dict.fromkeys(rows["method"]) if name != REFERENCE]
     if REFERENCE not in set(rows["method"]) or not others:
         return []
@@ -30,23 +33,26 @@ def sentences(results: Results) -> list[str]:
     return texts + _front(results, rows, quality, diversity)
 
 
-def _verdicts(rows, quality: str, diversity: str, alike: tuple[str, ...], given: bool) -> str:
+def _verdicts(rows: pd.DataFrame, quality: str, diversity: str, alike: tuple[str, ...], given: bool) -> str:
     compared = verdicts(rows, alike, quality, diversity, given)
     begin = "Of these networks alone: " if given else ""
     if len(compared) > FEW:
         return begin + claim(compared).removesuffix(".")
     words = [f"{one.method}: {one.verdict}" for one in compared.itertuples(index=False)]
-    units = several(int(compared["units"].max()), compared["over"].iloc[0])
+    known = compared[compared["units"] > 0]
+    if known.empty:
+        raise ValueError("no cell of another method has a value in every measure")
+    units = several(int(known["units"].min()), known["over"].iloc[0])
     return f"{begin}Beside {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
 
 
-def _front(results: Results, rows, quality: str, diversity: str) -> list[str]:
+def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -> list[str]:
     try:
         told = areas(rows, quality, diversity, results.steps)
     except ValueError:
         return []
     own, others = told.iloc[0], told.iloc[1:]
-    if own["units"] < 2:
+    if own["units"] < 2 or (others["verdict"] == "undecided").all():
         return []
     ahead, behind = others[others["verdict"] == "better"], others[others["verdict"] == "worse"]
     ties, open_ = (int((others["verdict"] == word).sum()) for word in ("tie", "undecided"))
@@ -54,8 +60,19 @@ def _front(results: Results, rows, quality: str, diversity: str) -> list[str]:
     if len(ahead):
         top = ahead.loc[ahead["difference"].idxmax()]
         best = f", most {top['method']} ({number(top['difference'])}, {interval(top['low'], top['high'])})"
+    counted = [
+        (len(ahead), f"{_have(len(ahead))} a larger one{best}"),
+        (len(behind), f"{_have(len(behind))} a smaller one"),
+        (ties, "tie with it" if ties != 1 else "ties with it"),
+        (open_, "are undecided" if open_ != 1 else "is undecided"),
+    ]
+    units = several(int(own["units"]), own["over"])
     return [
         f"The area under the front of {named(quality)} against {named(diversity)} is {number(own['area'])} for {REFERENCE} "
-        f"guidance, in units of that of w = 0; {len(ahead)} of {several(len(others), 'methods')} have a larger one{best}, "
-        f"{len(behind)} a smaller one, {ties} tie and {open_} are undecided ({several(int(own['units']), own['over'])}, after Holm)."
+        f"guidance, in units of that of w = 0; of {several(len(others), 'other methods')} "
+        f"{', '.join(f'{count} {words}' for count, words in counted if count)} ({units}, after Holm)."
     ]
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"

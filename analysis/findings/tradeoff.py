@@ -1,4 +1,4 @@
-"""What guidance does to samples of images: how far the distance falls and at which w, at what price, and which method is ahead."""
+"""What guidance does to samples of images: how far the distance falls and at which w, at what price, and who is ahead."""
 
 import itertools
 
@@ -48,7 +48,8 @@ def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> st
         why = f"{runs}: no interval" if len(curve) == 1 else f"{runs}, by which w was chosen too: no interval"
         if w == 0:
             return f"{_capital(what)} is smallest without guidance, {number(means[0.0])} at w = 0 ({_n(results)}, {why})."
-        return f"{_capital(what)} falls from {number(means[0.0])} at w = 0 to {number(means[w])} at w = {w:g} ({_n(results)}, {why})."
+        ends = f"from {number(means[0.0])} at w = 0 to {number(means[w])} at w = {w:g}"
+        return f"{_capital(what)} falls {ends} ({_n(results)}, {why})."
     (told,) = best_against_plain(rows[rows["method"] == method], column).itertuples(index=False)
     chosen = "w chosen on one half of the sampling seeds, reported on the other"
     if told.w == 0:
@@ -66,8 +67,8 @@ def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> st
             f"{chosen}, on one run: no interval)."
         )
     return (
-        f"{_capital(what)} ties at w = 0 ({number(means[0.0])}) and at its best w = {told.w:g} ({number(means[told.w])}): {ends}; "
-        f"less than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
+        f"{_capital(what)} ties at w = 0 ({number(means[0.0])}) and at w = {told.w:g} ({number(means[told.w])}): {ends}; less "
+        f"than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
     )
 
 
@@ -121,7 +122,7 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
 
 
 def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
-    """Whether two feature networks put the methods in the same order, each at its own best w; differences in the noise are ties."""
+    """Whether feature networks put the methods in the same order, each at its own best w; a difference in the noise is a tie."""
     told = []
     for column in columns:
         bests = {}

@@ -1,6 +1,7 @@
 """The sections that several reports have: samples as pictures, w = 0, networks, cost, what failed, data and provenance."""
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis import pictures, prices
 from analysis.citation import bibtex
 from analysis.compare import REFERENCE
+from analysis.findings import found
 from analysis.headline import headline
 from analysis.metrics import main_columns, metric
 from analysis.reports.html import Section
@@ -28,6 +30,19 @@ def main_table(results: Results, *, report: bool = True) -> Table | Missing:
     caption = f"{results.sampler} sampler, T = {results.steps}, n = {n}."
     columns = main_columns(results.columns, report=report)
     return table(caption, headline, results.summary, sampler=results.sampler, steps=results.steps, n=n, metrics=columns)
+
+
+def told(results: Results) -> list[str]:
+    """What was found, sentence by sentence; or why it cannot be told, since nothing amiss in it may lose the report."""
+    try:
+        return found(results)
+    except Exception as error:
+        return [f"What was found cannot be told: {type(error).__name__}: {error}"]
+
+
+def beginning(sentences: Sequence[str], numbers: str) -> str:
+    """What the terminal prints: what was found above the numbers."""
+    return "\n".join(sentences) + f"\n\n{numbers}"
 
 
 def summary_text(results: Results) -> str:

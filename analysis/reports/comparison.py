@@ -1,11 +1,16 @@
 """Methods compared with plain classifier-free guidance, world by world: at equal diversity, at equal strength, at equal cost."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis import methods_figures as figures
 from analysis.compare import REFERENCE, equal_cost, wide
+from analysis.matched import at_equal_cost, at_matched_w, at_own_best
 from analysis.metrics import comparison, metric
+from analysis.pareto import areas
 from analysis.pictures import as_bytes
 from analysis.reports import common
 from analysis.reports.explore import by_comparison, explorer, family
@@ -16,24 +21,38 @@ from analysis.results import Results
 from analysis.verdicts import MARGIN, verdicts
 
 GALLERY_SIZE = 10  # samples of a method in the gallery
+MATCHED = """\
+Every method beside plain guidance in the quality alone, at its own best w (chosen on one half of the sampling seeds, reported on
+the other), at equal cost, and at matched effective w. A tie is shown to be within the margin; undecided is inside the noise."""
+FRONTS = """\
+Areas under fronts, in units of that of w = 0; beside each that of plain guidance at as many strengths."""
 PRINTED = ["world", "family", "method", "alike", "different", "undecided", "largest", "detectable", "verdict"]
 
 
 def report(results: Results) -> Report:
-    """The report of a comparison of methods: table, summary and compared.csv, one row per method in each world."""
+    """The report of a comparison of methods: table, summary, compared (a row per method and world), matched and fronts.csv."""
     parts = [results.of(world) for world in results.worlds]
     verdicts_of = [table(f"Every method compared with {REFERENCE} guidance. {_drawn(part)}.", _verdicts, part) for part in parts]
     frames = [compared.frame for compared in verdicts_of if isinstance(compared, Table)]
+    others = [
+        [table(f"{words} {_drawn(part)}.", make, part) for words, make in ((MATCHED, matched), (FRONTS, fronts))]
+        for part in parts
+    ]
     plot = explorer(results, by_comparison, "{world}_quality_diversity")
-    sections = [*common.failed(results), *plot, *(_world(part, verdict) for part, verdict in zip(parts, verdicts_of))]
+    worlds = (_world(part, verdict, own) for part, verdict, own in zip(parts, verdicts_of, others))
+    sections = [*common.failed(results), *plot, *worlds]
     sections += by_world(results, lambda part: [*common.networks(part), common.provenance(part)])
     tables, text = {"table": results.table, "summary": results.summary}, "no method could be compared"
     if frames:
         tables["compared"] = pd.concat(frames)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
-    text += common.failed_text(results)
-    return Report(results.title, _intro(results), [*sections, *common.closing(results)], tables, text)
+    for name, blocks in zip(("matched", "fronts"), zip(*others)):
+        if known := [block.frame for block in blocks if isinstance(block, Table)]:
+            tables[name] = pd.concat(known)
+    found = common.told(results)
+    text = common.beginning(found, text + common.failed_text(results))
+    return Report(results.title, _intro(results), [*sections, *common.closing(results)], tables, text, found)
 
 
 def _intro(results: Results) -> str:
@@ -44,7 +63,7 @@ def _intro(results: Results) -> str:
         f"{spread_words(results)} Whether a method is plain classifier-free guidance with another w is "
         "tested run by run, at the nearest point of its curve: alike is a difference below "
         f"{MARGIN:.0%} of the span of that curve in every measure, by two one-sided tests; different is one that is not zero "
-        "after Holm; what is neither is undecided."
+        "after Holm over all methods and strengths of the world; what is neither is undecided."
     )
 
 
@@ -56,16 +75,64 @@ def _verdicts(results: Results) -> pd.DataFrame:
     """One row per method. ValueError if there is nothing to compare with, or no second run."""
     quality, diversity, alike = comparison(results.columns)
     rows = results.read[(results.read["sampler"] == results.sampler) & (results.read["steps"] == results.steps)]
-    frame = verdicts(rows[rows["n"] == rows["n"].max()], alike, quality, diversity)
+    rows = rows[rows["n"] == rows["n"].max()]
+    frame = verdicts(rows, alike, quality, diversity)
     if frame.empty:
         raise ValueError(f"no method but {REFERENCE} was sampled")
+    several = len(results.train_seeds) > 1
+    frame["of these networks"] = (verdicts(rows, alike, quality, diversity, given=True) if several else frame)["verdict"]
     frame.insert(0, "world", results.world.name)
     frame.insert(2, "family", [family(results, label) for label in frame["method"]])
     return frame
 
 
-def _world(results: Results, verdict: Table | Missing) -> Section:
-    """The figures of one world and its verdicts."""
+def matched(results: Results) -> pd.DataFrame:
+    """Of one world every method beside plain guidance, as `analysis.matched` compares them; what cannot be is left out.
+
+    ValueError where nothing can.
+    """
+    quality, why = comparison(results.columns).quality, ValueError("nothing was sampled twice")
+    rows = results.sampled[results.sampled["sampler"] == results.sampler]
+    parts = {
+        "own best w": lambda: at_own_best(rows, quality, results.steps),
+        "equal evaluations, own best w": lambda: at_equal_cost(rows, quality, "nfe", results.steps),
+        "equal seconds, own best w": lambda: at_equal_cost(rows, quality, "seconds_per_sample", results.steps),
+        "matched effective w": lambda: at_matched_w(rows, quality, results.steps),
+    }
+    return _joined(results, parts, "compared at", why)
+
+
+def fronts(results: Results) -> pd.DataFrame:
+    """Of one world the areas under the fronts of quality against diversity, evaluations and seconds; else as `matched`."""
+    quality, diversity, _ = comparison(results.columns)
+    rows = results.sampled[results.sampled["sampler"] == results.sampler]
+    parts = {
+        metric(other).title: partial(areas, rows, quality, other, results.steps)
+        for other in (diversity, "nfe", "seconds_per_sample")
+    }
+    return _joined(results, parts, "front against", ValueError("nothing was sampled twice"))
+
+
+def _joined(results: Results, parts: dict[str, Callable[[], pd.DataFrame]], name: str, why: ValueError) -> pd.DataFrame:
+    frames = []
+    for words, make in parts.items():
+        try:
+            frame = make()
+        except ValueError as error:
+            why = error
+            continue
+        if len(frame):
+            frame.insert(0, name, words)
+            frames.append(frame)
+    if not frames:
+        raise why
+    frame = pd.concat(frames, ignore_index=True)
+    frame.insert(0, "world", results.world.name)
+    return frame
+
+
+def _world(results: Results, verdict: Table | Missing, others: Sequence[Table | Missing]) -> Section:
+    """The figures of one world, its verdicts and the other tables."""
     world, heading = results.world.name, f"World {results.world.name}"
     try:
         quality, diversity, _ = comparison(results.columns)
@@ -75,6 +142,11 @@ def _world(results: Results, verdict: Table | Missing) -> Section:
         return section(heading, "", _gallery(results), Missing("figures and verdicts", str(error)))
     if isinstance(verdict, Table):
         verdict = Table(verdict.caption, verdict.frame.drop(columns="world").set_index("method").round(2))
+    others = [
+        Table(one.caption, one.frame.drop(columns="world").set_index("method").round(4))
+        for one in others
+        if isinstance(one, Table)
+    ]
     shown, high, wide_words = _drawn(results), metric(quality).axis, metric(diversity).axis
     families = {label: family(results, label) for label in cells["method"].unique() if label != REFERENCE}
     known = {label: family(results, label) for label in every["method"].unique() if label != REFERENCE}
@@ -119,7 +191,7 @@ def _world(results: Results, verdict: Table | Missing) -> Section:
         ),
         _gallery(results),
     ]  # fmt: skip
-    return section(heading, "", *parts, verdict)
+    return section(heading, "", *parts, verdict, *others)
 
 
 def _gallery(results: Results) -> Picture | Missing:

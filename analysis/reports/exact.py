@@ -59,7 +59,9 @@ def report(results: Results) -> Report:
     if errors is not None and len(errors):
         several = ["world"] if len(results.worlds) > 1 else []
         tables["network_error"] = errors[[*several, *COLUMNS]]
-    return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
+    found = common.told(results)
+    text = common.beginning(found, common.summary_text(results))
+    return Report(results.title, _intro(results), sections, tables, text, found)
 
 
 def _intro(results: Results) -> str:

@@ -53,8 +53,9 @@ def report(results: Results) -> Report:
     plot = explorer(results, by_comparison, "{world}_quality")
     sections = [*common.failed(results), *plot, *(block for part, gap in zip(parts, gaps) for block in _sections(part, gap))]
     sections += by_world(results, lambda part: [common.provenance(part)])
-    sections += common.closing(results)
-    return Report(results.title, INTRO, sections, tables, text + common.failed_text(results))
+    found = common.told(results)
+    text = common.beginning(found, text + common.failed_text(results))
+    return Report(results.title, INTRO, [*sections, *common.closing(results)], tables, text, found)
 
 
 def at_the_highest_lambda(networks: pd.DataFrame) -> pd.DataFrame:

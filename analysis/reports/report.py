@@ -18,8 +18,8 @@ TABLE = "table"
 class Report:
     """What a study leaves for people.
 
-    tables: by name, what becomes <name>.csv; "table" is the study's tidy one. summary_text: the main numbers, for the terminal.
-    found: what was found, in sentences with numbers, which the page begins with.
+    tables: by name, what becomes <name>.csv; "table" is the study's tidy one. summary_text: what was found and the main numbers,
+    for the terminal. found: what was found, in sentences with numbers, which the page begins with.
     """
 
     title: str

@@ -28,7 +28,9 @@ def report(results: Results) -> Report:
     plot = explorer(results, _axes, "fid_is_curve" if len(results.worlds) == 1 else "{world}_fid_is_curve")
     sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
-    return Report(results.title, _intro(results), sections, tables, common.summary_text(results))
+    found = common.told(results)
+    text = common.beginning(found, common.summary_text(results))
+    return Report(results.title, _intro(results), sections, tables, text, found)
 
 
 def _intro(results: Results) -> str:
