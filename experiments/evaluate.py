@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -83,6 +84,10 @@ def measured(
     for each, (images, _) in zip((samples, reference), sets):
         if len(images) <= rules.k:
             raise Problem(f"{each} has {len(images)} images: precision and recall need {rules.k + 1} at least")
+    for network, (each, (images, _)) in product(networks, zip((samples, reference), sets)):
+        if (shape := getattr(network, "shape", None)) and images.shape[1:] != shape:
+            sizes = (" x ".join(map(str, one)) for one in (images.shape[1:], shape))
+            raise Problem(f"{each} has images of {next(sizes)}, and {network.label} takes {next(sizes)} alone")
     for line in unlike((samples, reference), (made, real), sets):
         tell(line)
     images, label = sets[0]

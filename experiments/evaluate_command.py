@@ -15,7 +15,9 @@ def evaluate(
     reference: Annotated[str, typer.Option(help=f"{HELP}; or a world, for its training images.")],
     features: Annotated[
         list[str],
-        typer.Option(help='efficientnet-lite0, inception, dinov2, or {"is": "timm", ...} (docs/features.md). Repeatable.'),
+        typer.Option(
+            help='efficientnet-lite0, fashion-judge, inception, dinov2, or {"is": "timm", ...} (docs/features.md). Repeatable.'
+        ),
     ] = ["efficientnet-lite0"],  # noqa: B006  typer copies it
     protocol: Annotated[str, typer.Option(help="ours, or adm: Inception score in parts of 5,000.")] = "ours",
     out: Annotated[

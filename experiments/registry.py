@@ -99,6 +99,9 @@ FEATURES = Registry(
         "inception": "experiments.features.inception:Inception",
         "dinov2": "experiments.features.dinov2:DINOv2",
         "timm": "experiments.features.timm:Timm",
+        "exported": "experiments.features.exported:Exported",
+        "fashion-evaluator": "experiments.features.exported:FASHION_EVALUATOR",
+        "fashion-judge": "experiments.features.exported:FASHION_JUDGE",
     },
     has("feature network", "load"),
 )

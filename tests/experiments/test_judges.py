@@ -122,6 +122,8 @@ def test_a_judge_that_is_not_independent_is_refused(change, said):
 def test_judges_that_do_not_fit_the_study_are_refused():
     judge, other = changed(), replace(changed().classifier, seed=902)
     study = tiny_study("digits")
+    with pytest.raises(ValueError, match="judges.0.classifier: it must be independent of others"):
+        replace(study, train_seeds=(0, 901))
     with pytest.raises(ValueError, match="judges.0.real: its features are of another classifier"):
         replace(study, judges=(changed(real=RealFeatures(evaluator=other)),))
     with pytest.raises(ValueError, match=r"judges.1.called: digits-convnext is the label of others too"):
