@@ -41,4 +41,5 @@ lab: .venv/installed
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	@echo "installing into .venv: about 6 GB, a few minutes"
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev,docs,notebooks,images,checkpoints,features,diffusers,cluster]'
+	$(BIN)/pip install --quiet --no-deps -c constraints.txt cffconvert # for the schema of CITATION.cff; its own pins are older than Jupyter's
 	touch $@

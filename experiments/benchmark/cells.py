@@ -18,9 +18,11 @@ from experiments.studies.by_world import ByWorld
 from experiments.studies.study import TABLE, Placed, failures_of, tables_of
 from experiments.studies.sweep import Curve, Sweep
 from experiments.studies.tradeoff import TradeOff
+from experiments.tasks.judge import Judge
 from experiments.tasks.real_features import StoredFeatures
 from experiments.tasks.sources import Exact, shipped_source
 
+JUDGE = "convnext"  # as the study `fashion` calls the second network that measures
 ROLES = ("model", "classifier", "weak", "evaluator")  # of networks that ship
 
 
@@ -95,8 +97,16 @@ def study_of(rules: WorldRules, curve: Curve) -> TradeOff:
         if role not in held or held[role][1] != digest:
             raise Problem(f"{world.label}: the {role} that ships with this package is not the protocol's (sha256 {digest[:12]})")
     networks = {role: shipped_source(world, role) for role in ROLES if role in rules.files}
-    real = StoredFeatures(world=world, file=held["real"][0], sha256=held["real"][1])
-    return TradeOff(name=world.label, real=real, **networks, **own)
+    judges = ()
+    if "judge" in rules.files:
+        judges = (Judge(called=JUDGE, classifier=shipped_source(world, "judge"), real=stored(world, "judge_real")),)
+    return TradeOff(name=world.label, real=stored(world, "real"), judges=judges, **networks, **own)
+
+
+def stored(world: Any, name: str) -> StoredFeatures:
+    """Features of real images that ship with the package."""
+    file, digest = shipped(world.name)[name]
+    return StoredFeatures(world=world, file=file, sha256=digest)
 
 
 def wrong_strengths(ws: tuple[float, ...], rules: WorldRules) -> str | None:

@@ -35,7 +35,8 @@ def check_submission(submission: Submission, protocol: Protocol, of_this_code: b
         _check_world(cells, rules[world], f"{name}: {world}")
     if of_this_code:
         _check_runs(submission, protocol, rows)
-    if twice := [run for run, times in Counter(cell["run"] for cell in submission.content["cells"]).items() if times > 1]:
+    runs = Counter(run for cell in submission.content["cells"] for run in cell["runs"])
+    if twice := [run for run, times in runs.items() if times > 1]:
         raise Problem(f"{name}: rule runs: {twice[0]} stands there for more than one row, and a run is one cell's")
 
 
@@ -53,13 +54,15 @@ def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list
         cells = MethodCells(name="checked", protocol=protocol.content, methods=methods)
     except ValueError as error:
         raise Problem(f"{submission.place}: rule method: {one_line(error)}") from error
-    wanted = {tuple(placed.place[key] for key in ("world", "w", "seed")): placed.task.address for placed in cells.cells()}
+    wanted: dict[tuple, set[str]] = {}
+    for placed in cells.cells():
+        wanted.setdefault(tuple(placed.place[key] for key in ("world", "w", "seed")), set()).add(placed.task.address)
     for world, own in rows.items():
         for cell in own:
-            if (run := wanted[world, cell["w"], cell["seed"]]) != cell["run"]:
+            if (runs := wanted[world, cell["w"], cell["seed"]]) != set(cell["runs"]):
                 raise Problem(
-                    f"{submission.place}: {world}, w = {cell['w']:g}, seed {cell['seed']}: rule runs: its run is "
-                    f"{cell['run']}, and the protocol's cell of this method is {run}"
+                    f"{submission.place}: {world}, w = {cell['w']:g}, seed {cell['seed']}: rule runs: it is of "
+                    f"{', '.join(sorted(cell['runs']))}, and the protocol's cell of this method is of {', '.join(sorted(runs))}"
                 )
 
 

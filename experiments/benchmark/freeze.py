@@ -38,12 +38,12 @@ def version_1() -> Rules:
         world=fashion.WORLD,
         files={role: digest for role, (_, digest) in shipped("fashion").items()},
         sample_seeds=SEEDS[:4],
-        questions=(Question(measures=("fid_fashion",), w=None),),
+        questions=(Question(measures=("fid_fashion", "fid_fashion-convnext"), w=None),),
         density=fashion.LAMBDAS,
         grid=EvenInLogSNR(),
         clip=1.0,
-        n=500,
-        batch=500,
+        n=400,
+        batch=400,
         **LEVELS,
         **FEW,
     )
@@ -69,7 +69,7 @@ def measured(rules: Rules, runs: Path) -> Rules:
     plain = Curve(method="classifier-free", ws=(0.0,))
     cells = MethodCells(name="plain", protocol=content, methods=dict.fromkeys(rules.worlds, plain))
     store = Store(runs)
-    make(cells, store)
+    make(cells, store, stale="remake")
     table = tables_of(list(cells.cells()), store)["table"]
     means = table.groupby(["world", "metric"])["value"].mean()
     worlds = {

@@ -24,13 +24,15 @@ from experiments.studies.sweep import Curve
 from experiments.studies.tradeoff import TradeOff
 
 OURS = "guidance-bench"
+SHOWN = 16  # digits of a seal
 
 
 def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
     """The submission of a method whose cells were made. Problem, naming it, for a cell that is missing, stale or broken, and
     for runs that two versions of the code made.
     """
-    packed, code, revisions, packages, machines = [], {}, set(), {}, []
+    packed: dict[tuple, dict[str, Any]] = {}
+    code, revisions, packages, machines = {}, set(), {}, []
     placed = list(cells.cells())
     _require_made(placed, store, cells.of)
     for _, place, task in placed:
@@ -47,11 +49,11 @@ def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
             if record.get("machine") not in machines:
                 machines.append(record.get("machine"))
         manifest = verify_run(path)
-        values = {row["metric"]: float(row["value"]) for row in task.rows(store)}
         own = {name: place[name] for name in ("world", "w", "seed", "sampler", "steps", "train_seed")}
-        made_from = {name: seal[:16] for name, seal in manifest.parents.items()}
-        n = {"n": task.samples.n, "run": path.name, "seal": manifest.seal[:16], "made_from": made_from, "values": values}
-        packed.append({**own, **n})
+        cell = packed.setdefault(tuple(own.values()), {**own, "n": task.samples.n, "runs": {}, "made_from": {}, "values": {}})
+        cell["runs"][path.name] = manifest.seal[:SHOWN]
+        cell["made_from"] |= {name: seal[:SHOWN] for name, seal in manifest.parents.items()}
+        cell["values"] |= {row["metric"]: float(row["value"]) for row in task.rows(store)}
     content = {
         "schema": SCHEMA,
         "protocol": {"title": cells.of.title, "sha256": cells.of.sha256},
@@ -61,7 +63,7 @@ def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
         "packages": packages,
         "machines": machines,
         "revisions": sorted(revisions),
-        "cells": packed,
+        "cells": list(packed.values()),
     }
     submission = Submission(sealed(content), f"the submission of {content['method']['label']}")
     check_submission(submission, cells.of)

@@ -2,8 +2,8 @@
 
 Its content, beside a "seal" (the sha256 of the rest, so that a truncated or edited file is noticed):
     schema, protocol {title, sha256}, made {who, cite, date}, method {label, where, values, family, roles, package}, code
-    {module: digest}, packages, machines, revisions, cells [{world, w, seed, n, sampler, steps, train_seed, run, seal, made_from,
-    values {metric: number}}]
+    {module: digest}, packages, machines, revisions, cells [{world, w, seed, n, sampler, steps, train_seed, runs {address: seal},
+    made_from {address: seal}, values {metric: number}}]; runs are the measures, made_from what they measured
 """
 
 import hashlib
@@ -41,8 +41,7 @@ CELL = {
     "sampler": str,
     "steps": int,
     "train_seed": int,
-    "run": str,
-    "seal": str,
+    "runs": dict,
     "made_from": dict,
     "values": dict,
 }

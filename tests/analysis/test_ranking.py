@@ -8,7 +8,9 @@ from analysis.ranking import BETTER, TIE, WORSE, at_strength, ranking
 from analysis.statistics import halves
 
 
-def made(curves: dict[str, dict[float, float]], seeds: int = 8, noise: float = 0.01, own: float = 0.01, metric: str = "frechet_exact"):
+def made(
+    curves: dict[str, dict[float, float]], seeds: int = 8, noise: float = 0.01, own: float = 0.01, metric: str = "frechet_exact"
+):
     """A tidy table: `noise` is shared by the methods of a seed, `own` is each cell's."""
     random = np.random.default_rng(0)
     shared = random.normal(0, noise, seeds)
@@ -67,9 +69,7 @@ def test_the_best_of_many_equal_strengths_gains_nothing():
     gaps = []
     for seed in range(40):
         random = np.random.default_rng(seed)
-        table = made({"plain": dict.fromkeys(map(float, range(20)), 0.0)}, noise=0, own=0).assign(
-            value=random.normal(0, 1, 160)
-        )
+        table = made({"plain": dict.fromkeys(map(float, range(20)), 0.0)}, noise=0, own=0).assign(value=random.normal(0, 1, 160))
         gaps.append(at_strength(table, "frechet_exact", "plain", None)[0].mean())
     assert abs(np.mean(gaps)) < 4 * np.std(gaps) / np.sqrt(40) and np.mean(gaps) > -0.2
 
@@ -99,7 +99,7 @@ def test_two_feature_networks_must_agree():
 
 def test_one_feature_network_ranks_nothing():
     found = ranking(made(THREE, metric="fid_one"), ["fid_one"], None, "plain")
-    assert found["rank"].isna().all() and list(found["method"])[0] == "good"  # by value
+    assert found["rank"].isna().all() and found["method"].iloc[0] == "good"  # by value
 
 
 @pytest.mark.parametrize(

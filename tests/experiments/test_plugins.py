@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import save_file
 from reduced import submission, written
+from safetensors.torch import save_file
 from toys import make
 
 from experiments.benchmark.protocol import read_protocol
@@ -119,7 +119,9 @@ def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed
     reference = submission("classifier-free", tmp_path / "small.json", tmp_path / "ours", (0.5,))
     write_submission(reference, tmp_path / "results" / "reference.json")
     # the two: run and pack, then rank
-    out = said(installed, "benchmark", "rings.guiding:Halved", "--ws", "1", *protocol, "--by", "the rings", "--workers", 1, at=tmp_path)
+    out = said(
+        installed, "benchmark", "rings.guiding:Halved", "--ws", "1", *protocol, "--by", "the rings", "--workers", 1, at=tmp_path
+    )
     assert "submission small-v1-halved.json" in out
     words = ("--with", "small-v1-halved.json", "--results", "results", *protocol)
     assert "2 methods" in said(installed, "leaderboard", *words, at=tmp_path)

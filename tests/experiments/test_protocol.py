@@ -13,7 +13,7 @@ from experiments.problems import Problem
 from experiments.shipped import shipped
 from experiments.studies.sweep import Curve
 
-HASHES = {"v1": "d17fb5e5a2f3190c2b03feb56d149b0e813cf7eafeeebf78d1f10067cd9d89bc"}
+HASHES = {"v1": "8c0891344de2d3bb0e13b4a5bdd86647fbd6f8fb9a3a8d4b8d68a4ffc83ffb21"}
 
 
 @pytest.mark.parametrize("version", HASHES)

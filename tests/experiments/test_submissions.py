@@ -104,7 +104,7 @@ def change(whole: dict, index: int, **entries: object) -> dict:
         ({"w": float("inf")}, "rule strengths: w is inf"),
         ({"w": 3.0}, "4 strengths, and the protocol allows 3"),
         ({"w": 1.0}, "w = 1, seed 1: rule rows: it stands there twice"),
-        ({"run": "measure-exact-000000000000"}, "w = 0.5, seed 1: rule runs: its run is measure-exact-000000000000"),
+        ({"runs": {"measure-exact-000": ""}}, "w = 0.5, seed 1: rule runs: it is of measure-exact-000, and"),
     ],
 )
 def test_a_row_that_does_not_fit_is_named_with_its_rule(entries, words, whole, protocol):
