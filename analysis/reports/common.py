@@ -182,11 +182,13 @@ def closing(results: Results) -> list[Section]:
     text = "In a checkout of guidance-bench, installed as it is (pip install -e .). What is done already is not done again."
     text += " The checkout had uncommitted changes: numbers may differ." if revision.endswith("+") else ""
     checkout = f"git checkout {revision.rstrip('+')}" if revision else ""
-    remake = "guidance-bench verify --remake .  # in the folder of this page: from its config.json, compared row by row"
-    commands = "\n".join(line for line in (checkout, results.command, remake) if line)
+    commands = [("Commands", "\n".join(filter(None, (checkout, results.command))))] if results.command else []
+    commands.append(
+        ("In the folder of this page, from its config.json, the table compared row by row", "guidance-bench verify --remake .")
+    )
     words = "The software and this study; the papers of the methods compared are to be cited too."
     return [
-        section("Make this again", text, code=[("Commands", commands)]),
+        section("Make this again", text, code=commands),
         section("How to cite", words, code=[("BibTeX", bibtex(results.name, results.provenance))]),
         section("Configuration", details=json.dumps(results.values, indent=1, default=str, ensure_ascii=False)),
     ]

@@ -11,7 +11,7 @@ from analysis.results import Cell
 N_IMAGES, ACROSS = 8, 4
 N_POINTS = 200
 LARGEST = 64  # pixels of an image's longer side, above which blocks of pixels are averaged
-BUDGET = 900_000  # characters of all samples of a page
+BUDGET = 700_000  # characters of all samples of a page
 
 
 def samples_of(cells: Sequence[Cell]) -> tuple[list[dict], dict[int, int]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-BUDGET = 2_300_000  # bytes of all figures of a page; in base64 a third more
+BUDGET = 2_000_000  # bytes of all figures of a page; in base64 a third more
 SCALES = (1.0, 0.75, 0.6, 0.5, 0.4)
 
 

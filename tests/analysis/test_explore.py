@@ -76,8 +76,9 @@ def test_samples_are_the_first_of_the_first_run_at_their_own_size():
 
 
 def test_points_keep_their_places_and_labels():
-    (world,) = worlds(in_the_plane())
-    x, label = in_the_plane().cells[0].draw()
+    made = in_the_plane()
+    x, label = made.cells[0].draw()
+    (world,) = worlds(replace(made, cells=[replace(cell, draw=lambda: (x, label)) for cell in made.cells]))
     rows = np.frombuffer(base64.b64decode(world["samples"][0]["points"]), np.uint8).reshape(-1, 3)
     assert rows[:, 2].tolist() == label.tolist()
     reach = 1.05 * np.quantile(np.tile(np.abs(x), 99), 0.995)
@@ -178,8 +179,7 @@ def test_the_citation_is_that_of_the_file():
 def test_the_commands_that_make_it_again(command, revision):
     made = of_images(command=command)
     again, cite, _ = common.closing(replace(made, provenance={"revision": revision}))
-    ((_, text),) = again.code
-    lines = text.splitlines()
-    assert ("git checkout abc" in lines) == bool(revision) and (command in lines) == bool(command)
-    assert lines[-1].startswith("guidance-bench verify --remake .") and ("uncommitted" in again.text) == (revision == "abc+")
+    *lines, (_, other) = again.code
+    assert [text for _, text in lines] == (["\n".join(["git checkout abc"] * bool(revision) + [command])] if command else [])
+    assert other == "guidance-bench verify --remake ." and ("uncommitted" in again.text) == (revision == "abc+")
     assert json.dumps(cite.code).count("@software") == 1

@@ -3,6 +3,7 @@
 {
   const FEW_ROWS = 6; // below which nothing has to be filtered
   const MANY_VALUES = 40; // of a key, above which words find it faster than a list
+  const MANY_WORDS = 9; // of another column of words
 
   const text = (row, column) => row.cells[column].textContent.trim();
 
@@ -62,9 +63,11 @@
       said.textContent = `${left} of ${rows.length} rows`;
     };
     labelled("Filter", words);
-    for (let column = 0; column < Number(box.dataset.keys); column++) {
+    for (let column = 0; column < table.tHead.rows[0].cells.length; column++) {
       const values = [...new Set(rows.map(row => text(row, column)))];
-      if (values.length < 2 || values.length > MANY_VALUES || values.length === rows.length) continue;
+      const key = column < Number(box.dataset.keys);
+      if (values.length < 2 || values.length > (key ? MANY_VALUES : MANY_WORDS) || values.length === rows.length) continue;
+      if (!key && values.some(value => value === "" || !Number.isNaN(parseFloat(value)))) continue; // numbers
       const select = document.createElement("select");
       select.append(new Option("all", ""), ...values.sort(compare).map(value => new Option(value, value)));
       selects.push([select, column]);
