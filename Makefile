@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study full lint types test test-slow pages docs lab
+.PHONY: study full lint types test test-slow pages notebooks docs lab
 study: .venv/installed
 	$(BIN)/guidance-bench study digits
 
@@ -35,6 +35,10 @@ docs: .venv/installed
 # root, as in a container, is refused by Jupyter unless it is allowed
 lab: .venv/installed
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) analysis/notebooks
+
+# the outputs that are committed: every notebook executed on docs/results, when a source or a table has changed
+notebooks: .venv/installed
+	$(BIN)/python -m analysis.notebooks.execute
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "guidance-bench needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

@@ -11,7 +11,13 @@ from analysis.style import panels
 from analysis.table import what_is_held
 
 MEMORY, ALLOCATED = "peak resident memory of the process (MiB)", "peak allocated memory (MiB)"
-CALLS = ("nfe_denoiser_forward", "nfe_denoiser_backward", "nfe_classifier_forward", "nfe_classifier_backward")
+CALLS = (
+    "nfe_denoiser_forward",
+    "nfe_denoiser_backward",
+    "nfe_classifier_forward",
+    "nfe_classifier_backward",
+    "nfe_weak_forward",
+)
 COSTS = {name: metric(name).title for name in CALLS}
 COSTS |= {"seconds_per_sample": "milliseconds per sample", "peak_memory_mib": MEMORY}
 UNGUIDED = "unguided (w = 0)"

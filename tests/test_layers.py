@@ -16,6 +16,8 @@ ROOMS = {
 }
 DOORS = {"timm": {"classifiers", "guidance"}, "torch_fidelity": {"analysis"}, "matplotlib": {"analysis"}, "seaborn": {"analysis"}}
 OWN = {
+    "analysis/notebooks/execute.py": {"nbclient", "nbformat"},
+    "analysis/notebooks/kept.py": {"PIL"},
     "guidance/backbones/dit.py": {"timm"},
     "guidance/integrations/diffusers_guider.py": {"diffusers"},
     "guidance/philox.py": {"numpy"},
@@ -33,7 +35,9 @@ def imports(text: str) -> set[str]:
 
 
 def allowed(room: str, path: Path) -> set[str]:
-    """What a file of a room may import: one backbone is built of timm's layers, noise of numpy's words or a kernel of Triton."""
+    """What a file of a room may import: one backbone is built of timm's layers, noise of numpy's words or a kernel
+    of Triton, and notebooks are executed, and their pictures made small, by others' libraries.
+    """
     return ROOMS[room] | OWN.get(path.relative_to(ROOT).as_posix(), set())
 
 

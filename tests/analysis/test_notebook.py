@@ -1,77 +1,203 @@
-"""The notebook, read as a file and run as a program: every code cell, in order, on a small study."""
+"""The notebooks as files: their outputs are those of their sources, and of the tables that are committed beside them."""
 
+import ast
+import copy
+import io
 import json
-from pathlib import Path
+from base64 import b64decode, b64encode
 
-import nbclient
-import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 from synthetic import study
 
+from analysis.notebooks import execute, kept
+from analysis.notebooks.execute import FOLDER, ROOT, read
+from analysis.notebooks.kept import digest, problems, text, tidied
+from analysis.pictures import png_of
 from analysis.table import write_table
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "analysis" / "notebooks" / "01_tradeoff.ipynb"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LARGEST = 1.5e6  # bytes of a notebook
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
-@pytest.fixture(scope="module")
-def cells():
-    notebook = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
-    assert notebook["nbformat"] == 4 and notebook["metadata"]["kernelspec"]["name"] == "python3"
-    return notebook["cells"]
+def code(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def source(cells, kind):
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+def said(notebook):
+    return "".join(text(output.get("text", "")) for cell in code(notebook) for output in cell["outputs"])
 
 
-def test_it_says_what_is_compared(cells):
-    opening = source(cells, "markdown")[0]
-    for said in (
-        "ImageNet at 64x64",
-        "Inception-v3",
-        "1,797",
-        "8x8",
-        "1,000 samples a point",
-        "shape of the curves, and nothing else",
-    ):
-        assert said in opening.replace("\n", " ")
+def shown(notebook, kind):
+    return [output["data"] for cell in code(notebook) for output in cell["outputs"] if kind in output.get("data", {})]
 
 
-def test_it_is_kept_without_outputs_and_without_names_of_one_world(cells):
-    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if cell["cell_type"] == "code")
-    assert not any("digits" in code for code in source(cells, "code")[1:])  # the first names the study
+def defined(source):
+    """How many lines a cell spends on defining functions and classes."""
+    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return sum(node.end_lineno - node.lineno + 1 for node in tree.body if isinstance(node, kinds))
 
 
-def test_it_runs_on_a_small_study_and_says_which(tmp_path, monkeypatch):
-    notebook, outputs, said = run(study(runs=2), tmp_path, monkeypatch)
-    assert f"reading {tmp_path / 'table.csv'}" in said and "2 sampling seed(s)" in said and "cannot be tested" not in said
-    assert "largest difference between methods: 0.02" in said  # as the synthetic study has it
-    shown = [output["data"] for output in outputs if "data" in output]
-    assert any("| classifier-free | 0.1 |" in data.get("text/markdown", "") for data in shown)
-    assert sum("image/png" in data for data in shown) == notebook_figures(notebook) == 7
+def test_there_is_one_a_question():
+    questions = {path.stem.partition("_")[2] for path in NOTEBOOKS}
+    asked = {"tradeoff", "diversity", "cost", "gaussians", "network_error", "methods", "classifiers", "ddim", "slider"}
+    assert asked == questions
 
 
-def test_it_runs_on_one_run_of_another_world(tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_kept_and_belong_to_the_sources(path):
+    notebook = read(path)
+    assert not list(problems(notebook, ROOT)), "run `make notebooks`"
+    assert [cell["execution_count"] for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    assert len(shown(notebook, "image/png")) >= 3 and path.stat().st_size < LARGEST
+    assert tidied(copy.deepcopy(notebook)) == notebook, "what is committed is tidied already"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_code_lives_in_the_packages(path):
+    for cell in code(read(path)):
+        assert defined(text(cell["source"])) <= 5, text(cell["source"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_says_in_the_first_cells_what_to_run(path):
+    notebook = read(path)
+    opening, first = text(notebook["cells"][0]["source"]), text(code(notebook)[0]["source"])
+    if "open_study(" in first:
+        assert "`guidance-bench study " in opening and "committed table" in opening.replace("\n", " ")
+        assert "reading docs/results/" in said(notebook) and "for one of your own: `guidance-bench study" in said(notebook)
+    else:
+        assert "nothing has to be trained" in opening or "no training" in opening
+
+
+def test_the_tradeoff_says_what_is_compared():
+    opening = text(read(FOLDER / "01_tradeoff.ipynb")["cells"][0]["source"]).replace("\n", " ")
+    for words in ("ImageNet at 64x64", "Inception-v3", "28x28", "1,000 samples a point", "shape of the curves, and nothing else"):
+        assert words in opening
+
+
+def small(*outputs, source="print(1)"):
+    cell = {"cell_type": "code", "id": "a", "metadata": {"execution": 1}, "execution_count": 1, "source": source}
+    return {"cells": [{**cell, "outputs": list(outputs)}], "metadata": {"language_info": {"version": "3.11.7"}}}
+
+
+def stream(words, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": words}
+
+
+def picture(data, kind="image/png"):
+    return {"output_type": "display_data", "data": {kind: data, "text/plain": "<Figure>"}, "metadata": {"needs": "light"}}
+
+
+def test_what_is_of_one_machine_is_left_out_and_the_rest_kept():
+    image = np.zeros((60, 2000, 3), np.uint8)
+    image[:, :1000] = (0, 114, 178)
+    png = b64encode(png_of(image)).decode()
+    notebook = tidied(
+        small(stream("1"), picture(png), picture("view", kept.WIDGET), stream("findfont: no A\nfindfont: no B\n", "stderr"))
+    )
+    (cell,) = notebook["cells"]
+    assert cell["metadata"] == {} and "3.11.7" not in json.dumps(notebook) and len(cell["outputs"]) == 2
+    smaller = Image.open(io.BytesIO(b64decode(cell["outputs"][1]["data"]["image/png"])))
+    assert smaller.size == (1000, 30) and smaller.mode == "P" and smaller.convert("RGB").getpixel((10, 10)) == (0, 114, 178)
+    assert tidied(copy.deepcopy(notebook)) == notebook and not list(problems(notebook, ROOT))
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        (stream("careful\n", "stderr"), "cell 0 wrote to stderr: careful"),
+        ({"output_type": "error", "ename": "ValueError", "evalue": "", "traceback": []}, "cell 0 failed: ValueError"),
+        (stream("in /home/me/runs/x"), "cell 0 names what is of one machine: /home/me/runs/x"),
+        (picture("<Axes at 0x7f3a2b10>", "text/html"), "cell 0 names what is of one machine: 0x7f3a2b10"),
+        (stream("reading docs/results/none/table.csv (sha256 0123456789ab)"), "cell 0 shows another docs/results/none/table.csv"),
+        (stream("reading docs/results/README.md (sha256 0123456789ab)"), "cell 0 shows another docs/results/README.md"),
+    ],
+)
+def test_an_output_that_may_not_be_kept_is_named(output, why):
+    (found,) = problems(tidied(small(output)), ROOT)
+    assert found.startswith(why)
+
+
+def test_outputs_of_other_sources_are_found():
+    notebook = tidied(small(stream("1")))
+    assert not list(problems(notebook, ROOT))
+    notebook["cells"][0]["source"] = ["print(", "2)"]
+    assert list(problems(notebook, ROOT)) == ["its outputs are of other sources"]
+    assert digest(small(source="a\nb")) == digest(small(source=["a\n", "b"])) != digest(small(source="a"))
+    notebook = tidied({**small(), "cells": [{**small()["cells"][0], "execution_count": None}]})
+    assert list(problems(notebook, ROOT)) == ["cell 0 was not executed"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of one notebook, of which a cell says where it runs."""
+    monkeypatch.setattr(execute, "FOLDER", tmp_path)
+    source = "import os\nprint(sorted(os.listdir()), os.environ['GUIDANCE_BENCH_STUDY'])"
+    whole = {**small(source=source), "nbformat": 4, "nbformat_minor": 5}
+    path = tmp_path / "one.ipynb"
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_executing_replaces_a_notebook_once_and_a_failure_leaves_it(folder, capsys):
+    pytest.importorskip("nbclient")
+    assert execute.main(["--check"]) == 2
+    assert "one: its outputs are of other sources: run `make notebooks`" in capsys.readouterr().err
+    assert execute.main([]) == 0 and said(read(folder)) == "[] committed\n" and "one: written" in capsys.readouterr().out
+    before = folder.stat().st_mtime_ns
+    assert execute.main(["one"]) == 0 and "one: as it was" in capsys.readouterr().out and folder.stat().st_mtime_ns == before
+    assert execute.main(["--check"]) == 0
+    notebook = read(folder)
+    notebook["cells"][0]["source"] = "raise ValueError('no such thing')"
+    folder.write_text(json.dumps(notebook))
+    before = folder.read_bytes()
+    assert execute.main([]) == 2 and folder.read_bytes() == before
+    assert "one: a cell failed and nothing was written: ValueError: no such thing" in capsys.readouterr().err
+    assert execute.main(["two"]) == 2 and "there is no notebook two: there are one" in capsys.readouterr().err
+
+
+def executed(name, table, tmp_path):
+    pytest.importorskip("nbclient")
+    write_table(table, tmp_path / "table.csv")
+    return execute.executed(read(FOLDER / f"{name}.ipynb"), tmp_path)
+
+
+def test_the_tradeoff_runs_on_a_small_study_and_says_which(tmp_path):
+    notebook = executed("01_tradeoff", study(runs=2), tmp_path)
+    assert f"reading {tmp_path / 'table.csv'}" in said(notebook) and "2 sampling seed(s)" in said(notebook)
+    assert "largest difference between methods: 0.02" in said(notebook)  # as the synthetic study has it
+    assert "has no figures/samples_by_class.png: this needs samples" in said(notebook)
+    assert any("| classifier-free | 0.1 |" in text(data["text/markdown"]) for data in shown(notebook, "text/markdown"))
+    assert len(shown(notebook, "image/png")) == 5
+
+
+@pytest.mark.slow
+def test_the_tradeoff_runs_on_one_run_of_another_world(tmp_path):
     table = study(runs=1).assign(world="moons")
     table["metric"] = table["metric"].str.replace("_digits", "_moons")
-    _, outputs, said = run(table, tmp_path, monkeypatch)
-    assert "moons: 1 training seed(s)" in said and "one sampling seed: no w can be chosen" in said
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 7
+    notebook = executed("01_tradeoff", table, tmp_path)
+    assert "moons: 1 training seed(s)" in said(notebook) and "one sampling seed: no w can be chosen" in said(notebook)
+    assert len(shown(notebook, "image/png")) == 5
 
 
-def run(table, folder, monkeypatch):
-    """The executed notebook, its outputs and what it printed."""
-    write_table(table, folder / "table.csv")
-    monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(folder))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(folder)}}).execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return notebook, outputs, "".join(output.get("text", "") for output in outputs)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["07_diversity", "08_cost"])
+def test_a_notebook_runs_on_a_small_study(name, tmp_path):
+    notebook = executed(name, study(runs=2), tmp_path)
+    assert f"reading {tmp_path / 'table.csv'}" in said(notebook) and len(shown(notebook, "image/png")) >= 3
 
 
-def notebook_figures(notebook):
-    """Cells that end in a call which makes a figure: each must be seen, not only made."""
-    makers = ("paper.beside_paper(", "figures.", "prices.cost(")
-    return sum(cell.source.splitlines()[-1].startswith(makers) for cell in notebook.cells if cell.cell_type == "code")
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_on_the_committed_tables_and_says_what_is_committed(path):
+    pytest.importorskip("nbclient")
+    committed = read(path)
+    notebook = tidied(execute.executed(committed))
+    assert not list(problems(notebook, ROOT))
+    assert len(shown(notebook, "image/png")) == len(shown(committed, "image/png"))
+    if "experiments" not in "".join(text(cell["source"]) for cell in code(committed)):  # tables alone: the same everywhere
+        assert said(notebook) == said(committed) and shown(notebook, "text/markdown") == shown(committed, "text/markdown")

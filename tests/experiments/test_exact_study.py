@@ -86,13 +86,12 @@ def test_the_second_time_nothing_is_done_again(plane, capsys):
 
 
 @pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "06_ddim"])
-def test_a_notebook_is_kept_without_outputs_and_runs(name, plane, digits, monkeypatch, tmp_path):
+def test_a_notebook_runs_on_a_tiny_study(name, plane, digits, monkeypatch, tmp_path):
     import nbclient
     import nbformat
 
     monkeypatch.setenv("PYTHONPATH", str(NOTEBOOKS.parents[1]))
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
     monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str({"02_gaussians": plane, "03_network_error": digits}.get(name, plane)))
     nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
