@@ -17,6 +17,7 @@ ROOMS = {
 DOORS = {"timm": {"classifiers", "guidance"}, "torch_fidelity": {"analysis"}, "matplotlib": {"analysis"}, "seaborn": {"analysis"}}
 OWN = {
     "analysis/notebooks/execute.py": {"nbclient", "nbformat"},
+    "analysis/table.py": {"pyarrow"},
     "analysis/notebooks/kept.py": {"PIL"},
     "guidance/backbones/dit.py": {"timm"},
     "guidance/integrations/diffusers_guider.py": {"diffusers"},
