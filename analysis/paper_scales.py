@@ -80,6 +80,7 @@ def trade_offs(ours: pd.DataFrame, paper: pd.DataFrame, about: tuple[str, str], 
                 ends.append((float(line[y].iloc[-1]), BASES[conditional].replace(" ", "\n"), shade))
                 points += _marks(line, x, y, shade)
             axes.set(xlabel=axis_name(x), ylabel=axis_name(y))
+            axes.margins(0.1)  # room for the scales written beside the points
             head(axes, f"{TITLES[y]} against {TITLES[x]}", ROWS[place])
             label_points(axes, points)
             name_ends(axes, ends)
