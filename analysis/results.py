@@ -74,7 +74,8 @@ class Results:
     """A study, done.
 
     table           tidy, of `analysis.table`; without rows if every cell failed
-    cells           in the order of the study; sampler, steps: of the main sweep, where methods are compared
+    cells           in the order of the study; sampler, steps: of the main sweep, where methods are compared; samplers: by world,
+                    where worlds have grids of their own
     n, part         by world: samples of a cell, and of the parts that are measured beside as many test images
     tables          by name, each with a column `world`, where there is something to tell:
                     networks       train_seed, network, metric, logsnr (NaN for classifiers of clean images), value
@@ -99,6 +100,7 @@ class Results:
     steps: int
     n: Mapping[str, int]
     part: Mapping[str, int] = field(default_factory=dict)
+    samplers: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     families: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +122,7 @@ class Results:
             worlds={world: self.worlds[world]},
             table=of_world(self.table),
             cells=[cell for cell in self.cells if cell.world == world],
+            sampler=self.samplers.get(world, self.sampler),
             n={world: self.n[world]},
             part={name: part for name, part in self.part.items() if name == world},
             tables={name: of_world(frame) for name, frame in self.tables.items()},

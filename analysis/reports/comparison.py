@@ -56,9 +56,10 @@ def report(results: Results) -> Report:
 
 
 def _intro(results: Results) -> str:
+    drawn = ", ".join(dict.fromkeys([results.sampler, *results.samplers.values()]))
     sizes = ", ".join(f"{world}: {n} samples per cell, {seeds(results.of(world))}" for world, n in results.n.items())
     return (
-        f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({results.sampler}, T = "
+        f"{len(results.methods)} methods over their own strengths, from the same noise, one sampler ({drawn}, T = "
         f"{results.steps}; at other T where a method costs more or less than two evaluations per step). {sizes}."
         f"{spread_words(results)} Whether a method is plain classifier-free guidance with another w is "
         "tested run by run, at the nearest point of its curve: alike is a difference below "

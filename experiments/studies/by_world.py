@@ -43,6 +43,7 @@ def joined(parts: list[Any]) -> Any:
         name: {key: entry for part in parts for key, entry in getattr(part, name).items()}
         for name in ("worlds", "n", "part", "families", "failed", "others")
     }
+    samplers = {world: part.sampler for part in parts for world in part.worlds}
     table = pd.concat([part.table for part in parts])
     cells = [cell for part in parts for cell in part.cells]
-    return dataclasses.replace(first, table=table, cells=cells, tables=frames, **merged)
+    return dataclasses.replace(first, table=table, cells=cells, tables=frames, samplers=samplers, **merged)

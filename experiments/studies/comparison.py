@@ -14,7 +14,7 @@ REFERENCE = "classifier-free"
 
 @value
 class Comparison(ByWorld):
-    """Studies by world, whose first sweep is the same sampler with as many levels, at which methods are compared."""
+    """Studies by world, whose first sweeps, at which methods are compared, are of one sampler with as many levels."""
 
     report: ClassVar[str] = "comparison"
     title: ClassVar[str] = "Guidance methods compared with plain classifier-free guidance"
@@ -33,6 +33,6 @@ class Comparison(ByWorld):
                 raise ValueError(
                     f"worlds.{name}.methods: the reference of the comparison is {REFERENCE} with ws of its own, 0 and others"
                 )
-        if len({(study.sweeps[0].label, study.sweeps[0].steps) for study in self.worlds.values()}) > 1:
+        if len({(study.sweeps[0].sampler, study.sweeps[0].steps) for study in self.worlds.values()}) > 1:
             raise ValueError("worlds: the first sweep of each must have one sampler and one number of levels")
         return self

@@ -105,3 +105,15 @@ def test_one_method_may_be_held_to_the_laws_by_name(capsys):
     assert told.returncode == 0 and "broken" not in told.stdout and told.stdout.count("holds") >= 8
     unknown = here(["laws", "agp"], capsys)
     assert unknown.returncode == 2 and "there is no method 'agp'" in unknown.stderr
+
+
+@pytest.mark.parametrize("world", ["gaussians", "digits-exact", "fashion"])
+def test_its_main_sweep_is_that_of_the_protocol(world):
+    """Else no method could be submitted out of the study that ran it."""
+    from experiments.benchmark.cells import MethodCells
+    from experiments.benchmark.protocol import read_protocol
+
+    curve = Curve(method=METHODS["apg"](), ws=(0.0, 1.0))
+    own = MethodCells(name="apg", protocol=read_protocol("v1").content, methods={world: curve})
+    made = {placed.task.address for placed in FULL.worlds[world].cells()}
+    assert {placed.task.address for placed in own.cells()} <= made
