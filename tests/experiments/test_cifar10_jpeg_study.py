@@ -125,7 +125,7 @@ def worlds_of(study) -> list:
 
 def test_one_setting_of_the_world_is_that_of_everything_in_the_study():
     quick = lookup("studies", "cifar10-jpeg")["quick"]
-    assert len(worlds_of(quick)) == 5 and {world.path for world in worlds_of(quick)} == {"cifar10-jpeg"}
+    assert len(worlds_of(quick)) == 6 and {world.path for world in worlds_of(quick)} == {"cifar10-jpeg"}
     moved = override(quick, ["world.path=elsewhere", "n=300", "world.at_most=[500,100]"])
     assert {world.path for world in worlds_of(moved)} == {"elsewhere"} and moved.n == 300
     assert {world.label for world in worlds_of(moved)} == {"cifar10-jpeg-500"}
