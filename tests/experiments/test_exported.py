@@ -23,13 +23,14 @@ from experiments.tasks.begin import weights_of
 from experiments.tasks.fit import Fit
 from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure
-from experiments.tasks.real_features import RealFeatures, StoredFeatures
+from experiments.tasks.real_features import RealFeatures, StoredFeatures, reference_of
 from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from experiments.worlds.fashion import Fashion
 from experiments.worlds.images import Images
+from experiments.worlds.world import data
 from guidance.samplers.ddim import DDIM
 
 SWEEP = Sweep(sampler=DDIM(), steps=3, ws=(0.0, 1.0))
@@ -107,7 +108,10 @@ def test_kept_features_measure_as_the_images_do(trained, tmp_path):
         assert kept.loc[name] == pytest.approx(worked_out.loc[name], rel=1e-6, abs=1e-7), name
     few = table(study, base / "runs")
     name = ("classifier-free", 1.0, 40)
-    assert few.loc[(*name, "fid_digits")] == kept.loc[(*name, "fid_digits")], "300 rows are for precision and recall alone"
+    assert few.loc[(*name, "fid_digits")] == kept.loc[(*name, "fid_digits")], "300 rows are for what needs rows alone"
+    rows, label = study.real.arrays(Store(base / "runs")), data(Digits()).train.label.numpy()
+    assert rows["neighbours_label"].tolist() == label[np.arange(300) * len(label) // 300].tolist()
+    assert reference_of(rows).label.tolist() == rows["neighbours_label"].tolist()
 
 
 def test_a_file_plays_what_its_training_plays(trained):
