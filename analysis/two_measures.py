@@ -11,7 +11,7 @@ from analysis.table import REAL, cells_at
 def two_measures(summary: pd.DataFrame, x: str, y: str, *, sampler: str, steps: int) -> Figure:
     """A curve per method in the plane of two metrics, w growing along it; every point bears its w, the largest n.
 
-    A method that is at no w better in `y` than the worst of w = 0 is left out, and named under the title: its scale would hide
+    A method that is at no w better in `y` than the worst of w = 0 is left out, and named in the legend: its scale would hide
     all others. ValueError if the summary lacks a metric, this sampler or this number of steps.
     """
     across, up = (cells_at(summary, name, sampler, steps) for name in (x, y))
@@ -31,10 +31,10 @@ def two_measures(summary: pd.DataFrame, x: str, y: str, *, sampler: str, steps: 
     scale_log(axes)
     axes.set(xlabel=metrics.metric(x).label, ylabel=metrics.metric(y).label)
     about = f"{sampler} sampler, T = {steps}; n = {int(both['n'].max()):,}; numbers are w"
-    about += f"; left out, never better than w = 0: {', '.join(worse)}" if worse else ""
     head(axes, f"{metrics.metric(y).title} against {metrics.metric(x).title}", about)
     label_points(axes, list(points.values()))
-    axes.legend(frameon=False, fontsize=9)
+    left_out = f"{', '.join(worse)}: left out,\nnever better than w = 0" if worse else None
+    axes.legend(frameon=False, fontsize=9, title=left_out, title_fontsize=8)
     return figure
 
 

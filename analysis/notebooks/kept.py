@@ -15,7 +15,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 STAMP = "guidance_bench"  # the key of the notebook's metadata
 READ = re.compile(r"reading (docs/results/\S+) \(sha256 ([0-9a-f]+)\)")
 LOCAL = re.compile(r"0x[0-9a-f]{6,}|(?<![\w.])/(?:home|root|tmp|work|Users|usr|opt|var)/\S+")  # an address, a place on a machine
-COLOURS, WIDEST = 64, 1700  # of a picture; pixels
+COLOURS, WIDEST = 256, 1700  # of a picture (fewer, and the colours of two methods become one); pixels
 FONTS = re.compile(r"(findfont: .*\n?)+")  # which fonts a machine has is told on its stderr
 
 

@@ -33,7 +33,7 @@ def test_two_measures_draws_each_curve_and_leaves_out_what_never_gains():
     drawn = next(line for line in axes.lines if line.get_label() == "classifier")
     for column, found in ((X, drawn.get_xdata()), (Y, drawn.get_ydata())):
         assert np.allclose(found, own[own["metric"] == column].sort_values("w")["value"])
-    assert any("left out, never better than w = 0: lost" in text for text in texts(axes)) and "0.1" in texts(axes)
+    assert axes.get_legend().get_title().get_text() == "lost: left out,\nnever better than w = 0" and "0.1" in texts(axes)
     with pytest.raises(ValueError, match="nothing_digits"):
         two_measures(summary, "nothing_digits", Y, **AT)
 
