@@ -41,6 +41,7 @@ class ReferenceCurve:
         self.grid = LINEAR * np.sinh(dense)
         self.values = {name: self._read(name, dense) for name in curves}
         self._mean = {name: values.mean(axis=0) for name, values in self.values.items()}
+        self._slopes: dict[tuple[str, str, int, int], float] = {}
         near = ws <= max(SPAN_UP_TO, np.sort(ws)[1])
         self.span = {name: float(np.ptp(curve.loc[self.runs].mean().to_numpy()[near])) or 1.0 for name, curve in curves.items()}
 
@@ -93,7 +94,10 @@ class ReferenceCurve:
 
     def _slope(self, metric: str, of: str, index: int, end: int) -> float:
         """Of the mean curve of `of` over `metric` around the index: over less than the noise it would be that of the noise."""
+        if (known := self._slopes.get(place := (metric, of, index, end))) is not None:
+            return known
         mean, before, after = self._mean[metric], index, index
         while abs(mean[after] - mean[before]) < SLOPE_OVER * self.span[metric] and (before > 0 or after < end - 1):
             before, after = max(before - 1, 0), min(after + 1, end - 1)
-        return float((self._mean[of][after] - self._mean[of][before]) / (mean[after] - mean[before] or np.inf))
+        self._slopes[place] = float((self._mean[of][after] - self._mean[of][before]) / (mean[after] - mean[before] or np.inf))
+        return self._slopes[place]

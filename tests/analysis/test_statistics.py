@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import best_w, by_run, difference, halves, holm, spread
+from analysis.statistics import Difference, best_w, by_run, difference, halves, holm, judge, spread
 
 
 def runs(trainings: int, seeds: int) -> pd.MultiIndex:
@@ -118,3 +118,68 @@ def test_the_best_is_chosen_on_other_seeds_than_it_is_reported_on():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+def test_of_given_networks_the_seeds_are_what_counts():
+    """Trainings that differ by 40 and seeds by 1: of other networks nothing is known, of these all."""
+    values = pd.Series([t * 40.0 + s for t in range(3) for s in range(4)], index=runs(3, 4))
+    of_all, of_these = difference(values), difference(values, given=True)
+    assert (of_these.units, of_these.over, of_these.mean) == (4, "sampling seeds", of_all.mean)
+    assert of_these.error == pytest.approx(math.sqrt(5 / 3) / 2) and of_all.error > 20
+    assert difference(values.iloc[:4], given=True) == difference(values.iloc[:4]), "one training is given anyhow"
+    with pytest.raises(ValueError, match="no sampling seed is there for every training"):
+        difference(pd.Series([1.0, 2.0], index=pd.MultiIndex.from_tuples([(0, 0), (1, 1)], names=["train_seed", "seed"])), True)
+
+
+def test_p_values_are_those_of_scipy_and_of_two_one_sided_tests():
+    from scipy.stats import ttest_1samp
+
+    rng = np.random.default_rng(6)
+    for n in (2, 3, 8):
+        values = rng.normal(0.4, 1, n)
+        one = difference(pd.Series(values, index=runs(1, n)))
+        assert one.p == pytest.approx(ttest_1samp(values, 0).pvalue) and one.apart == (one.p < 0.05)
+        sides = ttest_1samp(values, 0.9, alternative="less").pvalue, ttest_1samp(values, -0.9, alternative="greater").pvalue
+        assert one.p_alike(0.9) == pytest.approx(max(sides)) and one.alike(0.9) == (one.p_alike(0.9) < 0.05)
+    sure = Difference(0.3, 0.0, 0.3, 0.3, 3, "trainings")
+    assert (sure.p, sure.p_alike(0.4), sure.p_alike(0.3)) == (0.0, 0.0, 1.0)
+
+
+def of(values) -> Difference:
+    """`difference` of sampling seeds, without a frame for each of thousands."""
+    error = values.std(ddof=1) / math.sqrt(len(values))
+    return Difference(values.mean(), error, -math.inf, math.inf, len(values), "sampling seeds")
+
+
+def test_what_is_detectable_in_a_family_is_detected_there_four_times_in_five():
+    """Of 40 differences one is real, and as large as its family's `detectable` by the true error says; Holm finds it so often."""
+    rng, found, size = np.random.default_rng(9), [], 40
+    shift = Difference(0.0, 1 / math.sqrt(8), 0.0, 0.0, 8, "sampling seeds").detectable(tests=size)
+    for _ in range(300):
+        values = rng.normal(0, 1, (size, 8))
+        values[0] += shift
+        words = judge([of(row) for row in values], [1e-9] * size)
+        found.append(words[0] == "worse")
+    assert np.mean(found) == pytest.approx(0.8, abs=4 * math.sqrt(0.16 / 300))
+
+
+def test_words_are_right_19_times_in_20_for_a_whole_family():
+    """None of 12 differences is real: a word other than tie or undecided is rare. At the margin itself, so is a tie."""
+    rng, false, ties = np.random.default_rng(10), [], []
+    for _ in range(300):
+        null = [of(row) for row in rng.normal(0, 1, (12, 5))]
+        edge = [of(row) for row in rng.normal(1, 0.4, (12, 5))]
+        false.append(bool({"better", "worse"} & set(judge(null, [0.01] * 12))))
+        ties.append("tie" in judge(edge, [1.0] * 12))
+    limit = 0.05 + 3 * math.sqrt(0.05 * 0.95 / 300)
+    assert np.mean(false) < limit and np.mean(ties) < limit
+
+
+def test_words_by_hand():
+    def sure(mean):
+        return Difference(mean, 0.0, mean, mean, 3, "trainings")
+
+    noisy = Difference(0.5, 1.0, -3.8, 4.8, 3, "trainings")
+    assert judge([sure(-1.0), sure(1.0), sure(0.05), noisy], [0.1] * 4) == ["better", "worse", "tie", "undecided"]
+    assert judge([sure(-1.0), sure(1.0)], [0.1] * 2, lower_is_better=False) == ["worse", "better"]
+    assert judge([Difference(1.0, math.nan, -math.inf, math.inf, 1, "trainings")], [9.0]) == ["undecided"] and judge([], []) == []

@@ -88,10 +88,10 @@ def test_trainings_are_what_counts_where_there_are_several():
 
 
 def test_noise_alone_is_rarely_called_a_difference():
-    """150 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
+    """80 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
     rng, ws = np.random.default_rng(3), (0.3, 0.5, 0.8, 1.0, 2.0, 3.0)
-    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=8, own=0.3, ws=ws, rng=rng)["different"] > 0 for _ in range(150)]
-    assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 150)
+    found = [told(lambda w: 1 + w, lambda w: 3 - w / 2, seeds=8, own=0.3, ws=ws, rng=rng)["different"] > 0 for _ in range(80)]
+    assert np.mean(found) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 80)
 
 
 def test_of_one_measure_nothing_is_told_since_some_w_has_every_value():
@@ -103,6 +103,64 @@ def test_noise_of_one_run_is_not_likeness():
     """Noise as large as the span, at strengths that another w would fit by chance, is undecided."""
     found = told(lambda w: 2.0 + w / 2, lambda w: 2.5, own=1.0, rng=np.random.default_rng(5))
     assert found["verdict"] == VERDICTS["undecided"] and found["alike"] == 0
+
+
+def world(rng, methods, seeds, own, quality, ws=(0.5, 1.0, 2.0)):
+    """Every cell of every run with noise of its own, that of plain guidance too: nothing cancels, the nearest w is estimated."""
+    cells = [("classifier-free", WS), *((f"m{i}", ws) for i in range(methods))]
+    return pd.DataFrame(
+        {**AT, "train_seed": 0, "method": name, "w": w, "seed": seed, "metric": metric, "value": value + rng.normal(0, own)}
+        for name, strengths in cells
+        for w in strengths
+        for seed in range(seeds)
+        for metric, value in (("fid", 1 + w if name == "classifier-free" else quality(w)), ("div", 3 - w / 2))
+    )
+
+
+@pytest.mark.parametrize("own", [0.1, 0.3])
+def test_of_a_world_of_plain_guidance_no_method_at_all_is_called_different(own):
+    """Five methods that are plain guidance, eight seeds, noise up to a seventh of the span: a wrong word in one world of 20.
+
+    With the nearest w taken as known, this world had a method "worse" or "better" in 76 of 100 and a "different" in 14.
+    """
+    rng, times, wrong = np.random.default_rng(11), 40, []
+    for _ in range(times):
+        found = verdicts(world(rng, 5, 8, own, lambda w: 1 + w), ["fid", "div"], "fid", "div")
+        wrong.append([(found["different"] > 0).any(), (found["better"] + found["worse"] > 0).any()])
+    assert (np.mean(wrong, axis=0) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / times)).all()
+
+
+def test_of_a_world_at_the_margin_no_method_at_all_is_called_plain_guidance():
+    """Eight methods two margins off in quality: the part across the curve, a diagonal, is one margin in both measures."""
+    rng, times, wrong = np.random.default_rng(12), 40, []
+    for _ in range(times):
+        table = world(rng, 8, 6, 0.02, lambda w: 1 + w + 2 * 0.1 * SPAN, ws=(1.0,))
+        wrong.append((verdicts(table, ["fid", "div"], "fid", "div")["alike"] > 0).any())
+    assert np.mean(wrong) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / times)
+
+
+def test_more_methods_make_a_verdict_harder_and_order_makes_none():
+    rng = np.random.default_rng(13)
+    table = world(rng, 12, 3, 0.05, lambda w: 1 + w + 0.8)
+    few = verdicts(table[table["method"].isin(["classifier-free", "m0"])], ["fid", "div"], "fid", "div").iloc[0]
+    many = verdicts(table, ["fid", "div"], "fid", "div").set_index("method").loc["m0"]
+    assert few["worse"] > many["worse"] and few["detectable"] < many["detectable"] and few["largest"] == many["largest"]
+    shuffled = verdicts(table.sample(frac=1, random_state=1), ["fid", "div"], "fid", "div").set_index("method")
+    again = verdicts(table, ["fid", "div"], "fid", "div").set_index("method")
+    assert shuffled.loc[again.index, "verdict"].equals(again["verdict"])
+    assert shuffled.loc[again.index, "largest"].to_numpy() == pytest.approx(again["largest"].to_numpy())
+
+
+def test_of_these_networks_the_seeds_are_what_counts():
+    def tables():
+        rng = np.random.default_rng(14)
+        for training in (0, 1, 2):
+            yield world(rng, 1, 8, 0.02, lambda w, t=training: 1 + w + 0.8 + 0.6 * t).assign(train_seed=training)
+
+    table = pd.concat(tables())
+    by = {given: verdicts(table, ["fid", "div"], "fid", "div", given).iloc[0] for given in (False, True)}
+    assert (by[True]["units"], by[True]["over"]) == (8, "sampling seeds") and by[False]["over"] == "trainings"
+    assert by[True]["verdict"] == VERDICTS["worse"] and by[False]["verdict"] == VERDICTS["undecided"]
 
 
 def test_a_diversity_that_the_reference_never_has_is_no_comparison():

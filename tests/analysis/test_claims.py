@@ -1,0 +1,144 @@
+"""What may be said of a table of verdicts, and what a report begins with."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, results, tidy
+
+from analysis.claims import claim, counts
+from analysis.findings import found
+from analysis.reports import REPORTS
+from analysis.results import WorldFacts
+from analysis.verdicts import VERDICTS
+
+
+def compared(**numbers):
+    words = [VERDICTS[word.replace("_", " ")] for word, number in numbers.items() for _ in range(number)]
+    return pd.DataFrame({"verdict": words, "units": 8, "over": "sampling seeds", "detectable": 0.2})
+
+
+def test_a_claim_has_the_counts_and_says_most_where_more_than_half_are_shown():
+    shown = claim(compared(another_w=6, no_effect=1, better=1, worse=1, undecided=2))
+    assert "Of 11 methods 6 are shown to be plain guidance with another w and 1 to do nothing" in shown
+    assert "2 differ from it (1 better, 1 worse" in shown and "2 are undecided (8 sampling seeds" in shown
+    assert shown.endswith(": most methods are plain guidance with another w.") and "below 20% of a span" in shown
+    half = compared(another_w=5, no_effect=4, undecided=1)
+    assert not counts(half).most and "it is not shown that most methods are" in claim(half), "half is not most, and idle is not w"
+    assert (counts(half).methods, counts(half).different, counts(half).undecided, counts(half).units) == (10, 0, 1, 8)
+
+
+def test_undecided_methods_are_no_evidence():
+    assert not counts(compared(another_w=3, undecided=4)).most and counts(compared(another_w=4, undecided=3)).most
+
+
+def test_what_cannot_be_counted_is_refused():
+    with pytest.raises(ValueError, match="no method is compared"):
+        counts(compared())
+    with pytest.raises(ValueError, match="the worlds a, b"):
+        counts(compared(better=2).assign(world=["a", "b"]))
+    with pytest.raises(ValueError, match="there is no verdict 'nice'"):
+        counts(compared(better=1).assign(verdict="nice"))
+
+
+def images(fid, other=None, seeds=4, trainings=1, noise=0.01, ws=(0.0, 1.0, 2.0, 4.0), methods=("classifier-free", "other")):
+    """Two methods on one or two feature networks: fid(method, w), other(method, w)."""
+    rng, rows = np.random.default_rng(0), []
+    for training, seed in ((t, s) for t in range(trainings) for s in range(seeds)):
+        for method, w in ((m, w) for m in methods for w in ws):
+            values = {"fid_digits": fid(method, w), "diversity_digits": 3 - w / 2, "recall_digits": 0.9 - w / 10}
+            values |= {"fid_big": other(method, w)} if other else {}
+            rows += [
+                ("digits", training, method, w, "ddim", 8, seed, 100, name, value + rng.normal(0, noise))
+                for name, value in values.items()
+            ]
+    return results(tidy(rows), [WorldFacts("digits", 10, (1, 8, 8), {}, False, 500)], None)
+
+
+def bowl(method, w):
+    return 2.0 + (w - 1) ** 2 + (0.8 if method == "other" else 0.0)
+
+
+def test_of_one_run_what_was_measured_comes_first():
+    first = found(of_images(runs=1))[0]
+    assert first.startswith(
+        "Fréchet distance on digits features of classifier-free guidance falls from 0.300 at w = 0 to 0.250 at"
+    )
+    assert first.endswith("w = 0.1 (n = 1,000, 1 run: no interval).")
+
+
+def test_with_seeds_a_fall_has_its_interval_and_its_units():
+    first = found(images(bowl))[0]
+    assert "falls from 3.00 at w = 0 to 2.00 at w = 1 (difference -1.0" in first or "(difference -0.99" in first
+    assert "over 2 sampling seeds; n = 100, 1 training, 4 sampling seeds; w chosen on one half" in first
+    assert "over 3 trainings" in found(images(bowl, trainings=3))[0]
+
+
+def test_a_gap_inside_the_noise_is_called_a_tie():
+    flat = found(images(lambda method, w: 2.0 - 0.01 * (w == 1), noise=0.3))
+    assert "ties at w = 0" in flat[0] and "would be missed" in flat[0] or "smallest without guidance" in flat[0]
+    beside = next(text for text in found(images(lambda method, w: bowl("", w))) if "each method at its own best w" in text)
+    assert "a tie: other" in beside
+
+
+def test_methods_beside_each_other_are_worse_where_they_are():
+    beside = next(text for text in found(images(bowl)) if "each method at its own best w" in text)
+    assert "higher: other (0.8" in beside or "higher: other (0.7" in beside
+    assert "95 % interval" in beside and "after Holm over 1 method" in beside
+
+
+def test_two_feature_networks_that_disagree_are_said_to():
+    def against(method, w):
+        return 9.0 + (w - 2) ** 2 - (3.0 if method == "other" else 0.0)
+
+    told = next(text for text in found(images(bowl, against)) if text.startswith("The 2 feature networks"))
+    assert "disagree about the lowest (digits: classifier-free at w = 1, big: other at w = 2)" in told
+    assert "they order classifier-free and other oppositely" in told
+    agreed = next(text for text in found(images(bowl, bowl)) if text.startswith("The 2 feature networks"))
+    assert "have the same method lowest" in agreed and "no pair of methods is ordered oppositely" in agreed
+
+
+def test_many_methods_are_counted_first():
+    names = tuple(f"m{i}" for i in range(7))
+    first = found(of_methods(worlds=("plane",), methods=("classifier-free", *names)))[0]
+    assert first.startswith("Of 7 methods ") and "after Holm over all methods" in first
+
+
+def test_exact_worlds_and_guides_say_how_far_and_beside_what():
+    plane = found(in_the_plane())
+    assert "KL(sampled || tilted), nats of classifier-free guidance is 1.10 (95 % interval" in plane[0]
+    assert "exact draws 0.0105" in plane[0]
+    both = found(of_exact_images())
+    assert "classifier-free (exact) guidance" in both[0] and "Trained networks instead of the exact denoiser" in both[1]
+    guides = found(of_guides())
+    assert "The largest gap between accuracy under the guide" in guides[0] and "0.250 on unguided samples" in guides[0]
+
+
+@pytest.mark.parametrize("made", [of_images, partial(of_images, runs=1), in_the_plane, of_exact_images, of_methods, of_guides])
+def test_every_sentence_is_one_and_has_a_number(made):
+    told = found(made())
+    assert told and all(text.endswith(".") and any(sign.isdigit() for sign in text) for text in told)
+    assert not any("nan" in text or "inf" in text.replace("interval", "") for text in told)
+
+
+def test_a_study_without_numbers_says_so_and_order_changes_nothing():
+    facts = WorldFacts("moons", 3, (2,), {}, True)
+    assert found(results(pd.DataFrame(), [facts], None)) == ["Nothing that was sampled could be measured."]
+    made = images(bowl)
+    shuffled = made.table.sort_values("seed", ascending=False, kind="stable")  # methods stay in the study's order
+    assert found(replace(made, table=shuffled)) == found(made)
+
+
+def test_a_report_and_its_text_begin_with_what_was_found():
+    made = of_guides()
+    report = REPORTS["guides"](made)
+    assert list(report.found) == found(made) and report.summary_text.startswith("\n".join(found(made)) + "\n\n")
+
+
+def test_what_cannot_be_told_does_not_lose_the_report(monkeypatch):
+    from analysis.reports import common
+
+    monkeypatch.setattr(common, "found", lambda results: 1 / 0)
+    assert common.told(of_guides()) == ["What was found cannot be told: ZeroDivisionError: division by zero"]
