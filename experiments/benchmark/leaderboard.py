@@ -62,7 +62,7 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
 
 
 def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]:
-    yield f"## {protocol.title}\n\nHash `{protocol.sha256}`. {len(submissions)} methods.\n"
+    yield f"## {protocol.title}\n\nHash `{protocol.sha256}`. {_counted(submissions)}.\n"
     for world, rules in protocol.rules.worlds.items():
         own = [submission for submission in submissions if any(cell["world"] == world for cell in submission.content["cells"])]
         for question in rules.questions if own else ():
@@ -166,5 +166,9 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     with disk_problems(path, "give another --out"):
         write_atomically(path, page(sections, further).encode())
     for protocol, own in sections:
-        yield f"{protocol.label}: {len(own)} methods"
+        yield f"{protocol.label}: {_counted(own)}"
     yield f"page {path}"
+
+
+def _counted(submissions: Sequence[Submission]) -> str:
+    return f"{len(submissions)} method{'' if len(submissions) == 1 else 's'}"
