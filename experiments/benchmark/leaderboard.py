@@ -162,7 +162,8 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     sections = [(protocol, own) for protocol, own in sections if own]
     if not sections:
         raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
-    path = out or (Path("leaderboard.md") if further else RESULTS.parents[1] / "leaderboard.md")
+    ours = folder == RESULTS and not further
+    path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):
         write_atomically(path, page(sections, further).encode())
     for protocol, own in sections:
