@@ -97,7 +97,8 @@ def leaderboard(
     results: Annotated[Path | None, typer.Option(help="The folder of the committed submissions.")] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help=f"{PROTOCOL} Default: every version that ships.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The page (default: docs/leaderboard.md; with --with: leaderboard.md).")
+        Path | None,
+        typer.Option(help="The page; default: docs/leaderboard.md, with files or folders of your own leaderboard.md."),
     ] = None,
 ) -> None:
     """Build the leaderboard again out of the committed submissions alone, or with files of your own beside them."""

@@ -62,7 +62,7 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
 
 
 def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]:
-    yield f"## {protocol.title}\n\nHash `{protocol.sha256}`. {len(submissions)} methods.\n"
+    yield f"## {protocol.title}\n\nHash `{protocol.sha256}`. {_counted(submissions)}.\n"
     for world, rules in protocol.rules.worlds.items():
         own = [submission for submission in submissions if any(cell["world"] == world for cell in submission.content["cells"])]
         for question in rules.questions if own else ():
@@ -162,9 +162,14 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     sections = [(protocol, own) for protocol, own in sections if own]
     if not sections:
         raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
-    path = out or (Path("leaderboard.md") if further else RESULTS.parents[1] / "leaderboard.md")
+    ours = folder == RESULTS and not further
+    path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):
         write_atomically(path, page(sections, further).encode())
     for protocol, own in sections:
-        yield f"{protocol.label}: {len(own)} methods"
+        yield f"{protocol.label}: {_counted(own)}"
     yield f"page {path}"
+
+
+def _counted(submissions: Sequence[Submission]) -> str:
+    return f"{len(submissions)} method{'' if len(submissions) == 1 else 's'}"
