@@ -74,7 +74,7 @@ def _against_w(results: Results) -> list[Section]:
     def pictures(names: tuple[str, ...]) -> list:
         parts = []
         for described in (metric(column) for name in names for column in columns_of(name, columns)):
-            text, file = f"{capital(described.axis)} against w", f"{described.name}_against_w"
+            text, file = f"{capital(described.axis)} against w", f"{named(described.column, world.name)}_against_w"
             options = {**at, "log": described.log}
             parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, described.column, **options))
         return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
@@ -90,9 +90,11 @@ def _against_w(results: Results) -> list[Section]:
     for fid in columns_of("fid", columns):
         if fid.replace("fid", "is", 1) not in columns:  # features of a network without a head
             continue
-        alt, caption = "FID against Inception score", f"One point per w, as in the paper's Figure 4; {drawn}"
+        alt = f"FID against Inception score on {metric(fid).of} features"
+        caption = f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
-        curves.append(picture("fid_is_curve", alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
+        file = named(fid, world.name).replace("fid", "fid_is_curve", 1)
+        curves.append(picture(file, alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, f"At n = {n}.")]
     tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured
@@ -132,7 +134,7 @@ def _training(results: Results) -> list[Section]:
             about = metric(column)
             text = f"{capital(about.axis)} against w by {method}, after parts of the training"
             options = {**at, "log": about.log}
-            name = f"{about.name}_by_training" if about.of == results.world.name else f"{column}_by_training"
+            name = f"{named(column, results.world.name)}_by_training"
             parts.append(picture(name, text, f"{text}.", against_training, results.summary, column, names, **options))
         fid, score = (f"{name}_{results.world.name}" for name in ("fid", "is"))
         text = "The same curves beside those of the paper: shapes compare, numbers do not"
@@ -148,8 +150,14 @@ def _samplers(results: Results) -> list[Section]:
     for column in (column for name in ("fid", "fid_pixels") for column in columns_of(name, results.columns)):
         text = f"{column} against w for every sampler and number of steps; rings mark the minima"
         caption = f"{text}; n = {results.n[results.world.name]}, {seeds(results)}."
-        parts.append(picture(f"{metric(column).name}_by_sampler", text, caption, figures.fid_by_sampler, results.summary, column))
+        file = f"{named(column, results.world.name)}_by_sampler"
+        parts.append(picture(file, text, caption, figures.fid_by_sampler, results.summary, column))
     return [section("Samplers and numbers of steps", "", *parts)]
+
+
+def named(column: str, world: str) -> str:
+    """A column as part of a file's name: without its features where they are those of the world's evaluator."""
+    return metric(column).name if metric(column).of == world else column
 
 
 def _minimum(results: Results) -> Section:
