@@ -19,7 +19,7 @@ def report(results: Results) -> Report:
     drawn = [stamped(part, label) for part in by_world(results, _sections)]
     sizes = ", ".join(f"{world}: {n:,} samples per cell, {seeds(results.of(world))}" for world, n in results.n.items())
     intro = f"Made under {label}, which BENCHMARK.md describes. {sizes}."
-    sections = [*common.failed(results), *drawn, common.configuration(results)]
+    sections = [*common.failed(results), *drawn, *common.closing(results)]
     tables = {"table": results.table, "summary": results.summary}
     return Report(results.title, intro, sections, tables, common.summary_text(results))
 

@@ -46,7 +46,7 @@ def report(results: Results) -> Report:
         parts = [_table(tables["table_4"], said, note), _curves(ours, paper, said, note)]
         text = f"{paper_tables.shown(tables['table_4']).to_string(index=False)}\n{note}"
     sections = [*common.failed(results), *parts, _samples(results), *common.networks(results), common.provenance(results)]
-    sections.append(common.configuration(results))
+    sections += common.closing(results)
     return Report(results.title, _intro(results), sections, tables, text + common.failed_text(results))
 
 

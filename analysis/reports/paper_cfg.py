@@ -44,7 +44,7 @@ def report(results: Results) -> Report:
         _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), said[::2], notes[1], TABLE_2),
         *common.networks(images),
         common.provenance(images),
-        common.configuration(results),
+        *common.closing(results),
     ]
     return Report(results.title, _intro(images), sections, tables, _text(first, notes[0]) + common.failed_text(results))
 
