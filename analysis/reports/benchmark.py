@@ -15,7 +15,7 @@ from analysis.results import Results
 
 def report(results: Results) -> Report:
     """The report: table, summary, one figure per world, and the configuration, which holds the whole protocol."""
-    label = results.values["label"]
+    label = str(results.values.get("label", ""))
     drawn = [stamped(part, label) for part in by_world(results, _sections)]
     sizes = ", ".join(f"{world}: {n:,} samples per cell, {seeds(results.of(world))}" for world, n in results.n.items())
     intro = f"Made under {label}, which BENCHMARK.md describes. {sizes}."
