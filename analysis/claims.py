@@ -63,8 +63,8 @@ def claim(compared: pd.DataFrame) -> str:
     found = counts(compared)
     different = f"{found.different} {'differs' if found.different == 1 else 'differ'} from it"
     ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither where comparable"))
-    ways = [f"{number} {word}" for number, word in ways if number]
-    different += f" ({', '.join(ways)}, at equal diversity)" if ways else ""
+    shown = [f"{number} {word}" for number, word in ways if number]
+    different += f" ({', '.join(shown)}, at equal diversity)" if shown else ""
     most = "most methods are" if found.most else "it is not shown that most methods are"
     hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
     open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""

@@ -64,12 +64,12 @@ def verdicts(table: pd.DataFrame, measures: Sequence[str], quality: str, diversi
             (one.alike if is_same else one.different).append(w)
     whole = [one for one in found if one.ws and len(one.of) == len(one.ws)]
     at_all = [max(p for (other, _), p in zip(cells, same) if other is one) for one in whole]  # one hypothesis a method
-    for one, is_same in zip(whole, _significant(at_all)):
-        if is_same:
+    for one, alike_at_all in zip(whole, _significant(at_all)):
+        if alike_at_all:
             one.alike, one.different = one.ws, []
     equal = [(one, gap) for one in found for gap in one.at_equal]
-    for (one, gap), apart in zip(equal, _significant(gap.p for _, gap in equal)):
-        if apart and abs(gap.mean) > MARGIN * curves.span[quality]:
+    for (one, gap), certain in zip(equal, _significant(gap.p for _, gap in equal)):
+        if certain and abs(gap.mean) > MARGIN * curves.span[quality]:
             (one.better if gap.mean < 0 else one.worse).append(gap)
     effective = table[table["metric"] == "effective_w"].groupby(["method", "w"])["value"].mean()
     tests = len(cells) * len(measures)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.pareto import COLUMNS, Axis, area, areas, axes_of, front
+from analysis.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front
 
 WS = (0.0, 1.0, 2.0, 4.0)
 STEPS = 16
@@ -124,3 +124,9 @@ def test_what_cannot_be_counted_is_refused():
     flat = {w: (4.0, diversity) for w, (_, diversity) in PLAIN.items()}
     with pytest.raises(ValueError, match="the same at every w"):
         areas(pd.DataFrame(rows("classifier-free", flat)), "fid_moons", "diversity_moons", STEPS)
+
+
+def test_pseudo_values_of_a_mean_are_the_values():
+    values = np.array([1.0, 4.0, 7.0, 12.0])
+    means = [values.mean(), *(np.delete(values, left).mean() for left in range(4))]
+    assert _pseudo(means, [0, 1, 2, 3]).tolist() == pytest.approx(values)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.reference_curve import ReferenceCurve
 from analysis.verdicts import VERDICTS, overview, verdicts
 
 AT = {"world": "moons", "sampler": "ddim", "steps": 16, "n": 100}
@@ -202,3 +203,12 @@ def test_the_overview_has_the_worlds_side_by_side():
     assert list(found.columns) == ["gaussians", "digits"]
     assert found.loc[("correction", "apg")].tolist() == ["another w", "another w"]
     assert found.loc[("weak branch", "pag")].tolist() == ["", "worse"]
+
+
+def test_a_w_that_is_a_little_off_makes_no_difference_across_the_curve():
+    """Beside w = 1 a method that is plain guidance at 1.1 differs in both measures by what the curve explains, and in no more."""
+    curve = ReferenceCurve(pd.DataFrame(rows("classifier-free", WS, lambda w: 1 + w, lambda w: 3 - w / 2, 3)), ["fid", "div"])
+    index = int(np.abs(curve.grid - 1.0).argmin())
+    cell = {"fid": curve.at("fid", 1.1), "div": curve.at("div", 1.1)}
+    assert abs(cell["fid"] - curve.values["fid"][:, index]).min() > 0.05
+    assert max(abs(gap).max() for gap in curve.across(cell, index).values()) < 1e-3
