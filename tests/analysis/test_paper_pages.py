@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from html import unescape
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,7 @@ def test_a_checkpoint_has_one_curve_and_the_page_says_why():
     report = REPORTS["paper-cfg"](cfg(p_unconds=(0,)))
     curves = report.tables["figure_4"]
     assert set(curves.loc[curves["source"] == "study", "p_uncond"]) == {paper_curves.UNKNOWN}
-    page = html(report.title, report.intro, report.sections)
+    page = unescape(html(report.title, report.intro, report.sections))
     assert "is a checkpoint, and p_uncond belongs to a training" in page and "the checkpoint's p_uncond" in page
     assert "is a checkpoint" not in html("", "", cfg_report().sections)
 
