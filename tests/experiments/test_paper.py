@@ -127,15 +127,17 @@ def test_again_nothing_is_run_and_every_byte_is_the_same(made, tmp_path):
     inside = contents(folder)
     study = read_study(folder)
     from analysis.reports import REPORTS
+    from experiments.studies.command import command_of
 
-    REPORTS[study.report](study.results(Store(made / "runs"), "cpu")).write(tmp_path / "drawn")
+    results = replace(study.results(Store(made / "runs"), "cpu"), command=command_of(study))
+    REPORTS[study.report](results).write(tmp_path / "drawn")
     drawn = contents(tmp_path / "drawn")
     assert drawn and all(inside[name] == held for name, held in drawn.items()), "drawn again from the same runs"
 
 
 def test_the_networks_of_one_paper_are_those_of_the_other_and_can_be_loaded(made):
     kinds = [path.name.split("-")[0] for path in (made / "runs").iterdir()]
-    assert kinds.count("denoiser") == 2 and kinds.count("evaluator") == 1, "adm shares that of p_uncond = 0.1"
+    assert kinds.count("denoiser") == 2 and kinds.count("evaluator") == 2, "adm shares that of p_uncond = 0.1"
     (folder,) = (made / "runs").glob("paper-adm-digits-*")
     assert load_trained(folder).shape == (1, 8, 8)
 
@@ -191,7 +193,7 @@ def test_parts_differ_in_p_uncond_alone_and_the_base_keeps_its_own():
     assert [study.model.objective.p_uncond for study in parts] == [0.1, 0.2, 0.5]
     assert parts[0] == CFG["full"].base and [len(study.sweeps) for study in parts] == [3, 1, 1]
     assert all(replace(study.model, objective=parts[0].model.objective) == parts[0].model for study in parts)
-    places = [(placed.table, *placed.place.items()) for placed in CFG["full"].cells()]
+    places = [(placed.table, placed.task.name, *placed.place.items()) for placed in CFG["full"].cells()]
     assert len(set(places)) == len(places)
     seeds = {(placed.place["train_seed"], placed.place["seed"]) for placed in CFG["full"].cells() if placed.place.get("steps")}
     assert {(train, seed) for train in range(3) for seed in range(3)} <= seeds
