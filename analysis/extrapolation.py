@@ -38,7 +38,7 @@ def frechet_infinity(
     x = x - shift  # sums of products lose no digits
     sums = np.stack([x[group == g].sum(axis=0) for g in range(GROUPS)])
     squares = np.stack([x[group == g].T @ x[group == g] for g in range(GROUPS)])
-    sizes = np.bincount(group, minlength=GROUPS)
+    sizes = np.bincount(group, minlength=GROUPS).tolist()
     total, products = sums.sum(axis=0), squares.sum(axis=0)
     whole = _distance(n, total, products, shift, reference)
     without = [

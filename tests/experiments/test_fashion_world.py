@@ -13,6 +13,7 @@ from small import here
 from experiments.problems import Problem
 from experiments.worlds import fashion
 from experiments.worlds.fashion import Fashion
+from experiments.worlds.world import data
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype=np.uint8)
 LABELS = np.tile(np.arange(10, dtype=np.uint8), 3)
@@ -24,11 +25,14 @@ def idx(array: np.ndarray) -> bytes:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """Nothing of this machine's is found."""
+    """Nothing of this machine's is found, nor what another test has read."""
+    data.cache_clear()
     monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
+    yield
+    data.cache_clear()
 
 
 @pytest.fixture

@@ -292,6 +292,7 @@ def test_a_cell_that_fails_is_named_and_the_rest_is_drawn(made, tmp_path, monkey
     assert "Failed cells" in page and "the study has no scale 10" in page and "Table 4 of the paper" in page
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text()

@@ -103,7 +103,7 @@ def test_steps_without_end_say_beforehand_what_they_cost(tmp_path, monkeypatch):
     assert f"about {2 * 240 * 1_000_000:,} network evaluations" in said[0]
     assert "1 trainings" not in said[0]
     digits = tiny_study("digits", {"model.fit.steps": 1_000_000})
-    assert "3 trainings of 1,000,012 steps in all" in digits.describe()
+    assert "4 trainings of 1,000,018 steps in all" in digits.describe()
 
 
 def test_every_tiny_study_describes_what_it_costs():

@@ -60,7 +60,7 @@ def test_the_study_leaves_its_table_figures_and_report(done):
     wanted = {"fid_against_w", "is_against_w", "fid_is_curve", "diversity_against_w", "samples_classifier-free", "cost"}
     assert wanted <= names
     report = (at / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == len(names)
+    assert report.count('<img src="data:image/png;base64,') == len(names)
     assert not re.search(r"""(src|href)=["']?(http|//)""", report)
     assert not litter(done)
 
