@@ -46,7 +46,7 @@ def distance_against_w(summary: pd.DataFrame, metric: str, *, method: str = "cla
     for axes in grid[len(kinds) :]:
         axes.set_visible(False)
     for axes in grid[: len(kinds) : columns]:
-        label_y(axes, described.metric(metric).axis, 10)
+        label_y(axes, described.metric(metric).axis, 10.0)
     _scale(grid[0], floor)
     for axes, names in zip(grid, ends):  # after every line: the panels share their y axis
         name_ends(axes, names)

@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 from analysis.colours import ink
 
@@ -61,7 +61,7 @@ def _spread(wanted: np.ndarray, sizes: np.ndarray, room: float) -> np.ndarray:
     groups: list[list[float]] = []  # [sum of offsets, members, size]
     members: list[list[int]] = []
     for i, (middle, size) in enumerate(zip(wanted, sizes)):
-        groups.append([middle - size / 2, 1, size])
+        groups.append([float(middle - size / 2), 1.0, float(size)])
         members.append([i])
         while len(groups) > 1 and _start(groups[-2], room) + groups[-2][2] > _start(groups[-1], room):
             total, count, long = groups.pop()
@@ -81,7 +81,7 @@ def _spread(wanted: np.ndarray, sizes: np.ndarray, room: float) -> np.ndarray:
 
 def _start(group: list[float], room: float) -> float:
     total, count, size = group
-    return min(max(total / count, 0.0), max(0.0, room - size))
+    return float(min(max(total / count, 0.0), max(0.0, room - size)))
 
 
 def label_points(axes: Axes, points: Sequence[Point]) -> list[str]:
@@ -175,9 +175,9 @@ class _Placing:
 
     def _free(self, box: Bbox) -> bool:
         inside = self.frame.x0 <= box.x0 and box.x1 <= self.frame.x1 and self.frame.y0 <= box.y0 and box.y1 <= self.frame.y1
-        return inside and not any(box.overlaps(other) for other in self.taken)
+        return bool(inside) and not any(box.overlaps(other) for other in self.taken)
 
-    def _box(self, pixels: Bbox) -> Bbox:
+    def _box(self, pixels: BboxBase) -> Bbox:
         return Bbox(pixels.get_points() / self.scale)
 
     def _along(self, corners: np.ndarray) -> np.ndarray:

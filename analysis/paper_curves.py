@@ -1,7 +1,7 @@
 """IS-FID curves of a study beside those that Ho & Salimans printed: their Figures 4 and 5, and both in one plane."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def curve(summary: pd.DataFrame, method: str, sampler: str, steps: int, fid: str
     return pd.DataFrame(found).rename_axis("w").reset_index()
 
 
-def curves(found: dict[float, pd.DataFrame], key: str) -> pd.DataFrame:
+def curves(found: Mapping[float | int, pd.DataFrame], key: str) -> pd.DataFrame:
     """Curves by the value of `key` ("p_uncond", "steps"), as one frame with that column first."""
     return pd.concat([frame.assign(**{key: value}) for value, frame in found.items()], ignore_index=True)[
         [key, "w", "fid", "fid_sd", "is", "is_sd"]
@@ -113,7 +113,7 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:].split(" (")[0]
 
 
-def named(key: str, value: float) -> str:
+def named(key: str, value: float | int) -> str:
     """What a line is called."""
     if key == "p_uncond" and value == UNKNOWN:
         return "the checkpoint's p_uncond"

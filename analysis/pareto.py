@@ -13,6 +13,7 @@ independent (Tukey, Ann. Math. Stat. 29, 1958), reference point and all, and met
 that of a method stands plain guidance's at as many strengths, the nearest ones, since more ws trace a curve more closely.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +42,7 @@ class Axis:
     plain: float = 1.0
     most: float = np.inf
 
-    def share(self, values: np.ndarray) -> np.ndarray:
+    def share(self, values: np.ndarray | float) -> np.ndarray | float:
         """Of any shape; what is worse than the reference point is 0."""
         better = values - self.worst if self.higher_is_better else self.worst - values
         return np.clip(better / self.span, 0.0, self.most)
@@ -112,7 +113,7 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int, given: bool
     return pd.DataFrame(told, columns=COLUMNS)
 
 
-def _pseudo(areas: list[float], units: list[int]) -> pd.Series:
+def _pseudo(areas: list[float], units: Sequence) -> pd.Series:
     """A value for each independent unit: their mean is the area of all, and their spread the jackknife's."""
     index = pd.MultiIndex.from_tuples([(0, int(one)) for one in units], names=RUN)
     whole, without = areas[0], np.array(areas[1:])

@@ -63,7 +63,7 @@ def scale_w(axes: Axes, values: Iterable[float]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
     wide = 72 * axes.figure.get_figwidth() * axes.get_position().width / (np.ptp(stretched) + 2 * margin)
-    written = _apart(values, wide * np.arcsinh(np.array(values) / _LINEAR), 9)
+    written = _apart(values, wide * np.arcsinh(np.array(values) / _LINEAR), 9.0)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda w, _: f"{w:g}" if w in written else ""))
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel("guidance strength w")

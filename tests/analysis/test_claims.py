@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, results, tidy
+from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, pictures, results, tidy
 
 from analysis.claims import claim, counts
 from analysis.findings import found
@@ -55,7 +55,7 @@ def images(fid, other=None, seeds=4, trainings=1, noise=0.01, ws=(0.0, 1.0, 2.0,
                 ("digits", training, method, w, "ddim", 8, seed, 100, name, value + rng.normal(0, noise))
                 for name, value in values.items()
             ]
-    return results(tidy(rows), [WorldFacts("digits", 10, (1, 8, 8), {}, False, 500)], None)
+    return results(tidy(rows), [WorldFacts("digits", 10, (1, 8, 8), {}, False, 500)], pictures())
 
 
 def bowl(method, w):

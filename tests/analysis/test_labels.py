@@ -39,11 +39,11 @@ def test_names_of_curves_that_end_together_are_written_apart(count):
 
 
 def test_intervals_are_spread_no_further_than_they_must():
-    apart = _spread(np.array([10.0, 50.0, 90.0]), np.full(3, 8.0), 100)
+    apart = _spread(np.array([10.0, 50.0, 90.0]), np.full(3, 8.0), 100.0)
     assert list(apart) == [10, 50, 90]
-    together = _spread(np.array([48.0, 50.0, 52.0]), np.full(3, 8.0), 100)
+    together = _spread(np.array([48.0, 50.0, 52.0]), np.full(3, 8.0), 100.0)
     assert list(together) == [42, 50, 58]
-    at_the_top = _spread(np.array([99.0, 99.5, 20.0][:2]), np.full(2, 8.0), 100)
+    at_the_top = _spread(np.array([99.0, 99.5, 20.0][:2]), np.full(2, 8.0), 100.0)
     assert list(at_the_top) == [88, 96]
 
 
