@@ -54,7 +54,11 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
         if name == COSTS["seconds_per_sample"]:
             seconds = cells[cells["metric"] == "seconds_per_sample"].groupby("row")["value"]
             low, reach = seconds.min().reindex(table.index), seconds.max().reindex(table.index)
-            axes.errorbar(values, table.index, xerr=[values - low, reach - values], fmt="none", ecolor="#202124", capsize=3, lw=1)
+            whiskers = [
+                (values - low).clip(lower=0),
+                (reach - values).clip(lower=0),
+            ]  # a mean of equal numbers is off by rounding
+            axes.errorbar(values, table.index, xerr=whiskers, fmt="none", ecolor="#202124", capsize=3, lw=1)
         for bar, value, end in zip(bars, values, reach):
             middle = bar.get_y() + bar.get_height() / 2
             text = "" if pd.isna(value) else _short(value)
