@@ -173,4 +173,4 @@ def test_equal_seconds_are_drawn_though_their_mean_is_off_by_rounding(summary):
         return pandas.DataFrame({"row": 0, "value": [1000 * value] * 3}).pivot_table(index="row", values="value").iloc[0, 0]
 
     value = next(v for v in np.random.default_rng(0).uniform(1e-4, 1e-3, 1000) if mean_of_three(v) != 1000 * v)
-    assert cost(shared.assign(value=shared["value"].mask(seconds, value)), sampler="ddim", steps=16).axes
+    assert cost(shared.assign(value=shared["value"].mask(seconds, value)), sampler="ancestral", steps=32).axes
