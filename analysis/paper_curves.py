@@ -39,7 +39,7 @@ def curves(found: Mapping[float | int, pd.DataFrame], key: str) -> pd.DataFrame:
     ]
 
 
-def shades(values: Sequence[float], palette: str = SHADES) -> dict[float, str]:
+def shades(values: Sequence, palette: str = SHADES) -> dict[float | int, str]:
     """A colour for every value, rising."""
     values = sorted(set(values))
     return dict(zip(values, seaborn.color_palette(palette, len(values)).as_hex()))
@@ -86,7 +86,7 @@ def one_plane(ours: pd.DataFrame, paper: pd.DataFrame, key: str, note: str) -> F
     return noted(figure, note)
 
 
-def _colours(ours: pd.DataFrame, paper: pd.DataFrame, key: str) -> tuple[dict[float, str], dict[float, str]]:
+def _colours(ours: pd.DataFrame, paper: pd.DataFrame, key: str) -> tuple[dict[float | int, str], dict[float | int, str]]:
     """One colour a value where both share them; else each its own."""
     mine, theirs = set(ours[key]), set(paper[key])
     if mine <= theirs or theirs <= mine:

@@ -92,7 +92,7 @@ def _joined(found: dict, key: str) -> pd.DataFrame | Missing:
     return Missing(f"curves by {key}", next(iter(found.values()), "no cell was sampled"))
 
 
-def _methods(results: Results) -> dict[float, str]:
+def _methods(results: Results) -> dict[float | int, str]:
     """The methods by p_uncond; one that does not tell it under UNKNOWN."""
     return {float(said[1]) if (said := OF_P.search(method)) else UNKNOWN: method for method in results.methods}
 
