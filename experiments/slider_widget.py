@@ -1,21 +1,18 @@
 """A slider over w in a notebook: samples of the same seeds, by the method and of the class that are chosen beside it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from analysis.pictures import png_of, tiled
 from experiments.problems import Problem, one_line
 
-if TYPE_CHECKING:
-    from experiments.slider import SameSeeds
-
 LARGE = 3  # pixels of the screen for one of an image
 COLUMNS = 10
 
 
-def slider(same: "SameSeeds", most: float = 8.0, step: float = 0.25) -> Any:
-    """An ipywidgets box. w goes from 0 to `most`; what was visited is shown again at once.
+def slider(same: Any, most: float = 8.0, step: float = 0.25) -> Any:
+    """An ipywidgets box of `same`, a SameSeeds. w goes from 0 to `most`; what was visited is shown again at once.
 
     Problem if ipywidgets is not installed.
     """
@@ -42,7 +39,7 @@ def slider(same: "SameSeeds", most: float = 8.0, step: float = 0.25) -> Any:
     return ipywidgets.VBox([ipywidgets.HBox([method, label]), w, image, said])
 
 
-def picture(same: "SameSeeds", method: str, w: float, label: int | None) -> bytes:
+def picture(same: Any, method: str, w: float, label: int | None) -> bytes:
     """The samples side by side, as PNG, large enough to be looked at."""
     whole = tiled(same.images(method, w, label), min(COLUMNS, same.n))
     return png_of(np.repeat(np.repeat(whole, LARGE, axis=0), LARGE, axis=1))
