@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.figures.style import FORMATS, rendered
 from analysis.files import write_atomically
 from analysis.latex import latex
 from analysis.reports import REPORTS
@@ -18,7 +19,6 @@ from analysis.reports.common import main_table
 from analysis.reports.parts import Table
 from analysis.reports.report import Report, file_names
 from analysis.results import Results
-from analysis.style import FORMATS, rendered
 from analysis.table import parquet_bytes
 
 TABLES = {"csv": ".csv", "parquet": ".parquet", "latex": ".tex"}

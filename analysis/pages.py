@@ -110,7 +110,7 @@ def over_w(
 
 def of_verdicts(folder: Path) -> str:
     """What every method is compared with plain guidance, world by world."""
-    from analysis.verdicts import overview
+    from analysis.statistics.verdicts import overview
 
     return markdown(overview(pd.read_csv(folder / "compared.csv")))
 

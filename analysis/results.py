@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.grid import GridDensity
+from analysis.measures.grid import GridDensity
 from analysis.table import COLUMNS, REAL, read_table, summarise
 
 NO_TRAINING = -1  # instead of a training seed: the exact model, or data that no network generated

@@ -91,6 +91,6 @@ def start() -> tuple[float, int]:
     from experiments.graph.executors import PRELOADED
     from experiments.tasks.meter import peak_resident
 
-    for name in (*PRELOADED, "analysis.measures", "analysis.reports"):
+    for name in (*PRELOADED, "analysis.measures.images", "analysis.reports"):
         import_module(name)
     return time.process_time(), peak_resident()

@@ -190,7 +190,7 @@ def parsed(text: str) -> Any:
 def _write(out: Path, images: Any, label: Any, features: Any, of: str) -> None:
     import numpy as np
 
-    from analysis.moments import moments_of
+    from analysis.measures.moments import moments_of
     from experiments.graph.files import disk_problems
     from experiments.tasks.npz import write_npz
 

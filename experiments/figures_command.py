@@ -20,7 +20,7 @@ def figures(
     force: Force = False,
 ) -> None:
     """Write every figure of a study as a file: PDF with its fonts embedded, SVG with letters as outlines, or PNG."""
-    from analysis.style import FORMATS
+    from analysis.figures.style import FORMATS
 
     _one_of(kind, FORMATS)
     _export(run, out, force, lambda analysis, results, report: analysis.export_figures(results, out, kind, report))

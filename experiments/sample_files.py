@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from analysis.figures.pictures import as_bytes, png_of, tiled
 from analysis.files import write_atomically
-from analysis.pictures import as_bytes, png_of, tiled
 from experiments.graph.files import disk_problems, put, remove
 from experiments.problems import Problem
 from experiments.sampling import Samples
@@ -70,8 +70,8 @@ def _npz(drawn: Samples) -> bytes:
 def _picture(drawn: Samples, classes: int) -> bytes:
     text = {"guidance-bench": json.dumps(drawn.made)}
     if drawn.x.ndim == 2:
-        from analysis.plane_figures import scatter
-        from analysis.style import png
+        from analysis.figures.plane import scatter
+        from analysis.figures.style import png
 
         return png(scatter(drawn.x.numpy(), drawn.label.numpy()))
     images = as_bytes(to_uint8(drawn.x))

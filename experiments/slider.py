@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from analysis.pictures import as_bytes, samples_against_w
+from analysis.figures.pictures import as_bytes, samples_against_w
 from experiments.problems import Problem
 from experiments.sampling import Sampling, samples
 from experiments.shipped import shipped

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.pictures import png_of, tiled
+from analysis.figures.pictures import png_of, tiled
 from experiments.problems import Problem, one_line
 
 LARGE = 3  # pixels of the screen for one of an image

@@ -61,6 +61,8 @@ def test_a_heavy_library_has_one_door(library):
 
 
 ALL = [*ROOMS, "experiments"]
+# Inside analysis each room imports only those before it, and the files that lie beside the rooms.
+INSIDE = ["measures", "statistics", "figures", "paper", "findings", "reports", "notebooks"]
 GRAPH = {"experiments.graph", "experiments.problems", "guidance.memory", "analysis.files"} | {
     "experiments.launch",
     "experiments.collectives",
@@ -131,3 +133,12 @@ def test_no_file_is_longer_than_250_lines():
 
 def test_the_walk_sees_an_import_that_looks_up():
     assert imports("def f():\n    from experiments.runs import Store\nimport timm.models") == {"experiments", "timm"}
+
+
+@pytest.mark.parametrize("room", INSIDE)
+def test_a_room_of_analysis_imports_only_rooms_before_it(room):
+    above = {f"analysis.{name}" for name in INSIDE[INSIDE.index(room) + 1 :]}
+    ours = {name: found for name, found in import_graph().items() if name.startswith(f"analysis.{room}")}
+    assert ours
+    for name, found in ours.items():
+        assert not {other for other in found if other.rpartition(".")[0] in above or other in above}, name

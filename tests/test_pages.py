@@ -39,10 +39,10 @@ def test_a_committed_result_is_whole(folder):
 def test_the_verdicts_of_the_page_are_those_of_the_committed_table():
     import pandas as pd
 
-    from analysis.claims import counts
     from analysis.metrics import comparison
+    from analysis.statistics.claims import counts
+    from analysis.statistics.verdicts import verdicts
     from analysis.table import read_table
-    from analysis.verdicts import verdicts
 
     folder = PLACE / "methods-full-cpu"
     compared, table = pd.read_csv(folder / "compared.csv"), read_table(folder / "table.csv")
@@ -61,7 +61,7 @@ def test_the_verdicts_of_the_page_are_those_of_the_committed_table():
 def test_most_methods_are_called_plain_guidance_only_where_an_equivalence_test_shows_it():
     import pandas as pd
 
-    from analysis.claims import counts
+    from analysis.statistics.claims import counts
 
     compared = pd.read_csv(PLACE / "methods-full-cpu" / "compared.csv")
     shown = all(counts(own).most for _, own in compared.groupby("world"))

@@ -12,16 +12,16 @@ FASHION = {"sampler": "dpm-solver++ on logsnr", "steps": 10, "n": 1000}
 
 def of_fashion(whole_training: bool):
     """The summary of the committed study, of the models that were trained to the end, or of all."""
+    from analysis.figures.training import whole
     from analysis.table import read_table, summarise
-    from analysis.training_figures import whole
 
     summary = summarise(read_table(PLACE / "fashion-full-cpu" / "table.csv"))
     return summary[summary["method"].map(whole)] if whole_training else summary
 
 
 def test_what_was_found_on_fashion_is_what_the_committed_results_hold():
-    from analysis.best import best_against_plain
-    from analysis.statistics import difference
+    from analysis.statistics.best import best_against_plain
+    from analysis.statistics.paired import difference
     from analysis.table import read_table
 
     table = read_table(PLACE / "fashion-full-cpu" / "table.csv")

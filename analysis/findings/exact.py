@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from analysis.compare import REFERENCE
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
 from analysis.results import Results
-from analysis.statistics import by_run, difference
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.paired import by_run, difference
 from analysis.table import FLOOR, REAL
 
 EXACT = " (exact)"

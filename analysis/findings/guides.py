@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from analysis.best import best_against_plain
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
-from analysis.guides import attack_gap
 from analysis.metrics import columns_of
 from analysis.results import Results
-from analysis.statistics import by_run
+from analysis.statistics.best import best_against_plain
+from analysis.statistics.guides import attack_gap
+from analysis.statistics.paired import by_run
 
 
 def sentences(results: Results) -> list[str]:

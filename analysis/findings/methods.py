@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from analysis.claims import claim
-from analysis.compare import REFERENCE
+from analysis.figures.training import whole
 from analysis.findings.exact import EXACT
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
 from analysis.metrics import comparison
-from analysis.pareto import areas
 from analysis.results import Results
-from analysis.training_figures import whole
-from analysis.verdicts import verdicts
+from analysis.statistics.claims import claim
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.pareto import areas
+from analysis.statistics.verdicts import verdicts
 
 FEW = 3  # methods that are named one by one
 

@@ -4,14 +4,14 @@ import itertools
 
 import pandas as pd
 
-from analysis.best import best_against_plain
-from analysis.compare import REFERENCE
+from analysis.figures.training import whole
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
-from analysis.matched import at_own_best
 from analysis.metrics import columns_of, metric
 from analysis.results import Results
-from analysis.statistics import RUN, best_w, by_run, difference
-from analysis.training_figures import whole
+from analysis.statistics.best import best_against_plain
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.matched import at_own_best
+from analysis.statistics.paired import RUN, best_w, by_run, difference
 
 FEW = 6  # methods that are named one by one
 PRICES = ("diversity", "recall")  # what is given for a smaller distance

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from analysis import style
+from analysis.figures import style
 from analysis.metrics import main_columns, metric
 from analysis.reports import common
 from analysis.reports.html import Picture, Section

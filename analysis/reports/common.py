@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import pictures, prices
 from analysis.citation import bibtex
-from analysis.compare import REFERENCE
+from analysis.figures import pictures, prices
+from analysis.figures.training import whole
 from analysis.findings import found
 from analysis.headline import headline
-from analysis.metrics import main_columns, metric
+from analysis.metrics import ALLOCATED, main_columns, metric
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, picture, section, table
 from analysis.results import Results
-from analysis.training_figures import whole
+from analysis.statistics.compare import REFERENCE
 
 SHOWN_CLASS, SHOWN_ROWS = 3, 6
 COST = """\
@@ -158,7 +158,7 @@ def cost(results: Results) -> Section:
     """Calls, time and memory of a sample, by method."""
     at = {"sampler": results.sampler, "steps": results.steps}
     devices = ", ".join(sorted({cell.device for cell in results.cells if cell.device}))
-    at |= {"memory": prices.ALLOCATED} if results.device.startswith("cuda") else {}
+    at |= {"memory": ALLOCATED} if results.device.startswith("cuda") else {}
     alt = "Network evaluations, time and memory per sample by method"
     caption = f"Cost per sample, {results.sampler} sampler, T = {results.steps}; whiskers: fastest and slowest cell. {devices}."
     figure = picture("cost", alt, caption, prices.cost, results.summary, **at, device=devices)

@@ -6,19 +6,19 @@ from functools import partial
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import methods_figures as figures
-from analysis.compare import REFERENCE, equal_cost, wide
-from analysis.matched import at_equal_cost, at_matched_w, at_own_best
+from analysis.figures import methods as figures
+from analysis.figures.pictures import as_bytes
 from analysis.metrics import comparison, metric
-from analysis.pareto import areas
-from analysis.pictures import as_bytes
 from analysis.reports import common
 from analysis.reports.explore import by_comparison, explorer, family
 from analysis.reports.html import Picture, Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Results
-from analysis.verdicts import MARGIN, verdicts
+from analysis.statistics.compare import REFERENCE, equal_cost, wide
+from analysis.statistics.matched import at_equal_cost, at_matched_w, at_own_best
+from analysis.statistics.pareto import areas
+from analysis.statistics.verdicts import MARGIN, verdicts
 
 GALLERY_SIZE = 10  # samples of a method in the gallery
 MATCHED = """\
@@ -88,7 +88,7 @@ def _verdicts(results: Results) -> pd.DataFrame:
 
 
 def matched(results: Results) -> pd.DataFrame:
-    """Of one world every method beside plain guidance, as `analysis.matched` compares them; what cannot be is left out.
+    """Of one world every method beside plain guidance, as `analysis.statistics.matched` compares them, without what cannot be.
 
     ValueError where nothing can.
     """

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analysis import exact_figures as figures
+from analysis.figures import exact as figures
 from analysis.metrics import comparison, metric
 from analysis.reports import common
 from analysis.reports.explore import W, explorer

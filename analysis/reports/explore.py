@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.compare import REFERENCE
+from analysis.figures.style import colour
 from analysis.metrics import Metric, comparison, main_columns, metric
 from analysis.reports.colours import on_ground
 from analysis.reports.html import Section
 from analysis.reports.samples import samples_of
 from analysis.results import Results
-from analysis.style import colour
+from analysis.statistics.compare import REFERENCE
 from analysis.table import REAL
 
 W = "w"

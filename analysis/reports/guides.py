@@ -3,17 +3,17 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import classifier_figures as figures
-from analysis.guides import attack_gap, costs
-from analysis.methods_figures import image_gallery
+from analysis.figures import classifiers as figures
+from analysis.figures.methods import image_gallery
+from analysis.figures.pictures import as_bytes
 from analysis.metrics import comparison, metric
-from analysis.pictures import as_bytes
 from analysis.reports import common
 from analysis.reports.explore import by_comparison, explorer
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, table
 from analysis.reports.report import Report
 from analysis.results import Results
+from analysis.statistics.guides import attack_gap, costs
 
 GALLERY_SIZE = 10  # samples of a guide in the gallery, one per class
 INTRO = """\

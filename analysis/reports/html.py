@@ -17,10 +17,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.figures.style import png
 from analysis.files import write_atomically
 from analysis.reports.shrink import fitting
 from analysis.reports.tables import markup
-from analysis.style import png
 
 PAGE = Path(__file__).with_name("page")
 PLOTLY = "vendor/plotly-basic-4.1.1.min.js"

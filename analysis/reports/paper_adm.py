@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import paper_scales, paper_tables, pictures, reference
+from analysis import reference
+from analysis.figures import pictures
 from analysis.metrics import column
-from analysis.paper_conditions import ADM_TABLE4, conditions, features_of, verdict
-from analysis.paper_samples import sheets
+from analysis.paper import scales as paper_scales
+from analysis.paper import tables as paper_tables
+from analysis.paper.conditions import ADM_TABLE4, conditions, features_of, verdict
+from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, picture, section, seeds, spread_words, table

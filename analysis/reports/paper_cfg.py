@@ -7,10 +7,14 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import paper_curves, paper_tables, pictures, plane_figures, reference
+from analysis import reference
+from analysis.figures import pictures
+from analysis.figures import plane as plane_figures
 from analysis.metrics import column
-from analysis.paper_conditions import CFG_TABLE1, CFG_TABLE2, conditions, features_of, verdict
-from analysis.paper_samples import sheets
+from analysis.paper import curves as paper_curves
+from analysis.paper import tables as paper_tables
+from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, conditions, features_of, verdict
+from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, picture, section, seeds, spread_words, table

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis import exact_figures as figures
-from analysis import plane_figures
-from analysis.compare import REFERENCE
+from analysis.figures import exact as figures
+from analysis.figures import plane as plane_figures
 from analysis.metrics import metric
 from analysis.reports import common
 from analysis.reports.html import Section
 from analysis.reports.parts import capital, picture, section, seeds
 from analysis.results import Results
+from analysis.statistics.compare import REFERENCE
 
 N_POINTS = 600
 FIGURE_2 = """\

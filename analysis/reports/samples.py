@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.pictures import as_bytes, png_of, tiled
+from analysis.figures.pictures import as_bytes, png_of, tiled
 from analysis.results import Cell
 
 N_IMAGES, ACROSS = 8, 4

@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.files import write_atomically
 from analysis.headline import markdown
 from analysis.metrics import metric
-from analysis.ranking import networks, ranking
+from analysis.statistics.ranking import networks, ranking
 from experiments.benchmark.check import check_submission
 from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
 from experiments.benchmark.submission import Submission, read_submission
@@ -101,7 +101,7 @@ def _tables(
 
 
 def ranked(question: Question, world: str, submissions: list[Submission]) -> pd.DataFrame | str:
-    """analysis.ranking of the submissions in a world; or why there is none."""
+    """analysis.statistics.ranking of the submissions in a world; or why there is none."""
     table = pd.concat([submission.table for submission in submissions])
     table = table[table["world"] == world]
     try:

@@ -44,7 +44,7 @@ class Inception(FeatureNetwork):
         self._path()
 
     def load(self, device: str) -> Extractor:
-        from analysis.inception import Inception as Module
+        from analysis.measures.inception import Inception as Module
 
         path = self._path()
         try:

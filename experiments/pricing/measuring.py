@@ -109,7 +109,7 @@ class Shapes(NamedTuple):
 
 def _statistics(size: int, shapes: Shapes, known: dict[str, Any]) -> float:
     """Seconds of all measures of one part, of numbers of no meaning."""
-    from analysis.measures import Reference, Samples, measure_in_parts
+    from analysis.measures.images import Reference, Samples, measure_in_parts
 
     key = f"statistics {size} {shapes}"
     if key not in known:

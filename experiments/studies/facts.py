@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from analysis.grid import GridDensity
+from analysis.measures.grid import GridDensity
 from analysis.results import WorldFacts
 from experiments.tasks.densities import in_the_plane, marginal, tilted
 from experiments.tasks.real_features import StoredFeatures

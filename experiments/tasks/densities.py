@@ -9,7 +9,7 @@ import torch
 from experiments.worlds.world import LOGSNR_CLEAN, data
 
 if TYPE_CHECKING:
-    from analysis.grid import GridDensity
+    from analysis.measures.grid import GridDensity
 
 EDGE, CELLS = 4.0, 256  # of the grid in the plane: [-EDGE, EDGE], CELLS cells per side
 
@@ -32,8 +32,8 @@ def logits(world: Any, x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np
 @lru_cache(maxsize=64)
 def tilted(world: Any, label: int, w: float) -> "GridDensity":
     """p(x|c) p(c|x)^w, normalised on the grid."""
-    from analysis.grid import GridDensity
-    from analysis.grid import tilted as tilt
+    from analysis.measures.grid import GridDensity
+    from analysis.measures.grid import tilted as tilt
 
     middles, points = mesh()
     log_density, class_logits = logits(world, points, np.full(len(points), label))
@@ -44,7 +44,7 @@ def tilted(world: Any, label: int, w: float) -> "GridDensity":
 @lru_cache(maxsize=2)
 def marginal(world: Any) -> "GridDensity":
     """p(x), on the grid."""
-    from analysis.grid import GridDensity
+    from analysis.measures.grid import GridDensity
 
     middles, points = mesh()
     class_logits = logits(world, points, np.zeros(len(points), dtype=np.int64))[1]

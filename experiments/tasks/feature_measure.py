@@ -22,8 +22,9 @@ from experiments.tasks.reference import ReferenceOf
 @value
 class FeatureMeasure(Task):
     """metrics.json, {"<size>": {metric: value}}: fid_, is_ (of a network with a head), precision_, recall_, diversity_ (of
-    labelled images) and whatever the set is large enough for (analysis.further), with the network's label and the protocol's as
-    suffix. A network whose `classifies` is the label of the samples' world says with its logits what classes it sees.
+    labelled images) and whatever the set is large enough for (analysis.measures.further), with the network's label and the
+    protocol's as suffix. A network whose `classifies` is the label of the samples' world says with its
+    logits what classes it sees.
 
     sizes: as of Measure. protocol: its split, k and labels; what it says of drawing samples has been done.
     """
@@ -69,7 +70,7 @@ class FeatureMeasure(Task):
         return f"measures of {self.features.title}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.features import FeatureSet, measure_features_in_parts
+        from analysis.measures.features import FeatureSet, measure_features_in_parts
 
         made, reference = FeatureSet(**self.features.arrays(store), own=self.own), self.reference.load(store)
         values = {

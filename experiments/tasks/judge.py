@@ -32,7 +32,7 @@ class JudgeMeasure(Measure):
         return f"{super().title} by {self.label}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.measures import measure_in_parts
+        from analysis.measures.images import measure_in_parts
 
         samples = replace(self._samples(store, device), images=None)
         real = reference(self, store.root, seal_of(self.real or self.evaluator, store), device)

@@ -53,7 +53,7 @@ class Measured(Task):
             yield from ({"n": int(n), "metric": name, "value": number} for name, number in values.items())
 
     def _extra_metrics(self, x: Any, label: np.ndarray, world: Any, size: int) -> dict[str, float]:
-        """The mean of each metric of `metrics` over parts of `size` samples, as in analysis.measures.measure_in_parts."""
+        """The mean of each metric of `metrics` over parts of `size` samples, as in analysis.measures.images.measure_in_parts."""
         parts = [slice(start, start + size) for start in range(0, len(x) - size + 1, size)]
         return {extra.name: float(np.mean([extra.measure(x[p], label[p], world) for p in parts])) for extra in self.metrics}
 
@@ -89,7 +89,7 @@ class Measure(Measured):
         return self
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.measures import measure_in_parts  # torch-fidelity takes seconds to import
+        from analysis.measures.images import measure_in_parts  # torch-fidelity takes seconds to import
 
         samples, world = self._samples(store, device), self.evaluator.world
         real = reference(self, store.root, seal_of(self.real or self.evaluator, store), device)
@@ -99,8 +99,8 @@ class Measure(Measured):
         self._write(folder, {f"{size}": found for size, found in values.items()})
 
     def _samples(self, store: Store, device: str) -> Any:
-        """analysis.measures.Samples, as the evaluator and the guide see them."""
-        from analysis.measures import Samples
+        """analysis.measures.images.Samples, as the evaluator and the guide see them."""
+        from analysis.measures.images import Samples
 
         if hasattr(self.samples, "evaluated"):
             return Samples(images=None, **self.samples.evaluated(store)._asdict())
@@ -135,7 +135,7 @@ class MeasureExact(Measured):
 
 def measured(world: Any, samples: np.ndarray, label: np.ndarray, w: float | None) -> dict[str, float]:
     """All measures by name of samples (n, *shape) of a world with an exact oracle; in the plane also those of tilted density."""
-    from analysis.exact import Drawn, against_data, measure_points
+    from analysis.measures.exact import Drawn, against_data, measure_points
 
     x = samples.reshape(len(samples), -1).astype(np.float64)
     log_density, by_class = logits(world, x, label)
@@ -149,7 +149,7 @@ def measured(world: Any, samples: np.ndarray, label: np.ndarray, w: float | None
 
 def oracle_of(dataset: Data, classes: int, densities: list | None) -> Any:
     """The exact moments of a world and of each class, and the densities that samples are compared with."""
-    from analysis.exact import Oracle
+    from analysis.measures.exact import Oracle
 
     moments = [dataset.oracle.moments(c) for c in (None, *range(classes))]
     means, covariances = (np.stack([part.double().numpy() for part in moment]) for moment in zip(*moments))
@@ -190,7 +190,7 @@ def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
     Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images. Copies by
     pixels are looked for among images that are evenly spread over the set.
     """
-    from analysis.measures import Reference
+    from analysis.measures.images import Reference
 
     train, network = data(training.world).train, load_evaluator(training, root, seal, device)
     x, label = train.x, train.label.numpy()

@@ -55,7 +55,7 @@ class RealFeatures(Task):
         return f"the evaluator's features of {self.evaluator.world.label}"
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.moments import moments_of
+        from analysis.measures.moments import moments_of
 
         network, held = self.evaluator.load(store, device), data(self.evaluator.world)
         train = as_pixels(held.train.x)
@@ -140,9 +140,9 @@ def evaluated(arrays: dict[str, np.ndarray]) -> Evaluated:
 
 
 def reference_of(arrays: dict[str, np.ndarray]) -> Any:
-    """analysis.measures.Reference of the training images."""
-    from analysis.measures import Reference
-    from analysis.moments import Moments
+    """analysis.measures.images.Reference of the training images."""
+    from analysis.measures.images import Reference
+    from analysis.measures.moments import Moments
 
     pixels = (arrays["pixel_mean"], arrays["pixel_cov"]) if "pixel_mean" in arrays else None
     moments, label = Moments(arrays["mean"], arrays["cov"]), arrays.get("neighbours_label")  # shipped files have none

@@ -64,8 +64,8 @@ class Reference(Task):
         return self.features.network
 
     def run(self, folder: Path, store: Store, device: str) -> None:
-        from analysis.features import FeatureReference
-        from analysis.moments import Moments, moments_of
+        from analysis.measures.features import FeatureReference
+        from analysis.measures.moments import Moments, moments_of
 
         arrays = self.features.arrays(store)
         features = arrays["features"]
@@ -84,7 +84,7 @@ class Reference(Task):
         save_file({name: np.ascontiguousarray(held) for name, held in kept.items()} | label, folder / FILE)
 
     def load(self, store: Store) -> Any:
-        """analysis.features.FeatureReference. Problem if the run is not whole."""
+        """analysis.measures.features.FeatureReference. Problem if the run is not whole."""
         return _read(store.open(self) / FILE, store.seal(self), self.k)
 
 
@@ -101,7 +101,7 @@ class StoredReference:
     k: Count = 3
 
     def load(self, store: Store) -> Any:
-        """analysis.features.FeatureReference. Problem for another file."""
+        """analysis.measures.features.FeatureReference. Problem for another file."""
         require_sha256(Path(self.file), self.sha256)
         return _read(Path(self.file), self.sha256, self.k)
 
@@ -126,8 +126,8 @@ ReferenceOf = Annotated[Any, BeforeValidator(as_reference)]
 @lru_cache(maxsize=2)
 def _read(path: Path, seal: str, k: int) -> Any:
     """Read once a process for many cells; another seal, another reference."""
-    from analysis.features import FeatureReference
-    from analysis.moments import Moments
+    from analysis.measures.features import FeatureReference
+    from analysis.measures.moments import Moments
 
     arrays = read_arrays(path)
     if lacking := {"mean", "cov", "neighbours"} - set(arrays):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from analysis.style import GREY
+from analysis.figures.style import GREY
 from analysis.table import COLUMNS
 
 W, STEPS, RUNS = (0.0, 1.0, 4.0), (16, 64, 256), 3

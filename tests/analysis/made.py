@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from synthetic import study
 
-from analysis.grid import GridDensity
+from analysis.measures.grid import GridDensity
 from analysis.results import Cell, Results, WorldFacts
 from analysis.table import COLUMNS
 

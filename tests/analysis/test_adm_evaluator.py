@@ -9,9 +9,9 @@ numpy in float64 and in float32 (equal), and in float16, in which the evaluator 
 import numpy as np
 import pytest
 
-from analysis.features import FeatureReference, FeatureSet, measure_features
-from analysis.fidelity import frechet_distance, inception_score, precision_recall
-from analysis.moments import moments_of
+from analysis.measures.features import FeatureReference, FeatureSet, measure_features
+from analysis.measures.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.measures.moments import moments_of
 
 FID = 3.0922160316296754
 IS = 6.353281287642982  # in parts of 5,000, 5,000 and 2,000

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis.best import COMPARED, best, best_against_plain
+from analysis.statistics.best import COMPARED, best, best_against_plain
 from analysis.table import COLUMNS, summarise
 
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, pictures, results, tidy
 
-from analysis.claims import claim, counts
 from analysis.findings import found
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
-from analysis.verdicts import VERDICTS
+from analysis.statistics.claims import claim, counts
+from analysis.statistics.verdicts import VERDICTS
 
 
 def compared(**numbers):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.classified import classified
-from analysis.saturation import saturation
+from analysis.measures.classified import classified
+from analysis.measures.saturation import saturation
 from classifiers.assess import assess
 
 

@@ -5,8 +5,8 @@ from itertools import combinations
 import pytest
 from sight import apart
 
-from analysis.colours import GREY, SHADES, colour, contrast, family_look, ink, look
-from analysis.figures import EVALUATOR, GUIDE
+from analysis.figures.colours import GREY, SHADES, colour, contrast, family_look, ink, look
+from analysis.figures.curves import EVALUATOR, GUIDE
 from guidance.methods import METHODS
 
 TOGETHER = ("classifier-free", "classifier", "apg", "autoguidance", "limited-interval", "cfg++", "temperature", "shrunk-noise")
@@ -28,9 +28,9 @@ def test_every_method_is_in_the_table_and_no_two_look_the_same():
     assert {name for name, own in looks.items() if own.colour == colour("classifier-free")} == {"classifier-free"}
     made_up = {look(f"nobody's method {place}") for place in range(200)}
     assert len(made_up) > 40, "the looks of unknown names are spread"
-    from analysis.colours import _LOOKS
+    from analysis.figures.colours import _LOOKS
 
-    assert set(METHODS) <= set(_LOOKS), "a method without a row: add its name to its family in analysis/colours.py"
+    assert set(METHODS) <= set(_LOOKS), "a method without a row: add its name to its family in analysis/figures/colours.py"
 
 
 def test_a_variant_has_the_colour_of_its_base_and_a_family_that_of_its_first():

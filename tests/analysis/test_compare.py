@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.compare import equal_cost, wide
+from analysis.statistics.compare import equal_cost, wide
 from analysis.table import summarise
 
 AT = {"world": "moons", "train_seed": 0, "sampler": "ddim", "steps": 16, "n": 100}

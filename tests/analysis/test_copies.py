@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.copies import Training
-from analysis.neighbours import nearest
+from analysis.measures.copies import Training
+from analysis.measures.neighbours import nearest
 
 
 def draws(seed, n, d=10):

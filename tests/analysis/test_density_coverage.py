@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 
-from analysis.density_coverage import Balls, calibrated, density_coverage
+from analysis.measures.density_coverage import Balls, calibrated, density_coverage
 
 
 def draws(seed, n, d=6, shift=0.0):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.distances import kl_divergence, mmd, nearest_neighbour_entropy, sliced_wasserstein
-from analysis.grid import GridDensity
+from analysis.measures.distances import kl_divergence, mmd, nearest_neighbour_entropy, sliced_wasserstein
+from analysis.measures.grid import GridDensity
 
 STD = 0.5
 AXIS = np.linspace(-4, 4, 401)

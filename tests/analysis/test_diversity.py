@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.diversity import intra_class_diversity, intra_class_pixel_distance
+from analysis.measures.diversity import intra_class_diversity, intra_class_pixel_distance
 
 
 def by_loops(rows, label, distance):

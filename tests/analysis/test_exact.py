@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.distances import kl_divergence, mmd, sliced_wasserstein
-from analysis.exact import Drawn, Oracle, against_tilted, measure_points
-from analysis.grid import GridDensity
+from analysis.measures.distances import kl_divergence, mmd, sliced_wasserstein
+from analysis.measures.exact import Drawn, Oracle, against_tilted, measure_points
+from analysis.measures.grid import GridDensity
 
 CENTRES, STD = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.5]]), 0.5
 DATA = {"accuracy_exact", "confidence_exact", "is_exact", "nll_exact", "frechet_exact", "frechet_class_exact", "std_within_class"}

@@ -6,8 +6,8 @@ import pytest
 from exact_tables import SAMPLERS, STEPS, W, dashed, floor, kl, named, plane
 from matplotlib.colors import to_hex
 
-from analysis.colours import GREY, colour, ink
-from analysis.exact_figures import distance_against_steps, distance_against_w, methods_against_w
+from analysis.figures.colours import GREY, colour, ink
+from analysis.figures.exact import distance_against_steps, distance_against_w, methods_against_w
 from analysis.table import summarise
 
 

@@ -6,17 +6,17 @@ import pytest
 from exact_tables import W, dashed, named, plane, rows_of
 from matplotlib.colors import to_hex, to_rgba
 
-from analysis.colours import GREY, colour, ink
-from analysis.exact_figures import (
+from analysis.figures.colours import GREY, colour, ink
+from analysis.figures.exact import (
     distance_against_steps,
     distance_against_w,
     error_against_logsnr,
     methods_against_w,
     share_of_network,
 )
-from analysis.grid import GridDensity
-from analysis.plane_figures import CLASSES, drawn_and_claimed, figure2
-from analysis.style import png
+from analysis.figures.plane import CLASSES, drawn_and_claimed, figure2
+from analysis.figures.style import png
+from analysis.measures.grid import GridDensity
 from analysis.table import COLUMNS, summarise
 
 

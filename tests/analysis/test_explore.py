@@ -16,12 +16,12 @@ from made import in_the_plane, of_images, of_methods
 from PIL import Image
 
 import analysis.citation as citation
-from analysis.pictures import png_of, tiled
+from analysis.figures.pictures import png_of, tiled
+from analysis.figures.style import colour
 from analysis.reports import REPORTS, common, html, samples
 from analysis.reports.colours import DARK, LIGHT, contrast, on_ground
 from analysis.reports.explore import by_comparison, explorer
 from analysis.reports.shrink import fitting
-from analysis.style import colour
 
 ROOT = Path(__file__).parent.parent.parent
 

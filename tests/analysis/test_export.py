@@ -8,9 +8,9 @@ from made import of_methods
 from synthetic import study
 
 from analysis.export import export_figures, export_tables
+from analysis.figures.style import panels, rendered, save
 from analysis.headline import headline
 from analysis.latex import escape, latex
-from analysis.style import panels, rendered, save
 from analysis.table import parquet_bytes, read_table, summarise, write_table
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.extrapolation import frechet_infinity, least
-from analysis.frechet import gaussian_frechet
-from analysis.moments import Moments
+from analysis.measures.extrapolation import frechet_infinity, least
+from analysis.measures.frechet import gaussian_frechet
+from analysis.measures.moments import Moments
 
 D = 8
 REAL = Moments(np.zeros(D), np.diag(np.linspace(0.5, 2, D)))

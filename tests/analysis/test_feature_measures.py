@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from analysis.diversity import intra_class_diversity
-from analysis.features import FeatureReference, FeatureSet, measure_features, measure_features_in_parts
+from analysis.measures.diversity import intra_class_diversity
+from analysis.measures.features import FeatureReference, FeatureSet, measure_features, measure_features_in_parts
+from analysis.measures.moments import moments_of
 from analysis.metrics import metric
-from analysis.moments import moments_of
 
 REFUSED = (ValueError, TypeCheckError)  # shapes are also refused by jaxtyping, where the suite switches it on
 

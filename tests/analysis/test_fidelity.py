@@ -5,7 +5,7 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.measures.fidelity import frechet_distance, inception_score, precision_recall
 
 REFUSED = (ValueError, TypeCheckError)  # shapes are also refused by jaxtyping, where the suite switches it on
 

@@ -7,11 +7,11 @@ from matplotlib.colors import to_hex
 from read_off import CELL, TRADE, drawn, mean
 from synthetic import METHODS, W, study
 
-from analysis.colours import colour, ink
-from analysis.figures import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.colours import colour, ink
+from analysis.figures.curves import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.style import REAL_LINE, panels, scale_log, scale_shares
 from analysis.metrics import metric
-from analysis.paper import beside_paper
-from analysis.style import REAL_LINE, panels, scale_log, scale_shares
+from analysis.paper.beside import beside_paper
 from analysis.table import summarise
 
 

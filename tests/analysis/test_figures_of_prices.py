@@ -12,12 +12,12 @@ from read_off import CELL, TRADE, drawn, mean
 from synthetic import FID, study
 
 from analysis import reference
-from analysis.colours import colour
-from analysis.figures import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
-from analysis.paper import beside_paper
-from analysis.pictures import samples_against_w
-from analysis.prices import MEMORY, UNGUIDED, cost, cost_table
-from analysis.style import png, save
+from analysis.figures.colours import colour
+from analysis.figures.curves import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.pictures import samples_against_w
+from analysis.figures.prices import MEMORY, UNGUIDED, cost, cost_table
+from analysis.figures.style import png, save
+from analysis.paper.beside import beside_paper
 from analysis.table import summarise
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analysis.fidelity import frechet_distance
-from analysis.frechet import frechet_bias, frechet_to_moments, gaussian_frechet
+from analysis.measures.fidelity import frechet_distance
+from analysis.measures.frechet import frechet_bias, frechet_to_moments, gaussian_frechet
 
 
 @pytest.fixture

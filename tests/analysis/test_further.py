@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.feature_sets import FeatureReference, FeatureSet
-from analysis.features import measure_features
-from analysis.fidelity import precision_recall
-from analysis.further import MAX_EXTRAPOLATED, further, in_every_class, mean_of_parts
+from analysis.measures.feature_sets import FeatureReference, FeatureSet
+from analysis.measures.features import measure_features
+from analysis.measures.fidelity import precision_recall
+from analysis.measures.further import MAX_EXTRAPOLATED, further, in_every_class, mean_of_parts
+from analysis.measures.moments import moments_of
 from analysis.metrics import METRICS, main_columns, metric
-from analysis.moments import moments_of
 
 C = 4
 ALWAYS = {"vendi", "nearest_train", "copies"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from analysis.grid import GridDensity, tilted
+from analysis.measures.grid import GridDensity, tilted
 
 REFUSED = (ValueError, TypeCheckError)  # shapes are also refused by jaxtyping, where the suite switches it on
 X, Y = np.linspace(-4.5, 5.5, 301), np.linspace(-4, 3, 211)  # not the same number, nor around the origin

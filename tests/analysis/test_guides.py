@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import classifier_figures as figures
-from analysis.colours import look
-from analysis.guides import attack_gap, costs
+from analysis.figures import classifiers as figures
+from analysis.figures.colours import look
+from analysis.statistics.guides import attack_gap, costs
 from analysis.table import summarise
 
 LABELS = ("plain", "free")

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import TypeCheckError
 from torch_fidelity import feature_extractor_inceptionv3 as theirs
 
-from analysis.inception import Inception
+from analysis.measures.inception import Inception
 
 
 @pytest.fixture(scope="module")

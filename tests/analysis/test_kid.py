@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 
-from analysis.kid import KernelReference, kid
+from analysis.measures.kid import KernelReference, kid
 
 
 def draws(seed, n, shift=0.0, d=4):

@@ -7,10 +7,10 @@ import pytest
 from made import of_guides, of_methods
 from matplotlib.text import Text
 
-from analysis.figures import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
-from analysis.labels import _spread, label_points, name_ends, overlapping
+from analysis.figures.curves import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.labels import _spread, label_points, name_ends, overlapping
+from analysis.figures.style import panels
 from analysis.reports import REPORTS
-from analysis.style import panels
 from analysis.table import read_table, summarise
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.matched import COLUMNS, at_equal_cost, at_matched_w, at_own_best
+from analysis.statistics.matched import COLUMNS, at_equal_cost, at_matched_w, at_own_best
 
 WS = (0.0, 0.5, 1.0, 2.0, 4.0)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from analysis.fidelity import frechet_distance, precision_recall
-from analysis.measures import Reference, Samples, measure, measure_in_parts
+from analysis.measures.fidelity import frechet_distance, precision_recall
+from analysis.measures.images import Reference, Samples, measure, measure_in_parts
 from analysis.metrics import MAX_PIXELS, metric
 
 NAMES = {"fid_digits", "is_digits", "precision_digits", "recall_digits", "diversity_digits"}

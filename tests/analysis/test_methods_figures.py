@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.colours import OF_REFERENCE, colour, look
-from analysis.compare import wide
-from analysis.methods_figures import by_family, cost, image_gallery, plane_gallery
-from analysis.style import png
+from analysis.figures.colours import OF_REFERENCE, colour, look
+from analysis.figures.methods import by_family, cost, image_gallery, plane_gallery
+from analysis.figures.style import png
+from analysis.statistics.compare import wide
 from analysis.table import summarise
 
 FAMILY = {"apg": "correction", "tcfg": "correction", "pag": "weak branch"}

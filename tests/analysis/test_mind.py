@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
 
-from analysis.mind import DIRECTIONS, mind
+from analysis.measures.mind import DIRECTIONS, mind
 
 
 def draws(seed, n, d, shift=0.0):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from analysis.fidelity import frechet_distance
-from analysis.frechet import gaussian_frechet
-from analysis.moments import Moments, moments_of
+from analysis.measures.fidelity import frechet_distance
+from analysis.measures.frechet import gaussian_frechet
+from analysis.measures.moments import Moments, moments_of
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(300, 400, 12), (30, 400, 50), (300, 40, 50), (20, 30, 64)])

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from synthetic import study
 
+from analysis.figures.pictures import png_of
 from analysis.notebooks import execute, kept
 from analysis.notebooks.execute import FOLDER, ROOT, read
 from analysis.notebooks.kept import digest, problems, text, tidied
-from analysis.pictures import png_of
 from analysis.table import write_table
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

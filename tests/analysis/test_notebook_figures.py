@@ -6,13 +6,13 @@ import pytest
 from synthetic import METHODS, value
 from synthetic import study as synthetic
 
-from analysis.compare import wide
-from analysis.convergence import distance_to_fine
-from analysis.image_rows import image_rows
-from analysis.network_share import network_share
-from analysis.paired_with_plain import paired_with_plain
+from analysis.figures.convergence import distance_to_fine
+from analysis.figures.image_rows import image_rows
+from analysis.figures.two_measures import best_against_price, two_measures
+from analysis.statistics.compare import wide
+from analysis.statistics.network_share import network_share
+from analysis.statistics.paired_with_plain import paired_with_plain
 from analysis.table import COLUMNS, summarise
-from analysis.two_measures import best_against_price, two_measures
 
 AT = {"sampler": "ancestral", "steps": 32}
 TABLE = synthetic(runs=4)

@@ -9,11 +9,11 @@ import pytest
 from browser import chromium, executable
 from made import in_the_plane, of_images, of_methods
 
+from analysis.figures.style import png
 from analysis.reports import REPORTS, Report, common
 from analysis.reports import html as writer
 from analysis.reports.explore import by_comparison, explorer
 from analysis.reports.parts import section
-from analysis.style import png
 
 pytestmark = pytest.mark.skipif(executable() is None, reason="there is no chromium")
 STUDIES = {"images": of_images, "plane": in_the_plane, "methods": of_methods}

@@ -9,9 +9,12 @@ import pandas as pd
 import pytest
 from made import CARD, pictures, results
 
-from analysis import paper_curves, paper_scales, paper_tables, reference
-from analysis.paper_conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, differences, verdict
-from analysis.paper_samples import sheets
+from analysis import reference
+from analysis.paper import curves as paper_curves
+from analysis.paper import scales as paper_scales
+from analysis.paper import tables as paper_tables
+from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, differences, verdict
+from analysis.paper.samples import sheets
 from analysis.reports import REPORTS
 from analysis.reports.html import html
 from analysis.results import WorldFacts

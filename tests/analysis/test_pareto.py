@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front
+from analysis.statistics.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front
 
 WS = (0.0, 1.0, 2.0, 4.0)
 STEPS = 16

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.ranking import BETTER, TIE, WORSE, at_strength, ranking
-from analysis.statistics import halves
+from analysis.statistics.paired import halves
+from analysis.statistics.ranking import BETTER, TIE, WORSE, at_strength, ranking
 
 
 def made(

@@ -90,7 +90,7 @@ def test_methods_of_published_cells_are_ours():
 def test_the_page_prints_the_published_cells():
     from pathlib import Path
 
-    from analysis.paper_tables import published
+    from analysis.paper.tables import published
 
     page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text()
     assert published() in page and published().count("\n") == 1 + len(CELLS)

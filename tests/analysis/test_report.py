@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis import figures
+from analysis.figures import curves
+from analysis.figures.style import png
 from analysis.reports import html as report
 from analysis.reports.html import Picture, Section
 from analysis.reports.tables import heading
-from analysis.style import png
 from analysis.table import summarise
 
 
@@ -22,7 +22,7 @@ def pictures():
     summary = summarise(study(runs=1))
     return [
         Picture(
-            figures.metric_against_w(summary, metric, sampler="ancestral", steps=32), metric, f"{metric} against w", "a caption"
+            curves.metric_against_w(summary, metric, sampler="ancestral", steps=32), metric, f"{metric} against w", "a caption"
         )
         for metric in ("fid_digits", "is_digits")
     ]

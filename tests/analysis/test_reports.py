@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
 
-from analysis.guides import attack_gap
 from analysis.metrics import comparison
 from analysis.reports import REPORTS
 from analysis.reports.tradeoff import report
+from analysis.statistics.guides import attack_gap
+from analysis.statistics.verdicts import verdicts
 from analysis.table import read_table, summarise
-from analysis.verdicts import verdicts
 
 STUDIES = {
     "images": ("trade-off", of_images),

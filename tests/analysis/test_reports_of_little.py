@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, results, tidy
 
+from analysis.figures.style import png
 from analysis.reports import REPORTS
 from analysis.reports import html as writer
 from analysis.reports.common import failed_text
 from analysis.reports.plane import middle
 from analysis.results import WorldFacts
-from analysis.style import png
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,11 @@ import matplotlib
 import pytest
 from made import in_the_plane, of_guides, of_images
 
+from analysis.figures.style import panels, png
 from analysis.reports import REPORTS
 from analysis.reports import html as writer
 from analysis.reports.html import Picture, Section
 from analysis.reports.report import Report, file_name
-from analysis.style import panels, png
 from analysis.table import read_table
 
 BAD = 'a/b"<x>'

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics import Difference, best_w, by_run, difference, halves, holm, judge, spread
+from analysis.statistics.paired import Difference, best_w, by_run, difference, halves, holm, judge, spread
 
 
 def runs(trainings: int, seeds: int) -> pd.MultiIndex:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis.statistics import spread
+from analysis.statistics.paired import spread
 from analysis.table import COLUMNS, cells_at, read_table, summarise, write_table
 
 

@@ -8,7 +8,7 @@ import torch
 import torch_fidelity
 from torch_fidelity import metric_fid, metric_isc, metric_prc
 
-from analysis.fidelity import ball_radii, frechet_distance, inception_score, precision_recall
+from analysis.measures.fidelity import ball_radii, frechet_distance, inception_score, precision_recall
 
 
 def test_metric_functions_keep_the_names_and_arguments_we_use():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.vendi import class_vendi, vendi
+from analysis.measures.vendi import class_vendi, vendi
 
 
 @pytest.mark.parametrize("n", [3, 40])

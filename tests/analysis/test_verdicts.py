@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.reference_curve import ReferenceCurve
-from analysis.verdicts import VERDICTS, overview, verdicts
+from analysis.statistics.reference_curve import ReferenceCurve
+from analysis.statistics.verdicts import VERDICTS, overview, verdicts
 
 AT = {"world": "moons", "sampler": "ddim", "steps": 16, "n": 100}
 WS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)

@@ -8,7 +8,7 @@ import pytest
 from small import here
 from tiny import make_here, results_of
 
-from analysis.training_figures import by_training, whole
+from analysis.figures.training import by_training, whole
 from experiments.checkpoints.exported import read_header, training_of
 from experiments.graph.files import sha256
 from experiments.graph.value import encode

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
-from analysis.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.measures.fidelity import frechet_distance, inception_score, precision_recall
 from analysis.metrics import metric
 from experiments.features.inception import Inception
 from experiments.features.protocol import PROTOCOLS, Protocol

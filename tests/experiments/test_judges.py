@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import results_of, tiny_study
 
-from analysis.fidelity import frechet_distance
+from analysis.measures.fidelity import frechet_distance
 from analysis.metrics import metric
 from experiments.graph.store import Store
 from experiments.problems import Problem

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from safetensors.torch import save_file
 from small import here
 
-from analysis.pictures import png_of, tiled
+from analysis.figures.pictures import png_of, tiled
 from experiments import sample_files
 from experiments.graph.store import Store
 from experiments.problems import Problem

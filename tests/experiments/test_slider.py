@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.pictures import as_bytes
+from analysis.figures.pictures import as_bytes
 from experiments.problems import Problem
 from experiments.sample_command import sample
 from experiments.slider import EVALUATIONS, SameSeeds

@@ -50,7 +50,7 @@ def test_a_submission_holds_what_made_it(place, protocol, whole):
     assert whole["protocol"] == {"title": "small v1", "sha256": protocol.sha256}
     assert whole["made"]["who"] == "somebody" and whole["made"]["cite"] == "arXiv 1"
     assert whole["method"]["where"] == "guidance.methods.classifier_free:ClassifierFree"
-    assert {"guidance.methods.classifier_free", "analysis.exact"} <= set(whole["code"]) and whole["packages"]["torch"]
+    assert {"guidance.methods.classifier_free", "analysis.measures.exact"} <= set(whole["code"]) and whole["packages"]["torch"]
     assert len(whole["cells"]) == 2 * 3 * 2  # worlds, strengths, seeds
     table = read_submission(place / "results" / "classifier-free.json").table
     assert set(table["protocol"]) == {protocol.label} and set(table["w"]) == {0.0, 0.5, 1.0}

@@ -1,0 +1,68 @@
+"""The best guidance strength of every method, chosen on one half of the sampling seeds and compared with w = 0 on the other."""
+
+import math
+
+import pandas as pd
+
+from analysis.statistics.paired import RUN, best_w, difference, spread
+from analysis.table import BASELINES, cells_of
+
+GROUP = ["world", "method", "sampler", "steps", "n"]
+COMPARED = [*GROUP, "w", "difference", "low", "high", "units", "over", "sd_trainings", "sd_seeds", "detectable"]
+
+
+def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """For every world, method, sampler, steps and n: the row of `summarise` with the smallest mean of `metric` over the w's.
+
+    The smallest of many noisy means is lucky: to compare it, see `best_against_plain`. ValueError naming the metrics there are,
+    if `metric` is not among them.
+    """
+    cells = cells_of(summary, metric)
+    cells = cells[~cells["method"].isin(BASELINES)]
+    rows = cells.groupby(GROUP)["value"].idxmin()
+    return cells.loc[rows].reset_index(drop=True)
+
+
+def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The w with the smallest mean of `metric` on one half of the sampling seeds, against w = 0 on the other half, run by run.
+
+    `table` is the tidy table of single runs. One row per world, method, sampler, steps and n. A method that was not sampled at
+    w = 0 takes the others' of the same model, since w = 0 is the conditional model for all; a group without any, or with one
+    sampling seed, is left out. Columns after these five:
+
+    w             the guidance strength chosen
+    difference    mean of value(w) - value(0), in the metric's own unit; low, high: its 95 % interval
+    units, over   how many independent units that rests on, and which: trainings, or sampling seeds of one training
+    sd_trainings  standard deviation of the difference between trainings, NaN for one
+    sd_seeds      between sampling seeds of one training, NaN for one
+    detectable    the smallest difference that so many units find four times in five
+
+    Where the w chosen is 0 there is nothing to compare, and the numbers are NaN. ValueError as in `best`.
+    """
+    rows = []
+    cells_of(table, metric)
+    own = table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))]
+    curves = {group: cells.pivot(index=RUN, columns="w", values="value") for group, cells in own.groupby(GROUP, sort=False)}
+    plain = {_model(group): curve[0.0] for group, curve in curves.items() if 0.0 in curve}
+    for group, curve in curves.items():
+        if 0.0 not in curve and _model(group) in plain:
+            curve = pd.concat([plain[_model(group)].reindex(curve.index), curve], axis=1)
+        if 0.0 not in curve or curve.index.get_level_values("seed").nunique() < 2:
+            continue
+        w, values = best_w(curve)
+        pairs = (values - curve.loc[values.index, 0.0]).dropna()
+        if pairs.empty:
+            continue
+        gap, spreads = difference(pairs), spread(pairs.rename("value").reset_index())
+        numbers = (gap.mean, gap.low, gap.high, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
+        nothing = (*(math.nan,) * 3, gap.units, gap.over, *(math.nan,) * 3)
+        rows.append((*group, w, *(numbers if w else nothing)))
+    return pd.DataFrame(rows, columns=COMPARED)
+
+
+def _model(group: tuple) -> tuple:
+    """What two methods have in common if their w = 0 is the same: all but the name, of which the words in brackets at its end,
+    of another model or of other labels, are kept.
+    """
+    world, method, *rest = group
+    return (world, method.partition(" (")[2], *rest)

@@ -1,0 +1,80 @@
+"""What a table of verdicts entitles anyone to say about how many methods are plain guidance with another w."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.statistics.paired import LEVEL
+from analysis.statistics.verdicts import MARGIN, VERDICTS
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many methods of one world have which verdict, and the share of a span that could still hide (`detectable`, median)."""
+
+    methods: int
+    another_w: int
+    no_effect: int
+    better: int
+    worse: int
+    mixed: int
+    neither: int
+    undecided: int
+    units: int
+    over: str
+    detectable: float
+
+    @property
+    def different(self) -> int:
+        """Shown to differ, in whatever way."""
+        return self.better + self.worse + self.mixed + self.neither
+
+    @property
+    def most(self) -> bool:
+        """Whether more than half of all methods are shown to be plain guidance with another w; undecided ones are not."""
+        return 2 * self.another_w > self.methods
+
+
+def counts(compared: pd.DataFrame) -> Counts:
+    """Of the rows of one world, as `analysis.statistics.verdicts.verdicts` makes them or compared.csv holds them.
+
+    ValueError for no row, for several worlds, and for a verdict that is not in VERDICTS.
+    """
+    if compared.empty:
+        raise ValueError("no method is compared: there is nothing to count")
+    if "world" in compared and compared["world"].nunique() > 1:
+        raise ValueError(f"the table holds the worlds {', '.join(compared['world'].unique())}: give the rows of one")
+    short = {words: word for word, words in VERDICTS.items()}
+    if unknown := sorted(set(compared["verdict"]) - set(short)):
+        raise ValueError(f"there is no verdict {unknown[0]!r}: run analysis.statistics.verdicts again")
+    number = compared["verdict"].map(short).value_counts()
+    kinds = {"another_w": "another w", "no_effect": "no effect", "neither": "different"}
+    of = {name: int(number.get(kinds.get(name, name), 0)) for name in _KINDS}
+    known = compared[compared["units"] > 0]
+    units, over = (int(known["units"].min()), str(known["over"].iloc[0])) if len(known) else (0, "runs")
+    return Counts(methods=len(compared), **of, units=units, over=over, detectable=float(compared["detectable"].median()))
+
+
+_KINDS = ("another_w", "no_effect", "better", "worse", "mixed", "neither", "undecided")
+
+
+def claim(compared: pd.DataFrame) -> str:
+    """The sentence about one world that its verdicts carry; where it says "most", more than half are shown to be so."""
+    found = counts(compared)
+    different = f"{found.different} {'differs' if found.different == 1 else 'differ'} from it"
+    ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither where comparable"))
+    shown = [f"{number} {word}" for number, word in ways if number]
+    different += f" ({', '.join(shown)}, at equal diversity)" if shown else ""
+    most = "most methods are" if found.most else "it is not shown that most methods are"
+    hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
+    open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""
+    return (
+        f"Of {found.methods} methods {_are(found.another_w)} shown to be plain guidance with another w and {found.no_effect} to "
+        f"do nothing at their strengths, {different}, and {_are(found.undecided)} undecided ({found.units} {found.over}; margin "
+        f"{MARGIN:.0%} of the span of plain guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} "
+        "plain guidance with another w."
+    )
+
+
+def _are(count: int) -> str:
+    return f"{count} {'is' if count == 1 else 'are'}"
