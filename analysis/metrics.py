@@ -65,11 +65,15 @@ class Metric:
         return f"{self.column} ({self.direction})" if self.direction else self.column
 
     @property
-    def axis(self) -> str:
-        """In words, with the features or classifier behind it and the unit."""
+    def words(self) -> str:
+        """In words, with the features or classifier behind it."""
         behind = {"features": f" on {self.of} features", "classifier": f" by {self.of}"}.get(self.suffix, "") if self.of else ""
-        unit = f", {self.unit}" if self.unit and self.unit not in self.title else ""
-        return f"{self.title}{behind}{unit}"
+        return f"{self.title}{behind}"
+
+    @property
+    def axis(self) -> str:
+        """`words` and the unit."""
+        return f"{self.words}, {self.unit}" if self.unit and self.unit not in self.title else self.words
 
 
 class Comparison(NamedTuple):
@@ -84,7 +88,7 @@ MAX_PIXELS = 1024  # numbers in an image above which no Fréchet distance of pix
 _TILTED, _ORACLE, _EVALUATOR = ("oracle", "plane"), ("oracle",), ("evaluator",)
 METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this order: the most exact measure first
     # samples of an exact world
-    Metric("kl_tilted", "KL(sampled || tilted)", "nats", False, _TILTED, True, shown=2,
+    Metric("kl_tilted", "KL divergence from the tilted density", "nats", False, _TILTED, True, shown=2,
            diversity="std_within_class", alike=("std_within_class", "nll_exact", "confidence_exact", "frechet_exact")),
     Metric("wasserstein_tilted", "sliced Wasserstein distance to the tilted density", "", False, _TILTED, True, shown=2),
     Metric("frechet_exact", "Fréchet distance to the exact moments", "", False, _ORACLE, True, shown=2,

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
+from analysis.findings.words import at_the_main_sweep, drawn, guided, interval, named, number, several
+from analysis.metrics import metric
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import by_run, difference
@@ -36,16 +37,16 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, method: str) ->
     if not ws:
         return []
     shown = sorted({min(ws, key=abs), max(ws, key=abs)})
-    parts = [f"{_mean(curve[w])} at w = {w:g}{_floor(results, column, w)}" for w in shown]
-    return [f"{named(column)[:1].upper()}{named(column)[1:]} of {method} guidance is {' and '.join(parts)} ({drawn(results)})."]
+    parts = [f"{_mean(curve[w], metric(column).unit)} at w = {w:g}{_floor(results, column, w)}" for w in shown]
+    return [f"{guided(method)} the {named(column)} is {' and '.join(parts)} ({drawn(results)})."]
 
 
-def _mean(values: pd.Series) -> str:
+def _mean(values: pd.Series, unit: str) -> str:
     mean = difference(values)
     ends = (
         f" ({interval(mean.low, mean.high)} over {several(mean.units, mean.over)})" if mean.units > 1 else " (1 run: no interval)"
     )
-    return number(mean.mean) + ends
+    return f"{number(mean.mean)} {unit}".strip() + ends
 
 
 def _floor(results: Results, column: str, w: float) -> str:

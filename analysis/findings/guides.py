@@ -54,7 +54,7 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
         w = means[best].idxmin()
         zero = f", {number(means[best][0.0])} at w = 0" if 0.0 in means[best] else ""
         lowest = f"{number(means[best][w])} at w = {w:g}{zero}"
-        return [f"{_capital(column)} is lowest by {best}, {lowest} ({drawn(results)}: no interval)."]
+        return [f"The {named(column)} is lowest by {best}, {lowest} ({drawn(results)}: no interval)."]
     moved = told[told["w"] != 0]
     certain = moved[(moved["units"] > 1) & ((moved["low"] > 0) | (moved["high"] < 0))]
     lower = certain[certain["difference"] < 0]
@@ -70,10 +70,6 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
     counted = [(still, "with w = 0 chosen"), (ties, f"a tie with w = 0 as far as {units} tell"), (higher, "higher")]
     others = ", ".join(f"{count} {words}" for count, words in counted if count)
     return [
-        f"{_capital(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}"
+        f"The {named(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}"
         f"{f'; {others}' if others else ''} ({drawn(results)}; w chosen on one half of the sampling seeds)."
     ]
-
-
-def _capital(column: str) -> str:
-    return named(column)[:1].upper() + named(column)[1:]

@@ -1,5 +1,7 @@
 """How many methods are plain guidance with another w, and what the fronts say."""
 
+from typing import Any
+
 import pandas as pd
 
 from analysis.figures.training import whole
@@ -38,12 +40,20 @@ def _verdicts(rows: pd.DataFrame, quality: str, diversity: str, alike: tuple[str
     begin = "Of these networks alone: " if given else ""
     if len(compared) > FEW:
         return begin + claim(compared).removesuffix(".")
-    words = [f"{one.method}: {one.verdict}" for one in compared.itertuples(index=False)]
+    words = [f"{one.method}: {one.verdict}{_outside(one)}" for one in compared.itertuples(index=False)]
     known = compared[compared["units"] > 0]
     if known.empty:
         raise ValueError("no cell of another method has a value in every measure")
     units = several(int(known["units"].min()), known["over"].iloc[0])
     return f"{begin}Beside {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
+
+
+def _outside(one: Any) -> str:
+    """At how many strengths there is no plain guidance to compare with, where there are some."""
+    if not one.outside:
+        return ""
+    strengths = several(len(one.w.split(", ")), "strengths")
+    return f" (at {one.outside} of its {strengths} less or more diverse than plain guidance at any w)"
 
 
 def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -> list[str]:

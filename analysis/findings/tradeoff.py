@@ -5,7 +5,7 @@ import itertools
 import pandas as pd
 
 from analysis.figures.training import whole
-from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
+from analysis.findings.words import at_the_main_sweep, drawn, guided, interval, named, number, several
 from analysis.metrics import columns_of, metric
 from analysis.results import Results
 from analysis.statistics.best import best_against_plain
@@ -38,36 +38,37 @@ def sentences(results: Results) -> list[str]:
 def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> str:
     """From w = 0 to the w at which it is smallest."""
     curve = by_run(rows, column, method).dropna(axis=1)
-    what = f"{named(column)} of {method} guidance"
+    what = f"{guided(method)} the {named(column)}"
     if 0.0 not in curve or curve.shape[1] < 2:
         return ""
+    least = f"Of all w of {method} guidance the {named(column)} is smallest at w = 0, without guidance"
     means = curve.groupby(level="train_seed").mean().mean()
     if curve.index.get_level_values("seed").nunique() < 2:
         w = float(means.idxmin())
         runs = several(len(curve), "runs")
         why = f"{runs}: no interval" if len(curve) == 1 else f"{runs}, by which w was chosen too: no interval"
         if w == 0:
-            return f"{_capital(what)} is smallest without guidance, {number(means[0.0])} at w = 0 ({_n(results)}, {why})."
+            return f"{least}: {number(means[0.0])} ({_n(results)}, {why})."
         ends = f"from {number(means[0.0])} at w = 0 to {number(means[w])} at w = {w:g}"
-        return f"{_capital(what)} falls {ends} ({_n(results)}, {why})."
+        return f"{what} falls {ends} ({_n(results)}, {why})."
     (told,) = best_against_plain(rows[rows["method"] == method], column).itertuples(index=False)
     chosen = "w chosen on one half of the sampling seeds, reported on the other"
     if told.w == 0:
-        return f"{_capital(what)} is smallest without guidance, {number(means[0.0])} at w = 0 ({drawn(results)}; {chosen})."
+        return f"{least}: {number(means[0.0])} ({drawn(results)}; {chosen})."
     ends = f"difference {number(told.difference)}, {interval(told.low, told.high)} over {several(told.units, told.over)}"
     if told.units > 1 and not told.low <= 0 <= told.high:
         falls = "falls" if told.difference < 0 else "rises, though it fell on the seeds that chose w,"
         return (
-            f"{_capital(what)} {falls} from {number(means[0.0])} at w = 0 to {number(means[told.w])} at w = {told.w:g} ({ends}; "
+            f"{what} {falls} from {number(means[0.0])} at w = 0 to {number(means[told.w])} at w = {told.w:g} ({ends}; "
             f"{drawn(results)}; {chosen})."
         )
     if told.units < 2:
         return (
-            f"{_capital(what)} is {number(means[0.0])} at w = 0 and {number(means[told.w])} at w = {told.w:g} ({drawn(results)}; "
+            f"{what} is {number(means[0.0])} at w = 0 and {number(means[told.w])} at w = {told.w:g} ({drawn(results)}; "
             f"{chosen}, on one run: no interval)."
         )
     return (
-        f"{_capital(what)} ties at w = 0 ({number(means[0.0])}) and at w = {told.w:g} ({number(means[told.w])}): {ends}; less "
+        f"{what} ties at w = 0 ({number(means[0.0])}) and at w = {told.w:g} ({number(means[told.w])}): {ends}; less "
         f"than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
     )
 
@@ -86,10 +87,9 @@ def _price(results: Results, rows: pd.DataFrame, column: str, method: str) -> li
             word = moves if gap.units < 2 or gap.apart else "does not measurably move"
             ends = f"; {interval(gap.low, gap.high)} of the change over {several(gap.units, gap.over)}" if gap.units > 1 else ""
             means = curve.groupby(level="train_seed").mean().mean()
-            found.append(
-                f"{named(name)} {word} from {number(means[0.0])} at w = 0 to {number(means[max(ws)])} at w = {max(ws):g}{ends}"
-            )
-    return [f"{_capital('; '.join(found))} ({_n(results)}, {method} guidance)."] if found else []
+            at = f"from {number(means[0.0])} at w = 0 to {number(means[max(ws)])} at w = {max(ws):g}"
+            found.append(f"the {named(name)} {word} {at}{ends}")
+    return [f"{guided(method)} {'; '.join(found)} ({_n(results)})."] if found else []
 
 
 def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
@@ -116,7 +116,7 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
     missed = f"; of undecided ones less than {number(open_['detectable'].median())} would be missed" if len(open_) else ""
     margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])
     return [
-        f"{_capital(named(column))}, each method at its own best w beside {REFERENCE} guidance at its own: {'; '.join(parts)} "
+        f"In {named(column)}, each method at its own best w beside {REFERENCE} guidance at its own: {'; '.join(parts)} "
         f"({units}; a tie is shown within {margin}; after Holm over {several(len(told), 'methods')}{missed})."
     ]
 
@@ -144,11 +144,12 @@ def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
             opposite.append(f"{a} and {b}")
     lowest = [min(bests, key=lambda method: bests[method][1].mean()) for bests in told]
     words = ", ".join(
-        f"{metric(column).of or 'pixels'}: {method} at w = {bests[method][0]:g}"
+        f"{metric(column).of or 'pixels'}: {f'{method} at w = {w:g}' if (w := bests[method][0]) else 'w = 0, no guidance'}"
         for column, method, bests in zip(columns, lowest, told)
     )
     runs = len(rows[RUN].drop_duplicates())
-    same = "have the same method lowest" if len(set(lowest)) == 1 else "disagree about the lowest"
+    models = {method if bests[method][0] else "" for method, bests in zip(lowest, told)}  # at w = 0 all methods are one model
+    same = "have the same method lowest" if len(models) == 1 else "disagree about the lowest"
     if runs < 2:
         return f"The {len(columns)} feature networks {same} ({words}; 1 run, so that a tie cannot be told from a difference)."
     order = (
@@ -161,7 +162,3 @@ def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
 
 def _n(results: Results) -> str:
     return f"n = {results.n[results.world.name]:,}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -28,7 +28,12 @@ def several(count: int, what: str) -> str:
 
 def named(column: str) -> str:
     """A measure in a sentence, with the features behind it."""
-    return metric(column).axis
+    return metric(column).words
+
+
+def guided(method: str) -> str:
+    """How a sentence about samples of one method begins."""
+    return f"With {method} guidance"
 
 
 def at_the_main_sweep(results: Results) -> pd.DataFrame:

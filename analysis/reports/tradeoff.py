@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from analysis.figures import curves
+from analysis.figures import curves as figures
 from analysis.figures.training import against_training, by_training, whole
 from analysis.headline import headline
 from analysis.metrics import columns_of, main_columns, metric
@@ -76,7 +76,7 @@ def _against_w(results: Results) -> list[Section]:
         for described in (metric(column) for name in names for column in columns_of(name, columns)):
             text, file = f"{capital(described.axis)} against w", f"{named(described.column, world.name)}_against_w"
             options = {**at, "log": described.log}
-            parts.append(picture(file, text, f"{text}; {drawn}", curves.metric_against_w, summary, described.column, **options))
+            parts.append(picture(file, text, f"{text}; {drawn}", figures.metric_against_w, summary, described.column, **options))
         return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
 
     def main(size: int, caption: str):
@@ -94,7 +94,7 @@ def _against_w(results: Results) -> list[Section]:
         caption = f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
         file = named(fid, world.name).replace("fid", "fid_is_curve", 1)
-        curves.append(picture(file, alt, caption, curves.fid_is_curve, summary, **at, fid=fid, score=score))
+        curves.append(picture(file, alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, f"At n = {n}.")]
     tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
     guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured
@@ -121,7 +121,7 @@ def _against_w(results: Results) -> list[Section]:
             "Classification accuracy of the samples",
             "The share of samples recognised as the intended class, by the evaluator (which never guides)"
             f"{beside}. One image is {1 / n:g}.",
-            picture("accuracy_against_w", accuracy, drawn, curves.accuracy_against_w, summary, **at),
+            picture("accuracy_against_w", accuracy, drawn, figures.accuracy_against_w, summary, **at),
         ),
     ]
 
@@ -151,7 +151,7 @@ def _samplers(results: Results) -> list[Section]:
         text = f"{column} against w for every sampler and number of steps; rings mark the minima"
         caption = f"{text}; n = {results.n[results.world.name]}, {seeds(results)}."
         file = f"{named(column, results.world.name)}_by_sampler"
-        parts.append(picture(file, text, caption, curves.fid_by_sampler, results.summary, column))
+        parts.append(picture(file, text, caption, figures.fid_by_sampler, results.summary, column))
     return [section("Samplers and numbers of steps", "", *parts)]
 
 

@@ -40,6 +40,8 @@ def verdicts(table: pd.DataFrame, measures: Sequence[str], quality: str, diversi
     method, w                   its strengths
     nearest w of the reference  mean over runs; effective w: of the update, if it was recorded
     alike, different, undecided at how many of its strengths, after Holm over all of them; alike at all, if the verdict says so
+    outside                     at how many the method is less or more diverse than plain guidance at any w, so that `quality`
+                                cannot be compared at equal `diversity`
     better, worse               at how many, by `quality` (lower is better) at equal `diversity`: by more than the margin, and not
                                 zero after Holm over methods and strengths
     largest                     the largest mean difference of a measure, as a share of the reference's span
@@ -144,6 +146,7 @@ def _row(found: _Found, curves: ReferenceCurve, tests: int, effective: "pd.Serie
         "effective w": ", ".join(f"{effective[w]:.2g}" for w in found.ws if w in effective),
         **counts,
         "undecided": len(found.ws) - sum(counts.values()),
+        "outside": len(found.of) - len(found.at_equal),
         "better": len(found.better),
         "worse": len(found.worse),
         "largest": max((abs(gap.mean) / span for span, gap in flat), default=np.nan),

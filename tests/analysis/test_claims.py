@@ -65,7 +65,7 @@ def bowl(method, w):
 def test_of_one_run_what_was_measured_comes_first():
     first = found(of_images(runs=1))[0]
     assert first.startswith(
-        "Fréchet distance on digits features of classifier-free guidance falls from 0.300 at w = 0 to 0.250 at"
+        "With classifier-free guidance the Fréchet distance on digits features falls from 0.300 at w = 0 to 0.250 at"
     )
     assert first.endswith("w = 0.1 (n = 1,000, 1 run: no interval).")
 
@@ -110,7 +110,7 @@ def test_many_methods_are_counted_first():
 
 def test_exact_worlds_and_guides_say_how_far_and_beside_what():
     plane = found(in_the_plane())
-    assert "KL(sampled || tilted), nats of classifier-free guidance is 1.10 (95 % interval" in plane[0]
+    assert "With classifier-free guidance the KL divergence from the tilted density is 1.10 nats (95 % interval" in plane[0]
     assert "exact draws 0.0105" in plane[0]
     both = found(of_exact_images())
     assert "classifier-free (exact) guidance" in both[0] and "Trained networks instead of the exact denoiser" in both[1]

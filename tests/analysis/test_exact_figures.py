@@ -84,7 +84,10 @@ def test_against_steps_every_sampler_has_a_line_and_both_axes_are_logarithmic(su
         np.testing.assert_allclose(line.get_ydata(), [1.05 * kl(sampler, steps, 1.0) for steps in STEPS])
     axes.figure.draw_without_rendering()
     assert [text.get_text() for text in axes.get_xticklabels()] == [str(steps) for steps in STEPS]
-    assert axes.get_title(loc="left") == "KL(sampled || tilted), nats" and "w = 1, n = 3,000" in axes.texts[0].get_text()
+    assert (
+        axes.get_title(loc="left") == "KL divergence from the tilted density, nats"
+        and "w = 1, n = 3,000" in axes.texts[0].get_text()
+    )
 
 
 def test_a_band_that_reaches_zero_does_not_stretch_a_logarithmic_axis():
@@ -115,7 +118,7 @@ def test_methods_have_their_colours_and_their_floor(summary):
     figure = methods_against_w(summarise(both), ["kl_tilted", "std_within_class"], sampler="ancestral", steps=64)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == [
-        "KL(sampled || tilted), nats",
+        "KL divergence from the tilted density,\nnats",
         "standard deviation within a class",
     ]
     for axes in figure.axes:

@@ -49,8 +49,8 @@ def test_suffixes_are_resolved_and_what_has_none_is_left_alone():
 
 
 def test_words_have_unit_features_and_direction():
-    assert metric("kl_tilted").axis == "KL(sampled || tilted), nats"
-    assert metric("kl_tilted").heading == "KL(sampled || tilted) (lower is better)"
+    assert metric("kl_tilted").axis == "KL divergence from the tilted density, nats"
+    assert metric("kl_tilted").heading == "KL divergence from the tilted density (lower is better)"
     assert metric("precision_x").heading == "precision (higher is better)"
     assert metric("diversity_x").label == "diversity_x (higher is more diverse)"
     assert metric("fid_x").axis == "Fréchet distance on x features" and metric("seconds_per_sample").axis == "seconds per sample"
