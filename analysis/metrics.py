@@ -54,15 +54,12 @@ class Metric:
     @property
     def heading(self) -> str:
         """The title of a figure: in words, with the direction."""
-        if not self.direction:
-            return self.title
-        bracketed = self.title.endswith(")") and " (" in self.title  # one pair of brackets is enough
-        return f"{self.title[:-1]}, {self.direction})" if bracketed else f"{self.title} ({self.direction})"
+        return self._directed(self.title)
 
     @property
     def label(self) -> str:
-        """The column with the direction, for an axis beside a table."""
-        return f"{self.column} ({self.direction})" if self.direction else self.column
+        """The name of an axis: `axis` with the direction."""
+        return self._directed(self.axis)
 
     @property
     def words(self) -> str:
@@ -74,6 +71,12 @@ class Metric:
     def axis(self) -> str:
         """`words` and the unit."""
         return f"{self.words}, {self.unit}" if self.unit and self.unit not in self.title else self.words
+
+    def _directed(self, text: str) -> str:
+        if not self.direction:
+            return text
+        bracketed = text.endswith(")") and " (" in text  # one pair of brackets is enough
+        return f"{text[:-1]}, {self.direction})" if bracketed else f"{text} ({self.direction})"
 
 
 class Comparison(NamedTuple):

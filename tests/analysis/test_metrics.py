@@ -52,7 +52,7 @@ def test_words_have_unit_features_and_direction():
     assert metric("kl_tilted").axis == "KL divergence from the tilted density, nats"
     assert metric("kl_tilted").heading == "KL divergence from the tilted density (lower is better)"
     assert metric("precision_x").heading == "precision (higher is better)"
-    assert metric("diversity_x").label == "diversity_x (higher is more diverse)"
+    assert metric("diversity_x").label == "cosine distance within a class on x features (higher is more diverse)"
     assert metric("fid_x").axis == "Fréchet distance on x features" and metric("seconds_per_sample").axis == "seconds per sample"
     novel = metric("novel")
     assert (novel.title, novel.axis, novel.heading, novel.label, novel.higher_is_better) == (*["novel"] * 4, None)
