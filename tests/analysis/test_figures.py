@@ -124,7 +124,7 @@ def test_less_than_a_decade_has_ticks_enough_and_less_than_four_is_linear():
 
 
 def test_each_metric_has_a_panel_and_each_w_a_tick(summary):
-    figure = metric_against_w(summary, ["precision", "recall"], **CELL)
+    figure = metric_against_w(summary, ["precision_digits", "recall_digits"], **CELL)
     assert [axes.get_ylabel().split()[0] for axes in figure.axes] == ["precision", "recall"]
     figure.draw_without_rendering()
     for axes in figure.axes:
