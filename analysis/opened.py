@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.find import COMMITTED, ONLY_COMMITTED, STUDY_VARIABLE, find_study
-from analysis.table import read_table, summarise
+from analysis.table import read_table, summarise, table_file
 
 HASH = 12  # digits of a sha256 that are told
 
@@ -90,13 +90,14 @@ def open_study(name: str, takes: str = "minutes") -> Opened:
         folder = find_study(name)
     except ValueError as error:
         raise ValueError(f"{error}; `guidance-bench study {name}` makes one, {takes}") from None
-    digest = hashlib.sha256((folder / "table.csv").read_bytes()).hexdigest()[:HASH]
+    file = table_file(folder)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:HASH]
     if folder.parent == COMMITTED:
         place = folder.relative_to(COMMITTED.parents[1]).as_posix()
-        print(f"reading {place}/table.csv (sha256 {digest}), committed with the package")
+        print(f"reading {place}/{file.name} (sha256 {digest}), committed with the package")
         print(f"for one of your own: `guidance-bench study {name}` ({takes}), then run all cells again")
     else:
         named = os.environ.get(STUDY_VARIABLE, ONLY_COMMITTED) != ONLY_COMMITTED
         why = f"as {STUDY_VARIABLE} says" if named else "the newest run"
-        print(f"reading {folder / 'table.csv'} (sha256 {digest}), {why}")
+        print(f"reading {file} (sha256 {digest}), {why}")
     return Opened(folder)

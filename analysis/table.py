@@ -47,6 +47,12 @@ def read_table(path: str | Path | StringIO) -> pd.DataFrame:
     return _checked(table, str(path))
 
 
+def table_file(folder: str | Path) -> Path:
+    """The file in which a folder holds its table; table.csv where it holds none."""
+    folder = Path(folder)
+    return folder / ("table.csv" if (folder / "table.csv").is_file() or not holds_table(folder) else "table.parquet")
+
+
 def holds_table(folder: str | Path) -> bool:
     """Whether the folder is that of a finished study."""
     return any((Path(folder) / name).is_file() for name in ("table.csv", "table.parquet"))

@@ -8,7 +8,7 @@ from synthetic import study
 
 from analysis import find, opened
 from analysis.opened import open_study
-from analysis.table import write_table
+from analysis.table import parquet_bytes, write_table
 
 
 @pytest.fixture
@@ -31,6 +31,16 @@ def test_a_committed_study_is_named_without_its_machine_with_what_to_run(checkou
     said = capsys.readouterr().out
     assert said.startswith("reading docs/results/digits-cpu/table.csv (sha256 ") and str(tmp_path) not in said
     assert "`guidance-bench study digits` (six minutes), then run all cells again" in said
+
+
+def test_a_large_committed_study_has_a_parquet_alone(checkout, capsys):
+    table = open_study("digits").table
+    (checkout / "table.parquet").write_bytes(parquet_bytes(table))
+    (checkout / "table.csv").unlink()
+    capsys.readouterr()
+    found = open_study("digits")
+    assert capsys.readouterr().out.startswith("reading docs/results/digits-cpu/table.parquet (sha256 ")
+    assert found.table.equals(table)
 
 
 def test_a_run_comes_first_unless_committed_ones_are_asked_for(checkout, capsys, monkeypatch):
