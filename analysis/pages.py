@@ -167,12 +167,23 @@ def of_attacks(folder: Path, rows: str) -> str:
     return markdown(pd.DataFrame(lines))
 
 
+def of_asymmetry(folder: Path) -> str:
+    """Least and largest antisymmetric share of the Jacobians of fields, of networks and of the exact model."""
+    found = pd.read_csv(folder / "jacobian.csv").groupby(["of", "field"], sort=False)["value"].agg(["min", "max"])
+    lines = [
+        {"of": of, "field": field, "least": f"{row['min']:.2g}", "largest": f"{row['max']:.2g}"}
+        for (of, field), row in found.iterrows()
+    ]
+    return markdown(pd.DataFrame(lines))
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
     "verdicts": of_verdicts,
     "by-level": by_level,
     "attacks": of_attacks,
+    "asymmetry": of_asymmetry,
 }
 
 
