@@ -26,17 +26,19 @@ def sentences(results: Results) -> list[str]:
         return []
     try:
         quality, diversity, alike = comparison(results.columns)
-        found = [
-            _verdicts(rows, quality, diversity, alike, given) for given in (False, True)[: 1 + (len(results.train_seeds) > 1)]
+        compared = [
+            verdicts(rows, alike, quality, diversity, given) for given in (False, True)[: 1 + (len(results.train_seeds) > 1)]
         ]
+        if compared[0]["verdict"].equals(compared[-1]["verdict"]):
+            compared = compared[:1]  # nothing more is known of these networks than of any
+        found = [_verdicts(frame, given) for frame, given in zip(compared, (False, True))]
     except ValueError:  # no measures to compare by, no curve, or one run: then nothing is told
         return []
     texts = [f"{text} ({drawn(results)}; by {', '.join(alike)})." for text in dict.fromkeys(found)]
     return texts + _front(results, rows, quality, diversity)
 
 
-def _verdicts(rows: pd.DataFrame, quality: str, diversity: str, alike: tuple[str, ...], given: bool) -> str:
-    compared = verdicts(rows, alike, quality, diversity, given)
+def _verdicts(compared: pd.DataFrame, given: bool) -> str:
     begin = "Of these networks alone, beside" if given else "Beside"
     if len(compared) > FEW:
         told = claim(compared).removesuffix(".")

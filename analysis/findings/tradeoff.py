@@ -100,9 +100,10 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
         return []
     if told.empty or told["units"].max() < 2:
         return []
+    idle = told[(told["w"] == 0) & (told["reference_w"] == 0)]  # one model, and so no difference
     parts, words = [], {"better": "lower", "worse": "higher", "tie": "a tie", "undecided": "undecided"}
     for verdict, word in words.items():
-        own = told[told["verdict"] == verdict]
+        own = told[(told["verdict"] == verdict) & ~told.index.isin(idle.index)]
         if len(own) == 0:
             continue
         if len(own) > FEW:
@@ -112,6 +113,8 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
                 f"{one.method} ({number(one.difference)}, {interval(one.low, one.high)})" for one in own.itertuples(index=False)
             ]
             parts.append(f"{word}: {', '.join(gaps)}")
+    if len(idle):
+        parts.append(f"best without guidance, at w = 0, as it: {', '.join(idle['method'])}")
     open_ = told[told["verdict"] == "undecided"]
     missed = f"; of undecided ones less than {number(open_['detectable'].median())} would be missed" if len(open_) else ""
     margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])

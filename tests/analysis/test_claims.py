@@ -144,3 +144,8 @@ def test_what_cannot_be_told_does_not_lose_the_report(monkeypatch):
 
     monkeypatch.setattr(common, "found", lambda results: 1 / 0)
     assert common.told(of_guides()) == ["What was found cannot be told: ZeroDivisionError: division by zero"]
+
+
+def test_where_no_guidance_is_best_methods_are_not_called_ties():
+    beside = next(text for text in found(images(lambda method, w: 2.0 + w)) if "each method at its own best w" in text)
+    assert "best without guidance, at w = 0, as it: other" in beside and "a tie: other" not in beside
