@@ -1,11 +1,14 @@
 """Tables and numbers of the pages, out of committed results: `make pages` writes them again, and a test says if they are current.
 
-A page marks a table by two comments, the first of which says what it is made of, and a number in a sentence likewise:
+A page marks a table by two comments, the first of which says what it is made of; a number in a sentence, a paired difference with
+its interval, and the sentences that a study's report begins with, likewise:
 
     <!-- table headline fashion-full-cpu sampler="dpm-solver++ on logsnr" steps=10 n=1000 metrics=fid_fashion,is_fashion -->
     ...
     <!-- end -->
     FID is <!-- value fashion-full-cpu fid_fashion classifier-free 1 -->1.33 ± 0.07<!-- end --> at w = 1
+    which is <!-- gap fashion-full-cpu fid_fashion classifier-free 1 classifier-free 0 -->...<!-- end --> from w = 0
+    <!-- found fashion-full-cpu -->...<!-- end -->
 
 Kinds of tables: TABLES. Folders are those of docs/results.
 """
@@ -23,7 +26,7 @@ from analysis.headline import headline, markdown
 from analysis.metrics import metric
 from analysis.table import read_table, summarise
 
-_MARKED = re.compile(r"<!-- (table|value) (.+?) -->(.*?)<!-- end -->", re.DOTALL)
+_MARKED = re.compile(r"<!-- (table|value|gap|found) (.+?) -->(.*?)<!-- end -->", re.DOTALL)
 
 
 def filled(page: str, results: Path) -> str:
@@ -35,7 +38,7 @@ def filled(page: str, results: Path) -> str:
             words = shlex.split(given)
             options = dict(word.split("=", 1) for word in words if "=" in word)
             named = [word for word in words if "=" not in word]
-            text = of_value(results, *named, **options) if kind == "value" else of_table(results, *named, **options)
+            text = KINDS[kind](results, *named, **options)
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise ValueError(f"<!-- {kind} {given} -->: {error}") from error
         return f"<!-- {kind} {given} -->{text}<!-- end -->"
@@ -63,6 +66,28 @@ def of_value(
         raise ValueError(f"{len(cells)} rows fit: say of which sampler, steps and world")
     row = cells.iloc[0]
     return f"{row['value']:.{digits}f}" + (f" ± {row['sd']:.{digits}f}" if sd == "yes" and row["sd"] == row["sd"] else "")
+
+
+def of_gap(
+    results: Path, folder: str, metric: str, method: str, w: str, other: str, other_w: str, digits: str = "2", **where: str
+) -> str:
+    """`metric` of method at w minus that of the other at its w, paired by run, with its interval and what it is over."""
+    from analysis.statistics.paired import by_run, difference
+
+    table = read_table(results / folder / "table.csv")
+    for column, wanted in {"metric": metric, **where}.items():
+        table = table[table[column].map(str) == wanted]
+    table = table[table["n"] == table["n"].max()]
+    gap = difference(by_run(table, metric, method)[float(w)] - by_run(table, metric, other)[float(other_w)])
+    ends = f"95 % interval {gap.low:.{digits}f} to {gap.high:.{digits}f} over {gap.units} {gap.over}"
+    return f"{gap.mean:+.{digits}f} ({ends if gap.units > 1 else 'one run'})"
+
+
+def of_found(results: Path, folder: str, first: str = "") -> str:
+    """The sentences that the report of a study begins with, as a list; first: so many of them."""
+    sentences = (results / folder / "summary.txt").read_text().split("\n\n")[0].splitlines()
+    lines = [f"> - {sentence}" for sentence in sentences[: int(first) if first else None]]
+    return "\n\n" + "\n".join(["> **What was found**", ">", *lines]) + "\n\n"
 
 
 def of_methods(
@@ -142,13 +167,27 @@ def of_attacks(folder: Path, rows: str) -> str:
     return markdown(pd.DataFrame(lines))
 
 
+def of_asymmetry(folder: Path) -> str:
+    """Least and largest antisymmetric share of the Jacobians of fields, of networks and of the exact model."""
+    found = pd.read_csv(folder / "jacobian.csv").groupby(["of", "field"], sort=False)["value"].agg(["min", "max"])
+    lines = [
+        {"of": of, "field": field, "least": f"{row['min']:.2g}", "largest": f"{row['max']:.2g}"}
+        for (of, field), row in found.iterrows()
+    ]
+    return markdown(pd.DataFrame(lines))
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
     "verdicts": of_verdicts,
     "by-level": by_level,
     "attacks": of_attacks,
+    "asymmetry": of_asymmetry,
 }
+
+
+KINDS: Mapping[str, Callable[..., str]] = {"table": of_table, "value": of_value, "gap": of_gap, "found": of_found}
 
 
 def words(column: str) -> str:

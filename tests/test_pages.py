@@ -132,3 +132,26 @@ def test_a_distance_of_the_guides_is_that_of_the_committed_study(method, w, said
     (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
     digits = 0 if w is None else 1
     assert said in re.sub(r"\s+", " ", README) and f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in said
+
+
+def test_a_gap_is_paired_and_found_sentences_are_those_of_the_report(tmp_path):
+    import pandas as pd
+
+    from analysis.table import write_table
+
+    keys = {"world": "moons", "sampler": "ddim", "steps": 8, "n": 100, "metric": "fid_moons", "train_seed": 0}
+    rows = [
+        {**keys, "method": method, "w": w, "seed": seed, "value": 5.0 * seed + value + 0.1 * seed * w}
+        for method, w, value in (("plain", 0.0, 3.0), ("other", 1.0, 1.0))
+        for seed in range(3)
+    ]
+    (tmp_path / "mine").mkdir()
+    write_table(pd.DataFrame(rows), tmp_path / "mine" / "table.csv")
+    (tmp_path / "mine" / "summary.txt").write_text("It falls.\nIt rises.\n\nfid\n1.0\n")
+    gap = filled("<!-- gap mine fid_moons other 1 plain 0 -->x<!-- end -->", tmp_path)
+    # differences -2, -1.9, -1.8: mean -1.9, sd 0.1, t(0.975, 2) = 4.303, reach 4.303 * 0.1 / sqrt(3)
+    assert "-->-1.90 (95 % interval -2.15 to -1.65 over 3 sampling seeds)<!--" in gap
+    found = filled("<!-- found mine first=1 --><!-- end -->", tmp_path)
+    assert "> - It falls.\n" in found and "rises" not in found and "fid" not in found
+    with pytest.raises(ValueError, match="found nowhere"):
+        filled("<!-- found nowhere --><!-- end -->", tmp_path)

@@ -1,5 +1,6 @@
 """What a study found, in a few sentences with numbers: what its report begins with."""
 
+from analysis.figures.training import whole
 from analysis.findings import exact, guides, methods, tradeoff
 from analysis.results import Results
 
@@ -16,7 +17,7 @@ def found(results: Results) -> list[str]:
     for world in results.worlds:
         part = results.of(world)
         kinds = [exact, tradeoff, methods] if not part.world.guides else [guides, exact]
-        if len(part.methods) > MANY and not part.world.guides:
+        if len([name for name in part.methods if whole(name)]) > MANY and not part.world.guides:
             kinds = [methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]
         told += [f"{world}: {text}" if len(results.worlds) > 1 else text for text in texts]

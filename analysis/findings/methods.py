@@ -37,15 +37,16 @@ def sentences(results: Results) -> list[str]:
 
 def _verdicts(rows: pd.DataFrame, quality: str, diversity: str, alike: tuple[str, ...], given: bool) -> str:
     compared = verdicts(rows, alike, quality, diversity, given)
-    begin = "Of these networks alone: " if given else ""
+    begin = "Of these networks alone, beside" if given else "Beside"
     if len(compared) > FEW:
-        return begin + claim(compared).removesuffix(".")
+        told = claim(compared).removesuffix(".")
+        return f"Of these networks alone: {told[:1].lower()}{told[1:]}" if given else told
     words = [f"{one.method}: {one.verdict}{_outside(one)}" for one in compared.itertuples(index=False)]
     known = compared[compared["units"] > 0]
     if known.empty:
         raise ValueError("no cell of another method has a value in every measure")
     units = several(int(known["units"].min()), known["over"].iloc[0])
-    return f"{begin}Beside {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
+    return f"{begin} {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
 
 
 def _outside(one: Any) -> str:

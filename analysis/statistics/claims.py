@@ -61,16 +61,22 @@ _KINDS = ("another_w", "no_effect", "better", "worse", "mixed", "neither", "unde
 def claim(compared: pd.DataFrame) -> str:
     """The sentence about one world that its verdicts carry; where it says "most", more than half are shown to be so."""
     found = counts(compared)
-    different = f"{found.different} {'differs' if found.different == 1 else 'differ'} from it"
     ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither where comparable"))
-    shown = [f"{number} {word}" for number, word in ways if number]
-    different += f" ({', '.join(shown)}, at equal diversity)" if shown else ""
-    most = "most methods are" if found.most else "it is not shown that most methods are"
+    shown = ", ".join(f"{number} {word}" for number, word in ways if number)
+    told = (
+        (found.another_w, f"{_are(found.another_w)} shown to be plain guidance with another w"),
+        (found.no_effect, f"{_are(found.no_effect)} shown to do nothing at these strengths"),
+        (
+            found.different,
+            f"{found.different} differ{'s' * (found.different == 1)} from plain guidance ({shown}, at equal diversity)",
+        ),
+        (found.undecided, f"{_are(found.undecided)} undecided"),
+    )
     hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
     open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""
+    most = "most methods are" if found.most else "it is not shown that most methods are"
     return (
-        f"Of {found.methods} methods {_are(found.another_w)} shown to be plain guidance with another w and {found.no_effect} to "
-        f"do nothing at their strengths, {different}, and {_are(found.undecided)} undecided ({found.units} {found.over}; margin "
+        f"Of {found.methods} methods {', '.join(text for number, text in told if number)} ({found.units} {found.over}; margin "
         f"{MARGIN:.0%} of the span of plain guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} "
         "plain guidance with another w."
     )

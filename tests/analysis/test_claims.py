@@ -23,8 +23,8 @@ def compared(**numbers):
 
 def test_a_claim_has_the_counts_and_says_most_where_more_than_half_are_shown():
     shown = claim(compared(another_w=6, no_effect=1, better=1, worse=1, undecided=2))
-    assert "Of 11 methods 6 are shown to be plain guidance with another w and 1 to do nothing" in shown
-    assert "2 differ from it (1 better, 1 worse" in shown and "2 are undecided (8 sampling seeds" in shown
+    assert "Of 11 methods 6 are shown to be plain guidance with another w, 1 is shown to do nothing" in shown
+    assert "2 differ from plain guidance (1 better, 1 worse" in shown and "2 are undecided (8 sampling seeds" in shown
     assert shown.endswith(": most methods are plain guidance with another w.") and "below 20% of a span" in shown
     half = compared(another_w=5, no_effect=4, undecided=1)
     assert not counts(half).most and "it is not shown that most methods are" in claim(half), "half is not most, and idle is not w"
