@@ -39,6 +39,16 @@ def baselines(study: Any) -> Iterator[Placed]:
         yield Placed(TABLE, place, study.measured(Draws(world=study.world, n=study.n, w=w, seed=seed), (study.n,), seed, w))
 
 
+def own_networks(study: Any, seed: int) -> Iterator[tuple[str, Any]]:
+    """The networks of curves that have their own, each once, with what they are called."""
+    seen = []
+    for curve, role in product(study.methods, ("model", "weak")):
+        if getattr(curve, role) is None or (source := study.network(role, seed, curve)) in seen:
+            continue
+        seen.append(source)
+        yield f"{'denoiser' if role == 'model' else role} of {curve.label}", source
+
+
 def networks(study: Any) -> Iterator[Placed]:
     """What the networks reach on the test set, and, in a world with an exact oracle, their errors."""
     names = {"model": "denoiser"}
@@ -49,6 +59,9 @@ def networks(study: Any) -> Iterator[Placed]:
             if isinstance(source := study.network(role, seed), Train):
                 place = {"world": study.world.label, "train_seed": seed, "network": names.get(role, role)}
                 yield Placed("networks", place, source)
+        for name, source in own_networks(study, seed):
+            if isinstance(source, Train):
+                yield Placed("networks", {"world": study.world.label, "train_seed": seed, "network": name}, source)
         trained = {"denoiser": study.network("model", seed), "classifier": study.network("classifier", seed)}
         if study.oracle is not None and all(isinstance(source, Train) for source in trained.values()):
             place = {"world": study.world.label, "train_seed": seed}

@@ -12,6 +12,8 @@ from guidance.schedules import CosineLogSNR
 
 TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
 
+OWN = ("model", "weak")  # that a curve may have for itself
+
 
 def check_trade_off(study: Any) -> None:
     """ValueError for networks of another world, an evaluator that guides, methods that cannot run, or too few samples."""
@@ -45,7 +47,7 @@ def check_trade_off(study: Any) -> None:
         for w, curve in sweep.cells(study.methods):
             if why := curve.at(w).refuses(sweep.sampler):
                 raise ValueError(f"sweeps: {why}")
-            _possible(study, curve.method)
+            _possible(study, curve)
 
 
 def _once(study: Any) -> None:
@@ -61,6 +63,7 @@ def _once(study: Any) -> None:
 
 def _one_world(study: Any) -> None:
     sources = {role: getattr(study, role) for role in (*TRAINED, "real")}
+    sources |= {f"methods.{i}.{role}": getattr(curve, role) for i, curve in enumerate(study.methods) for role in OWN}
     sources |= {f"judges.{i}.{role}": getattr(one, role) for i, one in enumerate(study.judges) for role in ("classifier", "real")}
     trainings = {role: source for role, source in sources.items() if isinstance(source, Train)}
     files = {role: source for role, source in sources.items() if isinstance(source, (Checkpoint, StoredFeatures))}
@@ -71,7 +74,8 @@ def _one_world(study: Any) -> None:
             raise ValueError(f"{role}: it is of the world {source.world.label}, and the study of {study.world.label}")
         if role in trainings:  # what is known by its file needs no images
             raise ValueError(f"{role}: its images lie elsewhere than the study's: set {role}.world to the same place as world")
-    for role in ("model", "classifier", "weak", "unconditional"):
+    own = [f"methods.{i}.{role}" for i in range(len(study.methods)) for role in OWN]
+    for role in ("model", "classifier", "weak", "unconditional", *own):
         source = trainings.get(role)
         if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
@@ -144,14 +148,15 @@ def _features(study: Any) -> None:
             )
 
 
-def _possible(study: Any, method: Any) -> None:
-    """ValueError for a method that the study's networks do not allow."""
+def _possible(study: Any, curve: Any) -> None:
+    """ValueError for a method that the study's networks, and its curve's own, do not allow."""
+    method = curve.method
     trained, needs = study.model is not None, set(method.requires_model)
     for role in method.roles:
         needed = "clean" if role == "loss" else role
-        if trained and hasattr(study, needed) and getattr(study, needed) is None:
+        if trained and hasattr(study, needed) and (getattr(curve, needed, None) or getattr(study, needed)) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
-    knows_groups = trained and getattr(getattr(study.model, "objective", None), "groups", 0)
+    knows_groups = trained and getattr(getattr(curve.model or study.model, "objective", None), "groups", 0)
     lacking = {
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,

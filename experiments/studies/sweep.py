@@ -1,32 +1,39 @@
 """What is swept: methods over their own strengths, and one sampler over a grid of them."""
 
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from experiments.fields import Count, GridOf, MethodOf, SamplerOf, Strengths
 from experiments.graph.value import label, value
+from experiments.tasks.sources import Source
 from guidance.grids import EvenInU
 
 
 @value
 class Curve:
-    """A method, whatever its w, and its own strengths (None: those of the sweep)."""
+    """A method, whatever its w, and its own strengths (None: those of the sweep).
+
+    model, weak: who plays these roles for this curve alone, instead of the study's: a network that was trained in another way, or
+    a weak model of another kind. called: what its name in a table says of them, as "late" in "classifier-free (late)".
+    """
 
     method: MethodOf
     ws: Strengths | None = None
+    model: Source | None = None
+    weak: Source | None = None
+    called: Annotated[str, Field(pattern=r"^[^()]*$")] = ""
 
     def at(self, w: float) -> Any:
         """The method at strength w."""
-        from dataclasses import replace
-
         return replace(self.method, w=w)
 
     @property
     def label(self) -> str:
-        """Its name in a table: the method's, and the options that are not the defaults."""
-        return label(self.method, "w")
+        """Its name in a table: the method's, the options that are not the defaults, and what it is called."""
+        return label(self.method, "w") + (f" ({self.called})" if self.called else "")
 
 
 def as_curve(given: Any) -> Any:
@@ -35,7 +42,11 @@ def as_curve(given: Any) -> Any:
         return given
     if isinstance(given, dict):
         given = {key: held for key, held in given.items() if not (key == "is" and held == "Curve")}
-        return Curve(method={key: held for key, held in given.items() if key != "ws"}, ws=given.get("ws"))
+        own = {field.name for field in fields(Curve)} - {"method"}
+        return Curve(
+            method={key: held for key, held in given.items() if key not in own},
+            **{key: held for key, held in given.items() if key in own},
+        )
     return Curve(method=given)
 
 

@@ -23,7 +23,7 @@ from experiments.fields import (
 )
 from experiments.graph.store import Store
 from experiments.graph.value import encode, value
-from experiments.studies.beside import NO_TRAINING, ROLES, baselines, networks
+from experiments.studies.beside import NO_TRAINING, ROLES, baselines, networks, own_networks
 from experiments.studies.check import check_trade_off
 from experiments.studies.computing import choices, of_compute
 from experiments.studies.on_features import by_judges, described, on_features
@@ -96,11 +96,11 @@ class TradeOff(Study):
         """Which report draws it."""
         return "exact" if self.world.exact else "trade-off"
 
-    def network(self, role: str, seed: int) -> Any:
+    def network(self, role: str, seed: int, curve: Curve | None = None) -> Any:
         """Who plays a role with a training seed: a source that is no training is the same for all; None for a role of no
-        method.
+        method. curve: whose own networks come before the study's.
         """
-        source = getattr(self, role)
+        source = getattr(curve, role, None) or getattr(self, role)
         if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
         return source.of_seed(seed, self.density) if hasattr(source, "of_seed") else source
@@ -109,7 +109,8 @@ class TradeOff(Study):
     def models(self) -> list[tuple[int, bool]]:
         """(training seed, whether it is the oracle) of every model; what is no training of ours has no seed."""
         oracle = [(NO_TRAINING, True)] if self.oracle is not None else []
-        trained = any(hasattr(self.network(role, 0), "of_seed") for role in ROLES)
+        sources = [*(self.network(role, 0) for role in ROLES), *(source for _, source in own_networks(self, 0))]
+        trained = any(hasattr(source, "of_seed") for source in sources)
         seeds = self.train_seeds if trained else (NO_TRAINING,)
         return oracle + ([(seed, False) for seed in seeds] if self.model is not None else [])
 
@@ -125,6 +126,8 @@ class TradeOff(Study):
             if exact and sweep.snapshot is not None:
                 continue  # the oracle was never trained
             for w, curve in sweep.cells(self.methods):
+                if exact and (curve.model or curve.weak) is not None:
+                    continue  # nor stands it for a network of another kind
                 samples = self._samples(seed, exact, sampling, sweep, curve, w)
                 for compute in choices(self.compute, samples.method, exact, sweep == self.sweeps[0] and curve == self.methods[0]):
                     name = curve.label + (" (exact)" if exact and self.model is not None else "") + self._labels
@@ -173,6 +176,7 @@ class TradeOff(Study):
         times = len(self.sample_seeds) * len(self.models)
         calls = sum(sweep.sampler.calls(sweep.steps) * sum(vars(curve.method.nfe_per_call).values()) for sweep, curve in cells)
         trainings = [training for role in ROLES if isinstance(training := self.network(role, 0), Train)]
+        trainings += [own for _, own in own_networks(self, 0) if isinstance(own, Train)]
         trainings = [training for training in trainings for _ in self.train_seeds]
         measuring = [self.evaluator, *(judge.classifier for judge in self.judges)]
         trainings += [source for source in measuring if isinstance(source, Train)]
@@ -189,9 +193,9 @@ class TradeOff(Study):
             model = replace(self.oracle, groups="groups" in curve.method.requires_model)
             others = {}
         else:
-            model = self.network("model", seed)
+            model = self.network("model", seed, curve)
             model = model if sweep.snapshot is None else Snapshot(training=model, step=sweep.snapshot)
-            others = {role: self.network(role, seed) for role in ROLES[1:] if role in roles}
+            others = {role: self.network(role, seed, curve) for role in ROLES[1:] if role in roles}
         samples = Sample(
             world=self.world,
             model=model,
