@@ -23,6 +23,14 @@ class Denoiser(Protocol):
     def __call__(self, z: Tensor, logsnr: Tensor, label: Tensor | None) -> Prediction: ...
 
 
+class Strengths(NamedTuple):
+    """The objective that a network's strengths are those of, and the lowest and the highest that it was trained at."""
+
+    objective: str
+    low: float
+    high: float
+
+
 class Branch(NamedTuple):
     """One way to evaluate a network at z: with a label, conditioned on another lambda than z's, perturbed, or at a strength.
 
@@ -54,6 +62,7 @@ class NetworkDenoiser:
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
     has_null: whether it has a null label; False: it was trained with labels only, and a call without one is a ValueError.
+    strengths: those that it was trained at, of a network that is conditioned on one (None: not known).
     """
 
     network: Callable[..., Tensor]
@@ -63,6 +72,7 @@ class NetworkDenoiser:
     logsnr_range: tuple[float, float] | None = None
     groups: int = 0
     has_null: bool = True
+    strengths: Strengths | None = None
 
     def __post_init__(self):
         if getattr(self.network, "conditioned_on", None) != CONDITIONED_ON:
@@ -191,8 +201,8 @@ class NetworkDenoiser:
 
     @property
     def takes_strength(self) -> bool:
-        """Whether the network is conditioned on a strength, as guidance.backbones are if they are built so."""
-        return getattr(getattr(self.network, "condition", None), "strength", None) is not None
+        """Whether the network is conditioned on a strength."""
+        return takes_strength(self.network)
 
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
@@ -201,6 +211,11 @@ class NetworkDenoiser:
         """What an output means, with the learned variance in it; `mean` takes the place of its mean, as a sum of several."""
         pred = TARGETS[self.target or "eps"](z, _mean(z, output) if mean is None else mean, logsnr)
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
+
+
+def takes_strength(network: Callable[..., Tensor]) -> bool:
+    """Whether a network is conditioned on a strength, as guidance.backbones are if they are built so."""
+    return getattr(getattr(network, "condition", None), "strength", None) is not None
 
 
 def joint_strength(branches: Sequence[Branch], logsnr: Tensor) -> Tensor | None:
