@@ -64,7 +64,9 @@ def require_trained(model: Denoiser, method: TrainedStrength, strength: float) -
     if trained is None:
         return
     if trained.objective != method.name:
-        raise ValueError(f"{method.name}: this network was trained by {trained.objective}: take the method {trained.objective}")
+        raise ValueError(
+            f"{method.name}: this network was trained by the objective {trained.objective}, and not by {method.name}"
+        )
     if not trained.low - ROOM <= strength <= trained.high + ROOM:
         said = f"{method.name}: w = {method.w:g} is the strength {strength:g}"
         raise ValueError(f"{said}, and this network was trained from {trained.low:g} to {trained.high:g}")

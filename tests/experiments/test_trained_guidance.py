@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from experiments.networks import DiT, UNet
+from experiments.objectives.denoising import Denoising
 from experiments.objectives.guidance_free import GuidanceFree
 from experiments.objectives.model_guidance import LOWEST, ModelGuidance
 from experiments.worlds.digits import Digits
@@ -258,12 +259,13 @@ def test_a_method_is_refused_on_a_network_of_another_training_and_beyond_what_it
         ValueError, match=r"guidance-free: w = 4\.1 is the strength 0\.803922, and this network was trained from 0 to 0\.8"
     ):
         METHODS["guidance-free"](w=4.1)(free)
-    with pytest.raises(
-        ValueError, match="guidance-free: this network was trained by model-guidance: take the method model-guidance"
-    ):
+    with pytest.raises(ValueError, match="this network was trained by the objective model-guidance, and not by guidance-free"):
         METHODS["guidance-free"](w=1.0)(scaled)
     with pytest.raises(ValueError, match="model-guidance: w = 3 is the strength 3"):
         METHODS["model-guidance"](w=3.0)(scaled)
+    plain = Denoising().play("model", module, Digits(), None)["model"]
+    with pytest.raises(ValueError, match="trained by the objective denoising, and not by guidance-free"):
+        METHODS["guidance-free"](w=1.0)(plain)
     fixed = ModelGuidance().play("model", network()[0], Digits(), None)["model"]
     with pytest.raises(ValueError, match="not conditioned on a strength"):
         METHODS["model-guidance"](w=0.4)(fixed)(z, logsnr, label)
