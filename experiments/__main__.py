@@ -117,7 +117,13 @@ def publish(
 
 @app.command()
 def train(
-    kind: Annotated[str, typer.Argument(help="classifier (noise-aware), evaluator (of clean images) or joint-energy.")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="classifier (noise-aware), evaluator (of clean images), joint-energy, or guidance-free or model-guidance: denoisers "
+            "that guide at one forward."
+        ),
+    ],
     world: Annotated[str, typer.Option(help="The world to train on: see guidance-bench worlds.")] = "digits",
     arch: Annotated[str | None, typer.Option(help="Any timm classification model, or half-unet.")] = None,
     settings: Annotated[

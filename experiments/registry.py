@@ -63,6 +63,8 @@ OBJECTIVES = Registry(
     "objectives",
     {
         "denoising": "experiments.objectives.denoising:Denoising",
+        "guidance-free": "experiments.objectives.guidance_free:GuidanceFree",
+        "model-guidance": "experiments.objectives.model_guidance:ModelGuidance",
         "noisy-cross-entropy": "experiments.objectives.noisy_cross_entropy:NoisyCrossEntropy",
         "cross-entropy": "experiments.objectives.cross_entropy:CrossEntropy",
         "joint-energy": "experiments.objectives.joint_energy:JointEnergy",

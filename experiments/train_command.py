@@ -16,9 +16,11 @@ from experiments.graph.following import follow, release
 from experiments.graph.run import everything
 from experiments.graph.store import Store
 from experiments.graph.value import encode
-from experiments.networks import HalfUNet, Timm
+from experiments.networks import HalfUNet, Timm, UNet
 from experiments.objectives.cross_entropy import CrossEntropy
+from experiments.objectives.guidance_free import GuidanceFree
 from experiments.objectives.joint_energy import JointEnergy
+from experiments.objectives.model_guidance import ModelGuidance
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.problems import Failed, Problem
 from experiments.registry import WORLDS
@@ -32,6 +34,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "classifier": {"objective": NoisyCrossEntropy(), "fit": Fit(steps=1200, weight_decay=0.05)},
     "evaluator": {"objective": CrossEntropy(), "fit": Fit(steps=1200, weight_decay=0.05), "seed": 900},
     "joint-energy": {"objective": JointEnergy(), "fit": Fit(steps=1000, batch=64, lr=5e-4), "network": HalfUNet(attention=())},
+    "guidance-free": {"objective": GuidanceFree(), "fit": Fit(steps=2500, lr=2e-3), "network": UNet(strength=True)},
+    "model-guidance": {"objective": ModelGuidance(w=4.0), "fit": Fit(steps=2500, lr=2e-3), "network": UNet(strength=True)},
 }
 ARCH = {"classifier": "test_resnet", "evaluator": "test_byobnet"}
 

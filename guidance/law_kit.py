@@ -18,6 +18,7 @@ from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
 from guidance.seeding import generator
+from guidance.trained_strength import ExactlyTrained, TrainedStrength
 
 W = 1.5
 SHAPE = (1, 8, 8)
@@ -58,11 +59,12 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
     exact["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
     perturbs = {"attention", "embedding"} & set(kind.requires_model)
     grouped = Grouped(world) if "groups" in kind.requires_model else world
-    model: Any = network() if perturbs else grouped
+    exactly: Any = ExactlyTrained(world, kind) if issubclass(kind, TrainedStrength) else grouped
+    model: Any = network() if perturbs else exactly
     roles: dict[str, Callable[..., Any]] = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
     roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
     second = unconditional if "unconditional" in kind.roles else weak
-    return Kit(world, roles, model.network if perturbs else grouped, nn.ModuleList(exact.values()), second)
+    return Kit(world, roles, model.network if perturbs else exactly, nn.ModuleList(exact.values()), second)
 
 
 def network() -> NetworkDenoiser:

@@ -174,6 +174,11 @@ def test_the_page_on_features_measures_two_folders(run):
     assert names["distance"] > 0 and set(names["found"]) >= {f"{name}_test-resnet-random-32" for name in ("fid", "recall")}
 
 
+def test_the_page_on_guidance_at_one_forward_guides(run):
+    names = run("../one-forward")
+    assert names["pred"].x.shape == (2, 1, 8, 8) and names["model"].strengths == ("guidance-free", 0.0, 0.9)
+
+
 def test_the_page_on_diffusers_runs(run):
     pytest.importorskip("diffusers.guiders")
     names = run("../diffusers")

@@ -25,6 +25,7 @@ _METHODS = {  # family: its two markers, and its methods; the first of each fami
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
     "control": (">p", "temperature shrunk-noise"),
+    "trained": ("dH", "guidance-free model-guidance"),  # of the family classifier-free, whose looks are used up
 }  # fmt: skip
 _BESIDE = {  # figures of other things than methods, by the shade that the first has
     0: "ancestral ddim dpm-solver++ langevin-pc ddpm heun annealed-langevin dpm-solver++-sde",  # samplers

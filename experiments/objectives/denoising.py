@@ -14,7 +14,7 @@ from experiments.networks import require
 from experiments.objectives.batches import ByRows, by_level, noisy_batch
 from experiments.worlds.world import Data, Labelled
 from guidance import adapters
-from guidance.denoiser import NetworkDenoiser
+from guidance.denoiser import NetworkDenoiser, Strengths, takes_strength
 from guidance.learned_variance import ImportanceSampler, learned_variance_loss
 from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss
 from guidance.schedules import CosineLogSNR
@@ -85,7 +85,8 @@ class Denoising(ByRows):
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)
-        return {role: NetworkDenoiser(module, world.classes, self.target, rows, ends, self.groups)}
+        known = Strengths(self.name, 0.0, 0.0) if takes_strength(module) else None  # it learned nothing of the others
+        return {role: NetworkDenoiser(module, world.classes, self.target, rows, ends, self.groups, strengths=known)}
 
     def trial(self, world: Any) -> tuple[Tensor, ...]:
         return torch.zeros(2, *world.shape), torch.zeros(2), torch.tensor([0, world.classes])

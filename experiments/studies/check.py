@@ -164,6 +164,12 @@ def _possible(study: Any, curve: Any) -> None:
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
     }
+    if "strength" in needs:
+        training = getattr(study.model, "training", study.model)
+        objective, network = (getattr(training, name, None) for name in ("objective", "network"))
+        fits = getattr(objective, "name", None) == method.name and getattr(network, "strength", False)
+        words = f"a network trained for it: set model.objective to {method.name} and model.network.strength to true"
+        lacking[words] = not fits
     if missing := [words for words, applies in lacking.items() if applies]:
         raise ValueError(f"methods: {method.name} needs {missing[0]}")
 
@@ -200,7 +206,7 @@ def check_guides(study: Any) -> None:
         for w in entry.ws:
             if why := entry.method.refuses(study.sampler):
                 raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups"} & set(entry.method.requires_model):
+        if lacking := {"attention", "embedding", "groups", "strength"} & set(entry.method.requires_model):
             raise ValueError(f"guided.{name}: {entry.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
 
 

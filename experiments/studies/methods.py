@@ -76,6 +76,8 @@ def possible(name: str, base: TradeOff) -> bool:
     """Whether a method can run in this study: an exact model has no layers to perturb, and points are no images."""
     method, exact = METHODS[name], base.oracle is not None
     needs, roles = set(method.requires_model), set(method.roles)
+    if "strength" in needs:  # of a network trained for this method alone
+        return False
     if (exact and needs & {"attention", "embedding"}) or (len(base.world.shape) != 3 and "image" in needs):
         return False
     if base.world.label == FASHION.world.label and ((roles | needs) & set(TRAINED) or evaluations(name) > DEAREST):

@@ -70,12 +70,14 @@ def fit(
     partial: Path,
     title: str,
     stopping: EarlyStopping | None = None,
+    averaged: Callable[[dict[str, Tensor]], None] | None = None,
 ) -> tuple[dict[str, Tensor], list[float]]:
     """The EMA of the weights of `network` after `config.steps` steps, or `stopping`'s best, and the loss of every step.
 
     loss: the losses (b,) of a batch, all its randomness from the given CPU generator, which is stream(step); or those of parts of
     it, which are this rank's in a launch. Checkpoints go to `partial`, and the newest one there is where it starts. Failed at the
-    first non-finite loss or gradient, before it does harm. In a launch rank 0 alone averages, stops and writes.
+    first non-finite loss or gradient, before it does harm. In a launch rank 0 alone averages, stops and writes. averaged: is
+    given the EMA before the first step, tensors that change as it does, for a loss that evaluates it; then every rank averages.
     """
     lay_out(network)
     decayed = [p for p in network.parameters() if p.ndim > 1]
@@ -87,6 +89,8 @@ def fit(
     ema = {name: value.detach().clone() for name, value in own.items()}
     first, losses = resume(partial, network, optimiser, ema, stopping)
     network.train()
+    if averaged is not None:
+        averaged(ema)
 
     def keep(after: int) -> bool:
         if stopping is not None:
@@ -121,7 +125,7 @@ def fit(
                 )
             give_one_layout(network)
             optimiser.step()
-            if launch.rank() == 0:
+            if launch.rank() == 0 or averaged is not None:
                 update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
             losses.append(mean.item())
             shown.update()

@@ -101,7 +101,9 @@ class Train(Task):
                 return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
 
         stream = partial(generator, f"train {self.objective.name}", self.seed)
-        ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping)
+        keep = getattr(self.objective, "keep_average", None)
+        averaged = None if keep is None else partial(keep, module)
+        ema, log = fit(module, losses, self.fit, stream, store.partial(self), self.title, stopping, averaged)
         return module, dataset, ema, log, stopping
 
     def _parts(self, module: nn.Module) -> list[slice] | None:

@@ -65,7 +65,8 @@ def test_every_method_is_studied_in_every_world_where_it_can_be(study):
         assert names == {name for name in METHODS if possible(name, one)}
         assert len(one.sample_seeds) > 1
     everywhere = {curve.method.name for one in study.worlds.values() for curve in one.methods}
-    assert set(METHODS) == everywhere, f"studied nowhere: {set(METHODS) - everywhere}"
+    nowhere = {name for name in METHODS if "strength" in METHODS[name].requires_model}  # of networks trained for them alone
+    assert set(METHODS) - nowhere == everywhere, f"studied nowhere: {set(METHODS) - nowhere - everywhere}"
 
 
 def test_what_cannot_be_compared_is_refused():

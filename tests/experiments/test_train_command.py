@@ -27,6 +27,8 @@ NETWORKS = {  # of every objective
     "noisy-cross-entropy": Timm(),
     "cross-entropy": Timm(),
     "joint-energy": HalfUNet(width=8, attention=()),
+    "guidance-free": UNet(width=8, strength=True),
+    "model-guidance": UNet(width=8),
 }
 
 

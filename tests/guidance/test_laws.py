@@ -19,7 +19,10 @@ def test_law(name, law):
     law(METHODS[name])
 
 
-EXACT = ("classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "null-from-classes", "two-networks")
+EXACT = (
+    "classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "guidance-free", "model-guidance",
+    "null-from-classes", "two-networks",
+)  # fmt: skip
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
 ELSEWHERE = ("composed", "higs", "particle-guidance", "shrunk-noise", "temperature")
 

@@ -1,0 +1,283 @@
+"""Objectives whose network learns guidance: their optima on an exact world, their loss by hand, and what they refuse.
+
+Given E[x | z, c] and E[eps | z, c] of an exact mixture as the data, z is what they make, and a loss is 0 at its minimiser alone:
+what is left of it otherwise is the variance of the data about them.
+"""
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from experiments.networks import DiT, UNet
+from experiments.objectives.denoising import Denoising
+from experiments.objectives.guidance_free import GuidanceFree
+from experiments.objectives.model_guidance import LOWEST, ModelGuidance
+from experiments.worlds.digits import Digits
+from guidance import METHODS, Mixture, NetworkDenoiser
+from guidance.denoiser import Strengths
+from guidance.diffusion import TARGETS, add_noise
+from guidance.objective import target_of
+
+N = 60
+each_target = pytest.mark.parametrize("target", sorted(TARGETS))
+
+
+class World:
+    """Two overlapping classes in the plane."""
+
+    classes, shape = 2, (2,)
+    mixture = Mixture(
+        torch.tensor([[0.6, 0.2], [-0.5, 0.0], [0.1, -0.9]], dtype=torch.float64),
+        0.3 * torch.eye(2, dtype=torch.float64).expand(3, 2, 2),
+        torch.tensor([0.4, 0.3, 0.3]),
+        torch.tensor([0, 1, 1]),
+    )
+
+    @classmethod
+    def pred(cls, z, logsnr, label):
+        """E[x | z, c] and E[eps | z, c], of the whole mixture where the label is the null one."""
+        null = label == cls.classes
+        cond, whole = cls.mixture(z, logsnr, label.clamp(max=1)), cls.mixture(z, logsnr, None)
+        return (torch.where(null[:, None], b, a) for a, b in zip(cond[:2], whole[:2]))
+
+
+class Field(nn.Module):
+    """A network that says D_u + k (D_c - D_u), in its own target; k of the strength, or a number that can be learned."""
+
+    conditioned_on = "logsnr"
+
+    def __init__(self, target, k, conditioned):
+        super().__init__()
+        self.target = target
+        self.k = k if callable(k) else nn.Parameter(torch.tensor(float(k), dtype=torch.float64))
+        self.condition = nn.Module()
+        self.condition.strength = nn.Identity() if conditioned else None
+
+    def forward(self, z, logsnr, label, strength=None):
+        cond, null = (
+            target_of(self.target, *World.pred(z, logsnr, ids), logsnr) for ids in (label, torch.full_like(label, World.classes))
+        )
+        k = self.k(torch.zeros_like(logsnr) if strength is None else strength)[:, None] if callable(self.k) else self.k
+        return null + k * (cond - null)
+
+
+def rows(null=True):
+    """x and eps as expected of each z, lambda and label (the null one of a third)."""
+    g = torch.Generator().manual_seed(0)
+    z, logsnr = torch.randn(N, 2, generator=g, dtype=torch.float64), torch.linspace(-6, 6, N, dtype=torch.float64)
+    label = torch.arange(N) % (3 if null else 2)
+    x, eps = World.pred(z, logsnr, label)
+    torch.testing.assert_close(add_noise(x, eps, logsnr), z)
+    return x, eps, logsnr, label
+
+
+def drawn(low=0.05, high=0.95):
+    return torch.linspace(low, high, N, dtype=torch.float64)[torch.randperm(N, generator=torch.Generator().manual_seed(1))]
+
+
+@each_target
+def test_the_optimum_of_guidance_free_training_is_plain_guidance_at_every_beta(target):
+    objective, beta = GuidanceFree(target=target), drawn()
+    network = Field(target, lambda s: 1 / (1 - s), True)
+    assert objective.losses_of(network, World, *rows(), beta).max() < 1e-20
+    for wrong in (lambda s: 1 + 0 * s, lambda s: 1 + s, lambda s: 1 / (1 - s) + 0.01):
+        losses = objective.losses_of(Field(target, wrong, True), World, *rows(null=False), beta)
+        assert losses.mean() > 1e-8, "another field has a larger loss"
+
+
+@pytest.mark.parametrize("beta", [0.25, 0.5, 1.0])
+def test_on_draws_of_the_data_the_best_scale_is_one_over_beta(beta):
+    """The loss is a parabola in the scale: three of its values give the lowest point."""
+    g = torch.Generator().manual_seed(3)
+    label = torch.randint(2, (40_000,), generator=g)
+    x = World.mixture.sample(label, g)
+    eps, logsnr = torch.randn(x.shape, generator=g, dtype=torch.float64), torch.full((len(x),), 0.5, dtype=torch.float64)
+    at = [
+        GuidanceFree().losses_of(Field("eps", k, True), World, x, eps, logsnr, label, torch.full_like(logsnr, beta)).mean()
+        for k in (0.0, 1.0, 2.0)
+    ]
+    best = (3 * at[0] - 4 * at[1] + at[2]) / (2 * (at[0] - 2 * at[1] + at[2]))
+    assert best.item() == pytest.approx(1 / beta, rel=0.05)
+
+
+@each_target
+@pytest.mark.parametrize("w", [0.2, 0.45, 0.8])
+def test_the_fixed_point_of_model_guidance_of_one_scale_is_one_over_two_minus_it(target, w):
+    """k <- the minimiser given k: it ends at 1 / (1 - w) = 1 / (2 - W) of W = 1 + w, and the loss is 0 there alone."""
+    objective, data = ModelGuidance(target=target, w=w, logsnr_min=None), rows(null=False)
+    unused = torch.zeros(2, N, dtype=torch.float64)
+    network = Field(target, 1.0, False)
+    loss = lambda: objective.losses_of(network, World, *data, *unused).mean()  # noqa: E731
+    for step in range(200):
+        k = network.k.item()
+        (slope,) = torch.autograd.grad(loss(), network.k)
+        network.k.data += 1e-3
+        (above,) = torch.autograd.grad(loss(), network.k)  # of the target that k + 0.001 makes
+        curvature = (above - slope) / 1e-3 / (1 - w)
+        network.k.data.fill_(k - (slope / curvature).item())
+        if step == 0:
+            assert network.k.item() == pytest.approx(1 + w, rel=1e-6), "one step from the plain model is guidance of w"
+    scale = 1 + w
+    assert network.k.item() == pytest.approx(1 / (2 - scale), rel=1e-6)
+    assert loss() < 1e-12
+    network.k.data.fill_(1 + w)
+    assert loss() > 1e-7
+
+
+def test_below_its_lowest_lambda_model_guidance_is_the_plain_model():
+    assert pytest.approx(2 * math.log((1 - 0.75) / 0.75)) == LOWEST
+    data, unused = rows(null=False), torch.zeros(2, N, dtype=torch.float64)
+    losses = {k: ModelGuidance(w=0.5).losses_of(Field("eps", k, False), World, *data, *unused) for k in (1.0, 2.0)}
+    below = data[2] < LOWEST
+    assert 5 < below.sum() < N - 5
+    assert losses[1.0][below].max() < 1e-20 < 1e-7 < losses[2.0][below].mean()
+    assert losses[2.0][~below].max() < 1e-20 < 1e-7 < losses[1.0][~below].mean()
+
+
+@each_target
+def test_the_optimum_over_a_range_of_w_is_plain_guidance_of_each(target):
+    objective, uniform = ModelGuidance(target=target, w=3.0, share=0.6, logsnr_min=None), drawn()
+    data, chosen = rows(), drawn(0, 1).flip(0)
+    assert objective.losses_of(Field(target, lambda s: 1 + s, True), World, *data, chosen, uniform).max() < 1e-20
+    for wrong in (lambda s: 1 + 0 * s, lambda s: 1 + 1.01 * s):
+        losses = objective.losses_of(Field(target, wrong, True), World, *rows(null=False), chosen, uniform)
+        guided = chosen < 0.6
+        assert losses[~guided].max() < 1e-20 < 1e-9 < losses[guided].mean()
+
+
+def network(**options):
+    """A small network of digits that says something, with its data."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = UNet(width=8, attention=(), **options).denoiser(Digits(), 10, False)
+        for weight in module.parameters():
+            weight.data += 0.05 * torch.randn_like(weight)
+    g = torch.Generator().manual_seed(1)
+    x, eps = torch.randn(2, 12, 1, 8, 8, generator=g)
+    label = torch.tensor([0, 1, 2, 10, 4, 5, 10, 7, 8, 9, 3, 10])
+    return module, (x, eps, torch.linspace(-4, 4, 12), label), torch.linspace(0.05, 1, 12)
+
+
+def gradients(module, losses):
+    module.zero_grad()
+    losses.mean().backward()
+    return torch.cat([weight.grad.flatten() for weight in module.parameters() if weight.grad is not None])
+
+
+def test_the_loss_of_guidance_free_training_by_hand():
+    """Of the sum's two parts only the first is learned; a row without a label has beta = 1 as its condition, not in the sum."""
+    module, (x, eps, logsnr, label), beta = network(strength=True)
+    found = GuidanceFree().losses_of(module, Digits(), x, eps, logsnr, label, beta)
+    z, null = add_noise(x, eps, logsnr), torch.full_like(label, 10)
+    condition = torch.tensor([0.0 if c == 10 else 1 - b for c, b in zip(label.tolist(), beta.tolist())])
+    share = beta[:, None, None, None]
+    mixed = share * module(z, logsnr, label, strength=condition) + (1 - share) * module(z, logsnr, null).detach()
+    wanted = (mixed - eps).square().mean((1, 2, 3))
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(gradients(module, found), gradients(module, wanted))
+
+
+@pytest.mark.parametrize("averaged", [True, False])
+def test_the_loss_of_model_guidance_by_hand_its_target_of_the_average_of_weights(averaged):
+    module, (x, eps, logsnr, label), uniform = network(strength=True)
+    other = copy.deepcopy(module)
+    for weight in other.parameters():
+        weight.data *= 0.9
+    objective = ModelGuidance(w=2.0, share=0.5, average=averaged)
+    objective.keep_average(module, other.state_dict())
+    chosen = torch.arange(12) % 2 * 0.9  # every second row is of no strength
+    found = objective.losses_of(module, Digits(), x, eps, logsnr, label, chosen, uniform)
+    z, null = add_noise(x, eps, logsnr), torch.full_like(label, 10)
+    strength = 2 * uniform * (chosen == 0) * (label != 10)
+    fixed = other if averaged else module
+    shift = (strength * (logsnr >= LOWEST))[:, None, None, None] * (fixed(z, logsnr, label) - fixed(z, logsnr, null))
+    wanted = (module(z, logsnr, label, strength=strength) - eps - shift.detach()).square().mean((1, 2, 3))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradients(module, found), gradients(module, wanted), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("objective", [GuidanceFree(), ModelGuidance(w=2.0, share=1.0, average=False)], ids=lambda one: one.name)
+def test_what_is_held_fixed_is_evaluated_without_dropout_and_leaves_no_trace(objective):
+    module, (x, eps, logsnr, label), uniform = network(strength=True, dropout=0.5)
+    calls, given = [], (x, eps, logsnr, label, uniform, uniform)[: 5 if objective.name == "guidance-free" else 6]
+    module.register_forward_pre_hook(lambda module, inputs: calls.append((module.training, torch.is_grad_enabled())))
+    objective.losses_of(module.train(), Digits(), *given)
+    assert sorted(set(calls)) == [(False, False), (True, True)] and calls.count((True, True)) == 1 and module.training
+
+
+@pytest.mark.parametrize("objective", [GuidanceFree(), ModelGuidance(w=2.0, share=1.0, average=False)], ids=lambda one: one.name)
+def test_under_autocast_every_weight_that_learns_still_learns(objective):
+    """Weights that autocast cast where nothing is learned would be reused where it is, and have no gradient."""
+    module, (x, eps, logsnr, label), uniform = network(strength=True)
+    given = (x, eps, logsnr, label, uniform, uniform)[: 5 if objective.name == "guidance-free" else 6]
+    plain = gradients(module, objective.losses_of(module, Digits(), *given))
+    with torch.autocast("cpu", torch.bfloat16):
+        losses = objective.losses_of(module, Digits(), *given)
+    half = gradients(module, losses)
+    assert half.shape == plain.shape and torch.cosine_similarity(half, plain, 0) > 0.98
+
+
+def test_labels_are_dropped_and_strengths_drawn_as_they_are_said_to_be():
+    class Images:
+        x, label, flip = torch.zeros(20, 1, 8, 8), torch.arange(20) % 10, False
+
+    g = lambda: torch.Generator().manual_seed(2)  # noqa: E731
+    *_, label, beta = GuidanceFree(p_uncond=0.3, min_beta=0.2).draw(Images, Digits(), 20_000, g())
+    assert (label == 10).float().mean().item() == pytest.approx(0.3, abs=0.02)
+    assert beta.min() >= 0.2 and beta.max() <= 1 and beta.mean().item() == pytest.approx(0.6, abs=0.01)
+    *_, label, chosen, uniform = ModelGuidance(p_uncond=0.3).draw(Images, Digits(), 20_000, g())
+    assert abs(torch.corrcoef(torch.stack([chosen, uniform, (label == 10).float()])) - torch.eye(3)).max() < 0.03
+
+
+def test_networks_that_cannot_learn_it_and_settings_that_mean_nothing_are_refused_in_one_line():
+    with pytest.raises(
+        ValueError, match="guidance-free trains a network that is conditioned on a strength: set network.strength"
+    ):
+        GuidanceFree().build(UNet(width=8), Digits())
+    with pytest.raises(ValueError, match="w: a fixed one is below 1"):
+        ModelGuidance(w=1.0).build(DiT(patch=2, width=16, depth=1), Digits())
+    with pytest.raises(ValueError, match="min_beta must be below max_beta, not 0.6 and 0.5"):
+        GuidanceFree(min_beta=0.6, max_beta=0.5)
+    for built in (
+        ModelGuidance(w=0.9).build(UNet(width=8), Digits()),
+        ModelGuidance(w=4.0).build(UNet(width=8, strength=True), Digits()),
+    ):
+        assert isinstance(built, nn.Module)
+
+
+def test_a_method_is_refused_on_a_network_of_another_training_and_beyond_what_it_was_trained_at():
+    module, (z, _, logsnr, label), _ = network(strength=True)
+    free = GuidanceFree(min_beta=0.2).play("model", module, Digits(), None)["model"]
+    scaled = ModelGuidance(w=2.0).play("model", module, Digits(), None)["model"]
+    label = label.clamp(max=9)
+    assert free.strengths == Strengths("guidance-free", 0.0, 0.8) and scaled.strengths == Strengths("model-guidance", 0.0, 2.0)
+    assert METHODS["guidance-free"](w=4.0)(free)(z, logsnr, label).x.shape == z.shape
+    with pytest.raises(
+        ValueError, match=r"guidance-free: w = 4\.1 is the strength 0\.803922, and this network was trained from 0 to 0\.8"
+    ):
+        METHODS["guidance-free"](w=4.1)(free)
+    with pytest.raises(ValueError, match="this network was trained by the objective model-guidance, and not by guidance-free"):
+        METHODS["guidance-free"](w=1.0)(scaled)
+    with pytest.raises(ValueError, match="model-guidance: w = 3 is the strength 3"):
+        METHODS["model-guidance"](w=3.0)(scaled)
+    plain = Denoising().play("model", module, Digits(), None)["model"]
+    with pytest.raises(ValueError, match="trained by the objective denoising, and not by guidance-free"):
+        METHODS["guidance-free"](w=1.0)(plain)
+    fixed = ModelGuidance().play("model", network()[0], Digits(), None)["model"]
+    with pytest.raises(ValueError, match="not conditioned on a strength"):
+        METHODS["model-guidance"](w=0.4)(fixed)(z, logsnr, label)
+    assert METHODS["model-guidance"](w=0.0)(fixed) is fixed
+
+
+@pytest.mark.parametrize("name", ["guidance-free", "model-guidance"])
+def test_w_below_zero_is_the_null_label_or_nothing_and_rescale_has_nothing_to_rescale_to(name):
+    module, (z, _, logsnr, label), _ = network(strength=True)
+    model, label = NetworkDenoiser(module, 10), label.clamp(max=9)
+    assert torch.equal(METHODS[name](w=-1.0)(model)(z, logsnr, label).eps, model(z, logsnr, None).eps)
+    with pytest.raises(ValueError, match=f"{name}: w must be 0 or more, or -1, the unconditional model, not -0.5"):
+        METHODS[name](w=-0.5)
+    with pytest.raises(ValueError, match=f"rescale needs the conditional prediction, which {name} does not evaluate"):
+        METHODS[name](w=1.0, rescale=0.5)
