@@ -120,8 +120,8 @@ def train(
     kind: Annotated[
         str,
         typer.Argument(
-            help="classifier (noise-aware), evaluator (of clean images), joint-energy, or guidance-free or model-guidance: denoisers "
-            "that guide at one forward."
+            help="classifier (noise-aware), evaluator (of clean images), joint-energy, or a denoiser that guides at one forward: "
+            "guidance-free, model-guidance."
         ),
     ],
     world: Annotated[str, typer.Option(help="The world to train on: see guidance-bench worlds.")] = "digits",

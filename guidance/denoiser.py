@@ -9,8 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from guidance.diffusion import TARGETS, Prediction, from_x
+from guidance.clipping import Clipped as Clipped
+from guidance.diffusion import TARGETS, Prediction
 from guidance.level import require_labels, require_range
+from guidance.strengths import Strengths, joint_strength, of_network, require_strengths
 
 Label = Int[Tensor, " b"] | None
 CONDITIONED_ON = "logsnr"  # the value of network.conditioned_on that means: the second argument is lambda
@@ -21,14 +23,6 @@ class Denoiser(Protocol):
     """Anything that predicts x and eps of z (b, *shape) at logsnr (b,) given label (b,) or None."""
 
     def __call__(self, z: Tensor, logsnr: Tensor, label: Tensor | None) -> Prediction: ...
-
-
-class Strengths(NamedTuple):
-    """The objective that a network's strengths are those of, and the lowest and the highest that it was trained at."""
-
-    objective: str
-    low: float
-    high: float
 
 
 class Branch(NamedTuple):
@@ -140,8 +134,7 @@ class NetworkDenoiser:
         branches = [entry if isinstance(entry, Branch) else Branch(entry) for entry in labels]
         if any(len(each) != len(z) for each in (logsnr, *(branch.label for branch in branches if branch.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
-        if any(branch.strength is not None and branch.strength.shape != logsnr.shape for branch in branches):
-            raise ValueError(f"strength needs one entry for each of the {len(z)} rows of z")
+        require_strengths(branches, logsnr)
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
         if not self.has_null and any(branch.label is None for branch in branches):
@@ -188,9 +181,7 @@ class NetworkDenoiser:
     def _forward(
         self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]], strength: Tensor | None
     ) -> Tensor:
-        if strength is not None and not self.takes_strength:
-            raise ValueError("this network is not conditioned on a strength: train one with network.strength=true")
-        options = {} if strength is None else {"strength": strength}
+        options = of_network(self.network, strength)
         if not perturbations:
             return self.network(z, logsnr, label, **options)
         if "perturbations" not in signature(getattr(self.network, "forward", self.network)).parameters:
@@ -199,11 +190,6 @@ class NetworkDenoiser:
             )
         return self.network(z, logsnr, label, perturbations=perturbations, **options)
 
-    @property
-    def takes_strength(self) -> bool:
-        """Whether the network is conditioned on a strength."""
-        return takes_strength(self.network)
-
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
 
@@ -211,18 +197,6 @@ class NetworkDenoiser:
         """What an output means, with the learned variance in it; `mean` takes the place of its mean, as a sum of several."""
         pred = TARGETS[self.target or "eps"](z, _mean(z, output) if mean is None else mean, logsnr)
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
-
-
-def takes_strength(network: Callable[..., Tensor]) -> bool:
-    """Whether a network is conditioned on a strength, as guidance.backbones are if they are built so."""
-    return getattr(getattr(network, "condition", None), "strength", None) is not None
-
-
-def joint_strength(branches: Sequence[Branch], logsnr: Tensor) -> Tensor | None:
-    """The strengths of all branches, one after another, 0 for those that name none; None if no branch names one."""
-    if all(branch.strength is None for branch in branches):
-        return None
-    return torch.cat([torch.zeros_like(logsnr) if branch.strength is None else branch.strength for branch in branches])
 
 
 def _mean(z: Tensor, output: Tensor) -> Tensor:
@@ -270,23 +244,3 @@ def plain_label(entry: Label | Branch) -> Label:
     if isinstance(entry, Branch) and not (entry.logsnr_cond is None and entry.perturbation is None):
         raise ValueError("this denoiser takes labels only: a branch with logsnr_cond or a perturbation needs a NetworkDenoiser")
     return entry.label if isinstance(entry, Branch) else entry
-
-
-@dataclass(frozen=True)
-class Clipped:
-    """A denoiser whose x is clipped to [low, high], eps following: static thresholding (Imagen, arXiv 2205.11487).
-
-    Wrap it around the guided denoiser, not around the model, so that it also clips what guidance pushed out of range.
-    At lambda = -20 it is needed: x = (z - sigma eps) / alpha multiplies the network's error by 22,000 there.
-    """
-
-    denoiser: Denoiser
-    low: float = -1.0
-    high: float = 1.0
-
-    def __call__(self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label) -> Prediction:
-        pred = self.denoiser(z, logsnr, label)
-        x = pred.x.clamp(self.low, self.high)
-        if "decoupled_eps" in pred.control.requires:  # eps is of another score than x, and stays
-            return pred._replace(x=x)
-        return pred._replace(x=x, eps=from_x(z if pred.control.z is None else pred.control.z, x, logsnr).eps)

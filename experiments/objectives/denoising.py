@@ -14,10 +14,11 @@ from experiments.networks import require
 from experiments.objectives.batches import ByRows, by_level, noisy_batch
 from experiments.worlds.world import Data, Labelled
 from guidance import adapters
-from guidance.denoiser import NetworkDenoiser, Strengths, takes_strength
+from guidance.denoiser import NetworkDenoiser
 from guidance.learned_variance import ImportanceSampler, learned_variance_loss
 from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss
 from guidance.schedules import CosineLogSNR
+from guidance.strengths import Strengths, takes_strength
 from guidance.weightings import Simple
 
 

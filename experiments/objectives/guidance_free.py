@@ -18,8 +18,8 @@ from experiments.graph.value import value
 from experiments.objectives.batches import noisy_batch
 from experiments.objectives.strengths import LearnsGuidance, held_fixed
 from experiments.worlds.world import Labelled
-from guidance.denoiser import Strengths, takes_strength
 from guidance.objective import drop_labels
+from guidance.strengths import Strengths, takes_strength
 
 
 @value

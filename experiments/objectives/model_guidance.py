@@ -28,9 +28,9 @@ from experiments.graph.value import value
 from experiments.objectives.batches import noisy_batch
 from experiments.objectives.strengths import LearnsGuidance, held_fixed
 from experiments.worlds.world import Labelled
-from guidance.denoiser import Strengths, takes_strength
 from guidance.diffusion import add_noise
 from guidance.objective import drop_labels
+from guidance.strengths import Strengths, takes_strength
 
 LOWEST = -2.1972245773362196  # lambda of the flow's t = 0.75: 2 log((1 - t) / t)
 

@@ -16,9 +16,10 @@ from experiments.networks import require
 from experiments.objectives.batches import ByRows, by_level
 from experiments.worlds.world import Data
 from guidance import adapters
-from guidance.denoiser import NetworkDenoiser, Strengths, takes_strength
+from guidance.denoiser import NetworkDenoiser
 from guidance.objective import denoising_loss, eps_loss
 from guidance.schedules import CosineLogSNR
+from guidance.strengths import Strengths, takes_strength
 from guidance.weightings import Simple
 
 
@@ -71,7 +72,8 @@ class LearnsGuidance(ByRows):
 def held_fixed(module: nn.Module) -> Iterator[None]:
     """The network as its samples will see it, dropout off, and no gradients.
 
-    Autocast keeps the weights that it has cast, and those that it cast here would have no gradient afterwards.
+    Autocast keeps the weights that it has cast; in torch before 2.15, which is where this was tested, those that were cast here
+    might have no gradient afterwards, and so none is kept.
     """
     training = module.training
     module.eval()

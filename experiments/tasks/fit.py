@@ -5,9 +5,8 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -166,12 +165,6 @@ def backward(losses: Tensor | Iterable[Tensor], size: int, optimiser: torch.opti
         total = share.detach() if total is None else total + share.detach()
     assert total is not None
     return total
-
-
-def autocast(config: Fit, device: str) -> Any:
-    """The context in which the network is evaluated."""
-    kind = torch.device(device).type
-    return nullcontext() if config.precision == "float32" else torch.autocast(kind, torch.bfloat16)
 
 
 def snapshot_file(step: int) -> str:

@@ -1,6 +1,7 @@
 """A network fitted to a world by an objective: every training is this one task."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from experiments.objectives.batches import to
 from experiments.problems import Failed, Problem
 from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
-from experiments.tasks.fit import Fit, autocast, fit, snapshot_file, weights
+from experiments.tasks.fit import Fit, fit, snapshot_file, weights
 from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
 
@@ -178,6 +179,12 @@ def by_rows(objective: Any, module: nn.Module) -> bool:
     """Whether the losses of a batch may be worked out in parts: no objective or layer (batch normalisation) looks at all rows."""
     of_batches = any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in module.modules())
     return getattr(objective, "by_rows", False) and not of_batches
+
+
+def autocast(config: Fit, device: str) -> Any:
+    """The context in which the network is evaluated."""
+    kind = torch.device(device).type
+    return nullcontext() if config.precision == "float32" else torch.autocast(kind, torch.bfloat16)
 
 
 KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
-from guidance.backbones.unet import Condition, Strength, zeroed
+from guidance.backbones.strength import Strength
+from guidance.backbones.unet import Condition, zeroed
 
 
 def positions(grid: tuple[int, int], width: int) -> Float[Tensor, "1 n width"]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
+from guidance.backbones.strength import Strength, with_strength
 
 
 def zeroed(module: nn.Module) -> nn.Module:
@@ -36,21 +37,6 @@ def heads(width: int, head_width: int = 32) -> int:
 def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
     """The frequencies of the sines and cosines of lambda that networks are conditioned on."""
     return torch.logspace(math.log10(0.05), math.log10(4), count)
-
-
-class Strength(nn.Module):
-    """The embedding (b, width) of a strength (b,), by sines and cosines and a perceptron whose last layer starts at 0."""
-
-    frequencies: Tensor
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.register_buffer("frequencies", torch.logspace(-1, 1, width // 4), persistent=False)
-        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), zeroed(nn.Linear(width, width)))
-
-    def forward(self, strength: Float[Tensor, " b"]) -> Float[Tensor, "b width"]:
-        angle = strength[:, None] * self.frequencies
-        return self.mlp(torch.cat([angle.sin(), angle.cos()], -1))
 
 
 class Condition(nn.Module):
@@ -79,14 +65,7 @@ class Condition(nn.Module):
         level, label_embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
         if perturbed is not None:
             level, label_embedding = perturbed.level(level), perturbed.label(label_embedding, self.label.weight)
-        return F.silu(self._with_strength(level + label_embedding, strength))
-
-    def _with_strength(self, embedded: Tensor, strength: Tensor | None) -> Tensor:
-        if self.strength is not None:
-            return embedded + self.strength(embedded.new_zeros(len(embedded)) if strength is None else strength.to(embedded))
-        if strength is not None:
-            raise ValueError("this network is not conditioned on a strength: build it with strength=True")
-        return embedded
+        return F.silu(with_strength(level + label_embedding, self.strength, strength))
 
 
 class ResidualBlock(nn.Module):

@@ -9,15 +9,13 @@ import math
 
 import pytest
 import torch
+from learned import network
 from torch import nn
 
-from experiments.networks import DiT, UNet
-from experiments.objectives.denoising import Denoising
 from experiments.objectives.guidance_free import GuidanceFree
 from experiments.objectives.model_guidance import LOWEST, ModelGuidance
 from experiments.worlds.digits import Digits
-from guidance import METHODS, Mixture, NetworkDenoiser
-from guidance.denoiser import Strengths
+from guidance import Mixture
 from guidance.diffusion import TARGETS, add_noise
 from guidance.objective import target_of
 
@@ -148,19 +146,6 @@ def test_the_optimum_over_a_range_of_w_is_plain_guidance_of_each(target):
         assert losses[~guided].max() < 1e-20 < 1e-9 < losses[guided].mean()
 
 
-def network(**options):
-    """A small network of digits that says something, with its data."""
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        module = UNet(width=8, attention=(), **options).denoiser(Digits(), 10, False)
-        for weight in module.parameters():
-            weight.data += 0.05 * torch.randn_like(weight)
-    g = torch.Generator().manual_seed(1)
-    x, eps = torch.randn(2, 12, 1, 8, 8, generator=g)
-    label = torch.tensor([0, 1, 2, 10, 4, 5, 10, 7, 8, 9, 3, 10])
-    return module, (x, eps, torch.linspace(-4, 4, 12), label), torch.linspace(0.05, 1, 12)
-
-
 def gradients(module, losses):
     module.zero_grad()
     losses.mean().backward()
@@ -230,54 +215,3 @@ def test_labels_are_dropped_and_strengths_drawn_as_they_are_said_to_be():
     assert beta.min() >= 0.2 and beta.max() <= 1 and beta.mean().item() == pytest.approx(0.6, abs=0.01)
     *_, label, chosen, uniform = ModelGuidance(p_uncond=0.3).draw(Images, Digits(), 20_000, g())
     assert abs(torch.corrcoef(torch.stack([chosen, uniform, (label == 10).float()])) - torch.eye(3)).max() < 0.03
-
-
-def test_networks_that_cannot_learn_it_and_settings_that_mean_nothing_are_refused_in_one_line():
-    with pytest.raises(
-        ValueError, match="guidance-free trains a network that is conditioned on a strength: set network.strength"
-    ):
-        GuidanceFree().build(UNet(width=8), Digits())
-    with pytest.raises(ValueError, match="w: a fixed one is below 1"):
-        ModelGuidance(w=1.0).build(DiT(patch=2, width=16, depth=1), Digits())
-    with pytest.raises(ValueError, match="min_beta must be below max_beta, not 0.6 and 0.5"):
-        GuidanceFree(min_beta=0.6, max_beta=0.5)
-    for built in (
-        ModelGuidance(w=0.9).build(UNet(width=8), Digits()),
-        ModelGuidance(w=4.0).build(UNet(width=8, strength=True), Digits()),
-    ):
-        assert isinstance(built, nn.Module)
-
-
-def test_a_method_is_refused_on_a_network_of_another_training_and_beyond_what_it_was_trained_at():
-    module, (z, _, logsnr, label), _ = network(strength=True)
-    free = GuidanceFree(min_beta=0.2).play("model", module, Digits(), None)["model"]
-    scaled = ModelGuidance(w=2.0).play("model", module, Digits(), None)["model"]
-    label = label.clamp(max=9)
-    assert free.strengths == Strengths("guidance-free", 0.0, 0.8) and scaled.strengths == Strengths("model-guidance", 0.0, 2.0)
-    assert METHODS["guidance-free"](w=4.0)(free)(z, logsnr, label).x.shape == z.shape
-    with pytest.raises(
-        ValueError, match=r"guidance-free: w = 4\.1 is the strength 0\.803922, and this network was trained from 0 to 0\.8"
-    ):
-        METHODS["guidance-free"](w=4.1)(free)
-    with pytest.raises(ValueError, match="this network was trained by the objective model-guidance, and not by guidance-free"):
-        METHODS["guidance-free"](w=1.0)(scaled)
-    with pytest.raises(ValueError, match="model-guidance: w = 3 is the strength 3"):
-        METHODS["model-guidance"](w=3.0)(scaled)
-    plain = Denoising().play("model", module, Digits(), None)["model"]
-    with pytest.raises(ValueError, match="trained by the objective denoising, and not by guidance-free"):
-        METHODS["guidance-free"](w=1.0)(plain)
-    fixed = ModelGuidance().play("model", network()[0], Digits(), None)["model"]
-    with pytest.raises(ValueError, match="not conditioned on a strength"):
-        METHODS["model-guidance"](w=0.4)(fixed)(z, logsnr, label)
-    assert METHODS["model-guidance"](w=0.0)(fixed) is fixed
-
-
-@pytest.mark.parametrize("name", ["guidance-free", "model-guidance"])
-def test_w_below_zero_is_the_null_label_or_nothing_and_rescale_has_nothing_to_rescale_to(name):
-    module, (z, _, logsnr, label), _ = network(strength=True)
-    model, label = NetworkDenoiser(module, 10), label.clamp(max=9)
-    assert torch.equal(METHODS[name](w=-1.0)(model)(z, logsnr, label).eps, model(z, logsnr, None).eps)
-    with pytest.raises(ValueError, match=f"{name}: w must be 0 or more, or -1, the unconditional model, not -0.5"):
-        METHODS[name](w=-0.5)
-    with pytest.raises(ValueError, match=f"rescale needs the conditional prediction, which {name} does not evaluate"):
-        METHODS[name](w=1.0, rescale=0.5)

@@ -7,6 +7,7 @@ from guidance import METHODS, Branch, NetworkDenoiser, branches
 from guidance.backbones.dit import DiT
 from guidance.backbones.unet import UNet
 from guidance.seen import Seen
+from guidance.strengths import takes_strength
 
 NETWORKS = {
     "unet": lambda **options: UNet(1, 3, width=8, **options),
@@ -62,7 +63,7 @@ def test_a_network_without_the_option_refuses_a_strength_in_one_line(build):
     model = NetworkDenoiser(network, 3)
     with pytest.raises(ValueError, match="not conditioned on a strength: train one with network.strength=true"):
         branches(model, z, logsnr, [Branch(label, strength=s)])
-    assert not model.takes_strength and NetworkDenoiser(made(build, strength=True), 3).takes_strength
+    assert not takes_strength(network) and takes_strength(made(build, strength=True))
     assert torch.equal(model.branches(z, logsnr, [Branch(label)])[0].eps, model(z, logsnr, label).eps)
 
 
