@@ -21,7 +21,7 @@ def test_law(name, law):
 
 EXACT = ("classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "null-from-classes", "two-networks")
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
-ELSEWHERE = ("composed", "higs", "particle-guidance", "shrunk-noise", "temperature")
+ELSEWHERE = ("composed", "higs", "momentum", "negative-window", "particle-guidance", "shrunk-noise", "temperature")
 
 
 def test_these_and_no_others_claim_the_score_of_the_tilted_density():
