@@ -1,8 +1,6 @@
 """Schedules of the guidance weight. Wang et al., 2024, arXiv 2404.13040; MDT's power-cosine, arXiv 2303.14389.
 
 eps~ = (1 + w(lambda)) eps(z, c) - w(lambda) eps(z),   w(lambda) = w schedule(progress(lambda))
-
-C2FG, whose scale 1 + w(lambda) grows exponentially: Gao et al., 2026, arXiv 2603.08155, eq. 14, read in a public digest.
 """
 
 from dataclasses import dataclass
@@ -51,38 +49,3 @@ class ScheduledFree(
 
     def guided(self, model: Denoiser) -> Denoiser:
         return combined(model, lambda cond, null, z, logsnr: extrapolate(cond, null, self.weight(logsnr, z)))
-
-
-@dataclass(frozen=True)
-class ExponentialScale(
-    Method,
-    name="c2fg",
-    family="classifier-free",
-    requires_model=("null",),
-    nfe_per_call=NFE(denoiser_forward=2),
-    reduces_to_cfg={"start": 1.0},
-):
-    """The scale grows exponentially with progress: 1 + w(lambda) = (1 + start w)^(1 - p) (1 + w)^p, p the progress.
-
-    w: at the data; start: the share of it at the noise. The paper's W0 exp(r (1 - t)) is this with W0 = 1 + start w and r =
-    log((1 + w) / (1 + start w)): W0 = 1, r = log 2 (its DiT) is w = 1, start = 0, and W0 = 1, r = 1 (its SiT) w = e - 1, start
-    = 0. Here w = 0 is off, which W0 = 1 is not. t is 1 - progress(lambda), the time of the cosine schedule; the paper's is the
-    time of each model's own process over its largest.
-    """
-
-    w: float = 1.0
-    start: float = 0.0
-
-    def __post_init__(self):
-        super().__post_init__()
-        if not (1 + self.w > 0 and 1 + self.start * self.w > 0):
-            raise ValueError(
-                f"1 + w and 1 + start w must be positive, being scales, but w = {self.w:g} and start = {self.start:g}"
-            )
-
-    def guided(self, model: Denoiser) -> Denoiser:
-        def growing(cond, null, z, logsnr):
-            p = progress(logsnr)
-            return extrapolate(cond, null, like((1 + self.start * self.w) ** (1 - p) * (1 + self.w) ** p - 1, z))
-
-        return combined(model, growing)
