@@ -7,6 +7,7 @@ takes u and not u~. At decay = 0 and w = 1/2, DDIM on levels that are even in th
 method. Read in two public accounts of the equations and in two re-implementations, which agree; the authors published no code.
 """
 
+import math
 from dataclasses import dataclass
 
 from guidance.denoiser import Denoiser
@@ -26,14 +27,16 @@ class Momentum(
     """Pushes the velocity away from the average of those before it: no second branch, no further evaluation.
 
     w, decay: those of two re-implementations; the paper searches both, and a window of noise levels, for each model. normalise:
-    the average is first given the norm of u, as for the paper's text-to-image models. A call is an evaluation: the paper's
-    sampler is Euler's, and one with several evaluations a step averages over all of them. On top of another method, give it
-    that one's guided denoiser as its model.
+    the average is first given the norm of u, as for the paper's text-to-image models. The window leaves out the first twentieth
+    of the flow's time, where an eps-network's x is its error, magnified, and would be remembered. A call is an evaluation: the
+    paper's sampler is Euler's, and one with several evaluations a step averages over all of them. On top of another method,
+    give it that one's guided denoiser as its model.
     """
 
     w: float = 0.5
     decay: float = 0.6
     normalise: bool = False
+    logsnr_min: float | None = 2 * math.log(0.05 / 0.95)
 
     def __post_init__(self):
         super().__post_init__()
