@@ -15,13 +15,14 @@ SHADES = ("#1e69a5", "#d2693c", "#2da596", "#a51e4b", "#b478e1", "#5a0f0f", "#96
 GREY = "#5f6368"
 OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
 _FIRST, _OTHERS = SHADES[0], SHADES[1:]
-_METHODS = {  # family: its two markers, and its methods; the first of each family are those that are shown together most often
+_METHODS = {  # family: markers, and its methods, the first being those that are shown together most often; | another marker's
     "gradient": ("sP", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
-                 "gradient-free image-loss lgd-mc mpgd tfg universal"),
-    "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg"),
-    "weak branch": ("Dp", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg"),
-    "classifier-free": ("v*", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
-                        "perp-neg scheduled two-conditions two-networks"),
+                 "gradient-free image-loss lgd-mc mpgd tfg universal nonrobust-classifier"),
+    "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg "
+                   "momentum"),
+    "weak branch": ("Dp d", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg erg tpg | reg-autoguidance"),
+    "classifier-free": ("v* 8", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
+                        "perp-neg scheduled two-conditions two-networks reg | c2fg power-law negative-window"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
     "control": (">p", "temperature shrunk-noise"),
@@ -81,8 +82,9 @@ def contrast(channels: list[float]) -> float:
 def _looks() -> dict[str, Look]:
     looks = {"classifier-free": Look(_FIRST, "o"), "exact": Look(GREY, "o")}
     for first, (markers, names) in enumerate(_METHODS.values()):
-        for place, name in enumerate(names.split()):
-            looks[name] = Look(_OTHERS[(first + place) % len(_OTHERS)], markers[place % len(markers)])
+        for own, group in zip(markers.split(), names.split("|")):
+            for place, name in enumerate(group.split()):
+                looks[name] = Look(_OTHERS[(first + place) % len(_OTHERS)], own[place % len(own)])
     for first, names in _BESIDE.items():
         for place, name in enumerate(names.split()):
             looks[name] = Look(SHADES[(first + place) % len(SHADES)], _MARKERS[place])

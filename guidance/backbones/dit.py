@@ -35,7 +35,7 @@ class Block(nn.Module):
 
     def forward(self, h: Tensor, condition: Tensor, grid: tuple[int, int], perturbed: PerturbedLayers | None = None) -> Tensor:
         scale1, shift1, gate1, scale2, shift2, gate2 = self.adapt(condition)[:, None].chunk(6, -1)
-        block_input = h
+        h = block_input = perturbed.enter(h) if perturbed else h
         h = h + gate1 * self._attend(self.norms[0](h) * (1 + scale1) + shift1, grid, perturbed)
         h = h + gate2 * self.mlp(self.norms[1](h) * (1 + scale2) + shift2)
         return perturbed.leave(h, lambda: block_input) if perturbed else h

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from guidance.backbones.perturb import Perturbation
@@ -28,6 +28,16 @@ class PerturbedLayers:
             if layer in perturbation.layers
         ]
         return with_rows(F.scaled_dot_product_attention(q, k, v), replaced)
+
+    def enter(self, h: Tensor) -> Tensor:
+        """The tokens (b, n, d), or (b, d, height, width), that enter the next attention layer."""
+        n = h.shape[1] if h.ndim == 3 else h.shape[2] * h.shape[3]
+        orders = [
+            (rows, perturbation.order(self.attention, n))
+            for rows, perturbation in self.perturbations
+            if self.attention in perturbation.layers
+        ]
+        return with_rows(h, [(rows, reordered(h[rows], order)) for rows, order in orders if order is not None])
 
     def leave(self, h: Tensor, bypass: Callable[[], Tensor]) -> Tensor:
         """The next block: its output h, or for rows that skip it what bypasses it."""
@@ -53,6 +63,14 @@ def chosen(skipped: bool | Bool[Tensor, " b"], bypassed: Tensor, h: Tensor) -> T
     if isinstance(skipped, bool):
         return bypassed if skipped else h
     return torch.where(skipped.reshape(-1, *(1,) * (h.ndim - 1)), bypassed, h)
+
+
+def reordered(h: Tensor, order: Int[Tensor, "b n"]) -> Tensor:
+    """The tokens of h, (b, n, d) or (b, d, height, width), each row's in its order."""
+    if h.ndim == 3:
+        return h.gather(1, order[:, :, None].expand_as(h))
+    tokens = h.flatten(2)
+    return tokens.gather(2, order[:, None].expand_as(tokens)).view(h.shape)
 
 
 def with_rows(tensor: Tensor, replaced: Sequence[tuple[slice, Tensor]]) -> Tensor:

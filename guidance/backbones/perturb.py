@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -35,6 +35,10 @@ class Perturbation:
     def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
         """The output of a layer's heads (b, m, n, d); n tokens of a grid (height, width), row by row."""
         return F.scaled_dot_product_attention(q, k, v)
+
+    def order(self, layer: int, n: int) -> Int[Tensor, "b n"] | None:
+        """The order in which n tokens enter an attention layer of `layers`; None leaves them as they are."""
+        return None
 
     def skips(self, block: int) -> bool | Bool[Tensor, " b"]:
         """Whether the rows leave this block out, all alike or each for itself."""
@@ -68,6 +72,26 @@ class BlurredQueries(Perturbation):
             return F.scaled_dot_product_attention(q.mean(2, keepdim=True).expand_as(q), k, v)
         image = blurred(rearrange(q, "b m (y x) d -> b (m d) y x", y=grid[0]), self.sigma)
         return F.scaled_dot_product_attention(rearrange(image, "b (m d) y x -> b m (y x) d", m=q.shape[1]), k, v)
+
+
+@dataclass(frozen=True, eq=False)
+class TemperedAttention(Perturbation):
+    """The logits of the attention of `layers` are multiplied by `temperature`: below 1 its map is flatter (ERG)."""
+
+    temperature: float = 1.0
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, grid: tuple[int, int]) -> Tensor:
+        return F.scaled_dot_product_attention(self.temperature * q, k, v)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ShuffledTokens(Perturbation):
+    """The tokens that enter `layers` are in another order: that of the first n `numbers` (b, len(layers), at least n) (TPG)."""
+
+    numbers: Float[Tensor, "b layers tokens"]
+
+    def order(self, layer: int, n: int) -> Tensor:
+        return self.numbers[:, list(self.layers).index(layer), :n].argsort(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,8 @@ class Attention(nn.Module):
         self.out = zeroed(nn.Conv2d(width, width, 1))
 
     def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
-        q, k, v = rearrange(self.qkv(self.norm(h)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
+        tokens = perturbed.enter(h) if perturbed else h
+        q, k, v = rearrange(self.qkv(self.norm(tokens)), "b (n m d) y x -> n b m (y x) d", n=3, m=self.heads)
         values = perturbed.attend(q, k, v, (h.shape[2], h.shape[3])) if perturbed else F.scaled_dot_product_attention(q, k, v)
         return h + self.out(rearrange(values, "b m (y x) d -> b (m d) y x", y=h.shape[2]))
 

@@ -5,6 +5,8 @@ eps~ = (1 + w(lambda)) eps(z, c) - w(lambda) eps(z),   w(lambda) = w schedule(pr
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.methods.classifier_free import combined, extrapolate
@@ -40,9 +42,10 @@ class ScheduledFree(
         if not (self.power > 0 and self.min_share >= 0):
             raise ValueError(f"power must be positive and min_share at least 0, not {self.power} and {self.min_share}")
 
-    def guided(self, model: Denoiser) -> Denoiser:
-        def scheduled(cond, null, z, logsnr):
-            share = SCHEDULES[self.schedule](progress(logsnr), self.power).clamp(min=self.min_share)
-            return extrapolate(cond, null, self.w * like(share, z))
+    def weight(self, logsnr: Tensor, z: Tensor) -> Tensor:
+        """w(lambda) of each sample, shaped to broadcast against z."""
+        share = SCHEDULES[self.schedule](progress(logsnr), self.power).clamp(min=self.min_share)
+        return self.w * like(share, z)
 
-        return combined(model, scheduled)
+    def guided(self, model: Denoiser) -> Denoiser:
+        return combined(model, lambda cond, null, z, logsnr: extrapolate(cond, null, self.weight(logsnr, z)))

@@ -46,8 +46,9 @@ def test_the_exact_predictions_guided_are_the_guided_exact_model(name, kind):
 
 def test_the_methods_that_are_carried():
     """A change of this list is a change of what people can use."""
-    names = "adaptive beta-cfg cached classifier-free limited-interval scheduled adg apg cfg-zero-star dynamic-threshold ep-cfg"
-    assert carried() == [*names.split(), "fdg", "higs", "mambo-g", "rescale", "static-threshold", "tcfg", "temperature"]
+    names = "adaptive beta-cfg c2fg cached classifier-free limited-interval negative-window power-law scheduled adg apg"
+    more = "cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g momentum rescale static-threshold tcfg temperature"
+    assert carried() == [*names.split(), *more.split()]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ EXACT = (
     "null-from-classes", "two-networks",
 )  # fmt: skip
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
-ELSEWHERE = ("composed", "higs", "particle-guidance", "shrunk-noise", "temperature")
+ELSEWHERE = ("composed", "higs", "momentum", "negative-window", "particle-guidance", "shrunk-noise", "temperature")
 
 
 def test_these_and_no_others_claim_the_score_of_the_tilted_density():

@@ -19,6 +19,8 @@ from guidance.backbones.perturb import (
     NoisyLevel,
     Perturbation,
     RecordedAttention,
+    ShuffledTokens,
+    TemperedAttention,
     blurred,
     size_of,
 )
@@ -50,6 +52,8 @@ PERTURBATIONS = {
     "identity attention": lambda kind: IdentityAttention(layers=[1]),
     "mean queries": lambda kind: BlurredQueries(layers=[0, 1, 2]),
     "blurred queries": lambda kind: BlurredQueries(layers=[1], sigma=0.7),
+    "tempered attention": lambda kind: TemperedAttention(layers=[1], temperature=0.1),
+    "shuffled tokens": lambda kind: ShuffledTokens(layers=[0, 2], numbers=drawn(4, 2, 64, seed=5)),
     "a skipped block": lambda kind: Perturbation(skipped=[1]),
     "kept blocks": lambda kind: KeptBlocks(keep=torch.arange(4 * NETWORKS[kind].blocks).reshape(4, -1) % 3 > 0),
     "another label": lambda kind: GaussianLabel(numbers=drawn(4, WIDTH[kind])),

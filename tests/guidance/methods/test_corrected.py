@@ -14,7 +14,7 @@ from guidance.diffusion import alpha_sigma
 from guidance.scale import like
 
 LEVELS = CosineLogSNR(-5.0, 5.0).grid(8)
-WEAK = ("skip-layer", "pag", "seg", "self-guidance", "block-drop", "tsg")
+WEAK = ("skip-layer", "pag", "seg", "erg", "tpg", "self-guidance", "block-drop", "tsg")
 
 
 @pytest.mark.parametrize("name", WEAK)

@@ -1,10 +1,11 @@
 """Weights that change over the trajectory: intervals, schedules, adaptive, cached and feedback guidance."""
 
 import math
+from itertools import combinations
 
 import pytest
 import torch
-from four_classes import LABEL, WORLD, eps, said
+from four_classes import LABEL, WORLD, eps, points, said
 
 from guidance import METHODS
 from guidance.diffusion import alpha_sigma, from_eps, from_x
@@ -44,6 +45,94 @@ def test_a_scheduled_weight_is_w_times_the_schedule():
     torch.testing.assert_close(clamped, said("classifier-free", logsnr_at(0.1), w=0.7))
     powered = said("scheduled", logsnr_at(0.5), w=1.0, schedule="power-cosine", power=1.0)
     torch.testing.assert_close(powered, said("classifier-free", logsnr_at(0.5), w=0.5))
+
+
+@pytest.mark.parametrize(("first", "rate"), [(1.0, math.log(2)), (1.0, 1.0), (1.8, 0.03), (5.0, 0.2)])  # DiT, SiT, ..., SD 1.5
+def test_the_scale_of_c2fg_is_the_papers_exponential(first, rate):
+    """W0 exp(rate (1 - t)), by the conversion that its docstring has."""
+    w = first * math.exp(rate) - 1
+    for p in (0.02, 0.4, 0.9):
+        scale = first * math.exp(rate * p)
+        found = said("c2fg", logsnr_at(p), w=w, start=(first - 1) / w)
+        torch.testing.assert_close(found, said("classifier-free", logsnr_at(p), w=scale - 1), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("power", [0.9, -0.5, 2.0])
+def test_the_power_law_is_of_the_difference_of_scores(power):
+    """The scores by differentiating the exact densities: no prediction is in them."""
+    z, level = points(0.3)
+    leaf, sigma = z.clone().requires_grad_(), alpha_sigma(level, z)[1]
+    cond, null = (torch.autograd.grad(WORLD.log_prob(leaf, level, label).sum(), leaf)[0] for label in (LABEL, None))
+    update = 0.7 * (cond - null).norm(dim=1, keepdim=True) ** power * (cond - null)
+    torch.testing.assert_close(-said("power-law", w=0.7, power=power) / sigma, cond + update, rtol=1e-6, atol=1e-8)
+    lengths = {space: said("power-law", w=0.7, power=power, measured=space) for space in ("score", "x", "eps", "v")}
+    in_eps = -eps(LABEL) / sigma + update * sigma.squeeze(1)[:, None] ** power
+    torch.testing.assert_close(-lengths["eps"] / sigma, in_eps, rtol=1e-6, atol=1e-8)
+    assert all(not torch.allclose(lengths[a], lengths[b], rtol=1e-3) for a, b in combinations(lengths, 2))
+
+
+def test_a_negative_window_is_guidance_of_another_sign_and_never_beyond_the_unconditional_model():
+    inside, outside = 1.0, -1.0
+    options = {"turn": 0.0, "back": 2.0}
+    torch.testing.assert_close(said("negative-window", outside, w=1.5, **options), said("classifier-free", outside, w=1.5))
+    torch.testing.assert_close(said("negative-window", 2.0, w=1.5, **options), said("classifier-free", 2.0, w=1.5))
+    torch.testing.assert_close(said("negative-window", inside, w=1.5, **options), said("classifier-free", inside, w=-0.75))
+    torch.testing.assert_close(said("negative-window", inside, w=4.0, **options), eps(None, inside))
+    torch.testing.assert_close(said("negative-window", 9.0, w=1.5, turn=0.0), said("classifier-free", 9.0, w=-0.75))
+
+
+def test_both_stages_of_a_step_are_in_the_negative_window_or_neither():
+    z, levels = points()[0], torch.tensor([-1.0, 0.0, 1.0, 2.0], dtype=torch.float64)
+
+    def arrived(method):
+        seen = []
+
+        def spying(z, logsnr, label):
+            seen.append(z)
+            return WORLD(z, logsnr, label)
+
+        SAMPLERS["heun"]()(method(spying), z, levels, LABEL, lambda: pytest.fail("drawn"))
+        return seen[-1]
+
+    free, late, early = (
+        METHODS["classifier-free"](w=2.0),
+        *(METHODS["negative-window"](w=2.0, turn=turn) for turn in (1.5, 0.5)),
+    )
+    assert torch.equal(arrived(late), arrived(free)), "the step from 1 to 2 is not in it, though its second stage is at 2"
+    assert not torch.allclose(arrived(early), arrived(free), atol=1e-3)
+
+
+def test_a_negative_window_gives_the_variance_back_that_guidance_takes():
+    """A class N(0, c) within N(0, u): DDIM is linear in z, and in continuous time the variance at the data is
+
+    c exp(2 int w(lambda) (A_c - A_u) d lambda),   A = -(e^-lambda / 2) / (e^-lambda + variance), d log(z / alpha) / d lambda
+    """
+    c, u, w = 0.2, 1.0, 1.5
+    levels = torch.linspace(-9, 9, 4001, dtype=torch.float64)
+
+    def model(z, logsnr, label):
+        alpha, sigma = alpha_sigma(logsnr, z)
+        variance = u if label is None else c
+        return from_x(z, alpha * variance / (alpha**2 * variance + sigma**2) * z, logsnr)
+
+    def deviation(**options):
+        label, z = torch.zeros(1, dtype=torch.long), torch.ones(1, 1, dtype=torch.float64)
+        end = SAMPLERS["ddim"]()(METHODS["negative-window"](w=w, **options)(model), z, levels, label, lambda: None)
+        return abs(end.item())
+
+    def drift(logsnr):
+        noise = (-logsnr).exp()
+        return -noise / 2 * (1 / (noise + c) - 1 / (noise + u))
+
+    middle = (levels[1:] + levels[:-1]) / 2
+    part = drift(middle) * (levels[1] - levels[0])
+    early, late = part[middle < 0].sum().item(), part[middle >= 0].sum().item()
+    plain = deviation(negative=0.0, turn=-20.0)
+    assert early < 0 and late < 0, "either half shrinks"
+    assert deviation(negative=1.0) / plain == pytest.approx(math.exp(w * (early + late)), rel=2e-3)
+    mended = deviation(negative=-early / late, turn=0.0)
+    assert w * early / late < 1, "within what the window may do"
+    assert mended / plain == pytest.approx(1, rel=2e-3)
 
 
 def test_the_update_of_beta_guidance_has_the_length_of_its_density():
@@ -143,6 +232,12 @@ def test_feedback_samples_the_class_better_than_the_mixture_that_it_was_given():
         ("feedback", {"pi": 1.0}, "pi must lie in"),
         ("feedback", {"max_scale": 1.0}, "max_scale must exceed"),
         ("limited-interval", {"logsnr_min": 1.0, "logsnr_max": -1.0}, "logsnr_min must be below"),
+        ("c2fg", {"w": -1.0}, r"1 \+ w and 1 \+ start w must be positive"),
+        ("c2fg", {"w": 1.0, "start": -1.5}, r"1 \+ w and 1 \+ start w must be positive"),
+        ("power-law", {"power": -1.0}, "power must exceed -1"),
+        ("power-law", {"measured": "latent"}, "measured must be one of score, x, eps, v"),
+        ("negative-window", {"turn": 2.0, "back": 1.0}, "turn must be below back, but 2 >= 1"),
+        ("negative-window", {"negative": math.inf}, "negative must be a finite number"),
     ],
 )
 def test_options_that_cannot_be_are_refused(name, options, words):
