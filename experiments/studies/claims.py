@@ -1,14 +1,15 @@
 """Claims of papers about guidance, tested where score, classifier and density are exact: `guidance-bench study claims`.
 
-a. Does Algorithm 1's gradient at z instead of at the step's mean matter? (Dhariwal & Nichol, arXiv 2105.05233; its author calls it
-   "a slight bug" in thread 51 of guided-diffusion.)
+a. Does Algorithm 1's gradient at z instead of at the step's mean matter? (Dhariwal & Nichol, arXiv 2105.05233; its author calls
+   it "a slight bug" in thread 51 of guided-diffusion.)
 b. Does the distortion of guidance grow with the number of classes against the dimension, and does a window of negative w undo the
    shrinking of the variance? (arXiv 2602.00716)
 c. Does classifier-free guidance become exact as the dimension grows? (arXiv 2502.07849)
 d. Do classifier and classifier-free guidance push away from decision boundaries alike? (arXiv 2503.10638)
 
-Dimensions 1 to 128 by factors of 2 to 4, and 2, 8 and 32 classes: log(classes) / dimension, which b is about, then runs from 0.005
-to 3.5, through the 1 that exponentially many classes mean. Quick: three sampling seeds of one draw of the means; full: ten seeds.
+Dimensions 1 to 128 by factors of 2 to 4, and 2, 8 and 32 classes: log(classes) / dimension, which b is about, then runs from
+0.005 to 3.5, through the 1 that exponentially many classes mean. Quick: three sampling seeds of one draw of the means; full:
+ten seeds.
 """
 
 from collections.abc import Iterator
@@ -124,9 +125,19 @@ class Claims(Study):
         cells = list(self.cells())
         tables, asked = tables_of(cells, store), self.worlds
         tables["worlds"] = pd.DataFrame(
-            {"question": question, "world": world.label, **{key: getattr(world, key) for key in ("dimension", "classes", "growth")}}
+            {
+                "question": question,
+                "world": world.label,
+                **{key: getattr(world, key) for key in ("dimension", "classes", "growth")},
+            }
             for question, worlds in asked.items()
             for world in worlds
+        )
+        compared = {"a": self.mean, "window": [curve.method for curve in self.windows], "d": self.kinds}
+        tables["compared"] = pd.DataFrame(
+            {"question": question, "method": name}
+            for question, methods in compared.items()
+            for name in dict.fromkeys(label(method, "w") for method in methods)
         )
         every = {world.label: world for worlds in asked.values() for world in worlds}
         return Results(

@@ -1,5 +1,6 @@
 """Round Gaussians, one per class, of any dimension and number of classes: what theories of guidance are made for."""
 
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -14,11 +15,11 @@ from guidance.seeding import generator
 
 @value
 class MixtureWorld(World):
-    """Means whose expected square is radius^2 dimension^growth, standard deviation `std` in every direction, equal weights.
+    """Means with a mean squared distance of 2 radius^2 dimension^growth, variance `std`^2 in every direction, equal weights.
 
-    Of two classes the means are m and -m, |m|^2 being exactly that, along (1, ..., 1); of more they are drawn from N(0, I) and
-    scaled, by the stream of `draw`. growth = 1: each dimension adds as much to the distance between classes as the first (arXiv
-    2502.07849 and 2602.00716 let |m|^2 grow so); growth = 0: that distance is the same in every dimension.
+    Of two classes the means are m and -m, along (1, ..., 1), exactly so far apart; of more they are drawn from N(0, I), by the
+    stream of `draw`, and scaled. growth = 1: each dimension adds as much to the distance between classes as the first, as in the
+    theories of high dimension; growth = 0: that distance is the same in every dimension.
     """
 
     name: ClassVar[str] = "mixture"
@@ -47,7 +48,7 @@ class MixtureWorld(World):
         """(classes, dimension), float64."""
         scale = self.radius * self.dimension ** ((self.growth - 1) / 2)
         if self.classes == 2:
-            one = torch.full((1, self.dimension), scale, dtype=torch.float64)
+            one = torch.full((1, self.dimension), scale / math.sqrt(2), dtype=torch.float64)
             return torch.cat([one, -one])
         own = generator(f"means of {self.classes} classes in {self.dimension} dimensions", self.draw, 0)
         return scale * torch.randn(self.classes, self.dimension, generator=own, dtype=torch.float64)
@@ -59,7 +60,7 @@ class MixtureWorld(World):
             card={
                 "what": f"{self.classes} round Gaussians in {self.dimension} dimensions, one per class, with equal weights",
                 "source": "made here, after the mixtures that arXiv 2502.07849 and 2602.00716 study",
-                "means": f"expected square {self.radius:g}^2 x dimension^{self.growth:g}, draw {self.draw}"
+                "means": f"squared distance of two on average 2 x {self.radius:g}^2 x dimension^{self.growth:g}, draw {self.draw}"
                 + ("; one the other's negative" if self.classes == 2 else ""),
                 "std": f"{self.std:g} in every direction",
                 "exact": "density, score, denoiser, p(c | z) at every lambda",

@@ -3,8 +3,8 @@
 z' ~ N(mu + w Sigma g, Sigma),   g = grad log p(c | z') at z' = mu, the classifier being asked at lambda' of z'
 
 The derivation expands log p(c | z') around z' = mu; the authors' code takes the gradient at z and its lambda instead
-(guided_diffusion/gaussian_diffusion.py, condition_mean), as `classifier-mean` does. Its author calls that "a slight bug" without a
-noticeable effect on results (guided-diffusion, thread 51).
+(guided_diffusion/gaussian_diffusion.py, condition_mean), as `classifier-mean` does. Its author calls that "a slight bug"
+without a noticeable effect on results (guided-diffusion, thread 51).
 """
 
 from collections.abc import Sequence
