@@ -112,7 +112,7 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("variance_within", "variance within a class, over the exact one", reading="below 1: shrunk"),
     Metric("variance_across", "variance across the class direction, over the exact one", reading="below 1: shrunk"),
     Metric("mean_error_squared", "squared error of a class's mean, in squared standard deviations", "", False),
-    Metric("distortion", "distance from the exact class along its direction, in standard deviations", "", False),
+    Metric("distortion", "squared distance from the exact class, in squared standard deviations", "", False),
     Metric("boundary_distance", "distance to the nearest decision boundary, in standard deviations",
            reading="higher is further inside the class"),
     Metric("boundary_within_half", "share of samples within half a standard deviation of a decision boundary", share=True),

@@ -142,12 +142,22 @@ def of_attacks(folder: Path, rows: str) -> str:
     return markdown(pd.DataFrame(lines))
 
 
+def of_claims(folder: Path, frame: str) -> str:
+    """A table of the study of claims, as its report shows it: at_mean, classes, windows, dimension or boundary."""
+    from analysis.reports.claims import SHOWN, readable
+
+    if frame not in SHOWN:
+        raise ValueError(f"frame is one of {', '.join(SHOWN)}, not {frame!r}")
+    return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
     "verdicts": of_verdicts,
     "by-level": by_level,
     "attacks": of_attacks,
+    "claims": of_claims,
 }
 
 

@@ -16,7 +16,7 @@ from analysis.figures.colours import GREY, SHADES, look
 from analysis.figures.style import error_bars, head, name_ends, panels
 from analysis.statistics.round_classes import DISTORTION, SHIFT, VARIANCE
 
-SHORT = {SHIFT: "shift, std", VARIANCE: "variance, share", DISTORTION: "distortion, std"}
+SHORT = {SHIFT: "shift, std", VARIANCE: "variance, share", DISTORTION: "distortion, std²"}
 MARKERS = "osD^vP"
 UNGUIDED = "change from the unguided samples of the same noise"
 
@@ -51,7 +51,7 @@ def by_classes(frame: pd.DataFrame, windows: pd.DataFrame) -> Figure:
         parts = frame[frame["w"] == w].groupby("dimension")
         names.append([_line(axes, "load", one, DISTORTION, f"d = {d}", shades[d], m) for m, (d, one) in zip(MARKERS, parts)])
         _log(axes, frame["load"], "log(number of classes) / dimension", few=True)
-        head(axes, "Change of the distortion, std", f"classifier-free, w = {w:g}; along a line the classes grow in number")
+        head(axes, f"Change of the {SHORT[DISTORTION]}", f"classifier-free, w = {w:g}; more classes to the right")
     _bars(grid[-1], windows)
     _finish(grid[:-1], names)
     return figure
@@ -103,7 +103,7 @@ def from_boundaries(frame: pd.DataFrame, moved: pd.DataFrame) -> Figure:
             shade, marker = look(method)
             names[column].append(_line(axes, "dimension", own, "moved", method, shade, marker, size=size))
         _log(axes, frame["dimension"], "dimension")
-        head(axes, "Move away from the nearest boundary, std", f"w = {w:g}, {UNGUIDED}; 95 %")
+        head(axes, "Move away from the nearest boundary, std", f"w = {w:g}, {UNGUIDED}")
         axes = grid[len(ws) + column]
         first = moved[(moved["w"] == w) & (moved["method"] == methods[0])]
         for mark, (dimension, own) in zip(MARKERS, first.groupby("dimension")):
@@ -179,8 +179,11 @@ def _line(
     axes.plot(rows[x], values, color=shade, marker=marker, markersize=size, linewidth=1.6, linestyle=style,
               markerfacecolor="white" if face else shade)  # fmt: skip
     low, high = (np.nan_to_num(rows[f"{y}_{end}"].to_numpy(), posinf=np.nan, neginf=np.nan) for end in ("low", "high"))
-    if len(rows) and np.isfinite([low, high]).all():
-        error_bars(axes, rows[x].to_numpy(float), values, np.array([values - low, high - values]), shade, 0.0)
+    held = np.isfinite(low) & np.isfinite(high)
+    if held.any():
+        error_bars(
+            axes, rows[x].to_numpy(float)[held], values[held], np.array([values - low, high - values])[:, held], shade, 0.0
+        )
     return (float(values[-1]) if len(values) else 0.0, text, shade, marker)
 
 

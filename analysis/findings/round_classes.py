@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.findings.words import interval, number, several
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
-from analysis.statistics.round_classes import EXACT, LEAST, MARGIN, SHIFT, VARIANCE
+from analysis.statistics.round_classes import DISTORTION, EXACT, LEAST, MARGIN, SHIFT, VARIANCE
 
 PARTS = {SHIFT: "shift", VARIANCE: "variance"}
 NO_EFFECT = "no"
@@ -45,9 +45,12 @@ def _by_classes(results: Results) -> Iterator[str]:
         shown = [_growth(row) for row in growth.itertuples()]
         up, down = (growth["apart"] & (growth["growth"] > 0)).sum(), (growth["apart"] & (growth["growth"] < 0)).sum()
         yield (
-            f"(b) At w = {w:g} the distortion along the class direction grows with the number of classes in {up} of "
+            f"(b) At w = {w:g} the distortion grows with the number of classes in {up} of "
             f"{len(growth)} dimensions, falls in {down}, and is undecided in {len(growth) - up - down}: {'; '.join(shown)}."
         )
+        most = own[own["classes"] == own["classes"].max()].sort_values("dimension")
+        along = ", ".join(f"{_of(row, DISTORTION)} in d = {row['dimension']:.0f}" for _, row in most.iterrows())
+        yield f"(b) At w = {w:g} and {most['classes'].iloc[0]} classes the change of distortion, in std^2, is {along}."
         try:
             rank = measured.rank_correlation(results, w)
         except ValueError:
@@ -60,7 +63,7 @@ def _by_classes(results: Results) -> Iterator[str]:
 
 def _growth(row: object) -> str:
     ends = interval(row.growth_low, row.growth_high)  # type: ignore[attr-defined]
-    return f"d = {row.dimension}: {number(row.growth)} std from {row.fewest} to {row.most} classes ({ends})"  # type: ignore[attr-defined]
+    return f"d = {row.dimension}: {number(row.growth)} std^2 from {row.fewest} to {row.most} classes ({ends})"  # type: ignore[attr-defined]
 
 
 def _windows(results: Results) -> Iterator[str]:

@@ -22,7 +22,8 @@ def measure_round_classes(
     variance_within      variance within a class, the mean over all directions: 1 of the class itself
     variance_across      the same, the mean over the directions across u_c (where d > 1)
     mean_error_squared   |E[x | c] - m_c|^2, the mean over classes, unbiased: 0 of the class itself, and at times below by chance
-    distortion           sqrt(shift_along^2 + (sqrt(variance_along) - 1)^2): the 2-Wasserstein distance of Gaussians along u_c
+    distortion           mean_error_squared plus the mean over classes of (standard deviation along u_c - 1)^2: of a class whose
+                         standard deviation differs along u_c alone, its squared 2-Wasserstein distance from the exact one
     boundary_distance    mean signed distance to the nearest decision boundary, positive on the side of the own class
     boundary_within_half share of samples less than half a standard deviation from one, on either side
     wrong_side           share of samples that the exact classifier takes for another class
@@ -40,17 +41,19 @@ def measure_round_classes(
     along = (offset * directions[label]).sum(1)
     centres = np.stack([offset[label == c].mean(0) for c in range(k)])
     rest, free = offset - centres[label], len(x) - k
-    variance_along = float(((rest * directions[label]).sum(1) ** 2).sum() / free)
+    squares = (rest * directions[label]).sum(1) ** 2
+    stds = np.sqrt([squares[label == c].sum() / (counts[c] - 1) for c in range(k)])  # along u_c, of each class
+    variance_along = float(squares.sum() / free)
     total = float((rest**2).sum() / free)  # over all directions
     spread = np.array([(rest[label == c] ** 2).sum() / (counts[c] - 1) for c in range(k)])
     nearest = boundary_distances(x, label, means, std)
-    shift = float(along.mean())
+    mean_error_squared = float(((centres**2).sum(1) - spread / counts).mean())
     values = {
-        "shift_along": shift,
+        "shift_along": float(along.mean()),
         "variance_along": variance_along,
         "variance_within": total / d,
-        "mean_error_squared": float(((centres**2).sum(1) - spread / counts).mean()),
-        "distortion": float(np.hypot(shift, np.sqrt(variance_along) - 1)),
+        "mean_error_squared": mean_error_squared,
+        "distortion": mean_error_squared + float(((stds - 1) ** 2).mean()),
         "boundary_distance": float(nearest.mean()),
         "boundary_within_half": float((np.abs(nearest) < 0.5).mean()),
         "wrong_side": float((nearest < 0).mean()),

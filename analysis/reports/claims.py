@@ -1,6 +1,7 @@
 """The page of `guidance-bench study claims`: four claims of papers, each with its measure, a figure and a table."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -32,8 +33,8 @@ A = (
 B = (
     "arXiv 2602.00716 says that guidance distorts the class where the number of classes grows exponentially with the dimension, "
     "and does not where it grows more slowly; and that a window of negative w undoes the shrinking of the variance, which no "
-    "usual schedule does. Distortion: sqrt(shift^2 + (sqrt(variance) - 1)^2) along the class direction, the 2-Wasserstein "
-    "distance of two Gaussians. Windows act alone here, the conditional model outside them."
+    "usual schedule does. Distortion: the squared error of a class's mean plus (standard deviation along the class direction - "
+    "1)^2, the mean over classes. Windows act alone here, the conditional model outside them."
 )
 C = (
     "arXiv 2502.07849 says that classifier-free guidance reproduces the class in sufficiently many dimensions, since it acts "
@@ -61,6 +62,32 @@ def report(results: Results) -> Report:
     return Report(results.title, INTRO + sizes, sections, tables, words, text)
 
 
+class Shown(NamedTuple):
+    """The caption of a table, and its columns: those that tell rows apart, those with an interval, and the others."""
+
+    caption: str
+    columns: tuple[Sequence[str], Sequence[str], Sequence[str]]
+
+
+SHOWN = {
+    "at_mean": Shown(
+        "Change by guidance with either gradient, and their difference.",
+        (["dimension", "steps", "w", "measure"], ["at_z", "at_mean", "gap"], ["verdict"]),
+    ),
+    "classes": Shown(
+        "Changes in every dimension and number of classes.",
+        (["w", "dimension", "classes"], ["distortion", "shift_along", "variance_along"], []),
+    ),
+    "windows": Shown("Windows of w, one world.", (["method", "w"], ["variance_along", "shift_along"], [])),
+    "dimension": Shown(
+        "Two classes; growth 1: their distance grows with the dimension, growth 0: it does not.",
+        (["growth", "sampler", "w", "dimension"], ["shift_along", "variance_along"], ["exact"]),
+    ),
+    "boundary": Shown(
+        "Move away from the nearest boundary, and its difference from the first method's.",
+        (["w", "dimension", "method"], ["moved", "gap"], ["verdict", "largest", "away"]),
+    ),
+}
 FRAMES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "at_mean": measured.at_mean,
     "classes": measured.by_classes,
@@ -96,14 +123,14 @@ def _sections(results: Results, frames: dict[str, pd.DataFrame]) -> list[Section
             "a. Algorithm 1's gradient at z or at the mean",
             A,
             picture("at_mean", "Difference that the place of the gradient makes", _caption(results, "a"), figures.at_mean, a),
-            _shown("Every comparison.", a, ["dimension", "steps", "w", "measure"], ["at_z", "at_mean", "gap"], ["verdict"]),
+            _shown("at_mean", a),
         ),
         section(
             "b. Distortion and the number of classes",
             B,
             picture("by_classes", "Distortion by classes and dimension", _caption(results, "b"), figures.by_classes, b, windows),
-            _shown("Every world of b.", b, ["w", "dimension", "classes"], ["distortion", "shift_along", "variance_along"]),
-            _shown("Windows of w.", windows, ["method", "w"], ["variance_along", "shift_along"]),
+            _shown("classes", b),
+            _shown("windows", windows),
         ),
         section(
             "c. Growing dimension",
@@ -117,13 +144,13 @@ def _sections(results: Results, frames: dict[str, pd.DataFrame]) -> list[Section
                 field,
                 of_c,
             ),
-            _shown("Two classes.", c, ["growth", "sampler", "w", "dimension"], ["shift_along", "variance_along"], ["exact"]),
+            _shown("dimension", c),
         ),
         section(
             "d. Decision boundaries",
             D,
             picture("from_boundaries", "Moves away from boundaries", _caption(results, "d"), figures.from_boundaries, d, bins),
-            _shown("By method.", d, ["w", "dimension", "method"], ["moved", "gap"], ["verdict", "largest", "away"]),
+            _shown("boundary", d),
         ),
     ]
 
@@ -135,11 +162,10 @@ def _caption(results: Results, question: str) -> str:
     )
 
 
-def _shown(
-    caption: str, frame: pd.DataFrame, index: Sequence[str], of: Sequence[str], more: Sequence[str] = ()
-) -> Table | Missing:
+def _shown(name: str, frame: pd.DataFrame) -> Table | Missing:
     """The frame for people: mean and interval in one cell."""
-    return table(caption, readable, frame, index, of, more)
+    caption, columns = SHOWN[name]
+    return table(caption, readable, frame, *columns)
 
 
 def readable(frame: pd.DataFrame, index: Sequence[str], of: Sequence[str], more: Sequence[str] = ()) -> pd.DataFrame:
@@ -155,7 +181,7 @@ NAMES = {
     "at_z": "change, gradient at z",
     "at_mean": "change, gradient at the mean",
     "gap": "difference",
-    "distortion": "distortion, std",
+    "distortion": "distortion, std^2",
     "shift_along": "shift, std",
     "variance_along": "variance, share",
     "moved": "away from the boundary, std",
