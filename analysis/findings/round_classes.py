@@ -10,7 +10,6 @@ from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import DISTORTION, EXACT, LEAST, MARGIN, SHIFT, VARIANCE
 
 PARTS = {SHIFT: "shift", VARIANCE: "variance"}
-NO_EFFECT = "no"
 
 
 def sentences(results: Results) -> list[str]:
@@ -77,7 +76,7 @@ def _windows(results: Results) -> Iterator[str]:
     weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
     verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
     yield (
-        f"(b) In {measured.Changes(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
+        f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
         f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w, {best['method']} at w = {best['w']:g} {verb} it "
         f"most, by {_of(best, VARIANCE)}, with a shift of {_of(best, SHIFT)} std. Both at once were not tried here."
     )

@@ -8,6 +8,7 @@ is what more seeds would tell.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import Difference, difference, judge
 
 MARGIN, LEAST = 0.1, 0.01  # of the larger change; standard deviations of a class, or shares of its variance
+FEW = 50  # samples of a bin, over all seeds, below which nothing is said of it
 EXACT = 0.05  # a change that is shown to be below this is called none
 SHIFT, VARIANCE, DISTORTION, BOUNDARY = "shift_along", "variance_along", "distortion", "boundary_distance"
 WORDS = {"better": "smaller", "worse": "larger", "tie": "tie", "undecided": "undecided"}
@@ -60,6 +62,12 @@ class Changes:
         return sorted({key[2] for key in self.held if key[1] == REFERENCE and key[2]})
 
 
+@lru_cache(maxsize=1)
+def changes_of(results: Results) -> Changes:
+    """Of one study, which all frames are made of."""
+    return Changes(results)
+
+
 def told(entry: Difference, name: str) -> dict[str, float]:
     """Mean and interval as columns of a frame."""
     return {name: entry.mean, f"{name}_low": entry.low, f"{name}_high": entry.high}
@@ -67,7 +75,7 @@ def told(entry: Difference, name: str) -> dict[str, float]:
 
 def at_mean(results: Results) -> pd.DataFrame:
     """Claim a: by dimension, steps, w and measure the change with the gradient at z and at the mean, and their difference."""
-    changes, rows, gaps = Changes(results), [], []
+    changes, rows, gaps = changes_of(results), [], []
     at_z, at_mu = changes.methods("a")
     every = sorted({(key[4], key[2]) for key in changes.held if key[1] == at_mu and key[2]})
     for world in changes.asked("a").itertuples():
@@ -86,7 +94,7 @@ def at_mean(results: Results) -> pd.DataFrame:
 
 def by_classes(results: Results) -> pd.DataFrame:
     """Claim b: by dimension, number of classes and w the changes of distortion, shift and variance; load: log(classes) / d."""
-    changes, rows = Changes(results), []
+    changes, rows = changes_of(results), []
     for world in changes.asked("b").itertuples():
         for w in changes.ws:
             place = (world.world, REFERENCE, w, results.sampler, results.steps)
@@ -102,7 +110,7 @@ def by_classes(results: Results) -> pd.DataFrame:
 
 def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
     """By dimension: the distortion with the most classes minus that with the fewest, paired by seed, and its interval."""
-    changes, rows = Changes(results), []
+    changes, rows = changes_of(results), []
     for dimension, worlds in changes.asked("b").groupby("dimension"):
         worlds = worlds.sort_values("classes")
         few, many = (
@@ -118,7 +126,7 @@ def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
 
 def rank_correlation(results: Results, w: float) -> Difference:
     """Spearman's between log(classes) / dimension and the change of distortion over the worlds of b, one for each seed."""
-    changes, columns = Changes(results), {}
+    changes, columns = changes_of(results), {}
     for world in changes.asked("b").itertuples():
         runs = changes.of(DISTORTION, world.world, REFERENCE, w, results.sampler, results.steps)
         if runs is not None:
@@ -132,7 +140,7 @@ def rank_correlation(results: Results, w: float) -> Difference:
 
 def in_windows(results: Results) -> pd.DataFrame:
     """Claim b: in one world the changes by classifier-free guidance at every w, and by each method that acts in a window."""
-    changes, rows = Changes(results), []
+    changes, rows = changes_of(results), []
     for world in changes.asked("window").itertuples():
         for method, w in [(REFERENCE, w) for w in changes.ws] + [(name, None) for name in changes.methods("window")]:
             for strength in [w] if w is not None else changes.strengths(world.world, method):
@@ -149,7 +157,7 @@ def with_dimension(results: Results) -> pd.DataFrame:
 
     exact: both changes are shown to be below EXACT; "no": one of them is not zero and not shown to be below it.
     """
-    changes, rows = Changes(results), []
+    changes, rows = changes_of(results), []
     asked = changes.asked("c")
     samplers = dict.fromkeys(key[3] for key in changes.held if key[0] in set(asked["world"]) and key[1] == REFERENCE)
     for world in asked.itertuples():
@@ -172,7 +180,7 @@ def half_way(results: Results) -> pd.DataFrame:
     """By world of c the lambda at which the mean p(c | z) is half way from chance to certainty, where guidance has its say;
     NaN where it never is.
     """
-    field, asked = results.tables["field"], Changes(results).asked("c")
+    field, asked = results.tables["field"], changes_of(results).asked("c")
     rows = []
     for world in asked.itertuples():
         own = field[field["world"] == world.world].sort_values("logsnr")
@@ -187,7 +195,7 @@ def from_boundaries(results: Results) -> pd.DataFrame:
     """Claim d: by dimension, w and method the change of the distance to the nearest boundary, its difference from the first
     method's, and the largest distance between two samples of one noise.
     """
-    changes, moved = Changes(results), results.tables["moved"]
+    changes, moved = changes_of(results), results.tables["moved"]
     rows, gaps, pairs = [], [], []
     names = changes.methods("d")
     for world in changes.asked("d").itertuples():
@@ -224,12 +232,16 @@ def _share(moved: pd.DataFrame, world: str, method: str, w: float) -> Mapping[st
 
 
 def by_distance(results: Results) -> pd.DataFrame:
-    """Claim d: by dimension, w, method and bin of the unguided distance the mean move over seeds, with its interval."""
+    """Claim d: by dimension, w, method and bin of the unguided distance the mean move over seeds, with its interval; bins of FEW
+    samples or more.
+    """
     moved = results.tables["moved"]
     moved = moved[(moved["of"] == "unguided") & (moved["bin"] != "largest")]
-    worlds = Changes(results).asked("d").set_index("world")["dimension"]
+    worlds = changes_of(results).asked("d").set_index("world")["dimension"]
     rows = []
     for (world, w, method, where), own in moved.groupby(["world", "w", "method", "bin"], sort=False):
+        if own["n"].sum() < FEW:
+            continue
         runs = own.assign(train_seed=-1).set_index(["train_seed", "seed"])["moved"]
         head = {"dimension": worlds[world], "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
         rows.append({**head, **told(difference(runs), "moved")})
