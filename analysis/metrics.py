@@ -106,6 +106,17 @@ METRICS: tuple[Metric, ...] = (  # tables and comparisons take columns in this o
     Metric("confidence_exact", "mean p(label | x), exact classifier", "", True, _ORACLE, share=True),
     Metric("mean_error_tilted", "error of the class means", "", False, _TILTED, True),
     Metric("outside_tilted", "share of samples outside the grid", "", False, _TILTED, share=True),
+    # samples of round Gaussian classes (analysis.measures.round_classes), lengths in a class's standard deviation
+    Metric("shift_along", "shift along the class direction, in standard deviations", reading="positive: away from other classes"),
+    Metric("variance_along", "variance along the class direction, over the exact one", reading="below 1: shrunk"),
+    Metric("variance_within", "variance within a class, over the exact one", reading="below 1: shrunk"),
+    Metric("variance_across", "variance across the class direction, over the exact one", reading="below 1: shrunk"),
+    Metric("mean_error_squared", "squared error of a class's mean, in squared standard deviations", "", False),
+    Metric("distortion", "squared distance from the exact class, in squared standard deviations", "", False),
+    Metric("boundary_distance", "distance to the nearest decision boundary, in standard deviations",
+           reading="higher is further inside the class"),
+    Metric("boundary_within_half", "share of samples within half a standard deviation of a decision boundary", share=True),
+    Metric("wrong_side", "share of samples on the wrong side of a decision boundary", "", False, share=True),
     # samples of images
     Metric("fid", "Fréchet distance", "", False, _EVALUATOR, True, suffix="features", shown=2,
            diversity="diversity", alike=("fid", "diversity", "recall", "is", "fid_pixels")),

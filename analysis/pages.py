@@ -177,6 +177,15 @@ def of_asymmetry(folder: Path) -> str:
     return markdown(pd.DataFrame(lines))
 
 
+def of_claims(folder: Path, frame: str) -> str:
+    """A table of the study of claims, as its report shows it: at_mean, classes, windows, dimension or boundary."""
+    from analysis.reports.claims import SHOWN, readable
+
+    if frame not in SHOWN:
+        raise ValueError(f"frame is one of {', '.join(SHOWN)}, not {frame!r}")
+    return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
@@ -184,6 +193,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "by-level": by_level,
     "attacks": of_attacks,
     "asymmetry": of_asymmetry,
+    "claims": of_claims,
 }
 
 

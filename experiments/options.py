@@ -11,8 +11,9 @@ import typer
 Name = Annotated[
     str,
     typer.Argument(
-        help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, cifar10-jpeg, "
-        "cifar10-jpeg-dit, paper-cfg-digits, paper-cfg-fashion, paper-adm-digits, paper-adm-fashion, or package.module:Name."
+        help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, claims, "
+        "cifar10-jpeg, cifar10-jpeg-dit, paper-cfg-digits, paper-cfg-fashion, paper-adm-digits, paper-adm-fashion, or "
+        "package.module:Name."
     ),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The full form: more seeds, trainings and samplers; hours on a CPU.")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from analysis.reports import benchmark, comparison, exact, guides, paper_adm, paper_cfg, tradeoff
+from analysis.reports import benchmark, claims, comparison, exact, guides, paper_adm, paper_cfg, tradeoff
 from analysis.reports.report import Report
 from analysis.results import Results
 
@@ -14,6 +14,7 @@ REPORTS: Mapping[str, Callable[[Results], Report]] = {
     "paper-cfg": paper_cfg.report,
     "paper-adm": paper_adm.report,
     "benchmark": benchmark.report,
+    "claims": claims.report,
 }
 
 __all__ = ["REPORTS", "Report"]

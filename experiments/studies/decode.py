@@ -14,6 +14,7 @@ from experiments.problems import Problem
 from experiments.registry import STUDIES
 from experiments.settings import explain
 from experiments.studies.by_world import ByWorld
+from experiments.studies.claims import Claims
 from experiments.studies.classifiers import Classifiers
 from experiments.studies.comparison import Comparison
 from experiments.studies.guides import Guides
@@ -25,7 +26,7 @@ from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.train import Train
 from guidance.denoiser import Denoiser
 
-KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper, MethodCells)}
+KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper, Claims, MethodCells)}
 
 
 class Trained(NamedTuple):

@@ -1,0 +1,218 @@
+"""One figure for each claim about guidance: changes from the unguided samples of the same noise, with intervals at 95 %.
+
+Pure functions of the frames of `analysis.statistics.round_classes`; ValueError where a frame is empty.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from analysis.figures.colours import GREY, SHADES, look
+from analysis.figures.style import error_bars, head, name_ends, panels
+from analysis.statistics.round_classes import DISTORTION, SHIFT, VARIANCE
+
+SHORT = {SHIFT: "shift, std", VARIANCE: "variance, share", DISTORTION: "distortion, std²"}
+MARKERS = "osD^vP"
+UNGUIDED = "change from the unguided samples of the same noise"
+
+
+def at_mean(frame: pd.DataFrame) -> Figure:
+    """Claim a: the difference that the place of the gradient makes against the number of steps; a panel for each w and measure, a
+    line for each dimension.
+    """
+    _require(frame)
+    measures, ws = list(dict.fromkeys(frame["measure"])), sorted(set(frame["w"]))
+    figure, grid = panels(len(ws), len(measures), (0.9 + 4.6 * len(measures), 0.4 + 3.2 * len(ws)))
+    shades, names = _by_size(frame["dimension"]), []
+    for axes, (w, measure) in zip(grid, [(w, measure) for w in ws for measure in measures]):
+        own = frame[(frame["w"] == w) & (frame["measure"] == measure)]
+        parts = own.groupby("dimension")
+        names.append([_line(axes, "steps", one, "gap", f"d = {d}", shades[d], m) for m, (d, one) in zip(MARKERS, parts)])
+        _log(axes, own["steps"], "number of steps T")
+        head(axes, f"Difference of the {SHORT[measure]}", f"gradient at the mean minus gradient at z, w = {w:g}")
+    _finish(grid, names)
+    return figure
+
+
+def by_classes(frame: pd.DataFrame, windows: pd.DataFrame) -> Figure:
+    """Claim b: the change of distortion against log(classes) / dimension, a panel for each w, a line for each dimension along
+    which the number of classes grows; and what each window of w does to the variance of one world.
+    """
+    _require(frame)
+    ws = sorted(set(frame["w"]))
+    figure, grid = panels(1, len(ws) + 1, (0.9 + 4.6 * (len(ws) + 1), 4.0))
+    shades, names = _by_size(frame["dimension"]), []
+    for axes, w in zip(grid, ws):
+        parts = frame[frame["w"] == w].groupby("dimension")
+        names.append([_line(axes, "load", one, DISTORTION, f"d = {d}", shades[d], m) for m, (d, one) in zip(MARKERS, parts)])
+        _log(axes, frame["load"], "log(number of classes) / dimension", few=True)
+        head(axes, f"Change of the {SHORT[DISTORTION]}", f"classifier-free, w = {w:g}; more classes to the right")
+    _bars(grid[-1], windows)
+    _finish(grid[:-1], names)
+    return figure
+
+
+def with_dimension(frame: pd.DataFrame, field: pd.DataFrame, worlds: pd.DataFrame) -> Figure:
+    """Claim c: shift and variance of two classes against the dimension, a column for each sampler; on the right p(c | z) and the
+    guided difference against lambda + log(dimension), a line for each dimension, where the distance grows.
+    """
+    _require(frame)
+    samplers, measures = list(dict.fromkeys(frame["sampler"])), (SHIFT, VARIANCE)
+    columns = len(samplers) + 1
+    figure, grid = panels(2, columns, (0.9 + 4.6 * columns, 7.2))
+    kinds = [(growth, w) for growth in sorted(set(frame["growth"]), reverse=True) for w in sorted(set(frame["w"]))]
+    names: list[list] = [[] for _ in grid]
+    for row, measure in enumerate(measures):
+        for column, sampler in enumerate(samplers):
+            axes = grid[row * columns + column]
+            for growth, w in kinds:
+                own = frame[(frame["sampler"] == sampler) & (frame["growth"] == growth) & (frame["w"] == w)]
+                at = sorted(set(frame["w"])).index(w)
+                shade, style = SHADES[at], "-" if growth else (0, (4, 2))
+                text = f"w = {w:g}, {'distance grows' if growth else 'distance fixed'}"
+                names[row * columns + column].append(
+                    _line(axes, "dimension", own, measure, text, shade, MARKERS[at], style, GREY if not growth else None)
+                )
+            _log(axes, frame["dimension"], "dimension")
+            head(axes, f"Change of the {SHORT[measure]}", f"two classes, {sampler}")
+        axes = grid[row * columns + columns - 1]
+        names[row * columns + columns - 1] = _phases(axes, field, worlds, "difference" if row else "posterior")
+    _finish(grid, names, zero=[index % columns < columns - 1 for index in range(len(grid))])
+    return figure
+
+
+def from_boundaries(frame: pd.DataFrame, moved: pd.DataFrame) -> Figure:
+    """Claim d: the change of the distance to the nearest boundary against the dimension, a line for each method; and by where the
+    unguided sample was, a panel for each w, for every dimension and the first method.
+    """
+    _require(frame)
+    ws, methods = sorted(set(frame["w"])), list(dict.fromkeys(frame["method"]))
+    figure, grid = panels(2, len(ws), (0.9 + 5.0 * len(ws), 7.2))
+    names: list[list] = [[] for _ in grid]
+    shades, bins = _by_size(moved["dimension"]), list(dict.fromkeys(moved["bin"].cat.categories))
+    for column, w in enumerate(ws):
+        axes = grid[column]
+        for place, method in enumerate(methods):
+            own = frame[(frame["w"] == w) & (frame["method"] == method)]
+            size = 11 - 3.2 * place  # one within the other, where they are equal
+            shade, marker = look(method)
+            names[column].append(_line(axes, "dimension", own, "moved", method, shade, marker, size=size))
+        _log(axes, frame["dimension"], "dimension")
+        head(axes, "Move away from the nearest boundary, std", f"w = {w:g}, {UNGUIDED}")
+        axes = grid[len(ws) + column]
+        first = moved[(moved["w"] == w) & (moved["method"] == methods[0])]
+        for mark, (dimension, own) in zip(MARKERS, first.groupby("dimension")):
+            own = own.assign(place=own["bin"].cat.codes).sort_values("place")
+            names[len(ws) + column].append(_line(axes, "place", own, "moved", f"d = {dimension}", shades[dimension], mark))
+        axes.xaxis.set_major_locator(FixedLocator(range(len(bins))))
+        axes.set_xticklabels(bins, fontsize=9)
+        axes.set_xlim(-0.4, len(bins) - 0.6)
+        axes.set_xlabel("distance of the unguided sample, std")
+        head(axes, "The same, by where the unguided sample was", f"{methods[0]}, w = {w:g}")
+    _finish(grid, names)
+    return figure
+
+
+def _phases(axes: Axes, field: pd.DataFrame, worlds: pd.DataFrame, quantity: str) -> list[tuple]:
+    """A quantity of the guidance field against lambda + log(dimension), of the worlds whose distance grows."""
+    own = worlds[worlds["growth"] == 1]
+    shades, ends = _by_size(own["dimension"]), []
+    for world in own.itertuples():
+        line = field[field["world"] == world.world].sort_values("logsnr")
+        across = line["logsnr"] + np.log(world.dimension)
+        axes.plot(across, line[quantity], color=shades[world.dimension], linewidth=1.6)
+        ends.append((float(line[quantity].iloc[-1]), f"d = {world.dimension}", shades[world.dimension]))
+    axes.set_xlim(-12, 10)
+    axes.set_xlabel("λ + log(dimension)")
+    title = {"posterior": "Mean p(c | z)", "difference": "Mean |eps(z, c) − eps(z)|²"}[quantity]
+    head(axes, title, "of exact draws of class c; distance grows")
+    return ends
+
+
+def _bars(axes: Axes, windows: pd.DataFrame) -> None:
+    """The change of variance with every method of a frame, one below the other."""
+    if windows.empty:
+        axes.set_visible(False)
+        return
+    rows = [f"{_brief(method)}, w = {w:g}" for method, w in zip(windows["method"], windows["w"])]
+    places = np.arange(len(rows))[::-1]
+    means, low, high = (windows[name].to_numpy() for name in (VARIANCE, f"{VARIANCE}_low", f"{VARIANCE}_high"))
+    shades = [_shade(method, w) for method, w in zip(windows["method"], windows["w"])]
+    axes.barh(places, means, color=shades, height=0.6)
+    axes.errorbar(means, places, xerr=[means - low, high - means], fmt="none", ecolor="black", elinewidth=1, capsize=2)
+    axes.axvline(0, color=GREY, linewidth=1)
+    axes.set_yticks(places, rows, fontsize=9)
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("change of the variance, share")
+    head(axes, "Windows of w", "the variance along the class direction, one world")
+
+
+def _shade(method: str, w: float) -> str:
+    """Of plain guidance, of a window with negative w, and of one with positive w."""
+    return SHADES[0] if "(" not in method else SHADES[1] if w < 0 else SHADES[2]
+
+
+def _brief(method: str) -> str:
+    """limited-interval(logsnr_min=-2.0, logsnr_max=2.0) as `λ -2 to 2`."""
+    if not method.startswith("limited-interval("):
+        return method
+    parts = dict(part.split("=") for part in method.removesuffix(")").split("(")[1].split(", "))
+    low, high = (parts.get(name, "None") for name in ("logsnr_min", "logsnr_max"))
+    ends = [None if text == "None" else f"{float(text):g}" for text in (low, high)]
+    if ends[0] is None:
+        return f"λ below {ends[1]}"
+    return f"λ from {ends[0]}" if ends[1] is None else f"λ {ends[0]} to {ends[1]}"
+
+
+def _line(
+    axes: Axes, x: str, rows: pd.DataFrame, y: str, text: str, shade: str, marker: str = "o", style: object = "-",
+    face: str | None = None, size: float = 5.0,
+) -> tuple[float, str, str, str]:  # fmt: skip
+    """A line with bars at its interval; returns its right end, as name_ends takes it."""
+    rows = rows.sort_values(x)
+    values = rows[y].to_numpy()
+    axes.plot(rows[x], values, color=shade, marker=marker, markersize=size, linewidth=1.6, linestyle=style,
+              markerfacecolor="white" if face else shade)  # fmt: skip
+    low, high = (np.nan_to_num(rows[f"{y}_{end}"].to_numpy(), posinf=np.nan, neginf=np.nan) for end in ("low", "high"))
+    held = np.isfinite(low) & np.isfinite(high)
+    if held.any():
+        error_bars(
+            axes, rows[x].to_numpy(float)[held], values[held], np.array([values - low, high - values])[:, held], shade, 0.0
+        )
+    return (float(values[-1]) if len(values) else 0.0, text, shade, marker)
+
+
+def _by_size(sizes: Iterable[int]) -> dict[int, str]:
+    """Darker for larger."""
+    every = sorted(set(sizes))
+    return dict(zip(every, seaborn.color_palette("flare", len(every)).as_hex()))
+
+
+def _log(axes: Axes, values: Iterable[float], name: str, few: bool = False) -> None:
+    """A logarithmic x axis with a tick at each value, or at powers of ten."""
+    every = sorted(set(values))
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    if not few:
+        axes.xaxis.set_major_locator(FixedLocator(every))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel(name)
+
+
+def _finish(grid: Sequence[Axes], names: Sequence[list], zero: Sequence[bool] = ()) -> None:
+    """A line at no change, and the names of the lines, once all have been drawn."""
+    for axes, wanted in zip(grid, zero or [True] * len(grid)):
+        if wanted:
+            axes.axhline(0, color=GREY, linewidth=1)
+    for axes, ends in zip(grid, names):
+        name_ends(axes, ends)
+
+
+def _require(frame: pd.DataFrame) -> None:
+    if frame.empty:
+        raise ValueError("no cell of this claim is there")

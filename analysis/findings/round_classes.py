@@ -1,0 +1,135 @@
+"""Claims about guidance in a sentence or two each, from the numbers, as they were found."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from analysis.findings.words import interval, number, several
+from analysis.results import Results
+from analysis.statistics import round_classes as measured
+from analysis.statistics.round_classes import DISTORTION, EXACT, LEAST, MARGIN, SHIFT, VARIANCE
+
+PARTS = {SHIFT: "shift", VARIANCE: "variance"}
+
+
+def sentences(results: Results) -> list[str]:
+    """Of every claim what was measured; a claim without a cell has no sentence."""
+    return [text for of in (_at_mean, _by_classes, _windows, _with_dimension, _from_boundaries) for text in of(results)]
+
+
+def _at_mean(results: Results) -> Iterator[str]:
+    frame = measured.at_mean(results)
+    if frame.empty:
+        return
+    count = frame["verdict"].value_counts()
+    differ = frame[frame["verdict"].isin(["larger", "smaller"])]
+    yield (
+        f"(a) Gradient at the mean instead of at z: of {len(frame)} comparisons {_are(count.get('tie', 0), 'tie')} (within "
+        f"{MARGIN:.0%} of what guidance changes, or {LEAST:g}), {_are(len(differ), 'difference')} and "
+        f"{count.get('undecided', 0)} undecided{_runs(results)}."
+    )
+    for steps, own in frame.groupby("steps"):
+        worst = own.loc[own["gap"].abs().idxmax()]
+        yield (
+            f"(a) At T = {steps} the largest difference is {number(worst['gap'])} of the {PARTS[worst['measure']]} "
+            f"({interval(worst['gap_low'], worst['gap_high'])}), d = {worst['dimension']}, w = {worst['w']:g}, where the "
+            f"gradient at z changes it by {number(worst['at_z'])}; ties: {(own['verdict'] == 'tie').sum()} of {len(own)}."
+        )
+
+
+def _by_classes(results: Results) -> Iterator[str]:
+    frame = measured.by_classes(results)
+    for w, own in frame.groupby("w") if len(frame) else ():
+        growth = measured.growth_with_classes(results, w)
+        shown = [_growth(row) for row in growth.itertuples()]
+        up, down = (growth["apart"] & (growth["growth"] > 0)).sum(), (growth["apart"] & (growth["growth"] < 0)).sum()
+        yield (
+            f"(b) At w = {w:g} the distortion grows with the number of classes in {up} of "
+            f"{len(growth)} dimensions, falls in {down}, and is undecided in {len(growth) - up - down}: {'; '.join(shown)}."
+        )
+        most = own[own["classes"] == own["classes"].max()].sort_values("dimension")
+        along = ", ".join(f"{_of(row, DISTORTION)} in d = {row['dimension']:.0f}" for _, row in most.iterrows())
+        yield f"(b) At w = {w:g} and {most['classes'].iloc[0]} classes the change of distortion, in std^2, is {along}."
+        try:
+            rank = measured.rank_correlation(results, w)
+        except ValueError:
+            continue
+        yield (
+            f"(b) Rank correlation of distortion with log(classes) / dimension over {len(own)} worlds at w = {w:g}: "
+            f"{number(rank.mean)} ({interval(rank.low, rank.high)} over {several(rank.units, rank.over)})."
+        )
+
+
+def _growth(row: object) -> str:
+    ends = interval(row.growth_low, row.growth_high)  # type: ignore[attr-defined]
+    return f"d = {row.dimension}: {number(row.growth)} std^2 from {row.fewest} to {row.most} classes ({ends})"  # type: ignore[attr-defined]
+
+
+def _windows(results: Results) -> Iterator[str]:
+    frame = measured.in_windows(results)
+    if frame.empty:
+        return
+    plain, rest = frame[frame["method"] == measured.REFERENCE], frame[frame["method"] != measured.REFERENCE]
+    negative = rest[rest["w"] < 0]
+    if plain.empty or negative.empty:
+        return
+    weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
+    verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
+    yield (
+        f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
+        f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w, {best['method']} at w = {best['w']:g} {verb} it "
+        f"most, by {_of(best, VARIANCE)}, with a shift of {_of(best, SHIFT)} std. Both at once were not tried here."
+    )
+
+
+def _with_dimension(results: Results) -> Iterator[str]:
+    frame = measured.with_dimension(results)
+    for (growth, sampler, w), own in frame.groupby(["growth", "sampler", "w"], sort=False) if len(frame) else ():
+        own = own.sort_values("dimension")
+        first, last = own.iloc[0], own.iloc[-1]
+        kind = "grows with the dimension" if growth == 1 else "is the same in every dimension"
+        exact = own.loc[own["exact"] == "yes", "dimension"].tolist()
+        named = (
+            f"below {EXACT:g} in d = {', '.join(map(str, exact))}" if exact else f"shown to be below {EXACT:g} in no dimension"
+        )
+        yield (
+            f"(c) Two classes whose distance {kind}, {sampler}, w = {w:g}: from d = {first['dimension']} to {last['dimension']} "
+            f"the shift goes from {_of(first, SHIFT)} to {_of(last, SHIFT)} std, the change of variance from "
+            f"{_of(first, VARIANCE)} to {_of(last, VARIANCE)}; both {named}."
+        )
+    half = measured.half_way(results)
+    half = half[half["growth"] == 1].dropna()
+    if len(half) > 1:
+        places = ", ".join(f"{row.logsnr:.2f} (d = {row.dimension:.0f})" for row in half.itertuples())
+        yield f"(c) Where the distance grows p(c | z) is half way from chance to certainty at lambda {places}."
+
+
+def _from_boundaries(results: Results) -> Iterator[str]:
+    frame = measured.from_boundaries(results)
+    if frame.empty or "verdict" not in frame:
+        return
+    others = frame[frame["verdict"] != ""]
+    ties = (others["verdict"] == "tie").sum()
+    yield (
+        f"(d) Classifier and classifier-free guidance move samples away from the nearest boundary alike in {ties} of "
+        f"{len(others)} comparisons; the largest distance between two samples of one noise is "
+        f"{number(others['largest'].max())} std."
+    )
+    first = frame[frame["verdict"] == ""]
+    for w, own in first.groupby("w"):
+        moves = ", ".join(
+            f"{number(row.moved)} in d = {row.dimension} ({row.away:.0%} of samples away)" for row in own.itertuples()
+        )
+        yield f"(d) At w = {w:g} the mean move away from the nearest boundary, in std, is {moves}."
+
+
+def _of(row: pd.Series, name: str) -> str:
+    return f"{number(row[name])} ({number(row[f'{name}_low'])} to {number(row[f'{name}_high'])})"
+
+
+def _are(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _runs(results: Results) -> str:
+    return f"; {several(len(results.sample_seeds), 'sampling seeds')}, n = {max(results.n.values()):,}"

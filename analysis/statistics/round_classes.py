@@ -1,0 +1,255 @@
+"""Changes that guidance makes to samples of round classes, paired by sampling seed: one frame for each claim that is tested.
+
+A change is that of a measure from the unguided samples of the same noise, in the same world with the same sampler and number of
+steps; it is free of the sampler's own error and of the noise that both share. What is independent are the sampling seeds; the
+means of the classes are given. Two changes are a tie if they are shown to differ by less than `margin`, a tenth of the larger
+change, at least LEAST (Schuirmann's two one-sided tests, after Holm over the frame), whether or not they are equal; "undecided"
+is what more seeds would tell.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from analysis.measures.round_classes import BINS
+from analysis.results import Results
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.paired import Difference, difference, judge
+
+MARGIN, LEAST = 0.1, 0.01  # of the larger change; standard deviations of a class, or shares of its variance
+FEW = 50  # samples of a bin, over all seeds, below which nothing is said of it
+EXACT = 0.05  # a change that is shown to be below this is called none
+SHIFT, VARIANCE, DISTORTION, BOUNDARY = "shift_along", "variance_along", "distortion", "boundary_distance"
+WORDS = {"better": "smaller", "worse": "larger", "tie": "tie", "undecided": "undecided"}
+
+
+class Changes:
+    """The single runs of a study by place, and what they change."""
+
+    def __init__(self, results: Results):
+        table = results.sampled
+        self.worlds, self.compared = results.tables["worlds"], results.tables["compared"]
+        keys = ["world", "method", "w", "sampler", "steps", "metric"]
+        self.held = {key: part.set_index(["train_seed", "seed"])["value"] for key, part in table.groupby(keys, sort=False)}
+
+    def runs(self, metric: str, world: str, method: str, w: float, sampler: str, steps: int) -> pd.Series | None:
+        """Values by run; None where there are none."""
+        return self.held.get((world, REFERENCE if w == 0 else method, w, sampler, steps, metric))
+
+    def of(self, metric: str, world: str, method: str, w: float, sampler: str, steps: int) -> pd.Series | None:
+        """Changes by run of a measure; None where one of the two is not there."""
+        guided, plain = (self.runs(metric, world, method, at, sampler, steps) for at in (w, 0.0))
+        return None if guided is None or plain is None else (guided - plain).dropna()
+
+    def methods(self, question: str) -> list[str]:
+        """The labels of the methods that a question is about."""
+        return self.compared.loc[self.compared["question"] == question, "method"].tolist()
+
+    def asked(self, question: str) -> pd.DataFrame:
+        """The worlds of a question."""
+        return self.worlds[self.worlds["question"] == question]
+
+    def strengths(self, world: str, method: str) -> list[float]:
+        """Those of a method in a world, without 0."""
+        return sorted({key[2] for key in self.held if key[:2] == (world, method) and key[2]})
+
+    @property
+    def ws(self) -> list[float]:
+        """The strengths of plain guidance, without 0."""
+        return sorted({key[2] for key in self.held if key[1] == REFERENCE and key[2]})
+
+
+@lru_cache(maxsize=1)
+def changes_of(results: Results) -> Changes:
+    """Of one study, which all frames are made of."""
+    return Changes(results)
+
+
+def told(entry: Difference, name: str) -> dict[str, float]:
+    """Mean and interval as columns of a frame."""
+    return {name: entry.mean, f"{name}_low": entry.low, f"{name}_high": entry.high}
+
+
+def at_mean(results: Results) -> pd.DataFrame:
+    """Claim a: by dimension, steps, w and measure the change with the gradient at z and at the mean, and their difference."""
+    changes, rows, gaps = changes_of(results), [], []
+    at_z, at_mu = changes.methods("a")
+    every = sorted({(key[4], key[2]) for key in changes.held if key[1] == at_mu and key[2]})
+    for world in changes.asked("a").itertuples():
+        for steps, w in every:
+            for metric in (SHIFT, VARIANCE):
+                place = (metric, world.world)
+                one, other = (changes.of(*place, name, w, results.sampler, steps) for name in (at_z, at_mu))
+                if one is None or other is None:
+                    continue
+                gaps.append(difference((other - one).dropna()))
+                head = {"dimension": world.dimension, "classes": world.classes, "steps": steps, "w": w, "measure": metric}
+                found = told(difference(one), "at_z") | told(difference(other), "at_mean") | told(gaps[-1], "gap")
+                rows.append(head | found)
+    return _judged(rows, gaps, [("at_z", "at_mean")] * len(rows))
+
+
+def by_classes(results: Results) -> pd.DataFrame:
+    """Claim b: by dimension, number of classes and w the changes of distortion, shift and variance; load: log(classes) / d."""
+    changes, rows = changes_of(results), []
+    for world in changes.asked("b").itertuples():
+        for w in changes.ws:
+            place = (world.world, REFERENCE, w, results.sampler, results.steps)
+            found = {metric: changes.of(metric, *place) for metric in (DISTORTION, SHIFT, VARIANCE)}
+            if any(runs is None for runs in found.values()):
+                continue
+            load = float(np.log(world.classes) / world.dimension)
+            head = {"dimension": world.dimension, "classes": world.classes, "load": load, "w": w}
+            values = [told(difference(runs), metric) for metric, runs in found.items()]
+            rows.append({**head, **{key: number for each in values for key, number in each.items()}})
+    return pd.DataFrame(rows)
+
+
+def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
+    """By dimension: the distortion with the most classes minus that with the fewest, paired by seed, and its interval."""
+    changes, rows = changes_of(results), []
+    for dimension, worlds in changes.asked("b").groupby("dimension"):
+        worlds = worlds.sort_values("classes")
+        few, many = (
+            changes.of(DISTORTION, world, REFERENCE, w, results.sampler, results.steps)
+            for world in (worlds["world"].iloc[0], worlds["world"].iloc[-1])
+        )
+        if few is not None and many is not None and len(worlds) > 1:
+            ends = {"fewest": int(worlds["classes"].iloc[0]), "most": int(worlds["classes"].iloc[-1])}
+            gap = difference((many - few).dropna())
+            rows.append({"dimension": dimension, **ends, **told(gap, "growth"), "apart": gap.apart})
+    return pd.DataFrame(rows)
+
+
+def rank_correlation(results: Results, w: float) -> Difference:
+    """Spearman's between log(classes) / dimension and the change of distortion over the worlds of b, one for each seed."""
+    changes, columns = changes_of(results), {}
+    for world in changes.asked("b").itertuples():
+        runs = changes.of(DISTORTION, world.world, REFERENCE, w, results.sampler, results.steps)
+        if runs is not None:
+            columns[float(np.log(world.classes) / world.dimension), world.world] = runs
+    if len(columns) < 3:
+        raise ValueError("a rank correlation needs three worlds")
+    frame = pd.DataFrame(columns).dropna()
+    loads = [load for load, _ in frame.columns]
+    return difference(frame.apply(lambda row: float(spearmanr(loads, row)[0]), axis=1))
+
+
+def in_windows(results: Results) -> pd.DataFrame:
+    """Claim b: in one world the changes by classifier-free guidance at every w, and by each method that acts in a window."""
+    changes, rows = changes_of(results), []
+    for world in changes.asked("window").itertuples():
+        for method, w in [(REFERENCE, w) for w in changes.ws] + [(name, None) for name in changes.methods("window")]:
+            for strength in [w] if w is not None else changes.strengths(world.world, method):
+                place = (world.world, method, strength, results.sampler, results.steps)
+                found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT)}
+                if all(runs is not None for runs in found.values()):
+                    told_of = [told(difference(runs), metric) for metric, runs in found.items()]
+                    rows.append({"method": method, "w": strength, **{key: x for each in told_of for key, x in each.items()}})
+    return pd.DataFrame(rows)
+
+
+def with_dimension(results: Results) -> pd.DataFrame:
+    """Claim c: by growth, sampler, w and dimension the changes of two classes' shift and variance, and whether they are none.
+
+    exact: both changes are shown to be below EXACT; "no": one of them is not zero and not shown to be below it.
+    """
+    changes, rows = changes_of(results), []
+    asked = changes.asked("c")
+    samplers = dict.fromkeys(key[3] for key in changes.held if key[0] in set(asked["world"]) and key[1] == REFERENCE)
+    for world in asked.itertuples():
+        for sampler in samplers:
+            for w in changes.ws:
+                place = (world.world, REFERENCE, w, sampler, results.steps)
+                runs = {metric: changes.of(metric, *place) for metric in (SHIFT, VARIANCE)}
+                if any(held is None for held in runs.values()):
+                    continue
+                found = {metric: difference(held) for metric, held in runs.items()}
+                head = {"growth": world.growth, "sampler": sampler, "w": w, "dimension": world.dimension}
+                values = {key: number for metric, entry in found.items() for key, number in told(entry, metric).items()}
+                small = all(entry.alike(EXACT) for entry in found.values())
+                large = any(entry.apart and abs(entry.mean) > EXACT for entry in found.values())
+                rows.append({**head, **values, "exact": "yes" if small else "no" if large else "undecided"})
+    return pd.DataFrame(rows)
+
+
+def half_way(results: Results) -> pd.DataFrame:
+    """By world of c the lambda at which the mean p(c | z) is half way from chance to certainty, where guidance has its say;
+    NaN where it never is.
+    """
+    field, asked = results.tables["field"], changes_of(results).asked("c")
+    rows = []
+    for world in asked.itertuples():
+        own = field[field["world"] == world.world].sort_values("logsnr")
+        half = (1 / world.classes + 1) / 2
+        above = own["posterior"].to_numpy() >= half
+        at = float(np.interp(half, own["posterior"], own["logsnr"])) if above.any() and not above[0] else float("nan")
+        rows.append({"growth": world.growth, "dimension": world.dimension, "logsnr": at})
+    return pd.DataFrame(rows)
+
+
+def from_boundaries(results: Results) -> pd.DataFrame:
+    """Claim d: by dimension, w and method the change of the distance to the nearest boundary, its difference from the first
+    method's, and the largest distance between two samples of one noise.
+    """
+    changes, moved = changes_of(results), results.tables["moved"]
+    rows, gaps, pairs = [], [], []
+    names = changes.methods("d")
+    for world in changes.asked("d").itertuples():
+        for w in changes.ws:
+            for name in names:
+                place = (BOUNDARY, world.world)
+                first, own = (changes.of(*place, each, w, results.sampler, results.steps) for each in (names[0], name))
+                if first is None or own is None:
+                    continue
+                head = {"dimension": world.dimension, "classes": world.classes, "w": w, "method": name}
+                row = {**head, **told(difference(own), "moved"), **_share(moved, world.world, name, w)}
+                if name == names[0]:
+                    rows.append(row)
+                    continue
+                gaps.append(difference((own - first).dropna()))
+                here = moved[(moved["world"] == world.world) & (moved["method"] == name) & (moved["w"] == w)]
+                largest = here[(here["of"] == names[0]) & (here["bin"] == "largest")]["moved"].max()
+                pairs.append(len(rows))
+                rows.append({**row, **told(gaps[-1], "gap"), "largest": float(largest)})
+    frame = pd.DataFrame(rows)
+    if gaps:
+        margins = [max(MARGIN * abs(rows[at]["moved"]), LEAST) for at in pairs]
+        frame["verdict"] = ""
+        for at, word in zip(pairs, judge(gaps, margins)):
+            frame.loc[at, "verdict"] = WORDS[word]
+    return frame
+
+
+def _share(moved: pd.DataFrame, world: str, method: str, w: float) -> Mapping[str, float]:
+    """The share of samples that are further from the boundary, on their own side, than without guidance."""
+    own = moved[(moved["world"] == world) & (moved["method"] == method) & (moved["w"] == w)]
+    own = own[(own["of"] == "unguided") & (own["bin"] != "largest")]
+    return {"away": float((own["away"] * own["n"]).sum() / own["n"].sum()) if len(own) else float("nan")}
+
+
+def by_distance(results: Results) -> pd.DataFrame:
+    """Claim d: by dimension, w, method and bin of the unguided distance the mean move over seeds, with its interval; bins of FEW
+    samples or more.
+    """
+    moved = results.tables["moved"]
+    moved = moved[(moved["of"] == "unguided") & (moved["bin"] != "largest")]
+    worlds = changes_of(results).asked("d").set_index("world")["dimension"]
+    rows = []
+    for (world, w, method, where), own in moved.groupby(["world", "w", "method", "bin"], sort=False):
+        if own["n"].sum() < FEW:
+            continue
+        runs = own.assign(train_seed=-1).set_index(["train_seed", "seed"])["moved"]
+        head = {"dimension": worlds[world], "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
+        rows.append({**head, **told(difference(runs), "moved")})
+    frame = pd.DataFrame(rows)
+    return frame.assign(bin=pd.Categorical(frame["bin"], [name for name in BINS if name in set(frame["bin"])]))
+
+
+def _judged(rows: list[dict], gaps: list[Difference], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    margins = [max(MARGIN * max(abs(row[one]), abs(row[other])), LEAST) for row, (one, other) in zip(rows, pairs)]
+    words = judge(gaps, margins) if gaps else []
+    return pd.DataFrame([{**row, "margin": m, "verdict": WORDS[word]} for row, m, word in zip(rows, margins, words)])

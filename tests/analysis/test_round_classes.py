@@ -1,0 +1,185 @@
+"""Measures of round classes against closed forms, and what is said of changes that are known."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.findings.round_classes import sentences
+from analysis.measures.round_classes import BINS, boundary_distances, measure_round_classes, moved_from
+from analysis.reports import REPORTS
+from analysis.reports.claims import SHOWN, readable
+from analysis.results import Results, WorldFacts
+from analysis.statistics import round_classes as measured
+
+MEANS, STD = np.array([[2.0, 0.0], [-2.0, 0.0]]), 0.5
+SDE, FLOW, STEPS, SEEDS = "ddim(eta=1.0)", "ddim", 32, (0, 1, 2, 3)
+
+
+def drawn(n: int = 200_000) -> tuple[np.ndarray, np.ndarray]:
+    label = np.arange(n) % 2
+    return MEANS[label] + STD * np.random.default_rng(0).standard_normal((n, 2)), label
+
+
+def test_exact_draws_have_the_values_of_the_class_itself():
+    x, label = drawn()
+    found = measure_round_classes(x, label, MEANS, STD)
+    for name in ("shift_along", "mean_error_squared", "distortion"):
+        assert found[name] == pytest.approx(0, abs=0.01), name
+    for name in ("variance_along", "variance_within", "variance_across"):
+        assert found[name] == pytest.approx(1, abs=0.01), name
+    assert found["boundary_distance"] == pytest.approx(4, abs=0.01)  # the plane is 2 from the mean, in halves
+
+
+def test_a_class_that_is_moved_and_squeezed_has_these_values():
+    """Moved by 0.3 std outwards and 0.4 std across, half as wide along and twice as wide across."""
+    x, label = drawn()
+    sign = np.array([1, -1])[label]
+    rest = (x - MEANS[label]) * [0.5, 2.0]
+    x = MEANS[label] + rest + STD * np.column_stack([0.3 * sign, np.full(len(x), 0.4)])
+    found = measure_round_classes(x, label, MEANS, STD)
+    expected = {
+        "shift_along": 0.3,
+        "variance_along": 0.25,
+        "variance_across": 4.0,
+        "variance_within": 2.125,
+        "mean_error_squared": 0.25,
+        "distortion": 0.5,
+        "boundary_distance": 4.3,
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=0.02)
+
+
+def test_shifts_of_single_classes_do_not_cancel_in_the_distortion():
+    """Two classes that move along one axis in one direction: one outwards, one inwards."""
+    x, label = drawn(20_000)
+    found = measure_round_classes(x + [STD, 0.0], label, MEANS, STD)
+    assert found["shift_along"] == pytest.approx(0, abs=0.03) and found["distortion"] == pytest.approx(1, abs=0.05)
+
+
+def test_distances_to_boundaries_by_hand_and_their_signs():
+    means, label = np.array([[0.0], [2.0], [6.0]]), np.array([0, 0, 1, 1, 2])
+    x = np.array([[-1.0], [1.5], [1.2], [3.9], [3.0]])  # the planes lie at 1 and 4, and at 3 between the outer two
+    np.testing.assert_allclose(boundary_distances(x, label, means, 0.5), [4.0, -1.0, 0.4, 0.2, -2.0])
+    found = measure_round_classes(np.tile(x, (4, 1)), np.tile(label, 4), means, 0.5)
+    assert found["wrong_side"] == pytest.approx(0.4) and found["boundary_within_half"] == pytest.approx(0.4)
+
+
+def test_a_boundary_is_where_two_classes_are_as_likely():
+    rng = np.random.default_rng(1)
+    means, x = rng.standard_normal((5, 3)), rng.standard_normal((200, 3))
+    label = np.arange(200) % 5
+    logits = -((x[:, None] - means) ** 2).sum(2) / (2 * 0.8**2)
+    np.testing.assert_array_equal(boundary_distances(x, label, means, 0.8) > 0, logits.argmax(1) == label)
+
+
+def test_moves_are_told_apart_by_where_the_unguided_sample_was():
+    plain = np.array([-0.5, 0.5, 0.6, 3.0])
+    entries = moved_from(plain + [1.0, 0.2, -0.4, 0.0], plain)
+    assert [(entry["bin"], entry["n"]) for entry in entries] == [("wrong side", 1), ("within 1", 2), ("2 to 4", 1)]
+    assert [entry["moved"] for entry in entries] == pytest.approx([1.0, -0.1, 0.0])
+    assert [entry["away"] for entry in entries] == [1.0, 0.5, 0.0] and set(BINS) > {entry["bin"] for entry in entries}
+
+
+def test_what_cannot_be_measured_is_named():
+    with pytest.raises(ValueError, match="two samples"):
+        measure_round_classes(np.zeros((3, 2)), np.array([0, 0, 1]), MEANS, STD)
+
+
+def made(gap: float = 0.0, growth: float = 0.5, seeds: tuple[int, ...] = SEEDS) -> Results:
+    """A study as it would be: guidance shifts by w / dimension, more with more classes; gap: of a's second method."""
+    worlds = [("a", 8, 1.0, 8), ("a", 32, 1.0, 8), ("window", 8, 1.0, 8), ("d", 8, 1.0, 8)]
+    worlds += [("b", d, 1.0, k) for d in (2, 8) for k in (2, 8)] + [("c", d, g, 2) for g in (1.0, 0.0) for d in (2, 128)]
+    frame = pd.DataFrame(worlds, columns=["question", "dimension", "growth", "classes"])
+    frame["world"] = [
+        f"d{d}-k{k}" + ("" if g else "-growth0") for d, g, k in zip(frame["dimension"], frame["growth"], frame["classes"])
+    ]
+    rng, rows, moved = np.random.default_rng(2), {}, []
+    methods = {"a": ("classifier-mean", "classifier-at-mean"), "window": ("limited-interval(logsnr_max=-2.0)",),
+               "d": ("classifier-free", "classifier")}  # fmt: skip
+    for world in frame.itertuples():
+        for seed in seeds:
+            luck = np.sin(7 * seed) / 10
+            for method in ("classifier-free", *methods.get(world.question, ())):
+                for w in (-0.5,) if "interval" in method else (0.0, 2.0) if method == "classifier-free" else (2.0,):
+                    own = w / world.dimension * (1 + growth * np.log(world.classes)) + gap * (method == "classifier-at-mean")
+                    own += rng.standard_normal() / 1000
+                    values = {"shift_along": own, "variance_along": 1 - own, "distortion": own**2, "boundary_distance": own + 3}
+                    for metric, number in values.items():
+                        key = (world.world, -1, method, w, SDE, STEPS, seed, 100, metric)
+                        rows[key] = number + luck
+                    if world.question == "d" and w:
+                        entry = {"world": world.world, "method": method, "w": w, "seed": seed, "n": 100, "away": 1.0}
+                        moved.append({**entry, "of": "unguided", "bin": "within 1", "moved": own})
+                        moved.append({**entry, "of": "classifier-free", "bin": "largest", "moved": 1e-6})
+    columns = ["world", "train_seed", "method", "w", "sampler", "steps", "seed", "n", "metric"]
+    table = pd.DataFrame([(*key, number) for key, number in rows.items()], columns=[*columns, "value"])
+    levels = np.arange(-10.0, 11.0)
+    field = [
+        {"world": world.world, "logsnr": level, "difference": 1.0,
+         "posterior": 0.5 + 0.5 / (1 + np.exp(-level - np.log(world.dimension)))}
+        for world in frame[frame["question"] == "c"].itertuples()
+        for level in levels
+    ]  # fmt: skip
+    compared = [(question, method) for question, names in methods.items() for method in names]
+    facts = {name: WorldFacts(name, 8, (2,), {}, True) for name in frame["world"].unique()}
+    tables = {"worlds": frame, "moved": pd.DataFrame(moved), "field": pd.DataFrame(field)}
+    tables["compared"] = pd.DataFrame(compared, columns=["question", "method"])
+    return Results("claims", "Claims", facts, table, [], SDE, STEPS, dict.fromkeys(facts, 100), tables=tables)
+
+
+def test_changes_are_paired_so_that_the_luck_of_a_seed_drops_out():
+    frame = measured.by_classes(made()).set_index(["dimension", "classes"])
+    row = frame.loc[(2, 8)]
+    assert row["shift_along"] == pytest.approx(1 + 0.5 * np.log(8), abs=0.01)
+    assert row["shift_along_high"] - row["shift_along_low"] < 0.02  # that of the seeds' luck would be 0.3
+
+
+def test_a_tie_is_called_a_tie_and_a_difference_what_it_is():
+    tie, apart = (measured.at_mean(made(gap)).set_index(["dimension", "measure"])["verdict"] for gap in (0.0, 0.2))
+    assert set(tie) == {"tie"}
+    assert apart[8, "shift_along"] == "larger" and apart[8, "variance_along"] == "smaller"
+    assert set(measured.at_mean(made(0.2, seeds=(0,)))["verdict"]) == {"undecided"}  # one seed shows nothing
+
+
+def test_growth_with_classes_has_its_sign():
+    up, down = (measured.growth_with_classes(made(growth=growth), 2.0).set_index("dimension") for growth in (0.5, -0.2))
+    assert up["apart"].all() and (up["growth"] > 0).all() and (down["growth"] < 0).all()
+    assert measured.rank_correlation(made(), 2.0).mean > 0.3
+
+
+def test_exact_is_what_is_shown_to_be_small_in_both():
+    frame = measured.with_dimension(made()).set_index(["growth", "dimension"])["exact"]
+    assert frame[1.0, 128] == "yes" and frame[1.0, 2] == "no"
+
+
+def test_half_way_is_read_off_the_field():
+    frame = measured.half_way(made()).set_index(["growth", "dimension"])["logsnr"]
+    assert frame[1.0, 128] == pytest.approx(-np.log(128), abs=0.1)
+
+
+def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_a_table_for_each(tmp_path):
+    told = " ".join(sentences(made()))
+    assert (
+        "of 4 comparisons 4 ties" in told and "alike in 1 of 1" in told and "grows with the number of classes in 2 of 2" in told
+    )
+    assert "0 ties" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
+    report = REPORTS["claims"](made())
+    asked = [section for section in report.sections if section.heading[:2] in ("a.", "b.", "c.", "d.")]
+    assert len(asked) == 4 and all(len(section.figures) == 1 and section.tables for section in asked)
+    assert not any("Left out" in section.notes for section in asked)
+    report.write(tmp_path)
+    for name, shown in SHOWN.items():
+        frame = pd.read_csv(tmp_path / f"{name}.csv")
+        assert len(readable(frame, *shown.columns)) == len(frame) > 0, name
+
+
+def test_a_report_of_little_says_what_is_missing():
+    results = made()
+    few = dataclasses.replace(results, table=results.table[results.table["method"] == "classifier-free"])
+    report = REPORTS["claims"](few)
+    (a,) = (section for section in report.sections if section.heading.startswith("a."))
+    assert not a.figures and "Left out" in a.notes
+    nothing = REPORTS["claims"](dataclasses.replace(results, table=results.table[:0]))
+    assert nothing.found and not [picture for section in nothing.sections for picture in section.figures]
