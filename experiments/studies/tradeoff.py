@@ -29,6 +29,7 @@ from experiments.studies.computing import choices, of_compute
 from experiments.studies.on_features import by_judges, described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
+from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.real_features import RealOf
@@ -56,7 +57,9 @@ class TradeOff(Study):
     features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
     those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
     features of all training images (experiments.tasks.reference). judges: further classifiers on whose features and labels the
-    samples are measured too, so that nothing is ranked by one network alone (experiments.tasks.judge).
+    samples are measured too, so that nothing is ranked by one network alone (experiments.tasks.judge). guided_error: of so many
+    trajectories of the main sweep, of methods that aim at the tilted score, the error against the exact guided field (of an exact
+    world whose model is trained; experiments.tasks.guided_error).
     """
 
     name: Name
@@ -85,6 +88,7 @@ class TradeOff(Study):
     protocol: ProtocolOf = Protocol()
     references: dict[str, ReferenceOf] = field(default_factory=dict)
     judges: tuple[Judge, ...] = ()
+    guided_error: Count | None = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "TradeOff":
@@ -137,6 +141,9 @@ class TradeOff(Study):
                     yield Placed(TABLE, place, self.measured(drawn, (self.n, self.part), seed, w))
                     yield from on_features(self, drawn, (self.n, self.part), place)
                     yield from by_judges(self, drawn, (self.n, self.part), place)
+                    if self.guided_error and not exact and sweep == self.sweeps[0] and curve.method.tilted and w:
+                        beside = {"world": self.world.label, **key}
+                        yield Placed("guided_error", beside, GuidedError(samples=drawn, n=min(self.guided_error, self.n)))
         yield from networks(self)
 
     def results(self, store: Store, device: str = "cpu") -> Any:

@@ -1,7 +1,7 @@
 """How the batches of a `Sample` are drawn, one after another or replayed from a CUDA graph, and what that costs."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ from experiments.tasks.roles import load_roles
 from guidance.captured import Captured
 from guidance.compute import with_tf32
 from guidance.cost import NFE, count
-from guidance.denoiser import Clipped
+from guidance.denoiser import Clipped, Denoiser
 from guidance.effective import EffectiveWeight
 from guidance.level import labels_within
 from guidance.noise import kernel_agrees
@@ -71,7 +71,19 @@ class Drawing:
     def _batch(self, indices: range, levels: Tensor, watch: bool = False) -> Tensor:
         return self._trajectory(self._labels(indices), torch.tensor(indices), levels, watch)
 
-    def _trajectory(self, label: Tensor, indices: Tensor, levels: Tensor, watch: bool = False) -> Tensor:
+    def around(self, indices: range, wrapped: Callable[[Denoiser], Denoiser]) -> Tensor:
+        """x of samples whose guided denoiser is called through `wrapped`, before its x is clipped."""
+        with with_tf32(self.task.compute.precision != "float32", self.device):
+            return self._trajectory(self._labels(indices), torch.tensor(indices), self.levels, wrapped=wrapped)
+
+    def _trajectory(
+        self,
+        label: Tensor,
+        indices: Tensor,
+        levels: Tensor,
+        watch: bool = False,
+        wrapped: Callable[[Denoiser], Denoiser] | None = None,
+    ) -> Tensor:
         task, values = self.task, levels.tolist()
         roles = self.roles.of | {
             "levels": tuple(values),
@@ -82,6 +94,8 @@ class Drawing:
         guided = task.method(**{role: roles[role] for role in task.method.roles})
         if watch:
             self.watched = guided = EffectiveWeight(guided, roles["model"], values)
+        if wrapped is not None:
+            guided = wrapped(guided)
         guided = Clipped(guided, -task.clip, task.clip) if task.clip else guided
         return sample(guided, task.sampler, levels, label, task.world.shape, task.seed, indices)
 
