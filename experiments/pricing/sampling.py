@@ -53,8 +53,9 @@ def evaluations(task: Any, calls: list[float]) -> NFE:
     """Rows through each network: of samples, of what warms up, and of what a method that asks no null branch is compared to."""
     asked = "null" in task.method.requires_model
     missing = sum(not (asked and task.method.acts(logsnr)) for logsnr in calls)
-    beside = 2 if "strength" in task.method.requires_model else 1  # such a method asks no plain conditional one either
-    compared = NFE(denoiser_forward=beside) * (min(WATCHED, batch_of(task)) * missing)
+    if "strength" in task.method.requires_model:  # which asks no plain conditional branch either
+        missing += sum(task.method.acts(logsnr) for logsnr in calls)
+    compared = NFE(denoiser_forward=1) * (min(WATCHED, batch_of(task)) * missing)
     warm_up = task.method.nfe(lambdas(task, 2)) * min(WARM_UP, task.n)
     return task.method.nfe(calls) * task.n + warm_up + compared
 

@@ -9,6 +9,7 @@ from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
 from guidance.compute import Compute
 from guidance.schedules import CosineLogSNR
+from guidance.trained_strength import TrainedStrength
 
 TRAINED = ("model", "classifier", "evaluator", "clean", "weak", "unconditional")
 
@@ -164,7 +165,7 @@ def _possible(study: Any, curve: Any) -> None:
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
     }
-    if "strength" in needs:
+    if isinstance(method, TrainedStrength):
         training = getattr(study.model, "training", study.model)
         objective, network = (getattr(training, name, None) for name in ("objective", "network"))
         fits = getattr(objective, "name", None) == method.name and getattr(network, "strength", False)
