@@ -17,7 +17,7 @@ OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
 _FIRST, _OTHERS = SHADES[0], SHADES[1:]
 _METHODS = {  # family: its two markers, and its methods; the first of each family are those that are shown together most often
     "gradient": ("sP", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
-                 "gradient-free image-loss lgd-mc mpgd tfg universal"),
+                 "gradient-free image-loss lgd-mc mpgd tfg universal classifier-at-mean"),
     "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg"),
     "weak branch": ("Dp", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg"),
     "classifier-free": ("v*", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
