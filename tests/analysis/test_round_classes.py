@@ -32,6 +32,13 @@ def test_exact_draws_have_the_values_of_the_class_itself():
     assert found["boundary_distance"] == pytest.approx(4, abs=0.01)  # the plane is 2 from the mean, in halves
 
 
+def test_the_squared_error_of_a_mean_is_unbiased_at_few_draws():
+    x, label = drawn(4000)
+    parts = [slice(start, start + 8) for start in range(0, 4000, 8)]
+    found = [measure_round_classes(x[part], label[part], MEANS, STD)["mean_error_squared"] for part in parts]
+    assert np.mean(found) == pytest.approx(0, abs=0.06)  # four draws of two dimensions have 0.5 by chance
+
+
 def test_a_class_that_is_moved_and_squeezed_has_these_values():
     """Moved by 0.3 std outwards and 0.4 std across, half as wide along and twice as wide across."""
     x, label = drawn()

@@ -108,16 +108,12 @@ def test_guidance_moves_outwards_and_the_two_kinds_are_one(made):
     assert moved[(moved["of"] == "classifier-free") & (moved["bin"] == "largest")]["moved"].max() < 1e-2
 
 
-def test_with_a_fixed_distance_two_classes_are_guided_alike_in_every_dimension(made):
-    """The moments along m of other noise: equal within the noise of 96 draws, where a growing distance is not."""
+def test_unguided_samples_are_as_far_from_the_boundary_as_the_distance_of_the_two_means_says(made):
     frame = results_of(made[0], made[1].parent).table
-    frame = frame[
-        (frame["metric"] == "boundary_distance") & (frame["w"] == 0) & (frame["sampler"] == "ddim") & (frame["steps"] == 8)
-    ]
-    of = frame.groupby("world")["value"].mean()
-    assert of["mixture-d4-k2-growth0"] == pytest.approx(2**-0.5, abs=0.2) and of["mixture-d4-k2"] == pytest.approx(
-        2**0.5, abs=0.2
-    )
+    frame = frame[(frame["metric"] == "boundary_distance") & (frame["w"] == 0)]
+    of = frame[(frame["sampler"] == "ddim") & (frame["steps"] == 6)].groupby("world")["value"].mean()
+    assert of["mixture-d4-k2-growth0"] == pytest.approx(2**-0.5, abs=0.2)
+    assert of["mixture-d4-k2"] == pytest.approx(2**0.5, abs=0.2)
 
 
 def test_the_guidance_field_is_that_of_an_integral(tmp_path):
