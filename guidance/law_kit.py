@@ -13,7 +13,7 @@ from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser
 from guidance.grouped import Grouped
 from guidance.methods.method import Method
 from guidance.mixture import Mixture
-from guidance.oracle import exact_roles
+from guidance.oracle import ExactStudent, exact_roles
 from guidance.samplers import SAMPLERS
 from guidance.sampling import own_noise, sample
 from guidance.schedules import CosineLogSNR
@@ -58,6 +58,7 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
     exact["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
     perturbs = {"attention", "embedding"} & set(kind.requires_model)
     grouped = Grouped(world) if "groups" in kind.requires_model else world
+    grouped = ExactStudent(world) if "strength" in kind.requires_model else grouped
     model: Any = network() if perturbs else grouped
     roles: dict[str, Callable[..., Any]] = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
     roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)

@@ -1,10 +1,12 @@
 """Oracles: exact counterparts, in closed form, of the networks that a method's roles are usually filled with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from guidance.denoiser import Branch, Label, plain_label
+from guidance.diffusion import Prediction
 from guidance.mixture import Mixture
 
 
@@ -39,6 +41,36 @@ class CrossEntropy(nn.Module):
 
     def forward(self, x: Float[Tensor, "b *shape"], label: Int[Tensor, " b"]) -> Float[Tensor, " b"]:
         return -self.clean(x).log_softmax(-1).gather(-1, label[:, None])[:, 0]
+
+
+class ExactStudent(nn.Module):
+    """A Denoiser of a mixture that is conditioned on a strength w (b,): D_c + w (D_c - D_u) in one evaluation, w = 0 without one.
+
+    What a network is that has learned the guided field of a mixture, by distillation or otherwise, without any error.
+    """
+
+    def __init__(self, mixture: Mixture):
+        super().__init__()
+        self.mixture = mixture
+
+    def forward(
+        self, z: Float[Tensor, "b *shape"], logsnr: Float[Tensor, " b"], label: Label, strength: Tensor | None = None
+    ) -> Prediction:
+        """x and eps of the guided field; of the unconditional one if label is None, at every strength."""
+        cond = self.mixture.forward(z, logsnr, label)
+        if strength is None or label is None:
+            return cond
+        null, w = self.mixture.forward(z, logsnr, None), strength.reshape(-1, *(1,) * (z.ndim - 1))
+        return Prediction(cond.x + w * (cond.x - null.x), cond.eps + w * (cond.eps - null.eps))
+
+    def branches(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
+        """One prediction per entry of `labels`, a label or a Branch with a strength."""
+        return [
+            self(z, logsnr, plain_label(entry._replace(strength=None)), entry.strength)
+            if isinstance(entry, Branch)
+            else self(z, logsnr, entry)
+            for entry in labels
+        ]
 
 
 def exact_roles(world: Mixture, weak: Mixture) -> dict[str, nn.Module]:

@@ -23,6 +23,7 @@ MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "attention": "a network whose attention or blocks can be perturbed, as guidance.backbones are",
     "embedding": "a network whose embedding of label or lambda can be perturbed, as guidance.backbones are",
     "image": "z of shape (channels, height, width)",
+    "strength": "a network that was trained to be conditioned on a strength, as the options `strength` of guidance.backbones",
     "logsnr_cond": "a model that can be conditioned on another lambda than z's",
     "state": "the calls before this one: one trajectory to a closure",
     "particles": "interacting samples: the rows of a batch are not independent",
