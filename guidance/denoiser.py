@@ -52,6 +52,7 @@ class NetworkDenoiser:
     logsnr_range: the lambdas that the network was trained on; a call outside them is a ValueError (None: not checked).
     groups: how many groups of classes the network knows, whose ids come after the classes' (guidance.grouped).
     has_null: whether it has a null label; False: it was trained with labels only, and a call without one is a ValueError.
+    strength_range: the strengths that a network conditioned on one was trained on, which methods look at (None: not known).
     """
 
     network: Callable[..., Tensor]
@@ -61,6 +62,7 @@ class NetworkDenoiser:
     logsnr_range: tuple[float, float] | None = None
     groups: int = 0
     has_null: bool = True
+    strength_range: tuple[float, float] | None = None
 
     def __post_init__(self):
         if getattr(self.network, "conditioned_on", None) != CONDITIONED_ON:
