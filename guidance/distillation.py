@@ -1,12 +1,12 @@
 """What a distilled student learns: the guided teacher in one evaluation, and two steps of DDIM in one.
 
-Stage one of Meng et al. (arXiv 2210.03142), and stage two of theirs, which is the progressive distillation of Salimans & Ho (arXiv
-2202.00512, Algorithm 2). Read: their abstract and introduction, and google-research/diffusion_distillation/dpm.py (the target of
-two steps, the last step, the weightings). Not read: the body of Meng et al.; that w is uniform, that the student begins with the
-teacher's weights and the truncated SNR are from memory of it.
+Stage one of Meng et al. (arXiv 2210.03142), and stage two of theirs, which is the progressive distillation of Salimans & Ho
+(arXiv 2202.00512, Algorithm 2). Read: google-research/diffusion_distillation, dpm.py (the target of two steps, the last step, the
+weightings), and of Meng et al. the introduction. Not read: its body, from memory of which it is that w is uniform, that the
+weight is the truncated SNR and that the student begins with the teacher's weights.
 
-With r = alpha / sigma = e^(lambda / 2) a step of DDIM from z at l to l' is  z' / sigma' = z / sigma + (r' - r) x,  x the prediction
-at z. Two steps l -> l' -> l'' of the teacher, with x_1 at z and x_2 at z', therefore are the one step whose prediction is
+With r = alpha / sigma = e^(lambda / 2) a step of DDIM from z at l to l' is  z' / sigma' = z / sigma + (r' - r) x,  x that of the
+prediction at z. Two steps l -> l' -> l'' of the teacher, x_1 at z and x_2 at z', therefore are the one step whose prediction is
 
     x = a x_1 + (1 - a) x_2,   a = (r' - r) / (r'' - r) = (e^((l' - l) / 2) - 1) / (e^((l'' - l) / 2) - 1)
 

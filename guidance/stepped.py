@@ -7,7 +7,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from guidance.denoiser import Branch, Label, NetworkDenoiser
-from guidance.diffusion import Prediction
 from guidance.level import distinct_levels
 
 NEAR = 1e-3  # of two lambdas that are one but for rounding

@@ -9,6 +9,6 @@ An objective is a value with
   trial(world)                                 inputs of two samples, for a dry run of the network
 and one that learns from other tasks (experiments.objectives.distilling) also
   refuses(world, network)                      why it cannot train this network on this world, in one line, or None
-  opened(store, device)                        the objective with what those tasks made; its `begin(module)` sets the first weights
+  opened(store, device)                        the objective with what those tasks made; its `begin(module)` sets first weights
   of_seed(seed, density)                       the objective whose tasks are of a further seed
 """

@@ -21,6 +21,7 @@ from experiments.worlds.world import Data, Labelled
 from guidance import adapters
 from guidance.denoiser import Clipped, Denoiser, NetworkDenoiser
 from guidance.diffusion import TARGETS
+from guidance.methods.distilled import Distilled, outside
 from guidance.objective import drop_labels
 
 NEW = "strength"  # in the names of weights that a student has and its teacher may not have
@@ -39,10 +40,10 @@ Teacher = Annotated[Train, BeforeValidator(as_training)]
 class Distilling(ByRows):
     """A distillation is a value with the fields below, `strengths`, `draw`, `losses_by` and `metrics_by`.
 
-    target: what the student predicts. Its output is turned into x by the formula of its own target, the teacher's by that of the
-    teacher's, and they are compared as x, so that a student of v may learn from a teacher of eps. clip: the teacher's x is clipped
-    to [-clip, clip], as a sampler clips it; an x made of eps is its error, magnified, where alpha is small. None: as it is.
-    p_uncond: the share of labels dropped, so that the student knows the null label too (0: it does not).
+    target: what the student predicts. The outputs of both are turned into x, each by the formula of its own target, and compared
+    as x, so that a student of v may learn from a teacher of eps; its first weights are the teacher's all the same.
+    clip: the teacher's x is clipped to [-clip, clip], as a sampler clips it: an x made of eps is an error, magnified, where alpha
+    is small. None: as it is. p_uncond: the share of labels dropped, so that the student knows the null label (0: it does not).
     """
 
     teacher: Train
@@ -82,6 +83,14 @@ class Distilling(ByRows):
         if (plain := without_strength(self.teacher.network)) != without_strength(network):
             return f"objective.teacher: its network is another, {difference(plain, without_strength(network))}"
         return None
+
+    def refuses_sampling(self, method: Any, sampler: Any, steps: int, grid: Any) -> str | None:
+        """Why the student cannot be sampled like this, in one line; None if it can."""
+        if not isinstance(method, Distilled) or method.w == 0:
+            return None
+        if self.strengths is None:
+            return "distilled: the model is conditioned on no strength: distil a guided teacher first"
+        return f"distilled: {why}" if (why := outside(method.w, self.strengths)) else None
 
     def opened(self, store: Store | None, device: str) -> "Opened":
         """The objective with its teacher loaded. Problem if the teacher's run is not whole."""

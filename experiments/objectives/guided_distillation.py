@@ -1,4 +1,4 @@
-"""Guidance in one evaluation: a student conditioned on w learns the guided field of its teacher. Meng et al., arXiv 2210.03142."""
+"""Guidance in one evaluation: a student of w learns the guided field of its teacher. Meng et al., arXiv 2210.03142."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -1,6 +1,6 @@
 """Half as many steps: a student does in one step of DDIM what its teacher does in two. Salimans & Ho, arXiv 2202.00512.
 
-A round is a training like any other, and its teacher, the round before it, its parent (experiments.tasks.students names them all).
+A round is a training like any other; its teacher, the round before it, is its parent (experiments.tasks.students names all).
 """
 
 import math
@@ -21,16 +21,17 @@ from guidance.denoiser import Branch, Denoiser, branches
 from guidance.diffusion import add_noise
 from guidance.distillation import two_step_x
 from guidance.grids import Nested
+from guidance.samplers.ddim import DDIM
 from guidance.stepped import SteppedDenoiser
 from guidance.weightings import TruncatedSNR
 
 
 @value
 class ProgressiveDistillation(Distilling):
-    """One round: a student of `steps` steps out of a teacher of twice as many, on the levels of `grid` over the teacher's density.
+    """One round: a student of `steps` steps of a teacher of twice as many, on the levels of `grid` over the teacher's density.
 
-    The teacher is a model of every lambda, or a student of the round before, conditioned on w or not; so is the student. It predicts
-    what its teacher predicts, since it begins as the teacher: v, or x, as the paper says that eps is unsuited to few steps.
+    The teacher is a model of every lambda, or a student of the round before, conditioned on w or not; so is the student. It
+    predicts what its teacher does, since it begins as the teacher: v or x, as the paper says that eps is unsuited to few steps.
     weighting: "truncated-snr", max(SNR, 1), or "v", SNR + 1 (the paper's two).
     """
 
@@ -62,11 +63,11 @@ class ProgressiveDistillation(Distilling):
             return why
         theirs = self.teacher.objective
         if theirs.target != self.target:
-            return f"objective.teacher: it predicts {theirs.target}, and the student, which begins with its weights, {self.target}"
+            return f"objective.teacher: it predicts {theirs.target}, and the student, which begins as it, {self.target}"
         if self.teacher.network != network:
             return "network: it is conditioned on a strength, and the teacher's is not, or the other way: they must be one"
         if (steps := getattr(theirs, "steps", 2 * self.steps)) != 2 * self.steps:
-            return f"objective.teacher: it makes {steps} steps, and the teacher of a student of {self.steps} makes {2 * self.steps}"
+            return f"objective.teacher: it makes {steps} steps, and that of a student of {self.steps} makes {2 * self.steps}"
         if getattr(theirs, "grid", self.grid) != self.grid:
             return f"objective.teacher: its steps are on the grid {named(theirs.grid)}, and the student's on {named(self.grid)}"
         if self.p_uncond and theirs.p_uncond == 0:
@@ -75,6 +76,12 @@ class ProgressiveDistillation(Distilling):
         if not all(math.isclose(a, b, abs_tol=1e-6) for a, b in zip(finer, self.levels)):
             return f"grid: {named(self.grid)} of {2 * self.steps} levels skips those of {self.steps}: nested does not"
         return None
+
+    def refuses_sampling(self, method: Any, sampler: Any, steps: int, grid: Any) -> str | None:
+        if (sampler, steps, grid) != (DDIM(), self.steps, self.grid):
+            own = f"ddim of {self.steps} steps on {named(self.grid)}"
+            return f"the model was distilled to {own}, and cannot be sampled with {named(sampler)} of {steps} on {named(grid)}"
+        return super().refuses_sampling(method, sampler, steps, grid)
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         return {role: SteppedDenoiser(**vars(super().play(role, module, world, rows)[role]), levels=self.levels)}

@@ -10,7 +10,7 @@ from experiments.tasks.train import Train
 
 
 def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options: Any) -> Train:
-    """The student of stage one: the teacher's network conditioned on w. options: of GuidedDistillation; seed: the teacher's if None.
+    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective.
 
     ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
     """
@@ -26,10 +26,10 @@ def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options:
 
 
 def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -> dict[int, Train]:
-    """The students of half as many steps, and half as many again, by their steps: start / 2, ..., end, each the next one's teacher.
+    """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
 
     start: steps of the teacher's own sampling, `end` times a power of two; a teacher of few steps has that many. options: of
-    ProgressiveDistillation; what a student predicts is what its teacher does. ValueError for another start.
+    the objective; what a student predicts is what its teacher does. ValueError for another start.
     """
     students: dict[int, Train] = {}
     if end < 2 or start <= end or start % end or (start // end).bit_count() != 1:

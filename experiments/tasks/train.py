@@ -89,7 +89,7 @@ class Train(Task):
         write_json(folder / "log.json", {"loss": log} | looks)
 
     def opened(self, store: Store | None, device: str) -> Any:
-        """The objective; of a distillation with its teacher loaded, which is another task's. Problem if that one's run is not whole."""
+        """The objective, that of a student with its teacher loaded. Problem if the run of the teacher is not whole."""
         return self.objective.opened(store, device) if hasattr(self.objective, "opened") else self.objective
 
     def _fitted(self, objective: Any, store: Store, device: str) -> tuple[Any, ...]:

@@ -22,8 +22,8 @@ class Distilled(
 ):
     """Gives w to a network that is conditioned on it: guidance at the price of one evaluation, over the w of its training alone.
 
-    Which field is guided is the student's, so that it is classifier-free guidance as far as the student learned its teacher's. The
-    laws ask an exact student. ValueError for a w outside the model's `strength_range`, if it names one.
+    It is classifier-free guidance as far as the student has learned its teacher's; the laws ask an exact student. ValueError for
+    a w outside the model's `strength_range`, if it names one.
     """
 
     def __post_init__(self):
