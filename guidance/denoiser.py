@@ -24,15 +24,17 @@ class Denoiser(Protocol):
 
 
 class Branch(NamedTuple):
-    """One way to evaluate a network at z: with a label, conditioned on another lambda than z's, or perturbed.
+    """One way to evaluate a network at z: with a label, conditioned on another lambda than z's, perturbed, or at a strength.
 
     logsnr_cond: the lambda (b,) that the network is conditioned on, instead of z's own. perturbation: what is done to the layers
     of the network for the rows of this branch alone, one of guidance.backbones.perturb; a denoiser that cannot do it refuses.
+    strength: what a network that is conditioned on one is given (b,); None is 0, the plain conditional model.
     """
 
     label: Label
     logsnr_cond: Float[Tensor, " b"] | None = None
     perturbation: Any = None
+    strength: Float[Tensor, " b"] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ class NetworkDenoiser:
         branches = [entry if isinstance(entry, Branch) else Branch(entry) for entry in labels]
         if any(len(each) != len(z) for each in (logsnr, *(branch.label for branch in branches if branch.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
+        if any(branch.strength is not None and branch.strength.shape != logsnr.shape for branch in branches):
+            raise ValueError(f"strength needs one entry for each of the {len(z)} rows of z")
         if self.logsnr_range is not None:
             require_range(logsnr, *self.logsnr_range)
         if not self.has_null and any(branch.label is None for branch in branches):
@@ -151,32 +155,46 @@ class NetworkDenoiser:
                 for start, branch in zip(starts, branches)
                 if branch.perturbation is not None
             ]
-            return self._forward(batch, torch.cat(levels), torch.cat(ids), perturbations).split(len(z))
-        return [self._in_chunks(z, level, label, branch.perturbation) for level, label, branch in zip(levels, ids, branches)]
+            strength = joint_strength(branches, logsnr)
+            return self._forward(batch, torch.cat(levels), torch.cat(ids), perturbations, strength).split(len(z))
+        return [
+            self._in_chunks(z, level, label, branch.perturbation, branch.strength)
+            for level, label, branch in zip(levels, ids, branches)
+        ]
 
     def _null(self, z: Tensor) -> Tensor:
         return z.new_full((len(z),), self.num_classes + self.groups, dtype=torch.long)
 
-    def _in_chunks(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbation: Any) -> Tensor:
+    def _in_chunks(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbation: Any, strength: Tensor | None) -> Tensor:
         whole, rows = len(z), self.rows or len(z)
         if whole <= rows:
-            return self._forward(z, logsnr, label, [] if perturbation is None else [(slice(0, whole), perturbation)])
+            return self._forward(z, logsnr, label, [] if perturbation is None else [(slice(0, whole), perturbation)], strength)
         outputs = []
         chunks = zip(z.split(rows), logsnr.split(rows), label.split(rows))
         for start, (part, levels, ids) in zip(range(0, whole, rows), chunks):
             perturbed = perturbation is not None
             cut = [(slice(0, len(part)), perturbation.of_rows(slice(start, start + rows)))] if perturbed else []
-            outputs.append(self._forward(part, levels, ids, cut))
+            outputs.append(self._forward(part, levels, ids, cut, None if strength is None else strength[start : start + rows]))
         return torch.cat(outputs)
 
-    def _forward(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]]) -> Tensor:
+    def _forward(
+        self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]], strength: Tensor | None
+    ) -> Tensor:
+        if strength is not None and not self.takes_strength:
+            raise ValueError("this network is not conditioned on a strength: train one with network.strength=true")
+        options = {} if strength is None else {"strength": strength}
         if not perturbations:
-            return self.network(z, logsnr, label)
+            return self.network(z, logsnr, label, **options)
         if "perturbations" not in signature(getattr(self.network, "forward", self.network)).parameters:
             raise ValueError(
                 "this network's layers cannot be perturbed: its forward takes no `perturbations`, as guidance.backbones do"
             )
-        return self.network(z, logsnr, label, perturbations=perturbations)
+        return self.network(z, logsnr, label, perturbations=perturbations, **options)
+
+    @property
+    def takes_strength(self) -> bool:
+        """Whether the network is conditioned on a strength, as guidance.backbones are if they are built so."""
+        return getattr(getattr(self.network, "condition", None), "strength", None) is not None
 
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
@@ -187,6 +205,13 @@ class NetworkDenoiser:
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
 
 
+def joint_strength(branches: Sequence[Branch], logsnr: Tensor) -> Tensor | None:
+    """The strengths of all branches, one after another, 0 for those that name none; None if no branch names one."""
+    if all(branch.strength is None for branch in branches):
+        return None
+    return torch.cat([torch.zeros_like(logsnr) if branch.strength is None else branch.strength for branch in branches])
+
+
 def _mean(z: Tensor, output: Tensor) -> Tensor:
     """The network's output without the second half that a learned variance is."""
     return output if output.shape == z.shape else output[:, : z.shape[1]]
@@ -195,7 +220,8 @@ def _mean(z: Tensor, output: Tensor) -> Tensor:
 def branches(denoiser: Denoiser, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> list[Prediction]:
     """The predictions of one denoiser for several labels or branches: together where it can, else one by one.
 
-    ValueError for a Branch with logsnr_cond or a perturbation if the denoiser takes labels only; TypeError for a bare network.
+    ValueError for a Branch with logsnr_cond, a perturbation or a strength if the denoiser takes labels only; TypeError for a
+    bare network.
     """
     together = getattr(denoiser, "branches", None)
     if together is None and isinstance(denoiser, nn.Module):
@@ -225,7 +251,9 @@ def summed(preds: Sequence[Prediction], weights: Sequence[float]) -> Prediction:
 
 
 def plain_label(entry: Label | Branch) -> Label:
-    """The label of a branch that is nothing more. ValueError for one with another lambda or a perturbation."""
+    """The label of a branch that is nothing more. ValueError for one with another lambda, a perturbation or a strength."""
+    if isinstance(entry, Branch) and entry.strength is not None:
+        raise ValueError("this denoiser takes labels only: a branch with a strength needs a NetworkDenoiser conditioned on it")
     if isinstance(entry, Branch) and not (entry.logsnr_cond is None and entry.perturbation is None):
         raise ValueError("this denoiser takes labels only: a branch with logsnr_cond or a perturbation needs a NetworkDenoiser")
     return entry.label if isinstance(entry, Branch) else entry

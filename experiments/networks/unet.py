@@ -14,7 +14,10 @@ from experiments.networks.building import Dropout
 
 @value
 class UNet:
-    """guidance.backbones.unet.UNet. attention_at: the heights of the feature maps that attend, instead of their levels."""
+    """guidance.backbones.unet.UNet. attention_at: the heights of the feature maps that attend, instead of their levels.
+
+    strength: whether a further number per sample conditions it, as the objectives guidance-free and model-guidance need.
+    """
 
     name: ClassVar[str] = "unet"
     width: Count = 24
@@ -25,6 +28,7 @@ class UNet:
     head_width: Count = 32
     resample: Literal["pool", "block"] = "pool"
     dropout: Dropout = 0.0
+    strength: bool = False
 
     def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
         from guidance.backbones.unet import UNet as Network
@@ -40,6 +44,7 @@ class UNet:
             learns_variance,
             self.head_width,
             self.resample,
+            self.strength,
         )
 
     def _levels(self, height: int) -> list[int]:

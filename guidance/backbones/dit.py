@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
-from guidance.backbones.unet import Condition, zeroed
+from guidance.backbones.unet import Condition, Strength, zeroed
 
 
 def positions(grid: tuple[int, int], width: int) -> Float[Tensor, "1 n width"]:
@@ -51,7 +51,8 @@ class DiT(nn.Module):
 
     size: height and width, divisible by patch; width: of the tokens, divisible by 4 and by heads; depth: blocks, each with one
     attention layer; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
-    Its output starts at 0. guidance.backbones.perturb may change all that it may in a UNet.
+    strength: a further number per sample conditions it, as it does a UNet. Its output starts at 0. guidance.backbones.perturb may
+    change all that it may in a UNet.
     """
 
     conditioned_on = "logsnr"  # the second argument: see guidance.adapters
@@ -66,6 +67,7 @@ class DiT(nn.Module):
         depth: int = 4,
         heads: int = 2,
         learns_variance: bool = False,
+        strength: bool = False,
     ):
         super().__init__()
         if size % patch or width % 4 or width % heads:
@@ -80,6 +82,8 @@ class DiT(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.adapt = zeroed(nn.Linear(width, 2 * width))
         self.leave = zeroed(nn.Linear(width, patch**2 * self.out))
+        if strength:
+            self.condition.strength = Strength(width)  # last, so that the other weights are those of a network without it
 
     def forward(
         self,
@@ -87,9 +91,10 @@ class DiT(nn.Module):
         logsnr: Float[Tensor, " b"],
         label: Int[Tensor, " b"],
         perturbations: Sequence[tuple[slice, Perturbation]] = (),
+        strength: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b out h w"]:
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
-        condition = self.condition(logsnr, label, perturbed)
+        condition = self.condition(logsnr, label, perturbed, strength)
         h = self.enter(z) + self.positions
         for block in self.trunk:
             h = block(h, condition, self.grid, perturbed)

@@ -38,8 +38,26 @@ def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
     return torch.logspace(math.log10(0.05), math.log10(4), count)
 
 
+class Strength(nn.Module):
+    """The embedding (b, width) of a strength (b,), by sines and cosines and a perceptron whose last layer starts at 0."""
+
+    frequencies: Tensor
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.register_buffer("frequencies", torch.logspace(-1, 1, width // 4), persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), zeroed(nn.Linear(width, width)))
+
+    def forward(self, strength: Float[Tensor, " b"]) -> Float[Tensor, "b width"]:
+        angle = strength[:, None] * self.frequencies
+        return self.mlp(torch.cat([angle.sin(), angle.cos()], -1))
+
+
 class Condition(nn.Module):
-    """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
+    """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one.
+
+    strength: the embedding of a third condition that is added to them, of a network that has one. Without a strength it is 0.
+    """
 
     frequencies: Tensor
 
@@ -48,15 +66,27 @@ class Condition(nn.Module):
         self.register_buffer("frequencies", lambda_frequencies(width // 4))
         self.label = nn.Embedding(num_classes + 1, width)
         self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
+        self.strength: Strength | None = None
 
     def forward(
-        self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"], perturbed: PerturbedLayers | None = None
+        self,
+        logsnr: Float[Tensor, " b"],
+        label: Int[Tensor, " b"],
+        perturbed: PerturbedLayers | None = None,
+        strength: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b width"]:
         angle = logsnr[:, None] * self.frequencies
         level, label_embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
         if perturbed is not None:
             level, label_embedding = perturbed.level(level), perturbed.label(label_embedding, self.label.weight)
-        return F.silu(level + label_embedding)
+        return F.silu(self._with_strength(level + label_embedding, strength))
+
+    def _with_strength(self, embedded: Tensor, strength: Tensor | None) -> Tensor:
+        if self.strength is not None:
+            return embedded + self.strength(embedded.new_zeros(len(embedded)) if strength is None else strength.to(embedded))
+        if strength is not None:
+            raise ValueError("this network is not conditioned on a strength: build it with strength=True")
+        return embedded
 
 
 class ResidualBlock(nn.Module):
@@ -133,7 +163,9 @@ class UNet(nn.Module):
     width: channels of the first level; multipliers: of each level, halving the resolution between them; blocks:
     residual blocks a level, down and up; attention: the levels (0 is the full resolution) that attend, `head_width` channels
     a head; resample: between levels, "pool" (mean of 2 x 2 down, nearest pixel and a convolution up) or "block", ADM's residual
-    blocks; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
+    blocks; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction; strength:
+    a further number per sample conditions it, `network(z, logsnr, label, strength=s)`, s (b,) or None, which is 0: the neutral
+    one, at which every objective trains the plain conditional model. Before training it changes nothing.
 
     What guidance.backbones.perturb may change: `attentions` layers, and `blocks`, each a residual block and the attention
     after it; where a block is skipped, the residual block's own skip connection goes on.
@@ -153,6 +185,7 @@ class UNet(nn.Module):
         learns_variance: bool = False,
         head_width: int = 32,
         resample: str = "pool",
+        strength: bool = False,
     ):
         super().__init__()
         if resample not in ("pool", "block"):
@@ -189,6 +222,8 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
         )
+        if strength:
+            self.condition.strength = Strength(4 * width)  # last, so that the other weights are those of a network without it
 
     def forward(
         self,
@@ -196,11 +231,12 @@ class UNet(nn.Module):
         logsnr: Float[Tensor, " b"],
         label: Int[Tensor, " b"],
         perturbations: Sequence[tuple[slice, Perturbation]] = (),
+        strength: Float[Tensor, " b"] | None = None,
     ) -> Float[Tensor, "b out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
-        condition = self.condition(logsnr, label, perturbed)
+        condition = self.condition(logsnr, label, perturbed, strength)
         h, skips = self.enter(z.to(memory_format=torch.channels_last)), []  # 1.06 to 1.3 times as fast on a CPU
         for level, stages in enumerate(self.down):
             h = self.shrink[level - 1](h, condition) if level else h

@@ -53,6 +53,13 @@ def test_the_unet_in_adms_form_attends_at_named_resolutions():
         read({"is": "unet", "attention_at": [16]}).module()
 
 
+@pytest.mark.parametrize("network", [{"is": "unet", "width": 16}, {"is": "dit", "patch": 4, "width": 16, "depth": 2}])
+def test_a_strength_is_an_option_that_is_no_part_of_other_addresses(network):
+    plain, off, on = read(network), read(network | {"strength": False}), read(network | {"strength": True})
+    assert plain == off and plain.address == off.address != on.address and "strength" not in json.dumps(plain.identity)
+    assert plain.module().condition.strength is None and on.module().condition.strength is not None
+
+
 def test_a_grouped_model_is_trained_without_the_class_and_without_both():
     objective, label = Denoising(groups=2, p_group=0.3, p_uncond=0.2), torch.arange(10).repeat(1000)
     dropped = objective._drop(label, torch.rand(len(label), generator=torch.Generator().manual_seed(0)), Digits.classes)
