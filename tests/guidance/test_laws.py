@@ -19,7 +19,8 @@ def test_law(name, law):
     law(METHODS[name])
 
 
-EXACT = ("classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "null-from-classes", "two-networks")
+EXACT = ("classifier", "classifier-free", "classifier-mean", "classifier-unconditional")
+EXACT = (*EXACT, "distilled", "null-from-classes", "two-networks")
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
 ELSEWHERE = ("composed", "higs", "particle-guidance", "shrunk-noise", "temperature")
 
