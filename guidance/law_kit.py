@@ -66,11 +66,11 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
     return Kit(world, roles, model.network if perturbs else grouped, nn.ModuleList(exact.values()), second)
 
 
-def network() -> NetworkDenoiser:
+def network(strength: bool = False) -> NetworkDenoiser:
     """An untrained U-Net for 8x8 images of three classes whose output depends on all its conditions."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        unet = UNet(1, 3, width=8, multipliers=(1, 2))
+        unet = UNet(1, 3, width=8, multipliers=(1, 2), strength=strength)
         for parameter in unet.parameters():  # the zero-initialised layers too
             parameter.data += 0.1 * torch.randn_like(parameter)
     return NetworkDenoiser(unet.eval().requires_grad_(False), 3)

@@ -38,7 +38,7 @@ Teacher = Annotated[Train, BeforeValidator(as_training)]
 
 
 class Distilling(ByRows):
-    """A distillation is a value with the fields below, `strengths`, `draw`, `losses_by` and `metrics_by`.
+    """A distillation is a value with the fields below, `strength_range`, `draw`, `losses_by` and `metrics_by`.
 
     target: what the student predicts. The outputs of both are turned into x, each by the formula of its own target, and compared
     as x, so that a student of v may learn from a teacher of eps; its first weights are the teacher's all the same.
@@ -58,7 +58,7 @@ class Distilling(ByRows):
         return self.teacher.objective.density
 
     @property
-    def strengths(self) -> tuple[float, float] | None:
+    def strength_range(self) -> tuple[float, float] | None:
         """The least and the largest w that the student is conditioned on; None of one that is not."""
         raise NotImplementedError
 
@@ -88,9 +88,9 @@ class Distilling(ByRows):
         """Why the student cannot be sampled like this, in one line; None if it can."""
         if not isinstance(method, Distilled) or method.w == 0:
             return None
-        if self.strengths is None:
+        if self.strength_range is None:
             return "distilled: the model is conditioned on no strength: distil a guided teacher first"
-        return f"distilled: {why}" if (why := outside(method.w, self.strengths)) else None
+        return f"distilled: {why}" if (why := outside(method.w, self.strength_range)) else None
 
     def opened(self, store: Store | None, device: str) -> "Opened":
         """The objective with its teacher loaded. Problem if the teacher's run is not whole."""
@@ -99,7 +99,7 @@ class Distilling(ByRows):
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)
-        known = {"has_null": self.p_uncond > 0, "strength_range": self.strengths}
+        known = {"has_null": self.p_uncond > 0, "strength_range": self.strength_range}
         return {role: NetworkDenoiser(module, world.classes, self.target, rows, ends, **known)}
 
     def trial(self, world: Any) -> tuple[Tensor, ...]:

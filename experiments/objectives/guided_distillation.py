@@ -41,7 +41,7 @@ class GuidedDistillation(Distilling):
         return self
 
     @property
-    def strengths(self) -> tuple[float, float]:
+    def strength_range(self) -> tuple[float, float]:
         return self.low, self.high
 
     def refuses(self, world: Any, network: Any) -> str | None:

@@ -45,8 +45,8 @@ class ProgressiveDistillation(Distilling):
     p_uncond: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     @property
-    def strengths(self) -> tuple[float, float] | None:
-        return getattr(self.teacher.objective, "strengths", None)
+    def strength_range(self) -> tuple[float, float] | None:
+        return getattr(self.teacher.objective, "strength_range", None)
 
     @property
     def title(self) -> str:
@@ -66,6 +66,8 @@ class ProgressiveDistillation(Distilling):
             return f"objective.teacher: it predicts {theirs.target}, and the student, which begins as it, {self.target}"
         if self.teacher.network != network:
             return "network: it is conditioned on a strength, and the teacher's is not, or the other way: they must be one"
+        if getattr(network, "strength", False) and self.strength_range is None:
+            return "objective.teacher: it is conditioned on a strength, and says nothing of which w that is and up to which"
         if (steps := getattr(theirs, "steps", 2 * self.steps)) != 2 * self.steps:
             return f"objective.teacher: it makes {steps} steps, and that of a student of {self.steps} makes {2 * self.steps}"
         if getattr(theirs, "grid", self.grid) != self.grid:
@@ -90,7 +92,7 @@ class ProgressiveDistillation(Distilling):
         x, eps, label, level, w = self.noisy(images, world, size, g)
         step = (level * self.steps).long()
         start, middle, end = self._steps()[step].T
-        return x, eps, start, middle, end, label, *(() if self.strengths is None else (self._strength(w),))
+        return x, eps, start, middle, end, label, *(() if self.strength_range is None else (self._strength(w),))
 
     def losses_by(self, teacher: Denoiser, module: nn.Module, *rows: Tensor) -> Tensor:
         return self.weighted(self._error(teacher, module, *rows), rows[2])
@@ -101,7 +103,7 @@ class ProgressiveDistillation(Distilling):
         for x, eps, label in noisy_parts(data.test):
             for ends, errors in zip(self._steps(), found.values()):
                 times = (each.expand(len(x)) for each in ends)
-                w = () if self.strengths is None else (self._strength(torch.ones(len(x))),)
+                w = () if self.strength_range is None else (self._strength(torch.ones(len(x))),)
                 errors.append(self._error(teacher, module, *to(device, x, eps, *times, label, *w)))
         return {"x_error": {level: torch.cat(errors).mean().item() for level, errors in found.items()}}
 
@@ -111,7 +113,7 @@ class ProgressiveDistillation(Distilling):
         return torch.tensor([(start, middle, end) for (start, middle), end in zip(_pairs(levels), levels[2::2])])
 
     def _strength(self, share: Tensor) -> Tensor:
-        low, high = self.strengths or (0.0, 0.0)
+        low, high = self.strength_range or (0.0, 0.0)
         return low + (high - low) * share
 
     def _error(

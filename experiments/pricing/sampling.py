@@ -53,6 +53,8 @@ def evaluations(task: Any, calls: list[float]) -> NFE:
     """Rows through each network: of samples, of what warms up, and of what a method that asks no null branch is compared to."""
     asked = "null" in task.method.requires_model
     missing = sum(not (asked and task.method.acts(logsnr)) for logsnr in calls)
+    if "strength" in task.method.requires_model:  # which asks no plain conditional branch either
+        missing += sum(task.method.acts(logsnr) for logsnr in calls)
     compared = NFE(denoiser_forward=1) * (min(WATCHED, batch_of(task)) * missing)
     warm_up = task.method.nfe(lambdas(task, 2)) * min(WARM_UP, task.n)
     return task.method.nfe(calls) * task.n + warm_up + compared
