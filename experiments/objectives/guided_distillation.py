@@ -64,7 +64,7 @@ class GuidedDistillation(Distilling):
         def at(w: float) -> dict[str, float]:
             return by_level(data.test, device, lambda *rows: self._error(teacher, module, *rows, torch.full_like(rows[2], w)))
 
-        return {f"x_error_w{w:g}": at(w) for w in sorted({self.low, 0.0, self.high})}
+        return {f"x_error_w{w:g}": at(w) for w in (0.0, self.high or self.low)}
 
     def _error(
         self, teacher: Denoiser, module: nn.Module, x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor, w: Tensor

@@ -41,7 +41,7 @@ from guidance.grids import EvenInU, Nested
 from guidance.weightings import ELBO
 
 FIT = Fit(steps=12, batch=16, lr=2e-3, warmup=2, checkpoint_every=4, ema=0.5)
-TEACHER = Train(world=Digits(), network=UNet(width=8), objective=Denoising(), fit=FIT)
+TEACHER = Train(world=Digits(), network=UNet(width=8, multipliers=(1,), attention=()), objective=Denoising(), fit=FIT)
 STUDENT = guided_student(TEACHER, FIT)
 ROUNDS = halved(STUDENT, FIT, 16, 4)
 LISTED = Listed(DEVICES["h100"], utilisation=0.5)
@@ -84,7 +84,7 @@ REFUSED = {
     "world": (DigitsExact(), STUDENT.network, STUDENT.objective, "it is of the world digits, and the student of digits-exact"),
     "width": (Digits(), UNet(width=16, strength=True), STUDENT.objective, "its network is another, of width 8, not 16"),
     "kind": (Digits(), DiT(patch=2, strength=True), STUDENT.objective, "its network is another, unet, not dit"),
-    "strength": (Digits(), UNet(width=8), STUDENT.objective, "set network.strength=true"),
+    "strength": (Digits(), UNet(width=8, multipliers=(1,), attention=()), STUDENT.objective, "set network.strength=true"),
     "target": (
         Digits(),
         STUDENT.network,
@@ -93,7 +93,7 @@ REFUSED = {
     ),
     "unconditioned": (
         Digits(),
-        UNet(width=8),
+        UNet(width=8, multipliers=(1,), attention=()),
         ProgressiveDistillation(teacher=STUDENT, steps=8),
         "conditioned on a strength, and the teacher's is not, or the other way",
     ),
@@ -164,8 +164,8 @@ def test_a_student_begins_as_its_teacher_at_every_strength(store):
 
 def test_training_brings_a_student_nearer_to_its_teacher(tmp_path):
     """Than the same student before its first step: the error of x on test images, over all lambdas and w."""
-    store, fit = Store(tmp_path / "runs"), replace(FIT, steps=60, batch=32, lr=1e-3, ema=0.9)
-    teacher = replace(TEACHER, objective=Denoising(target="v"), fit=replace(fit, steps=100, lr=3e-3))
+    store, fit = Store(tmp_path / "runs"), replace(FIT, steps=40, lr=1e-3, ema=0.9)
+    teacher = replace(TEACHER, objective=Denoising(target="v"), fit=replace(fit, steps=60, lr=3e-3))
     for task, share in ((guided_student(teacher, fit), 0.8), (halved(teacher, fit, 8, 4)[4], 0.5)):
         for each in everything([task]):
             store.make(each, "cpu")
@@ -223,7 +223,7 @@ def test_a_student_is_guided_at_one_evaluation_a_step(store):
     few = drawn(store, ROUNDS[4], distilled(w=2.0), 4, Nested())
     assert few.nfe.denoiser_forward == 4 and sum(vars(few.nfe).values()) == 4
     plain, guided = (drawn(store, STUDENT, distilled(w=w)) for w in (0.0, 4.0))
-    assert guided.nfe.denoiser_forward == 6 and (plain.x - guided.x).abs().max() > 1e-3
+    assert guided.nfe.denoiser_forward == 6 and not torch.equal(plain.x, guided.x)
 
 
 def test_a_w_that_the_student_was_not_trained_on_is_refused_in_one_line(store):
