@@ -35,9 +35,12 @@ from experiments.tasks.students import guided_student, halved
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
-from experiments.worlds.world import data
-from guidance import METHODS, SAMPLERS, CosineLogSNR
+from experiments.worlds.world import Labelled, data
+from guidance import METHODS, SAMPLERS, CosineLogSNR, Mixture
+from guidance.diffusion import from_x, v_of
+from guidance.distillation import guided_x, two_step_x
 from guidance.grids import EvenInU, Nested
+from guidance.oracle import ExactStudent
 from guidance.weightings import ELBO
 
 FIT = Fit(steps=12, batch=16, lr=2e-3, warmup=2, checkpoint_every=4, ema=0.5)
@@ -166,7 +169,7 @@ def test_training_brings_a_student_nearer_to_its_teacher(tmp_path):
     """Than the same student before its first step: the error of x on test images, over all lambdas and w."""
     store, fit = Store(tmp_path / "runs"), replace(FIT, steps=40, lr=1e-3, ema=0.9)
     teacher = replace(TEACHER, objective=Denoising(target="v"), fit=replace(fit, steps=60, lr=3e-3))
-    for task, share in ((guided_student(teacher, fit), 0.8), (halved(teacher, fit, 8, 4)[4], 0.5)):
+    for task, share in ((guided_student(teacher, fit), 0.95), (halved(teacher, fit, 8, 4)[4], 0.8)):
         for each in everything([task]):
             store.make(each, "cpu")
         module, opened = task.module().eval(), task.opened(store, "cpu")
@@ -302,6 +305,60 @@ def test_the_command_trains_a_student_and_its_rounds(store, capsys):
     assert trained(Path(made.stdout.splitlines()[-1].split()[-1])).objective.strength_range == (0, 2)
     refused = here(["distil", str(store.path(TEACHER)), "--from", "12", "--to", "5"], capsys)
     assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1 and "Traceback" not in refused.stderr
+
+
+WORLD = Mixture(
+    torch.tensor([[0.0, 1.2], [-1.0, -0.6], [1.0, -0.6]], dtype=torch.float64),
+    0.2 * torch.eye(2, dtype=torch.float64).repeat(3, 1, 1),
+    torch.ones(3, dtype=torch.float64),
+    torch.arange(3),
+)
+
+
+def rows_of(objective, n=40):
+    """A batch of points for an objective, in float64: what its `draw` gives, of three classes."""
+    images = Labelled(torch.randn(n, 2, generator=torch.Generator().manual_seed(3)), torch.arange(n) % 3, False)
+    drawn = replace(objective, p_uncond=0.0).draw(images, DigitsExact(), n, torch.Generator().manual_seed(4))
+    return [row.double() if row.is_floating_point() else row for row in drawn]
+
+
+def says(x_of):
+    """A network of target v whose x is x_of(z, logsnr, label, strength)."""
+
+    def network(z, logsnr, label, strength=None):
+        x = x_of(z, logsnr, label, strength)
+        return v_of(x, from_x(z, x, logsnr).eps, logsnr)
+
+    return network
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_the_loss_of_stage_one_is_zero_at_the_guided_field_of_each_rows_w_and_nowhere_else(clip):
+    objective, ends = replace(STUDENT.objective, clip=clip), (-(clip or 100), clip or 100)
+    ideal, half, unbound = (
+        objective.losses_by(WORLD, says(x_of), *rows_of(objective))
+        for x_of in (
+            lambda z, logsnr, label, w: guided_x(WORLD, z, logsnr, label, w).clamp(*ends),
+            lambda z, logsnr, label, w: guided_x(WORLD, z, logsnr, label, w / 2).clamp(*ends),
+            lambda z, logsnr, label, w: 1.01 * guided_x(WORLD, z, logsnr, label, w),
+        )
+    )
+    assert ideal.max() < 1e-7 < 1e-3 < half.max() and unbound.mean() > 1e-5
+
+
+def test_the_loss_of_a_round_is_zero_at_two_steps_of_its_teacher_at_each_rows_w_and_nowhere_else():
+    objective, teacher = replace(ROUNDS[8].objective, clip=None), ExactStudent(WORLD)
+    batch = rows_of(objective)
+    _, _, _, middle, end, *_ = batch
+    assert end.isinf().any() and end.isfinite().any()
+
+    def two_steps(z, logsnr, label, w):
+        return two_step_x(lambda z, logsnr, label: teacher(z, logsnr, label, w), z, logsnr, middle, end, label)
+
+    ideal = objective.losses_by(teacher, says(two_steps), *batch)
+    of_no_w = objective.losses_by(teacher, says(lambda z, logsnr, label, w: two_steps(z, logsnr, label, 0 * w)), *batch)
+    of_one_step = objective.losses_by(teacher, says(lambda *given: teacher(*given).x), *batch)
+    assert ideal.max() < 1e-7 and of_no_w.max() > 1e-3 and of_one_step.max() > 1e-3
 
 
 def test_a_weighting_that_knows_the_density_is_given_the_teachers():
