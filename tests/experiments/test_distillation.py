@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from small import here
+from tiny import tiny_study
 
 from experiments.checkpoints.exported import export, load
 from experiments.graph.files import read_json
@@ -29,6 +30,7 @@ from experiments.problems import Problem
 from experiments.sample_command import trained
 from experiments.sampling import Sampling, samples
 from experiments.settings import override
+from experiments.studies.sweep import Curve, Sweep
 from experiments.tasks.fit import Fit
 from experiments.tasks.sample import Sample
 from experiments.tasks.students import guided_student, halved
@@ -305,6 +307,21 @@ def test_the_command_trains_a_student_and_its_rounds(store, capsys):
     assert trained(Path(made.stdout.splitlines()[-1].split()[-1])).objective.strength_range == (0, 2)
     refused = here(["distil", str(store.path(TEACHER)), "--from", "12", "--to", "5"], capsys)
     assert refused.returncode == 2 and len(refused.stderr.strip().splitlines()) == 1 and "Traceback" not in refused.stderr
+
+
+def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_asked():
+    few = {"model": STUDENT, "methods": (Curve(method=METHODS["distilled"](), ws=(0.0, 1.0)),)}
+    sweep = Sweep(sampler=SAMPLERS["ddim"](), steps=4, ws=(1.0,), grid=Nested())
+    study = replace(tiny_study("digits"), sweeps=(sweep,), **few)
+    assert STUDENT in [*everything([placed.task for placed in study.cells()])]
+    assert replace(study, model=ROUNDS[4]).cells()
+    for changes, why in (
+        ({"model": TEACHER}, "methods: distilled needs a model conditioned on a strength"),
+        ({"methods": (Curve(method=METHODS["distilled"](), ws=(5.0,)),)}, r"sweeps: distilled: w = 5 lies outside the \[0, 4\]"),
+        ({"model": ROUNDS[8]}, "sweeps: the model was distilled to ddim of 8 steps on nested"),
+    ):
+        with pytest.raises(ValidationError, match=why):
+            replace(study, **changes)
 
 
 WORLD = Mixture(
