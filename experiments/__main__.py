@@ -9,6 +9,7 @@ import typer
 from experiments import launch
 from experiments.benchmark_commands import benchmark, check_submission, leaderboard, submit
 from experiments.cost_command import cost
+from experiments.distil_command import distil
 from experiments.evaluate_command import evaluate
 from experiments.export_command import export
 from experiments.figures_command import figures, tables
@@ -203,6 +204,7 @@ def laws(
     raise typer.Exit(min(broken, 1))
 
 
+app.command()(distil)
 app.command()(cost)
 app.command()(sample)
 app.command(name="check-checkpoint")(check_checkpoint)

@@ -69,6 +69,8 @@ OBJECTIVES = Registry(
         "noisy-cross-entropy": "experiments.objectives.noisy_cross_entropy:NoisyCrossEntropy",
         "cross-entropy": "experiments.objectives.cross_entropy:CrossEntropy",
         "joint-energy": "experiments.objectives.joint_energy:JointEnergy",
+        "guided-distillation": "experiments.objectives.guided_distillation:GuidedDistillation",
+        "progressive-distillation": "experiments.objectives.progressive_distillation:ProgressiveDistillation",
     },
 )
 CHECKPOINTS = Registry(

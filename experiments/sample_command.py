@@ -86,12 +86,16 @@ def roles_of(method: str) -> tuple[str, ...]:
 
 
 def trained(folder: Path) -> Train:
-    """The training that a folder is the run of. Problem if it is none, or not whole."""
+    """The training that a folder is the run of, its teacher that of a run beside it. Problem if one is none, or not whole."""
     if not (folder / "config.json").is_file():
         raise Problem(f"{folder} is no run: name the folder of a training, as `guidance-bench ls denoiser` lists them")
     values = check_config(folder)["values"]
     if not {"network", "objective", "fit"} <= set(values):
         raise Problem(f"{folder} is the run of something else than a training: `guidance-bench ls denoiser` lists those")
+    values["objective"] = {
+        name: trained(folder.absolute().parent / held["task"]) if isinstance(held, dict) and "task" in held else held
+        for name, held in values["objective"].items()
+    }
     try:
         task = Train(**{name: value for name, value in values.items() if name != "is"})
     except ValidationError as error:

@@ -22,7 +22,7 @@ from experiments.levels import Levels, levels_of
 from experiments.problems import Problem, one_line, out_of_memory
 from experiments.tasks.meter import combined, meter
 from experiments.tasks.roles import load_roles
-from experiments.tasks.sources import Source
+from experiments.tasks.sources import Source, refused
 from guidance.cost import NFE
 from guidance.denoiser import Clipped
 from guidance.grids import EvenInU
@@ -75,6 +75,8 @@ class Sampling:
         if why := self.method.refuses(self.sampler):
             fitting = [name for name, sampler in SAMPLERS.items() if self.method.refuses(sampler()) is None]
             raise ValueError(f"{why}; samplers that it is defined for: {', '.join(fitting) or 'none'}")
+        if why := refused(self.model, self.method, self.sampler, self.steps, self.grid):
+            raise ValueError(why)
         if strange := sorted(set(self.others) - set(ROLES)):
             raise ValueError(f"others: there is no role {strange[0]!r}; known: {', '.join(ROLES)}")
         played = {"model", *GIVEN, *self.others} | (set(ROLES) if self.model.name == "exact" else set())

@@ -26,6 +26,19 @@ class EvenInU:
 
 
 @dataclass(frozen=True)
+class Nested:
+    """u = 1, 1 - 1 / steps, ..., 1 / steps: evenly in u without the clean end, as in Salimans & Ho (arXiv 2202.00512, t = i / N).
+
+    Every second level of a grid is the grid of half as many steps, which progressive distillation needs.
+    """
+
+    name: ClassVar[str] = "nested"
+
+    def __call__(self, density: LogSNRDensity, steps: int) -> Float[Tensor, " steps"]:
+        return density(torch.arange(_at_least_two(steps), 0, -1, dtype=torch.float64) / steps)
+
+
+@dataclass(frozen=True)
 class EvenInLogSNR:
     """Evenly in lambda (Lu et al., arXiv 2206.00927, section 3)."""
 
@@ -123,4 +136,4 @@ def _at_least_two(steps: int) -> int:
     return steps
 
 
-GRIDS = {grid.name: grid for grid in (EvenInU, EvenInLogSNR, EvenInT, Karras, Strided)}
+GRIDS = {grid.name: grid for grid in (EvenInU, Nested, EvenInLogSNR, EvenInT, Karras, Strided)}

@@ -83,6 +83,16 @@ class MinSNR(OnEps):
 
 
 @dataclass(frozen=True)
+class TruncatedSNR(OnEps):
+    """max(SNR, 1) on the error of x, hence max(1, e^-lambda) on that of eps (Salimans & Ho, arXiv 2202.00512, section 4)."""
+
+    name: ClassVar[str] = "truncated-snr"
+
+    def on_eps(self, logsnr: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+        return torch.exp(-logsnr).clamp(min=1)
+
+
+@dataclass(frozen=True)
 class P2(OnEps):
     """1 / (k + SNR)^gamma on the error of eps (Choi et al., arXiv 2204.00227, eq. 8)."""
 
@@ -152,4 +162,4 @@ def require_positive(**options: float) -> None:
             raise ValueError(f"{name} must be positive and finite, not {value}")
 
 
-WEIGHTINGS = {weighting.name: weighting for weighting in (Simple, OnEps, OnX, OnV, MinSNR, P2, Sigmoid, EDM, ELBO)}
+WEIGHTINGS = {weighting.name: weighting for weighting in (Simple, OnEps, OnX, OnV, MinSNR, TruncatedSNR, P2, Sigmoid, EDM, ELBO)}

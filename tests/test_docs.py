@@ -169,6 +169,11 @@ def test_the_page_on_samples_samples(run):
     assert drawn.x.shape == (20, 1, 8, 8) and drawn.label.tolist() == [3, 8] * 10 and drawn.nfe.denoiser_forward == 64
 
 
+def test_the_page_on_distillation_names_its_rounds(run):
+    names = run("../distillation")
+    assert [task.objective.steps for task in names["rounds"].values()] == [16, 8, 4]
+
+
 def test_the_page_on_features_measures_two_folders(run):
     names = run("../features")
     assert names["distance"] > 0 and set(names["found"]) >= {f"{name}_test-resnet-random-32" for name in ("fid", "recall")}

@@ -22,7 +22,7 @@ _METHODS = {  # family: markers, and its methods, the first being those that are
                    "momentum"),
     "weak branch": ("Dp d", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg erg tpg | reg-autoguidance"),
     "classifier-free": ("v* 8", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
-                        "perp-neg scheduled two-conditions two-networks reg | c2fg power-law negative-window"),
+                        "perp-neg scheduled two-conditions two-networks reg distilled | c2fg power-law negative-window"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
     "control": (">p", "temperature shrunk-noise"),

@@ -63,10 +63,17 @@ def training_of(path: Path) -> Train:
     """The training that made an exported file. Problem if it is none of this version."""
     values = json.loads(read_header(path)["training"])
     try:
-        values["world"] = untold(values["world"]) | values["world"]
+        _tell(values)
         return Train(**{name: held for name, held in values.items() if name != "is"})
     except (ValidationError, TypeError) as error:
         raise Problem(f"{path}: its training is none of this version: {' '.join(str(error).split())[:200]}") from error
+
+
+def _tell(values: dict[str, Any]) -> None:
+    """Puts in the places that the worlds of a training, and of the teachers in it, cannot be without."""
+    values["world"] = untold(values["world"]) | values["world"]
+    if "teacher" in values["objective"]:
+        _tell(values["objective"]["teacher"])
 
 
 def untold(world: dict[str, Any]) -> dict[str, str]:

@@ -7,4 +7,8 @@ An objective is a value with
   test_metrics(module, data, world, device)    what is recorded of the test set: {metric: number, or {lambda: number}}
   play(role, module, world, rows)              the roles of methods that the trained module plays, by name
   trial(world)                                 inputs of two samples, for a dry run of the network
+and one that learns from other tasks (experiments.objectives.distilling) also
+  refuses(world, network)                      why it cannot train this network on this world, in one line, or None
+  opened(store, device)                        the objective with what those tasks made; its `begin(module)` sets first weights
+  of_seed(seed, density)                       the objective whose tasks are of a further seed
 """

@@ -14,6 +14,7 @@ from experiments.pricing.counting import Count, counted, size_of
 from experiments.pricing.machine import PROBE, SECONDS, Here, clock, seconds_of
 from experiments.pricing.price import RUN, Price
 from experiments.pricing.sizes import sizes_of
+from experiments.pricing.untrained import untrained
 from experiments.tasks.fit import fit
 from experiments.tasks.train import Train
 from experiments.worlds.world import Data, Labelled
@@ -51,10 +52,11 @@ def price_training(task: Train, machine: Any, known: dict[str, Any]) -> Price:
 def count_step(task: Train) -> tuple[Count, int]:
     """One step's forward and backward pass, and the bytes of the weights; on two real images where meta ones do not do."""
     given = images(task.world, 64)
+    opened = untrained(task).opened
 
     def step(module: Any, size: int, device: str) -> None:
         g = torch.Generator().manual_seed(0)
-        task.objective.losses(module, given, task.world, size, g, device).mean().backward()
+        opened(None, device).losses(module, given, task.world, size, g, device).mean().backward()
 
     with torch.device("meta"):
         module = task.module().train()
@@ -77,12 +79,13 @@ def step_seconds(task: Train, machine: Here, count: Count) -> float:
         return count.flops / machine.rate
     size = task.fit.batch if machine.is_gpu else max(2, min(task.fit.batch, int(task.fit.batch * PROBE / count.flops)))
     module, given, starts = task.module().to(machine.device), images(task.world, 2000 if size < 500 else 2 * size), []
+    objective = untrained(task).opened(None, machine.device)
 
     def losses(g: torch.Generator) -> torch.Tensor:
         starts.append(clock(machine.device))
         if len(starts) > 4 and starts[-1] - starts[1] > 2 * SECONDS:
             raise _Enough
-        return task.objective.losses(module, given, task.world, size, g, machine.device)
+        return objective.losses(module, given, task.world, size, g, machine.device)
 
     short = task.fit.__class__(steps=200, batch=size, lr=1e-6, checkpoint_every=1000)
     quiet = contextlib.redirect_stderr(io.StringIO())
@@ -100,10 +103,11 @@ def _test(task: Train, machine: Any, count: Count) -> tuple[float, float, tuple[
         return 0.0, 0.0, (f"test metrics of {task.kind}: the {why}",)
     few = max(2, min(size, 500, int(PROBE / max(1.0, row * TRIALS))))
     module, device = task.module().eval(), machine.device if machine.measures else "cpu"
+    opened = untrained(task).opened
 
     def metrics(module: Any, n: int, device: str) -> None:
         with torch.no_grad():
-            task.objective.test_metrics(module, Data(card={}, test=images(task.world, n)), task.world, device)
+            opened(None, device).test_metrics(module, Data(card={}, test=images(task.world, n)), task.world, device)
 
     flops = counted(lambda: metrics(module, 2, "cpu")).flops / 2 * size
     if not machine.measures:

@@ -23,9 +23,11 @@ class Untrained(Train):
 
 
 def untrained(item: Any) -> Any:
-    """A copy of a value in which every Train is Untrained."""
+    """A copy of a value in which every Train is Untrained, the teacher of one too."""
     if isinstance(item, Train):
-        return Untrained(**{field.name: getattr(item, field.name) for field in dataclasses.fields(item)} | {"begin": None})
+        return Untrained(
+            **{field.name: untrained(getattr(item, field.name)) for field in dataclasses.fields(item)} | {"begin": None}
+        )
     if isinstance(item, dict):
         return {key: untrained(held) for key, held in item.items()}
     if isinstance(item, tuple):

@@ -5,7 +5,7 @@ from typing import Any
 from experiments.graph.value import encode
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.real_features import StoredFeatures
-from experiments.tasks.sources import Checkpoint
+from experiments.tasks.sources import Checkpoint, refused
 from experiments.tasks.train import Train
 from guidance.compute import Compute
 from guidance.schedules import CosineLogSNR
@@ -47,6 +47,8 @@ def check_trade_off(study: Any) -> None:
             raise ValueError(f"sweeps: the model keeps no snapshot after {sweep.snapshot} steps: set model.fit.snapshots")
         for w, curve in sweep.cells(study.methods):
             if why := curve.at(w).refuses(sweep.sampler):
+                raise ValueError(f"sweeps: {why}")
+            if why := refused(curve.model or study.model, curve.at(w), sweep.sampler, sweep.steps, sweep.grid):
                 raise ValueError(f"sweeps: {why}")
             _possible(study, curve)
 
@@ -158,7 +160,11 @@ def _possible(study: Any, curve: Any) -> None:
         if trained and hasattr(study, needed) and (getattr(curve, needed, None) or getattr(study, needed)) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
     knows_groups = trained and getattr(getattr(curve.model or study.model, "objective", None), "groups", 0)
+    model = curve.model or study.model
+    conditioned = study.oracle is None and (not isinstance(model, Train) or getattr(model.network, "strength", False))
     lacking = {
+        "a model conditioned on a strength: set model.network.strength, and an objective that trains it": "strength" in needs
+        and not conditioned,
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None

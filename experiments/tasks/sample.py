@@ -20,7 +20,7 @@ from experiments.problems import Failed
 from experiments.tasks.drawing import Drawing
 from experiments.tasks.images import Labels, Rounding, labels_of, to_uint8
 from experiments.tasks.meter import combined
-from experiments.tasks.sources import Exact, Source
+from experiments.tasks.sources import Exact, Source, refused
 from guidance.compute import Compute
 from guidance.cost import NFE
 from guidance.grids import EvenInU
@@ -67,6 +67,8 @@ class Sample(Task):
     def defined(self) -> "Sample":
         """ValueError for a sampler that the method is not defined for, and for a way to compute that it, or the model, is not."""
         if why := self.method.refuses(self.sampler):
+            raise ValueError(why)
+        if why := refused(self.model, self.method, self.sampler, self.steps, self.grid):
             raise ValueError(why)
         if self.compute.graph and (why := self.method.decides_by_value):
             raise ValueError(f"compute.graph: {self.method.name} cannot be captured, since {why}; leave it out")

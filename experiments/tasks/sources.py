@@ -185,6 +185,12 @@ def no_denoiser(candidate: Any, world: Any, device: str) -> str | None:
     return f"no Denoiser: it returned {returned} for z of shape {tuple(z.shape)}"
 
 
+def refused(model: Any, method: Any, sampler: Any, steps: int, grid: Any) -> str | None:
+    """Why the training that plays the model cannot be sampled like this, as a student of few steps; None if it can."""
+    refuses = getattr(getattr(model, "objective", None), "refuses_sampling", None)
+    return None if refuses is None else refuses(method, sampler, steps, grid)
+
+
 SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
 
 

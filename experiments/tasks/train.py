@@ -55,6 +55,10 @@ class Train(Task):
             raise ValueError("fit.patience: only a noise-aware classifier stops early; leave it out")
         if not self.world.trains:
             raise ValueError(f"world: {self.world.label} has nothing to train networks on")
+        if self.begin is not None and hasattr(self.objective, "opened"):
+            raise ValueError("begin: a student begins with the weights of its teacher; leave it out")
+        if hasattr(self.objective, "refuses") and (why := self.objective.refuses(self.world, self.network)):
+            raise ValueError(why)
         return self
 
     @property
@@ -63,7 +67,7 @@ class Train(Task):
 
     @property
     def title(self) -> str:
-        return f"{self.kind} {self.seed}"
+        return f"{getattr(self.objective, 'title', self.kind)} {self.seed}"
 
     @property
     def shared(self) -> bool:
@@ -72,34 +76,41 @@ class Train(Task):
 
     def run(self, folder: Path, store: Store, device: str) -> None:
         with one_fate():
-            module, dataset, ema, log, stopping = self._fitted(store, device)
+            objective = self.opened(store, device)
+            module, dataset, ema, log, stopping = self._fitted(objective, store, device)
         if launch.rank():
             return
         module.load_state_dict(ema)
         with torch.no_grad():
-            write_json(folder / "metrics.json", self.objective.test_metrics(module.eval(), dataset, self.world, device))
+            write_json(folder / "metrics.json", objective.test_metrics(module.eval(), dataset, self.world, device))
         write_atomically(folder / "model.safetensors", weights(ema))
         for name in map(snapshot_file, self.fit.snapshots):
             write_atomically(folder / name, (store.partial(self) / name).read_bytes())
         looks = {"validation_nll": stopping.looks} if stopping else {}
         write_json(folder / "log.json", {"loss": log} | looks)
 
-    def _fitted(self, store: Store, device: str) -> tuple[Any, ...]:
+    def opened(self, store: Store | None, device: str) -> Any:
+        """The objective, that of a student with its teacher loaded. Problem if the run of the teacher is not whole."""
+        return self.objective.opened(store, device) if hasattr(self.objective, "opened") else self.objective
+
+    def _fitted(self, objective: Any, store: Store, device: str) -> tuple[Any, ...]:
         """module, data, the average of its weights (on rank 0), the loss of every step, and what may have stopped it early."""
         dataset = data(self.world)
         images, validation = split_validation(dataset.train, self.fit.patience)
         module = self.module()
         if self.begin is not None:
             begin_with(module, self.begin, self)
+        if objective is not self.objective:
+            objective.begin(module)
         module.to(device)
         parts = self._parts(module)
         stopping = self._stopping(module, validation, device) if self.fit.patience else None
 
         def losses(g: torch.Generator) -> torch.Tensor | Iterable[torch.Tensor]:
             if parts is not None:
-                return self._losses_by_parts(module, images, parts, g, device)
+                return self._losses_by_parts(objective, module, images, parts, g, device)
             with autocast(self.fit, device):
-                return self.objective.losses(module, images, self.world, self.fit.batch, g, device)
+                return objective.losses(module, images, self.world, self.fit.batch, g, device)
 
         stream = partial(generator, f"train {self.objective.name}", self.seed)
         keep = getattr(self.objective, "keep_average", None)
@@ -119,12 +130,12 @@ class Train(Task):
         return [slice(first, min(first + size, own.stop)) for first in range(own.start, own.stop, size)]
 
     def _losses_by_parts(
-        self, module: nn.Module, images: Labelled, parts: list[slice], g: torch.Generator, device: str
+        self, objective: Any, module: nn.Module, images: Labelled, parts: list[slice], g: torch.Generator, device: str
     ) -> Iterator[torch.Tensor]:
-        drawn = self.objective.draw(images, self.world, self.fit.batch, g)  # all rows, so that they are those of one process
+        drawn = objective.draw(images, self.world, self.fit.batch, g)  # all rows, so that they are those of one process
         for part in parts:
             with autocast(self.fit, device):
-                losses = self.objective.losses_of(module, self.world, *to(device, *(rows[part] for rows in drawn)))
+                losses = objective.losses_of(module, self.world, *to(device, *(rows[part] for rows in drawn)))
             yield losses
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
@@ -135,7 +146,11 @@ class Train(Task):
 
     def of_seed(self, seed: int, density: Any) -> "Train":
         """The same from a further seed, added to its own, and over a density of lambda where its objective has one."""
-        objective = replace(self.objective, density=density) if hasattr(self.objective, "density") else self.objective
+        objective = self.objective
+        if hasattr(objective, "of_seed"):
+            objective = objective.of_seed(seed, density)
+        elif hasattr(objective, "density"):
+            objective = replace(objective, density=density)
         return replace(self, seed=self.seed + seed, objective=objective)
 
     def module(self) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 from worlds import mixture
 
 from guidance import CHAINS, DENSITIES, GRIDS, SAMPLERS, CosineLogSNR
-from guidance.grids import EvenInLogSNR, EvenInT, EvenInU, Karras, Strided
+from guidance.grids import EvenInLogSNR, EvenInT, EvenInU, Karras, Nested, Strided
 
 DENSITY = CosineLogSNR(-8.0, 8.0)
 ALL = [*(grid() for grid in GRIDS.values()), EvenInT("cosine"), Strided("cosine", 500, "leading"), Strided(spacing="linspace")]
@@ -110,7 +110,9 @@ def test_even_in_time_has_the_ends_that_both_the_chain_and_the_density_reach():
 def test_u_follows_the_density_and_no_other_grid_asks_more_than_its_ends(name):
     density = DENSITIES[name](-8.0, 8.0)
     torch.testing.assert_close(EvenInU()(density, 5), density(torch.tensor([1, 0.75, 0.5, 0.25, 0], dtype=torch.float64)))
-    for grid in ALL[1:]:
+    for grid in ALL:
+        if isinstance(grid, (EvenInU, Nested)):
+            continue  # quantiles of the density
         assert torch.equal(grid(density, 9), grid(DENSITY, 9))
 
 

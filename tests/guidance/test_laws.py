@@ -20,7 +20,7 @@ def test_law(name, law):
 
 
 EXACT = (
-    "classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "guidance-free", "model-guidance",
+    "classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "distilled", "guidance-free", "model-guidance",
     "null-from-classes", "two-networks",
 )  # fmt: skip
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")

@@ -76,6 +76,7 @@ WRITTEN = {
     "x": (WEIGHTINGS["x"](), 1 / SNR),
     "v": (WEIGHTINGS["v"](), (SNR + 1) / SNR),
     "min-snr": (WEIGHTINGS["min-snr"](gamma=5.0), SNR.clamp(max=5) / SNR),
+    "truncated-snr": (WEIGHTINGS["truncated-snr"](), SNR.clamp(min=1) / SNR),
     "p2": (WEIGHTINGS["p2"](k=1.0, gamma=0.5), (1 + SNR) ** -0.5),
     "sigmoid": (WEIGHTINGS["sigmoid"](bias=2.0), 1 / (1 + torch.exp(LEVELS - 2))),
     "edm": (WEIGHTINGS["edm"](sigma_data=0.5), (1 / SNR + 0.25) / (1 / SNR * 0.25) * (1 / SNR)),

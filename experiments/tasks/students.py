@@ -1,0 +1,42 @@
+"""The trainings of a distillation as values: the student of guidance, and then one for every halving of the steps."""
+
+from dataclasses import replace
+from typing import Any
+
+from experiments.objectives.guided_distillation import GuidedDistillation
+from experiments.objectives.progressive_distillation import ProgressiveDistillation
+from experiments.tasks.fit import Fit
+from experiments.tasks.train import Train
+
+
+def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options: Any) -> Train:
+    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective.
+
+    ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
+    """
+    if not hasattr(teacher.network, "strength"):
+        raise ValueError(f"network: {teacher.network.name} cannot be conditioned on a strength")
+    return Train(
+        world=teacher.world,
+        network=replace(teacher.network, strength=True),
+        objective=GuidedDistillation(teacher=teacher, **options),
+        fit=fit,
+        seed=teacher.seed if seed is None else seed,
+    )
+
+
+def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -> dict[int, Train]:
+    """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
+
+    start: steps of the teacher's own sampling, `end` times a power of two; a teacher of few steps has that many. options: of
+    the objective; what a student predicts is what its teacher does. ValueError for another start.
+    """
+    students: dict[int, Train] = {}
+    if end < 2 or start <= end or start % end or (start // end).bit_count() != 1:
+        raise ValueError(f"start, end: start is end, 2 or more, times a power of two, as 32 and 4, not {start} and {end}")
+    steps = start
+    while steps > end:
+        steps //= 2
+        objective = ProgressiveDistillation(**{"teacher": teacher, "steps": steps, "target": teacher.objective.target, **options})
+        teacher = students[steps] = replace(teacher, objective=objective, fit=fit, begin=None)
+    return students
