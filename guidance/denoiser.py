@@ -199,13 +199,6 @@ class NetworkDenoiser:
         return pred if output.shape == z.shape else pred._replace(variance_fraction=(output[:, z.shape[1] :] + 1) / 2)
 
 
-def joint_strength(branches: Sequence[Branch], logsnr: Tensor) -> Tensor | None:
-    """The strengths of all branches, one after another, 0 for those that name none; None if no branch names one."""
-    if all(branch.strength is None for branch in branches):
-        return None
-    return torch.cat([torch.zeros_like(logsnr) if branch.strength is None else branch.strength for branch in branches])
-
-
 def _mean(z: Tensor, output: Tensor) -> Tensor:
     """The network's output without the second half that a learned variance is."""
     return output if output.shape == z.shape else output[:, : z.shape[1]]

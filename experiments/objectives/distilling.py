@@ -5,7 +5,7 @@ objective that the training loop then asks for losses; nothing else of a trainin
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -47,6 +47,7 @@ class Distilling(ByRows):
     is small. None: as it is. p_uncond: the share of labels dropped, so that the student knows the null label (0: it does not).
     """
 
+    guided_by: ClassVar[str] = Distilled.name
     teacher: Train
     target: Any
     weighting: Any

@@ -160,11 +160,7 @@ def _possible(study: Any, curve: Any) -> None:
         if trained and hasattr(study, needed) and (getattr(curve, needed, None) or getattr(study, needed)) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
     knows_groups = trained and getattr(getattr(curve.model or study.model, "objective", None), "groups", 0)
-    model = curve.model or study.model
-    conditioned = study.oracle is None and (not isinstance(model, Train) or getattr(model.network, "strength", False))
     lacking = {
-        "a model conditioned on a strength: set model.network.strength, and an objective that trains it": "strength" in needs
-        and not conditioned,
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
@@ -172,11 +168,16 @@ def _possible(study: Any, curve: Any) -> None:
         f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
     }
     if isinstance(method, TrainedStrength):
-        training = getattr(study.model, "training", study.model)
+        model = curve.model or study.model
+        training = getattr(model, "training", model)
         objective, network = (getattr(training, name, None) for name in ("objective", "network"))
-        fits = getattr(objective, "name", None) == method.name and getattr(network, "strength", False)
-        words = f"a network trained for it: set model.objective to {method.name} and model.network.strength to true"
-        lacking[words] = not fits
+        taught = getattr(objective, "guided_by", getattr(objective, "name", None))
+        fits = taught == method.name and getattr(network, "strength", False)
+        words = (
+            f"a network trained for it: set model.objective to one that trains {method.name}, and model.network.strength to true"
+        )
+        told = objective is not None  # a file does not say what it learned
+        lacking[words] = study.oracle is not None or (told and not fits)
     if missing := [words for words, applies in lacking.items() if applies]:
         raise ValueError(f"methods: {method.name} needs {missing[0]}")
 

@@ -39,21 +39,6 @@ def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
     return torch.logspace(math.log10(0.05), math.log10(4), count)
 
 
-class Strength(nn.Module):
-    """The embedding (b, width) of a strength (b,), by sines and cosines and a perceptron whose last layer starts at 0."""
-
-    frequencies: Tensor
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.register_buffer("frequencies", torch.logspace(-1, 1, width // 4), persistent=False)
-        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), zeroed(nn.Linear(width, width)))
-
-    def forward(self, strength: Float[Tensor, " b"]) -> Float[Tensor, "b width"]:
-        angle = strength[:, None] * self.frequencies
-        return self.mlp(torch.cat([angle.sin(), angle.cos()], -1))
-
-
 class Condition(nn.Module):
     """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one.
 

@@ -20,8 +20,8 @@ def test_law(name, law):
 
 
 EXACT = (
-    "classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "distilled", "guidance-free", "model-guidance",
-    "null-from-classes", "two-networks",
+    "classifier", "classifier-free", "classifier-mean", "classifier-unconditional", "distilled", "guidance-free",
+    "model-guidance", "null-from-classes", "two-networks",
 )  # fmt: skip
 JUMPS = ("cads", "dynamic-threshold", "gibbs", "pcg", "restart", "self-recurrence", "static-threshold", "z-sampling")
 ELSEWHERE = ("composed", "higs", "momentum", "negative-window", "particle-guidance", "shrunk-noise", "temperature")

@@ -239,7 +239,7 @@ def test_a_w_that_the_student_was_not_trained_on_is_refused_in_one_line(store):
         METHODS["distilled"](w=5.0)(model)
     with pytest.raises(Problem, match="not conditioned on a strength"):
         drawn(store, TEACHER, METHODS["distilled"](w=1.0))
-    with pytest.raises(ValueError, match="rescale: distilled has no conditional prediction"):
+    with pytest.raises(ValueError, match="rescale needs the conditional prediction, which distilled does not evaluate"):
         METHODS["distilled"](w=1.0, rescale=0.5)
 
 
@@ -316,7 +316,7 @@ def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_aske
     assert STUDENT in [*everything([placed.task for placed in study.cells()])]
     assert replace(study, model=ROUNDS[4]).cells()
     for changes, why in (
-        ({"model": TEACHER}, "methods: distilled needs a model conditioned on a strength"),
+        ({"model": TEACHER}, "methods: distilled needs a network trained for it"),
         ({"methods": (Curve(method=METHODS["distilled"](), ws=(5.0,)),)}, r"sweeps: distilled: w = 5 lies outside the \[0, 4\]"),
         ({"model": ROUNDS[8]}, "sweeps: the model was distilled to ddim of 8 steps on nested"),
     ):
