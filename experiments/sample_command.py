@@ -92,6 +92,8 @@ def trained(folder: Path) -> Train:
     values = check_config(folder)["values"]
     if not {"network", "objective", "fit"} <= set(values):
         raise Problem(f"{folder} is the run of something else than a training: `guidance-bench ls denoiser` lists those")
+    if isinstance(begun := values.get("begin"), dict) and "task" in begun:
+        values = {**values, "begin": trained(folder.absolute().parent / begun["task"])}
     try:
         task = Train(**{name: value for name, value in values.items() if name != "is"})
     except ValidationError as error:

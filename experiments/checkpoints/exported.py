@@ -36,8 +36,11 @@ def export(training: Train, store: Store, file: Path, dtype: str = "float32") ->
     if beyond := [name for name, one in kept.items() if not one.isfinite().all()]:
         raise Problem(f"{folder}: {beyond[0]} goes beyond {dtype}: export it as float32")
     made, recipe = read_object(folder / "provenance.json"), encode(training, expand=True, places=False)
-    if recipe["begin"] is not None:
-        recipe["begin"]["path"] = Path(recipe["begin"]["path"]).name  # the sha256 says which weights
+    begun = recipe
+    while (begun := begun["begin"]) is not None and "path" not in begun:
+        pass  # of one training after another, the first may have begun with a file
+    if begun is not None:
+        begun["path"] = Path(begun["path"]).name  # the sha256 says which weights
     header = {
         "training": json.dumps(recipe),
         "run": training.address,
@@ -63,7 +66,10 @@ def training_of(path: Path) -> Train:
     """The training that made an exported file. Problem if it is none of this version."""
     values = json.loads(read_header(path)["training"])
     try:
-        values["world"] = untold(values["world"]) | values["world"]
+        told = values
+        while told is not None and "world" in told:
+            told["world"] = untold(told["world"]) | told["world"]
+            told = told["begin"]
         return Train(**{name: held for name, held in values.items() if name != "is"})
     except (ValidationError, TypeError) as error:
         raise Problem(f"{path}: its training is none of this version: {' '.join(str(error).split())[:200]}") from error

@@ -47,8 +47,8 @@ class TradeOff(Study):
     together, and once more in parts of the size of the test set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
-    evaluates then. evaluator: of any other world; one for all cells, so that they compare. real: its features of real images, if
+    another source (of weak models see experiments.tasks.weaker); None where no method needs it. oracle: the exact model,
+    studied with the model or, if that is None, alone; it evaluates then. evaluator: of any other world; one for all cells, so that they compare. real: its features of real images, if
     they are not to be worked out in every process, or the images are not at hand (experiments.tasks.real_features). density: of
     every network's training. metrics: of others, beside ours (experiments.metrics). clip, batch, rows and compute are those of
     Sample; beside a lossy compute the first method is sampled in float32 too.
@@ -103,6 +103,8 @@ class TradeOff(Study):
         source = getattr(self, role)
         if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
+        if role != "model" and hasattr(source, "of_model"):
+            source = source.of_model(self.model)
         return source.of_seed(seed, self.density) if hasattr(source, "of_seed") else source
 
     @property

@@ -20,7 +20,9 @@ from experiments.levels import levels_of
 from experiments.problems import Problem, one_line
 from experiments.registry import lookup
 from experiments.shipped import located, shipped
+from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.train import Train
+from experiments.tasks.weaker import PostHoc, Smaller
 from experiments.worlds.world import data
 from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import Prediction
@@ -185,7 +187,16 @@ def no_denoiser(candidate: Any, world: Any, device: str) -> str | None:
     return f"no Denoiser: it returned {returned} for z of shape {tuple(z.shape)}"
 
 
-SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
+SOURCES = {
+    "train": Train,
+    "exact": Exact,
+    "implicit": Implicit,
+    "guide": Guide,
+    "checkpoint": Checkpoint,
+    "snapshot": Snapshot,
+    "post-hoc": PostHoc,
+    "smaller": Smaller,
+}
 
 
 def as_source(given: Any) -> Any:
