@@ -165,11 +165,12 @@ def _possible(study: Any, method: Any) -> None:
         needed = "clean" if role == "loss" else role
         if trained and hasattr(study, needed) and getattr(study, needed) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
-    knows_groups = trained and getattr(getattr(study.model, "objective", None), "groups", 0)
+    objective = getattr(study.model, "objective", None)
+    knows_groups = trained and (getattr(objective, "groups", 0) or getattr(objective, "of_pairs", False))
     lacking = {
         "a model that knows the null label: its training drops no label (objective.p_uncond is 0)": trained
         and "null" in needs
-        and getattr(getattr(study.model, "objective", None), "p_uncond", None) == 0,
+        and getattr(objective, "p_uncond", None) == 0,
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None

@@ -1,7 +1,7 @@
 """The weights that a training begins with: a file of timm's, those that timm fetches, or those of another training.
 
 Another training is named by its folder, or is a parent in the graph, which is then made first: dropout is fine-tuned into a
-conditional model so, as GLIDE did (Nichol et al., arXiv 2112.10741, section 2.3: 20 % of the text is dropped).
+conditional model so, as GLIDE did (arXiv 2112.10741), which then dropped 20 % of the text.
 """
 
 from pathlib import Path

@@ -43,7 +43,7 @@ class Averages:
 
 
 def gamma_of(sigma: float) -> float:
-    """The exponent whose profile has this sigma_rel, with sigma^2 = (gamma + 1) / ((gamma + 2)^2 (gamma + 3)); phema.py, eq. 123."""
+    """The exponent whose profile has this sigma_rel: sigma^2 = (gamma + 1) / ((gamma + 2)^2 (gamma + 3)) (EDM2, eq. 123)."""
     if not 0 < sigma < LONGEST:
         raise ValueError(f"sigma_rel is above 0 and below {LONGEST:.4f}, the plain mean of all steps, not {sigma:g}")
     t = sigma**-2

@@ -28,6 +28,7 @@ from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
 from guidance.oracle import exact_roles
+from guidance.paired import PairedMixture
 
 DENOISERS = ("model", "weak", "unconditional")  # roles
 MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums errors: below, z is indistinguishable from noise
@@ -35,7 +36,9 @@ MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums err
 
 @value
 class Exact:
-    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them."""
+    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them, or
+    the two conditions of a world of pairs (experiments.worlds.paired).
+    """
 
     name: ClassVar[str] = "exact"
     world: WorldOf
@@ -45,7 +48,9 @@ class Exact:
         dataset = data(self.world)
         exact, weak, other = (mixture.float().to(device) for mixture in (dataset.oracle, dataset.weak, dataset.oracle))
         roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
-        roles["model"] = Grouped(exact) if self.groups else exact
+        pairs = getattr(self.world, "pairs", None)
+        grouped = Grouped(exact) if pairs is None else PairedMixture(exact, pairs)
+        roles["model"] = grouped if self.groups else exact
         return roles if role == "model" else {role: roles[role]}
 
 

@@ -202,7 +202,12 @@ def by_rows(objective: Any, module: nn.Module) -> bool:
     return getattr(objective, "by_rows", False) and not of_batches
 
 
-KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}
+KINDS = {
+    "denoising": "denoiser",
+    "paired-denoising": "denoiser",
+    "noisy-cross-entropy": "classifier",
+    "cross-entropy": "evaluator",
+}
 
 
 def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
