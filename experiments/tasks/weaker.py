@@ -19,7 +19,11 @@ from experiments.tasks.train import Train
 
 @value
 class PostHoc(OfTraining):
-    """The average of a training's weights of length sigma_rel after `step` steps (None: all), from those of its fit.averages."""
+    """The average of a training's weights of length sigma_rel after `step` steps (None: all), from those of its fit.averages.
+
+    How near it comes: experiments.tasks.power_ema.misfit, 1 % to 8 % of its profile for sigma_rel of 0.15 to 0.25 from 16 kept
+    of 0.05 and 0.1, and at 0.02 8 %; those that were tracked are rebuilt exactly.
+    """
 
     name: ClassVar[str] = "post-hoc"
     training: Train | None = None
@@ -33,10 +37,9 @@ class PostHoc(OfTraining):
         kept = self.training.fit.averages
         if kept is None:
             raise ValueError("training: it keeps no averages to rebuild others from: set fit.averages")
-        if self.step is not None and not kept.every <= self.step <= self.training.fit.steps:
-            raise ValueError(
-                f"step: {self.step} is not from {kept.every}, the first kept, to {self.training.fit.steps}, the last"
-            )
+        marks = sorted({step for _, step in kept.kept(self.training.fit.steps)})
+        if self.step not in (None, *marks):  # what happened after the last that was kept is in none of them
+            raise ValueError(f"step: no average was kept after {self.step} steps, but every {kept.every}, and after {marks[-1]}")
         return self
 
     @property
