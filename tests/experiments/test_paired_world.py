@@ -121,6 +121,7 @@ def test_the_second_label_of_real_images_is_right_and_of_others_is_not():
         assert SecondLabel().measure(x, np.roll(label, 1), world) < 0.8
 
 
+@pytest.mark.slow
 def test_two_scales_are_sampled_on_the_exact_world(tmp_path):
     sizes = ["n=60", "part=60", 'sweeps=[{"sampler": "ancestral", "steps": 6, "ws": [0]}]']
     study = override(lookup("studies", "two-conditions-exact")["quick"], sizes)
