@@ -47,6 +47,7 @@ WORLDS = Registry(
         "imagenet64": "experiments.worlds.imagenet:ImageNet64",
         "imagenet128": "experiments.worlds.imagenet:ImageNet128",
         "images": "experiments.worlds.images:Images",
+        "paired": "experiments.worlds.paired:Paired",
     },
     has("world", "load"),
 )
@@ -66,6 +67,7 @@ OBJECTIVES = Registry(
         "denoising": "experiments.objectives.denoising:Denoising",
         "guidance-free": "experiments.objectives.guidance_free:GuidanceFree",
         "model-guidance": "experiments.objectives.model_guidance:ModelGuidance",
+        "paired-denoising": "experiments.objectives.paired_denoising:PairedDenoising",
         "noisy-cross-entropy": "experiments.objectives.noisy_cross_entropy:NoisyCrossEntropy",
         "cross-entropy": "experiments.objectives.cross_entropy:CrossEntropy",
         "joint-energy": "experiments.objectives.joint_energy:JointEnergy",
@@ -96,7 +98,7 @@ CHECKPOINTS = Registry(
     },
     adapts,
 )
-METRICS = Registry("metrics", {}, has("metric", "measure"))
+METRICS = Registry("metrics", {"second_label": "experiments.second_label:SecondLabel"}, has("metric", "measure"))
 FEATURES = Registry(
     "features",
     {
@@ -124,6 +126,13 @@ STUDIES = Registry(
         "methods": "experiments.studies.methods:STUDIES",
         "classifiers": "experiments.studies.classifiers:STUDIES",
         "claims": "experiments.studies.claims:STUDIES",
+        "p-uncond-digits": "experiments.studies.dropout:P_UNCOND_DIGITS",
+        "p-uncond-fashion": "experiments.studies.dropout:P_UNCOND_FASHION",
+        "dropout-digits": "experiments.studies.dropout:DROPOUT_DIGITS",
+        "weak-models-digits": "experiments.studies.weak_models:STUDIES",
+        "two-conditions-digits": "experiments.studies.two_conditions:DIGITS_STUDIES",
+        "two-conditions-fashion": "experiments.studies.two_conditions:FASHION_STUDIES",
+        "two-conditions-exact": "experiments.studies.two_conditions:EXACT_STUDIES",
         "paper-cfg-digits": "experiments.studies.paper_cfg:DIGITS_STUDIES",
         "paper-cfg-fashion": "experiments.studies.paper_cfg:FASHION_STUDIES",
         "paper-adm-digits": "experiments.studies.paper_adm:DIGITS_STUDIES",

@@ -96,6 +96,8 @@ def trained(folder: Path) -> Train:
         name: trained(folder.absolute().parent / held["task"]) if isinstance(held, dict) and "task" in held else held
         for name, held in values["objective"].items()
     }
+    if isinstance(begun := values.get("begin"), dict) and "task" in begun:
+        values = {**values, "begin": trained(folder.absolute().parent / begun["task"])}
     try:
         task = Train(**{name: value for name, value in values.items() if name != "is"})
     except ValidationError as error:

@@ -16,7 +16,11 @@ from guidance.mixture import Mixture
 
 
 def group_label(model: Denoiser, label: Int[Tensor, " b"]) -> Int[Tensor, " b"]:
-    """The label id of each class's group. ValueError for a model that knows no groups."""
+    """The label id of each class's group, or of a pair's second condition (guidance.paired). ValueError for a model that knows
+    no groups.
+    """
+    if (coarse := getattr(model, "coarse_label", None)) is not None:
+        return coarse(label)
     groups = getattr(model, "groups", 0)
     if not groups:
         raise ValueError("the model knows no groups of classes: train one with guidance.objective.drop_two_labels")

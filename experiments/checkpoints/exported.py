@@ -36,8 +36,11 @@ def export(training: Train, store: Store, file: Path, dtype: str = "float32") ->
     if beyond := [name for name, one in kept.items() if not one.isfinite().all()]:
         raise Problem(f"{folder}: {beyond[0]} goes beyond {dtype}: export it as float32")
     made, recipe = read_object(folder / "provenance.json"), encode(training, expand=True, places=False)
-    if recipe["begin"] is not None:
-        recipe["begin"]["path"] = Path(recipe["begin"]["path"]).name  # the sha256 says which weights
+    begun = recipe
+    while (begun := begun["begin"]) is not None and "path" not in begun:
+        pass  # of one training after another, the first may have begun with a file
+    if begun is not None:
+        begun["path"] = Path(begun["path"]).name  # the sha256 says which weights
     header = {
         "training": json.dumps(recipe),
         "run": training.address,
@@ -70,10 +73,12 @@ def training_of(path: Path) -> Train:
 
 
 def _tell(values: dict[str, Any]) -> None:
-    """Puts in the places that the worlds of a training, and of the teachers in it, cannot be without."""
+    """Puts in the places that the worlds of a training, of the teachers in it and of what it begins with, cannot be without."""
     values["world"] = untold(values["world"]) | values["world"]
     if "teacher" in values["objective"]:
         _tell(values["objective"]["teacher"])
+    if "world" in (values["begin"] or {}):
+        _tell(values["begin"])
 
 
 def untold(world: dict[str, Any]) -> dict[str, str]:

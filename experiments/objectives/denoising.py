@@ -24,7 +24,8 @@ from guidance.weightings import Simple
 
 @value
 class Denoising(ByRows):
-    """p_uncond: the share of labels dropped in training (1: all of them). density: of lambda; sampling grids take its ends.
+    """p_uncond: the share of labels dropped in training (1: all of them; 0: none, and the model says nothing without a label,
+    until dropout is fine-tuned into it: Train.begin). density: of lambda; sampling grids take its ends.
 
     target: what the network is trained to predict. variance: "fixed" (the sampler's v decides), or learned beside the mean over a
     grid of `levels` (Nichol & Dhariwal, arXiv 2102.09672): "hybrid" adds a little of the bound, which teaches the variance
@@ -34,7 +35,8 @@ class Denoising(ByRows):
     """
 
     name: ClassVar[str] = "denoising"
-    p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.1
+    meaning: ClassVar[tuple[str, ...]] = ("target", "variance", "levels", "groups")  # fields that say what weights mean
+    p_uncond: Annotated[float, Field(ge=0, le=1)] = 0.1
     density: DensityOf = CosineLogSNR()
     target: Literal["eps", "x", "v"] = "eps"
     weighting: WeightingOf = Simple()
@@ -51,11 +53,15 @@ class Denoising(ByRows):
         return self
 
     def build(self, network: Any, world: Any) -> nn.Module:
-        module = require(network, "denoiser")(world, world.classes + self.groups, self.variance != "fixed")
+        module = require(network, "denoiser")(world, world.classes + self.conditions(world), self.variance != "fixed")
         adapters.logsnr(module)  # what every network of the registry takes
         if self.variance == "bound":
             module.importance = ImportanceSampler(self.levels)  # saved with the network that it belongs to
         return module
+
+    def conditions(self, world: Any) -> int:
+        """How many ids there are between those of the classes and the null label."""
+        return self.groups
 
     @property
     def by_rows(self) -> bool:
@@ -64,7 +70,7 @@ class Denoising(ByRows):
 
     def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
-        label = self._drop(label, torch.rand(len(x), generator=g), world.classes)
+        label = self.dropped(label, torch.rand(len(x), generator=g), world)
         return (x, eps, logsnr, label, *([torch.rand(len(x), generator=g)] if self.variance != "fixed" else []))
 
     def losses_of(
@@ -79,18 +85,27 @@ class Denoising(ByRows):
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:
-            return eps_loss(module, x, eps, logsnr, torch.full_like(label, world.classes + self.groups), self.target)
+            null = world.classes + self.conditions(world)
+            return eps_loss(module, x, eps, logsnr, torch.full_like(label, null), self.target)
 
         conditional = by_level(data.test, device, partial(eps_loss, module, target=self.target))
+        if self.p_uncond == 0:
+            return {"eps_loss_conditional": conditional}
         return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.test, device, null_loss)}
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)
         known = Strengths(self.name, 0.0, 0.0) if takes_strength(module) else None  # it learned nothing of the others
-        return {role: NetworkDenoiser(module, world.classes, self.target, rows, ends, self.groups, strengths=known)}
+        return {
+            role: NetworkDenoiser(module, world.classes, self.target, rows, ends, self.groups, self.p_uncond > 0, strengths=known)
+        }
 
     def trial(self, world: Any) -> tuple[Tensor, ...]:
         return torch.zeros(2, *world.shape), torch.zeros(2), torch.tensor([0, world.classes])
+
+    def dropped(self, label: Tensor, uniform: Tensor, world: Any) -> Tensor:
+        """`label` with the share of it dropped that `uniform` in [0, 1) says."""
+        return self._drop(label, uniform, world.classes)
 
     def _drop(self, label: Tensor, uniform: Tensor, classes: int) -> Tensor:
         if self.groups:

@@ -38,11 +38,12 @@ def price_training(task: Train, machine: Any, known: dict[str, Any]) -> Price:
         seconds = step_seconds(task, machine, count) if machine.measures else machine.seconds(count)
         known[alike] = count, weights, seconds, *_test(task, machine, count)
     count, weights, seconds, test_flops, test_seconds, lacking = known[alike]
-    steps, files = task.fit.steps, 1 + len(task.fit.snapshots)
+    steps, files = task.fit.steps, 1 + len(task.fit.kept)
+    tracked = len(task.fit.averages.sigmas) if task.fit.averages is not None else 0
     return Price(
         flops=steps * count.flops + test_flops,
         seconds=steps * seconds + test_seconds,
-        memory=count.peak + STATES * weights,
+        memory=count.peak + (STATES + tracked) * weights,
         disk=files * weights + 12 * steps + RUN,
         bound=task.fit.patience > 0,
         unpriced=lacking,

@@ -15,7 +15,7 @@ from experiments.tasks.train import Train
 class Untrained(Train):
     """A training that is loaded without having been run."""
 
-    def load(self, store: Store, device: str, file: str = "") -> nn.Module:
+    def load(self, store: Store, device: str, files: Any = None) -> nn.Module:
         """The network as it begins, in evaluation mode and frozen; on "meta" without any numbers."""
         with torch.device("meta" if device == "meta" else "cpu"):
             module = self.module()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ValidationError
+
 from experiments.graph.value import encode
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.real_features import StoredFeatures
@@ -25,6 +27,7 @@ def check_trade_off(study: Any) -> None:
         raise ValueError("model: give one, or the oracle of an exact world")
     if study.model is None and study.compute != Compute():
         raise ValueError("compute: an exact model is no network; leave it out")
+    _of_model(study)
     if (study.evaluator is None) != study.world.exact:
         raise ValueError("evaluator: a world with an exact oracle needs none, and any other needs one")
     if isinstance(study.evaluator, Checkpoint) and study.real is None:
@@ -82,6 +85,17 @@ def _one_world(study: Any) -> None:
         source = trainings.get(role)
         if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
+
+
+def _of_model(study: Any) -> None:
+    """ValueError for a source that is the model in another state, where the model has no such state."""
+    for role in TRAINED:
+        if hasattr(source := getattr(study, role), "of_model"):
+            try:
+                source.of_model(study.model)
+            except ValueError as error:
+                reason = error.errors()[0]["msg"].removeprefix("Value error, ") if isinstance(error, ValidationError) else error
+                raise ValueError(f"{role}: {reason}") from error
 
 
 def _independent(study: Any) -> None:
@@ -159,8 +173,12 @@ def _possible(study: Any, curve: Any) -> None:
         needed = "clean" if role == "loss" else role
         if trained and hasattr(study, needed) and (getattr(curve, needed, None) or getattr(study, needed)) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
-    knows_groups = trained and getattr(getattr(curve.model or study.model, "objective", None), "groups", 0)
+    objective = getattr(curve.model or study.model, "objective", None)
+    knows_groups = trained and (getattr(objective, "groups", 0) or getattr(objective, "of_pairs", False))
     lacking = {
+        "a model that knows the null label: its training drops no label (objective.p_uncond is 0)": trained
+        and "null" in needs
+        and getattr(objective, "p_uncond", None) == 0,
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None

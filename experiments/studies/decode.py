@@ -21,12 +21,15 @@ from experiments.studies.guides import Guides
 from experiments.studies.paper_adm import ADMPaper
 from experiments.studies.paper_cfg import CFGPaper
 from experiments.studies.paper_parts import OfParts
+from experiments.studies.several import Several
 from experiments.studies.study import Study
 from experiments.studies.tradeoff import TradeOff
 from experiments.tasks.train import Train
 from guidance.denoiser import Denoiser
 
-KINDS = {kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper, Claims, MethodCells)}
+KINDS = {
+    kind.__name__: kind for kind in (TradeOff, Comparison, Guides, Classifiers, CFGPaper, ADMPaper, Claims, Several, MethodCells)
+}
 
 
 class Trained(NamedTuple):

@@ -48,11 +48,12 @@ class TradeOff(Study):
     together, and once more in parts of the size of the test set.
 
     model, classifier, clean, weak, unconditional: who plays these roles, a Train (of which every training seed has its own) or
-    another source; None where no method needs it. oracle: the exact model, studied with the model or, if that is None, alone; it
-    evaluates then. evaluator: of any other world; one for all cells, so that they compare. real: its features of real images, if
-    they are not to be worked out in every process, or the images are not at hand (experiments.tasks.real_features). density: of
-    every network's training. metrics: of others, beside ours (experiments.metrics). clip, batch, rows and compute are those of
-    Sample; beside a lossy compute the first method is sampled in float32 too.
+    another source (of weak models see experiments.tasks.weaker); None where no method needs it. oracle: the exact model,
+    studied with the model or, if that is None, alone; it evaluates then. evaluator: of any other world; one for all cells, so
+    that they compare. real: its features of real images, if they are not to be worked out in every process, or the images are
+    not at hand (experiments.tasks.real_features). density: of every network's training. metrics: of others, beside ours
+    (experiments.metrics). clip, batch, rows and compute are those of Sample; beside a lossy compute the first method is sampled
+    in float32 too.
 
     features: pretrained networks on whose features the samples are measured too. protocol: how samples are drawn and measured on
     those features, by name ("adm") or value. references: by a feature network's label, what to compare with instead of the
@@ -107,6 +108,8 @@ class TradeOff(Study):
         source = getattr(curve, role, None) or getattr(self, role)
         if source is None or (role not in ("model", "classifier") and role not in self.roles):
             return None
+        if role != "model" and hasattr(source, "of_model"):
+            source = source.of_model(self.model)
         return source.of_seed(seed, self.density) if hasattr(source, "of_seed") else source
 
     @property

@@ -1,4 +1,8 @@
-"""The weights that a training begins with: a file of timm's, those that timm fetches, or those of another training."""
+"""The weights that a training begins with: a file of timm's, those that timm fetches, or those of another training.
+
+Another training is named by its folder, or is a parent in the graph, which is then made first: dropout is fine-tuned into a
+conditional model so, as GLIDE did (arXiv 2112.10741), which then dropped 20 % of the text.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -46,8 +50,13 @@ def weights_of(text: str) -> Weights:
     return Weights(path=text)
 
 
-def begin_with(module: nn.Module, weights: Weights, training: Any) -> None:
-    """Puts the weights into a module. Problem where they are missing or of another network."""
+def begin_with(module: nn.Module, weights: Any, training: Any, store: Any = None) -> None:
+    """Puts the weights into a module; those of a parent task come from the store. Problem where they are missing or of another
+    network.
+    """
+    if not isinstance(weights, Weights):
+        load_state(module, store.open(weights) / WEIGHTS)
+        return
     path = Path(weights.path)
     if weights.path == TIMM:
         _of_timm(module, TIMM)
@@ -86,7 +95,25 @@ def _of_a_run(module: nn.Module, path: Path, weights: Weights, training: Any) ->
         theirs, ours = config["values"].get(name), encode(getattr(training, name))
         if theirs != ours:
             raise Problem(f"begin: {path} has {_difference(name, theirs, ours)}")
+    for name in getattr(training.objective, "meaning", ()):
+        theirs, ours = config["values"].get("objective", {}).get(name), encode(getattr(training.objective, name))
+        if theirs != ours:
+            raise Problem(f"begin: {path} has {_difference(f'objective.{name}', theirs, ours)}")
     load_state(module, path / WEIGHTS)
+
+
+def require_alike(parent: Any, training: Any) -> None:
+    """ValueError unless a training may begin with the weights of another: same kind, world, network and meaning of the output."""
+    if parent.kind != training.kind:
+        raise ValueError(f"begin: it is a {parent.kind}, not a {training.kind}")
+    for name in ALIKE:
+        theirs, ours = (encode(getattr(one, name)) for one in (parent, training))
+        if theirs != ours:
+            raise ValueError(f"begin: it has {_difference(name, theirs, ours)}")
+    for name in getattr(training.objective, "meaning", ()):
+        theirs, ours = (encode(getattr(one.objective, name, None)) for one in (parent, training))
+        if theirs != ours:
+            raise ValueError(f"begin: it has {_difference(f'objective.{name}', theirs, ours)}")
 
 
 def load_state(module: nn.Module, file: Path) -> None:

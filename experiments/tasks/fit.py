@@ -1,8 +1,6 @@
 """The training loop: every step has a generator of its own, so a killed run goes on to the same weights, bit for bit."""
 
 import functools
-import hashlib
-import json
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,7 +8,6 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import Field, model_validator
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -18,14 +15,13 @@ from analysis.files import write_atomically
 from experiments import launch
 from experiments.collectives import add_up, decided
 from experiments.fields import Count
-from experiments.graph.files import sha256
 from experiments.graph.value import value
-from experiments.problems import Failed, Problem
+from experiments.problems import Failed
 from experiments.progress import bar
 from experiments.tasks.early_stopping import EarlyStopping
+from experiments.tasks.fit_checkpoint import checkpoint, resume
+from experiments.tasks.power_ema import Averages, average_file, beta
 from guidance.seeding import INDICES
-
-KEEP = 2  # checkpoints
 
 
 @value
@@ -35,6 +31,7 @@ class Fit:
     patience: of a noise-aware classifier: a tenth of the training images is held back, their likelihood looked at every
     `look_every` steps, and training ends when it has not risen at so many looks; the best weights are kept (0: all steps and
     images, the last weights). snapshots: steps after which the EMA of the weights is kept too (experiments.tasks.snapshot).
+    averages: further averages of the weights, which are kept too, and others rebuilt from (experiments.tasks.power_ema).
     rows: the most of a batch per forward and backward, whose gradients are added up (None: all). precision: "bfloat16" evaluates
     the network under torch's autocast; weights, their EMA and the optimiser stay float32.
     """
@@ -51,14 +48,25 @@ class Fit:
     snapshots: tuple[Count, ...] = ()
     rows: Count | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
+    averages: Averages | None = None
 
     @model_validator(mode="after")
     def passes_its_snapshots(self) -> "Fit":
         if self.snapshots and self.patience:
             raise ValueError("snapshots: with patience, training may end before them; leave one of them out")
+        if self.averages is not None and self.patience:
+            raise ValueError("averages: with patience, training may end before the last are kept; leave one of them out")
+        if self.averages is not None and self.averages.every > self.steps:
+            raise ValueError(f"averages.every: {self.averages.every} is beyond the last step, {self.steps}")
         if beyond := [step for step in self.snapshots if step >= self.steps]:
             raise ValueError(f"snapshots: step {beyond[0]} is not before the last of {self.steps}; leave it out")
         return self
+
+    @property
+    def kept(self) -> list[str]:
+        """The files of weights that a training keeps beside those it ends with."""
+        averages = self.averages.kept(self.steps) if self.averages is not None else []
+        return [*map(snapshot_file, self.snapshots), *(average_file(*one) for one in averages)]
 
 
 def fit(
@@ -86,7 +94,9 @@ def fit(
     optimiser = torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.99), fused=fused)
     own = network.state_dict()  # the tensors themselves, as they change
     ema = {name: value.detach().clone() for name, value in own.items()}
-    first, losses = resume(partial, network, optimiser, ema, stopping)
+    sigmas = config.averages.sigmas if config.averages is not None else ()
+    tracked = {sigma: {name: value.detach().clone() for name, value in own.items()} for sigma in sigmas}
+    first, losses = resume(partial, network, optimiser, ema, stopping, tracked)
     network.train()
     if averaged is not None:
         averaged(ema)
@@ -96,8 +106,11 @@ def fit(
             stopping.look(after, ema)
         if after in config.snapshots:
             write_atomically(partial / snapshot_file(after), weights(ema))
+        if config.averages is not None and config.averages.due(after, config.steps):
+            for sigma, state in tracked.items():
+                write_atomically(partial / average_file(sigma, after), weights(state))
         if after % config.checkpoint_every == 0 and after < config.steps:
-            checkpoint(partial, after, network, optimiser, ema, losses, stopping)
+            checkpoint(partial, after, network, optimiser, ema, losses, stopping, tracked)
         return stopping is not None and stopping.over
 
     over = stopping is not None and stopping.over
@@ -126,10 +139,14 @@ def fit(
             optimiser.step()
             if launch.rank() == 0 or averaged is not None:
                 update_ema(ema, own, min(config.ema, (1 + step) / (10 + step)))
+                for sigma, state in tracked.items():
+                    update_ema(state, own, beta(sigma, step + 1))
             losses.append(mean.item())
             shown.update()
             shown.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
-            if (step + 1) % config.checkpoint_every == 0 or step + 1 in config.snapshots or (stopping and stopping.due(step + 1)):
+            kept = config.averages is not None and config.averages.due(step + 1, config.steps)
+            kept = kept or (step + 1) % config.checkpoint_every == 0 or step + 1 in config.snapshots
+            if kept or (stopping and stopping.due(step + 1)):
                 over = decided(functools.partial(keep, step + 1))
     ema = stopping.best if stopping is not None and stopping.best else ema
     if not all(value.isfinite().all() for value in ema.values()):
@@ -191,57 +208,3 @@ def update_ema(ema: dict[str, Tensor], own: dict[str, Tensor], decay: float) -> 
     torch._foreach_lerp_([ema[name] for name in floats], [own[name] for name in floats], 1 - decay)
     for name in own.keys() - set(floats):
         ema[name].copy_(own[name])
-
-
-def checkpoint(
-    partial: Path, step: int, network: nn.Module, optimiser, ema: dict, losses: list[float], stopping: EarlyStopping | None
-) -> None:
-    """Writes all that the next step needs to one file, its name holding its sha256, and drops older ones."""
-    state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    state |= {f"ema.{name}": value for name, value in ema.items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        state |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    if not all(value.isfinite().all() for value in state.values()):
-        return
-    logs = {"losses": json.dumps(losses), "step": json.dumps(step)}
-    if stopping is not None:
-        state |= {f"best.{name}": value for name, value in stopping.best.items()}
-        logs |= {"looks": json.dumps(stopping.looks)}
-    content = save({name: value.contiguous() for name, value in state.items()}, logs)
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    write_atomically(partial / f"step-{step:07d}-{digest}.safetensors", content)
-    for old in sorted(partial.glob("step-*.safetensors"))[:-KEEP]:
-        old.unlink(missing_ok=True)  # where files cannot be locked, two processes may train one network
-
-
-def resume(partial: Path, network: nn.Module, optimiser, ema: dict, stopping: EarlyStopping | None) -> tuple[int, list[float]]:
-    """Puts back the newest checkpoint of `partial`; the step to go on with, and the losses so far."""
-    newest = decided(lambda: max(partial.glob("step-*.safetensors"), default=None))
-    if newest is None:
-        return 0, []
-    _, step, digest = newest.stem.split("-")
-    advice = "delete it to go on from the one before, or from the start"
-    if sha256(newest)[:16] != digest:
-        raise Problem(f"checkpoint {newest} is truncated or altered: {advice}")
-    try:
-        with safe_open(newest, "pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (a file, not a dictionary)
-            logs = {name: json.loads(text) for name, text in file.metadata().items()}
-    except (SafetensorError, ValueError, AttributeError, OverflowError) as error:
-        raise Problem(f"checkpoint {newest} cannot be read ({error}): {advice}") from error
-    if logs.get("step") != int(step) or len(logs.get("losses", ())) != int(step):
-        raise Problem(f"checkpoint {newest} is named after another step than the one it holds, {logs.get('step')}: {advice}")
-    part = lambda prefix: {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}  # noqa: E731
-    network.load_state_dict(part("network."))
-    for name, own in part("ema.").items():
-        ema[name].copy_(own)
-    moments: dict[int, dict[str, Tensor]] = {}
-    tensors = [weight for group in optimiser.param_groups for weight in group["params"]]
-    for name, held in part("optimiser.").items():
-        index, key = name.split(".")
-        like = tensors[int(index)]  # the fused step goes through weights and moments in memory's order: it must be the same
-        moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(held) if held.shape == like.shape else held
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    if stopping is not None:
-        stopping.best, stopping.looks = part("best."), logs["looks"]
-    return int(step), logs["losses"]

@@ -20,12 +20,15 @@ from experiments.levels import levels_of
 from experiments.problems import Problem, one_line
 from experiments.registry import lookup
 from experiments.shipped import located, shipped
+from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.train import Train
+from experiments.tasks.weaker import PostHoc, Smaller
 from experiments.worlds.world import data
 from guidance.denoiser import NetworkDenoiser
 from guidance.diffusion import Prediction
 from guidance.grouped import Grouped
 from guidance.oracle import exact_roles
+from guidance.paired import PairedMixture
 
 DENOISERS = ("model", "weak", "unconditional")  # roles
 MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums errors: below, z is indistinguishable from noise
@@ -33,7 +36,9 @@ MIN_LOGSNR_IMPLICIT = -10.0  # lambda from which an implicit classifier sums err
 
 @value
 class Exact:
-    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them."""
+    """The exact model of a world instead of every network, in float32, as noise is. groups: a model that knows two of them, or
+    the two conditions of a world of pairs (experiments.worlds.paired).
+    """
 
     name: ClassVar[str] = "exact"
     world: WorldOf
@@ -43,7 +48,9 @@ class Exact:
         dataset = data(self.world)
         exact, weak, other = (mixture.float().to(device) for mixture in (dataset.oracle, dataset.weak, dataset.oracle))
         roles = {"weak": weak, "unconditional": other, **exact_roles(exact, weak)}
-        roles["model"] = Grouped(exact) if self.groups else exact
+        pairs = getattr(self.world, "pairs", None)
+        grouped = Grouped(exact) if pairs is None else PairedMixture(exact, pairs)
+        roles["model"] = grouped if self.groups else exact
         return roles if role == "model" else {role: roles[role]}
 
 
@@ -191,7 +198,16 @@ def refused(model: Any, method: Any, sampler: Any, steps: int, grid: Any) -> str
     return None if refuses is None else refuses(method, sampler, steps, grid)
 
 
-SOURCES = {"train": Train, "exact": Exact, "implicit": Implicit, "guide": Guide, "checkpoint": Checkpoint}
+SOURCES = {
+    "train": Train,
+    "exact": Exact,
+    "implicit": Implicit,
+    "guide": Guide,
+    "checkpoint": Checkpoint,
+    "snapshot": Snapshot,
+    "post-hoc": PostHoc,
+    "smaller": Smaller,
+}
 
 
 def as_source(given: Any) -> Any:

@@ -1,6 +1,6 @@
 """A network fitted to a world by an objective: every training is this one task."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 from torch import nn
 
 from analysis.files import write_atomically
@@ -23,20 +23,29 @@ from experiments.graph.value import value
 from experiments.networks import seeded
 from experiments.objectives.batches import to
 from experiments.problems import Failed, Problem
-from experiments.tasks.begin import Weights, begin_with, load_state, weights_of
+from experiments.tasks.begin import Weights, begin_with, load_state, require_alike, weights_of
 from experiments.tasks.early_stopping import EarlyStopping
-from experiments.tasks.fit import Fit, fit, snapshot_file, weights
+from experiments.tasks.fit import Fit, fit, weights
+from experiments.tasks.power_ema import combined
 from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
 
 VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # one image in VALIDATION_EVERY of each class, and about MAX_VALIDATION in all
 
 
+def beginning(given: Any, weights: ValidatorFunctionWrapHandler) -> Any:
+    """The training that `given` is or describes; all else as weights."""
+    if isinstance(given, dict) and given.get("is") == Train.name:
+        return Train(**{key: held for key, held in given.items() if key != "is"})
+    return given if isinstance(given, Train) else weights(given)
+
+
 @value
 class Train(Task):
     """What is trained, on what, towards what, and from which seed.
 
-    begin: the weights that it begins with (experiments.tasks.begin); None: random ones of the seed.
+    begin: the weights that it begins with (experiments.tasks.begin), or another training, a parent, with whose it begins; None:
+    random ones of the seed.
     """
 
     name: ClassVar[str] = "train"
@@ -47,7 +56,11 @@ class Train(Task):
     objective: ObjectiveOf
     fit: Fit
     seed: TrainingSeed = 0
-    begin: Annotated[Weights | None, BeforeValidator(lambda given: weights_of(given) if isinstance(given, str) else given)] = None
+    begin: Annotated[
+        Weights | None,
+        BeforeValidator(lambda given: weights_of(given) if isinstance(given, str) else given),
+        WrapValidator(beginning),
+    ] = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "Train":
@@ -55,6 +68,8 @@ class Train(Task):
             raise ValueError("fit.patience: only a noise-aware classifier stops early; leave it out")
         if not self.world.trains:
             raise ValueError(f"world: {self.world.label} has nothing to train networks on")
+        if isinstance(self.begin, Train):
+            require_alike(self.begin, self)
         if self.begin is not None and hasattr(self.objective, "opened"):
             raise ValueError("begin: a student begins with the weights of its teacher; leave it out")
         if hasattr(self.objective, "refuses") and (why := self.objective.refuses(self.world, self.network)):
@@ -84,7 +99,7 @@ class Train(Task):
         with torch.no_grad():
             write_json(folder / "metrics.json", objective.test_metrics(module.eval(), dataset, self.world, device))
         write_atomically(folder / "model.safetensors", weights(ema))
-        for name in map(snapshot_file, self.fit.snapshots):
+        for name in self.fit.kept:
             write_atomically(folder / name, (store.partial(self) / name).read_bytes())
         looks = {"validation_nll": stopping.looks} if stopping else {}
         write_json(folder / "log.json", {"loss": log} | looks)
@@ -99,7 +114,7 @@ class Train(Task):
         images, validation = split_validation(dataset.train, self.fit.patience)
         module = self.module()
         if self.begin is not None:
-            begin_with(module, self.begin, self)
+            begin_with(module, self.begin, self, store)
         if objective is not self.objective:
             objective.begin(module)
         module.to(device)
@@ -151,17 +166,26 @@ class Train(Task):
             objective = objective.of_seed(seed, density)
         elif hasattr(objective, "density"):
             objective = replace(objective, density=density)
-        return replace(self, seed=self.seed + seed, objective=objective)
+        begin = self.begin.of_seed(seed, density) if isinstance(self.begin, Train) else self.begin
+        return replace(self, seed=self.seed + seed, objective=objective, begin=begin)
 
     def module(self) -> nn.Module:
         """The network, untrained, its random weights those of the seed."""
         with seeded(self.seed):
             return self.objective.build(self.network, self.world)
 
-    def load(self, store: Store, device: str, file: str = "model.safetensors") -> nn.Module:
-        """The trained network, in evaluation mode and frozen. Problem if the run is not whole."""
-        module = self.module()
-        load_state(module, store.open(self) / file)
+    def load(self, store: Store, device: str, files: Mapping[str, float] | None = None) -> nn.Module:
+        """The trained network, in evaluation mode and frozen; of the sum of the weights in `files` of the run, each times its
+        number (None: as training ended). Problem if the run is not whole.
+        """
+        module, folder = self.module(), store.open(self)
+        states = []
+        for file in files or {"model.safetensors": 1.0}:
+            load_state(module, folder / file)
+            if len(files or ()) > 1:
+                states.append({name: held.clone() for name, held in module.state_dict().items()})
+        if files and states:
+            module.load_state_dict(combined(states, list(files.values())))
         return module.to(device).eval().requires_grad_(False)
 
     def play(self, role: str, given: dict[str, Any], store: Store, device: str, rows: int | None = None) -> dict[str, Any]:
@@ -202,7 +226,12 @@ def autocast(config: Fit, device: str) -> Any:
     return nullcontext() if config.precision == "float32" else torch.autocast(kind, torch.bfloat16)
 
 
-KINDS = {"denoising": "denoiser", "noisy-cross-entropy": "classifier", "cross-entropy": "evaluator"}
+KINDS = {
+    "denoising": "denoiser",
+    "paired-denoising": "denoiser",
+    "noisy-cross-entropy": "classifier",
+    "cross-entropy": "evaluator",
+}
 
 
 def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:

@@ -39,8 +39,8 @@ class DigitsExact(World):
         exact = Mixture.low_rank(**{name: value.double() for name, value in values.items()}, labels=labels)
         classes, components, rank = exact.classes, len(labels), values["factors"].shape[2]
         return Data(
-            train=_draws(exact, N_TRAIN, index=0),
-            test=_draws(exact, N_TEST, index=1),
+            train=draws(exact, N_TRAIN, index=0),
+            test=draws(exact, N_TEST, index=1),
             oracle=exact,
             card={
                 "what": f"a labelled mixture of {components} Gaussians of rank {rank} plus isotropic noise, in the 64 pixels",
@@ -54,7 +54,7 @@ class DigitsExact(World):
         )
 
 
-def _draws(exact: Mixture, n: int, index: int) -> Labelled:
+def draws(exact: Mixture, n: int, index: int) -> Labelled:
     """n draws, the class of the i-th being i mod classes."""
     label = torch.arange(n) % exact.classes
     return Labelled(exact.sample(label, generator("world", 0, index)).float().view(n, 1, 8, 8), label)

@@ -2,7 +2,8 @@
 
 eps~ = eps() + s_g (eps(g) - eps()) + s_c (eps(c, g) - eps(g)),   s_c = 1 + w,   s_g = 1 + coarse w
 
-A class is the fine condition, the group that it belongs to the coarse one, as an instruction and an image are there.
+A class is the fine condition, the group that it belongs to the coarse one, as an instruction and an image are there. Of a model
+of pairs (guidance.paired) the second condition is the coarse one, and neither implies the other.
 """
 
 from dataclasses import dataclass

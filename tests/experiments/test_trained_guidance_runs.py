@@ -135,9 +135,7 @@ def test_a_study_trains_and_samples_it_at_one_forward_a_call(tmp_path, name):
     ],
 )
 def test_a_study_whose_network_was_not_trained_for_the_method_is_refused_before_any_work(name, settings):
-    with pytest.raises(
-        Problem, match=f"{name} needs a network trained for it: set model.objective to one that trains"
-    ):
+    with pytest.raises(Problem, match=f"{name} needs a network trained for it: set model.objective to one that trains"):
         study(name, **settings)
 
 

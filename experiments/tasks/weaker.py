@@ -1,0 +1,72 @@
+"""Weak models for autoguidance that a study names in one line, beside a snapshot (Karras et al., arXiv 2406.02507, section 5).
+
+`weak=Snapshot(step=250)`   the model earlier in its training
+`weak=PostHoc(sigma_rel=0.2)`   its weights averaged over longer, rebuilt after training (experiments.tasks.power_ema)
+`weak=Smaller(width=12, steps=500)`   a network of less width, trained for fewer steps
+"""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from experiments.fields import Count
+from experiments.graph.value import value
+from experiments.tasks.power_ema import SigmaRel, average_file, coefficients
+from experiments.tasks.snapshot import OfTraining
+from experiments.tasks.train import Train
+
+
+@value
+class PostHoc(OfTraining):
+    """The average of a training's weights of length sigma_rel after `step` steps (None: all), from those of its fit.averages.
+
+    How near it comes: experiments.tasks.power_ema.misfit, 1 % to 8 % of its profile for sigma_rel of 0.15 to 0.25 from 16 kept
+    of 0.05 and 0.1, and at 0.02 8 %; those that were tracked are rebuilt exactly.
+    """
+
+    name: ClassVar[str] = "post-hoc"
+    training: Train | None = None
+    sigma_rel: SigmaRel
+    step: Count | None = None
+
+    @model_validator(mode="after")
+    def can_be_rebuilt(self) -> "PostHoc":
+        if self.training is None:
+            return self
+        kept = self.training.fit.averages
+        if kept is None:
+            raise ValueError("training: it keeps no averages to rebuild others from: set fit.averages")
+        marks = sorted({step for _, step in kept.kept(self.training.fit.steps)})
+        if self.step not in (None, *marks):  # what happened after the last that was kept is in none of them
+            raise ValueError(f"step: no average was kept after {self.step} steps, but every {kept.every}, and after {marks[-1]}")
+        return self
+
+    @property
+    def files(self) -> dict[str, float]:
+        fit = self._training.fit
+        assert fit.averages is not None
+        kept = fit.averages.kept(fit.steps)
+        shares = coefficients(kept, self.sigma_rel, self.step or fit.steps)
+        return {average_file(*one): float(share) for one, share in zip(kept, shares) if share}
+
+
+@value
+class Smaller:
+    """The study's model with a network of another width, trained for `steps` steps (None: as many), from random weights."""
+
+    name: ClassVar[str] = "smaller"
+    width: Count
+    steps: Count | None = None
+
+    def of_model(self, model: Any) -> Train:
+        """The training that it stands for. ValueError where the model is no training, or its network has no width."""
+        if not isinstance(model, Train):
+            raise ValueError("a smaller network is trained as the study's model is, which is no training of ours")
+        if not hasattr(model.network, "width"):
+            raise ValueError(f"width: the model's network, {model.network.name}, has none")
+        fit = replace(model.fit, steps=self.steps or model.fit.steps, snapshots=(), averages=None)
+        return replace(model, network=replace(model.network, width=self.width), fit=fit, begin=None)
+
+    def play(self, role: str, given: dict[str, Any], store: Any, device: str, rows: int | None = None) -> dict[str, Any]:
+        raise ValueError("a smaller network is one of a study, whose model it is smaller than: give a training")
