@@ -42,7 +42,7 @@ class PairedDenoising(Denoising):
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends, pairs = (self.density.min, self.density.max), pairs_of(world)
-        return {role: PairedDenoiser(module, world.classes, self.target, rows, ends, pairs.conditions, True, pairs)}
+        return {role: PairedDenoiser(module, world.classes, self.target, rows, ends, pairs.conditions, pairs=pairs)}
 
 
 def pairs_of(world: Any) -> Pairs:

@@ -57,7 +57,7 @@ def sweep(sampler: object = "ddim", ws: tuple[float, ...] = (0,), **more: object
         ({"evaluator.network.arch": "test_resnet"}, ["independent"]),
         ({"methods": [{"is": "classifier", "radius": 2}]}, ["no option 'radius'"]),
         ({"model.objective.p_uncond": "nan"}, ["model.objective.p_uncond", "finite"]),
-        ({"model.objective.p_uncond": "-0.1"}, ["model.objective.p_uncond", "greater than 0"]),
+        ({"model.objective.p_uncond": "-0.1"}, ["model.objective.p_uncond", "greater than or equal to 0"]),
         ({"methods": ["cfgg"]}, ["methods", "no method 'cfgg'", "did you mean", "'cfg'"]),
         ({"sweeps": sweep({"is": "ddim", "v": 0.3})}, ["ddim has no option 'v'"]),
         ({"sweeps": sweep({"is": "ancestral", "v": 2})}, ["v must lie in"]),
