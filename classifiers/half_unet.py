@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from classifiers.enlarge import enlarge
-from guidance.backbones.unet import Attention, Condition, ResidualBlock, apply, groups, heads
+from guidance.backbones.condition import Condition
+from guidance.backbones.unet import Attention, ResidualBlock, apply, groups, heads
 
 HALF_UNET = "half-unet"  # its name, in addition to timm's
 

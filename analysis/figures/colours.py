@@ -19,7 +19,7 @@ _METHODS = {  # family: its two markers, and its methods; the first of each fami
     "gradient": ("sP", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
                  "gradient-free image-loss lgd-mc mpgd tfg universal"),
     "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg"),
-    "weak branch": ("Dp", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg"),
+    "weak branch": ("Dp", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg internal"),
     "classifier-free": ("v*", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
                         "perp-neg scheduled two-conditions two-networks"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "

@@ -9,12 +9,16 @@ from torch import nn
 
 from experiments.fields import Count
 from experiments.graph.value import value
-from experiments.networks.building import Dropout
+from experiments.networks.building import Block, Dropout
 
 
 @value
 class UNet:
-    """guidance.backbones.unet.UNet. attention_at: the heights of the feature maps that attend, instead of their levels."""
+    """guidance.backbones.unet.UNet. attention_at: the heights of the feature maps that attend, instead of their levels.
+
+    label_from: where the label enters, 0 everywhere (guidance.backbones.late). internal_head: after how many blocks a second
+    output is made, which the objective's internal_weight trains (guidance.methods.internal); 0: none.
+    """
 
     name: ClassVar[str] = "unet"
     width: Count = 24
@@ -25,6 +29,8 @@ class UNet:
     head_width: Count = 32
     resample: Literal["pool", "block"] = "pool"
     dropout: Dropout = 0.0
+    label_from: Block | Literal["middle", "up", "last"] = 0
+    internal_head: Block = 0
 
     def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
         from guidance.backbones.unet import UNet as Network
@@ -40,6 +46,8 @@ class UNet:
             learns_variance,
             self.head_width,
             self.resample,
+            self.label_from,
+            self.internal_head,
         )
 
     def _levels(self, height: int) -> list[int]:

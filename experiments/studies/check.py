@@ -152,9 +152,12 @@ def _possible(study: Any, method: Any) -> None:
         if trained and hasattr(study, needed) and getattr(study, needed) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
     knows_groups = trained and getattr(getattr(study.model, "objective", None), "groups", 0)
+    head = trained and getattr(getattr(study.model, "network", None), "internal_head", 0)
     lacking = {
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
+        "a model with an internal head: set model.network.internal_head and model.objective.internal_weight": "internal" in needs
+        and not head,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
@@ -195,7 +198,7 @@ def check_guides(study: Any) -> None:
         for w in entry.ws:
             if why := entry.method.refuses(study.sampler):
                 raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups"} & set(entry.method.requires_model):
+        if lacking := {"attention", "embedding", "groups", "internal"} & set(entry.method.requires_model):
             raise ValueError(f"guided.{name}: {entry.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
 
 

@@ -73,9 +73,11 @@ def evaluations(name: str) -> float:
 
 
 def possible(name: str, base: TradeOff) -> bool:
-    """Whether a method can run in this study: an exact model has no layers to perturb, and points are no images."""
+    """Whether a method can run in this study: an exact model has no layers to perturb or heads, and points are no images."""
     method, exact = METHODS[name], base.oracle is not None
     needs, roles = set(method.requires_model), set(method.roles)
+    if "internal" in needs and not getattr(getattr(base.model, "network", None), "internal_head", 0):
+        return False
     if (exact and needs & {"attention", "embedding"}) or (len(base.world.shape) != 3 and "image" in needs):
         return False
     if base.world.label == FASHION.world.label and ((roles | needs) & set(TRAINED) or evaluations(name) > DEAREST):

@@ -1,7 +1,6 @@
 """A small U-Net conditioned on lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, cast
@@ -12,15 +11,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from guidance.backbones.condition import Condition, zeroed
+from guidance.backbones.late import Features, block_of, by_branch, require_call, require_head, with_inner
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
-
-
-def zeroed(module: nn.Module) -> nn.Module:
-    """`module` with its parameters at zero: a residual branch that starts as the identity."""
-    for parameter in module.parameters():
-        nn.init.zeros_(parameter)
-    return module
 
 
 def groups(width: int) -> int:
@@ -31,32 +25,6 @@ def groups(width: int) -> int:
 def heads(width: int, head_width: int = 32) -> int:
     """The number of attention heads over `width` channels: of `head_width` each, or of as little more as divides the width."""
     return max(n for n in range(1, max(1, width // head_width) + 1) if width % n == 0)
-
-
-def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
-    """The frequencies of the sines and cosines of lambda that networks are conditioned on."""
-    return torch.logspace(math.log10(0.05), math.log10(4), count)
-
-
-class Condition(nn.Module):
-    """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one."""
-
-    frequencies: Tensor
-
-    def __init__(self, width: int, num_classes: int):
-        super().__init__()
-        self.register_buffer("frequencies", lambda_frequencies(width // 4))
-        self.label = nn.Embedding(num_classes + 1, width)
-        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
-
-    def forward(
-        self, logsnr: Float[Tensor, " b"], label: Int[Tensor, " b"], perturbed: PerturbedLayers | None = None
-    ) -> Float[Tensor, "b width"]:
-        angle = logsnr[:, None] * self.frequencies
-        level, label_embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
-        if perturbed is not None:
-            level, label_embedding = perturbed.level(level), perturbed.label(label_embedding, self.label.weight)
-        return F.silu(level + label_embedding)
 
 
 class ResidualBlock(nn.Module):
@@ -153,6 +121,8 @@ class UNet(nn.Module):
         learns_variance: bool = False,
         head_width: int = 32,
         resample: str = "pool",
+        label_from: int | str = 0,
+        internal_head: int = 0,
     ):
         super().__init__()
         if resample not in ("pool", "block"):
@@ -186,33 +156,62 @@ class UNet(nn.Module):
             residual = partial(ResidualBlock, condition=4 * width, dropout=dropout)
             self.shrink = nn.ModuleList(residual(a, a, resample=halved) for a in widths[:-1])
             self.widen = nn.ModuleList(residual(b, a, resample=doubled) for a, b in pairwise(widths))
-        self.leave = nn.Sequential(
-            nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
-        )
+        self.leave = leaving(widths[0], out)
+        middle, last = self.blocks // 2, self.blocks - 1
+        self.label_from = block_of(label_from, {"middle": middle, "up": middle + 1, "last": last}, last)
+        self.shares_trunk, self.internal_head = self.label_from > 0, internal_head
+        require_head(internal_head, self.blocks)
+        if internal_head:  # made last, so that the other weights of a seed stay what they are
+            level = [level for *_, level in self._steps()][internal_head - 1]
+            self.inner = nn.Sequential(*leaving(widths[level], channels * 4**level), nn.PixelShuffle(2**level))
 
     def forward(
         self,
         z: Float[Tensor, "b c h w"],
         logsnr: Float[Tensor, " b"],
-        label: Int[Tensor, " b"],
+        label: Int[Tensor, " kb"],
         perturbations: Sequence[tuple[slice, Perturbation]] = (),
-    ) -> Float[Tensor, "b out h w"]:
+        internal: bool = False,
+        apart: bool = False,
+    ) -> Float[Tensor, "kb out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
+        require_call(self, len(z), len(label), internal)
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
-        condition = self.condition(logsnr, label, perturbed)
-        h, skips = self.enter(z.to(memory_format=torch.channels_last)), []  # 1.06 to 1.3 times as fast on a CPU
+
+        def run(features: Features, blocks: range, condition: Tensor) -> Features:
+            h, skips, inner = features.h, list(features.skips), features.inner
+            for index, (resample, stage, part, _) in enumerate(self._steps()):
+                if index in blocks:
+                    h = h if resample is None else resample(h, condition)
+                    h = apply(stage, torch.cat([h, skips.pop()], dim=1) if part == "up" else h, condition, perturbed)
+                    skips += [h] * (part == "down")
+                    inner = self.inner(h) if internal and index + 1 == self.internal_head else inner
+            return Features(h, tuple(skips), inner)
+
+        def head(features: Features, logsnr: Tensor, label: Tensor) -> Tensor:
+            features = run(features, range(self.label_from, self.blocks), self.condition(logsnr, label, perturbed))
+            return with_inner(self.leave(features.h), features.inner).contiguous()
+
+        features = Features(self.enter(z.to(memory_format=torch.channels_last)))  # 1.06 to 1.3 times as fast on a CPU
+        if self.label_from:
+            features = run(features, range(self.label_from), self.condition(logsnr, None, perturbed))
+        return by_branch(features, logsnr, label, head, apart)
+
+    def _steps(self) -> Iterator[tuple[nn.Module | None, nn.ModuleList, str, int]]:
+        """What resamples before a block, the block, "down", "middle" or "up", and its level, in the order of execution."""
         for level, stages in enumerate(self.down):
-            h = self.shrink[level - 1](h, condition) if level else h
-            for stage in stages_of(stages):
-                h = apply(stage, h, condition, perturbed)
-                skips.append(h)
-        h = apply(self.middle, h, condition, perturbed)
+            for i, stage in enumerate(stages_of(stages)):
+                yield self.shrink[level - 1] if level and not i else None, stage, "down", level
+        yield None, self.middle, "middle", len(self.down) - 1
         for level, stages in reversed(list(enumerate(self.up))):
-            for stage in stages_of(stages):
-                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
-            h = self.widen[level - 1](h, condition) if level else h
-        return self.leave(h).contiguous()
+            for i, stage in enumerate(stages_of(stages)):
+                yield self.widen[level] if level < len(self.widen) and not i else None, stage, "up", level
+
+
+def leaving(width: int, channels: int) -> nn.Sequential:
+    """The layers from activations to an output, which starts at 0."""
+    return nn.Sequential(nn.GroupNorm(groups(width), width), nn.SiLU(), zeroed(nn.Conv2d(width, channels, 3, padding=1)))
 
 
 def stages_of(level: Any) -> Iterable[nn.ModuleList]:
