@@ -6,7 +6,6 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 _KNOWN: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], float]] = WeakKeyDictionary()
 
@@ -27,6 +26,8 @@ def head_share(network: nn.Module, shape: Sequence[int]) -> float:
 
 
 def _flops(network: nn.Module, shape: tuple[int, ...], labels: int) -> int:
+    from torch.utils.flop_counter import FlopCounterMode  # imports Triton, a second
+
     held = (*network.parameters(), *network.buffers())
     bare = copy.deepcopy(network, {id(each): _without_numbers(each) for each in held})
     z, logsnr = torch.zeros(1, *shape, device="meta"), torch.zeros(1, device="meta")
