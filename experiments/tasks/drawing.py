@@ -128,7 +128,8 @@ class Drawing:
             yield price
         if replayed is not None:
             for name, rows in vars(replayed.nfe * replayed.times).items():
-                price[name] += round(rows)
+                whole = round(rows)
+                price[name] += whole if math.isclose(rows, whole, abs_tol=1e-6) else rows  # of a head, a share of a forward
             price["peak_memory_mib"] = max(price["peak_memory_mib"], replayed.peak_memory_mib)
 
 
