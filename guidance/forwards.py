@@ -24,7 +24,7 @@ def evaluated(
     network: Callable[..., Tensor], z: Tensor, forwards: Sequence[Forward], rows: int | None, internal: bool = False
 ) -> Sequence[Tensor]:
     """The network's output for each of `forwards`, at most `rows` rows a call (None: as NetworkDenoiser says)."""
-    if not getattr(network, "shares_trunk", False):
+    if not (getattr(network, "shares_trunk", False) and len(z)):
         return _each(network, z, forwards, rows, internal)
     groups: dict[Any, list[int]] = {}
     for index, each in enumerate(forwards):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Features(NamedTuple):
-    """What one part of a network leaves to the next: its activations, those of skip connections, and an internal output."""
+    """What one part of a network leaves to the next: its activations, those that skip connections carry, an internal output."""
 
     h: Tensor
     skips: tuple[Tensor, ...] = ()
@@ -40,7 +40,7 @@ def require_head(internal_head: int, blocks: int) -> None:
     """ValueError for an internal head after a block that there is not, or after the last one."""
     if not 0 <= internal_head < blocks:
         raise ValueError(
-            f"internal_head must lie in 1 to {blocks - 1}, after so many blocks, or be 0 for none, not {internal_head}"
+            f"internal_head must lie in 1 to {blocks - 1}, a number of blocks, or be 0 for none, not {internal_head}"
         )
 
 

@@ -47,9 +47,16 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
 
     def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
+        return self.finish(*self.begin(h), condition)
+
+    def begin(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """What no condition changes: the second normalisation, and the skip connection."""
+        return self.norm(self.conv1(self.resample(self.enter(h)))), self.skip(self.resample(h))
+
+    def finish(self, inner: Tensor, bypass: Tensor, condition: Tensor) -> Tensor:
+        """The output, of what `begin` gave."""
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
-        inner = self.norm(self.conv1(self.resample(self.enter(h)))) * (1 + scale) + shift
-        return self.skip(self.resample(h)) + self.conv2(self.dropout(F.silu(inner)))
+        return bypass + self.conv2(self.dropout(F.silu(inner * (1 + scale) + shift)))
 
 
 class Attention(nn.Module):
@@ -179,24 +186,38 @@ class UNet(nn.Module):
         require_call(self, len(z), len(label), internal)
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
 
-        def run(features: Features, blocks: range, condition: Tensor) -> Features:
-            h, skips, inner = features.h, list(features.skips), features.inner
-            for index, (resample, stage, part, _) in enumerate(self._steps()):
-                if index in blocks:
-                    h = h if resample is None else resample(h, condition)
-                    h = apply(stage, torch.cat([h, skips.pop()], dim=1) if part == "up" else h, condition, perturbed)
-                    skips += [h] * (part == "down")
-                    inner = self.inner(h) if internal and index + 1 == self.internal_head else inner
-            return Features(h, tuple(skips), inner)
+        steps, first = list(self._steps()), self.label_from
+
+        def enter(index: int, features: Features, condition: Tensor) -> Features:
+            """Up to where the condition of a block comes in: it is the last of the skip connections that goes around it."""
+            resample, stage, part, _ = steps[index]
+            h, skips = features.h if resample is None else resample(features.h, condition), features.skips
+            h, skips = (torch.cat([h, skips[-1]], dim=1), skips[:-1]) if part == "up" else (h, skips)
+            inner, bypass = cast(ResidualBlock, stage[0]).begin(h)
+            return Features(inner, (*skips, bypass), features.inner)
+
+        def finish(index: int, features: Features, condition: Tensor) -> Features:
+            _, stage, part, _ = steps[index]
+            *skips, bypass = features.skips
+            h = cast(ResidualBlock, stage[0]).finish(features.h, bypass, condition)
+            for layer in list(stage)[1:]:
+                h = layer(h, condition, perturbed)
+            h = h if perturbed is None else perturbed.leave(h, lambda: bypass)
+            inner = self.inner(h) if internal and index + 1 == self.internal_head else features.inner
+            return Features(h, (*skips, h) if part == "down" else tuple(skips), inner)
 
         def head(features: Features, logsnr: Tensor, label: Tensor) -> Tensor:
-            features = run(features, range(self.label_from, self.blocks), self.condition(logsnr, label, perturbed))
+            condition = self.condition(logsnr, label, perturbed)
+            features = finish(first, features, condition)
+            for index in range(first + 1, self.blocks):
+                features = finish(index, enter(index, features, condition), condition)
             return with_inner(self.leave(features.h), features.inner).contiguous()
 
         features = Features(self.enter(z.to(memory_format=torch.channels_last)))  # 1.06 to 1.3 times as fast on a CPU
-        if self.label_from:
-            features = run(features, range(self.label_from), self.condition(logsnr, None, perturbed))
-        return by_branch(features, logsnr, label, head, apart)
+        condition = self.condition(logsnr, None, perturbed) if first else logsnr  # of no block then
+        for index in range(first):
+            features = finish(index, enter(index, features, condition), condition)
+        return by_branch(enter(first, features, condition), logsnr, label, head, apart)
 
     def _steps(self) -> Iterator[tuple[nn.Module | None, nn.ModuleList, str, int]]:
         """What resamples before a block, the block, "down", "middle" or "up", and its level, in the order of execution."""
@@ -217,11 +238,3 @@ def leaving(width: int, channels: int) -> nn.Sequential:
 def stages_of(level: Any) -> Iterable[nn.ModuleList]:
     """The stages of a level: to a type checker a ModuleList holds any modules."""
     return level
-
-
-def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None) -> Tensor:
-    """h through the layers of a stage."""
-    block_input = h
-    for layer in stage:
-        h = layer(h, condition, perturbed)
-    return perturbed.leave(h, lambda: cast(ResidualBlock, stage[0]).skip(block_input)) if perturbed else h

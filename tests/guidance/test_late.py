@@ -151,6 +151,8 @@ def test_no_method_knows_and_none_pays_more_than_it_declares(name):
     kind = METHODS[name]
     method, sampler, kit = kind(w=W), samplers_of(kind)[0], make_kit(kind)
     drawn, counted = [], []
+    for module in (kit.world, kit.weak, *(role for role in kit.roles.values() if isinstance(role, torch.nn.Module))):
+        module.float()
     late = loud(label_from="up", internal_head=2 * ("internal" in kind.requires_model))
     for network in (late, unshared(late)):
         roles = {**kit.roles, "model": NetworkDenoiser(network, 3)}
