@@ -61,19 +61,35 @@ def test_branches_are_the_single_calls_and_the_trunk_sees_every_row_once(kind, p
     assert (together[0].eps - together[1].eps).abs().max() > 0.05, "the head sees the label"
 
 
-@pytest.mark.parametrize(
-    ("kind", "place", "first"), [("unet", "up", 3), ("adm", 3, 3), ("dit", 2, 2), ("unet", 0, 0), ("dit", 0, 0)]
-)
+ENTERS = [("unet", "up", 3), ("adm", 3, 3), ("dit", 2, 2), ("unet", 0, 0), ("dit", 0, 0)]
+
+
+@pytest.mark.parametrize(("kind", "place", "first"), ENTERS)
 def test_the_label_enters_at_the_named_block_and_not_before(kind, place, first):
+    """Of a residual block, at its second normalisation."""
     network = loud(kind, label_from=place)
     blocks = network.trunk if kind == "dit" else [stage[0] for _, stage, *_ in network._steps()]
-    outputs: list[list[torch.Tensor]] = [[], []]
-    for label, kept in zip((LABEL, (LABEL + 1) % 3), outputs):
-        handles = [block.register_forward_hook(lambda *given, kept=kept: kept.append(given[-1])) for block in blocks]
+    conditions: list[list[torch.Tensor]] = [[], []]
+    for label, kept in zip((LABEL, (LABEL + 1) % 3), conditions):
+        hook = lambda _, given, kept=kept: kept.append(given[0])  # noqa: E731
+        handles = [block.adapt.register_forward_pre_hook(hook) for block in blocks]
         network(z(), LOGSNR, label)
         for handle in handles:
             handle.remove()
-    assert [torch.equal(a, b) for a, b in zip(*outputs)] == [index < first for index in range(len(blocks))]
+    assert [torch.equal(a, b) for a, b in zip(*conditions)] == [index < first for index in range(len(blocks))]
+
+
+def test_what_no_label_changes_is_shared_up_to_the_normalisation_that_sees_it():
+    """The last block of the U-Net: its first convolution, of twice the width, belongs to the trunk."""
+    network, calls = loud(label_from="last"), {"conv1": 0, "skip": 0, "conv2": 0}
+    for name in calls:
+
+        def hook(module, inputs, output, name=name):
+            calls[name] += len(output)
+
+        getattr(network.up[0][-1][0], name).register_forward_hook(hook)
+    NetworkDenoiser(network, 3).branches(z(), LOGSNR, [LABEL, None])
+    assert calls == {"conv1": N, "skip": N, "conv2": 2 * N} and head_share(network, SHAPE) < 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)
