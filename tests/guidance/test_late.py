@@ -1,6 +1,8 @@
 """Late conditioning: the trunk knows no label and is computed once, whatever the branches, the method and the way it is run."""
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -205,3 +207,9 @@ def test_several_labels_are_of_networks_with_a_shared_trunk():
         loud()(z(), LOGSNR, LABEL.repeat(2))
     with pytest.raises(ValueError, match="7 labels for 5 rows"):
         loud(label_from="up")(z(), LOGSNR, torch.zeros(7, dtype=torch.long))
+
+
+def test_the_example_of_the_page_runs():
+    page = (Path(__file__).parents[2] / "docs" / "late.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(block, {})
