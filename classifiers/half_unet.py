@@ -14,7 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from classifiers.enlarge import enlarge
-from guidance.backbones.unet import Attention, Condition, ResidualBlock, apply, groups, heads
+from guidance.backbones.condition import Condition
+from guidance.backbones.unet import Attention, ResidualBlock, groups, heads
 
 HALF_UNET = "half-unet"  # its name, in addition to timm's
 
@@ -83,5 +84,6 @@ class HalfUNet(nn.Module):
         for level, stages in enumerate(self.down):
             h = F.avg_pool2d(h, 2) if level else h
             for layers in stages:
-                h = apply(layers, h, condition, None)
+                for layer in layers:
+                    h = layer(h, condition)
         return self.leave(h)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from guidance.backbones.unet import lambda_frequencies
+from guidance.backbones.condition import lambda_frequencies
 
 NOISE_CONDITIONING = ("channel", "film", "none")
 

@@ -17,7 +17,7 @@ from experiments.tasks.sources import shipped_source
 from experiments.worlds.chosen import world_of
 from guidance import METHODS, SAMPLERS
 
-AWAY = {"groups", "ratios", "strength"}  # what the shipped model cannot be asked for, or is measured before every trajectory
+AWAY = {"groups", "ratios", "strength", "internal"}  # what the shipped model cannot be asked, or is measured before a trajectory
 EVALUATIONS = 60  # a sample, at most: of n = 10, a move of the slider then takes less than two seconds of a core
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from guidance.head_share import head_share
+
 
 @dataclass
 class NFE:
@@ -37,19 +39,20 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
     """Counts the rows that go forward and backward through the networks while the block runs.
 
     No method needs gradients of the weak one, and they are not counted. A second classifier (a clean one, a discriminator)
-    is counted as the classifier if it is given in a ModuleList with it.
+    is counted as the classifier if it is given in a ModuleList with it. Of a network with one trunk for several labels of a row
+    (guidance.backbones.late) a further label counts as the head's share of a forward, by FLOPs.
     """
     nfe = NFE()
 
     def watch(role: str):
-        def add(kind: str, rows: int) -> None:
+        def add(kind: str, rows: int | float) -> None:
             setattr(nfe, f"{role}_{kind}", getattr(nfe, f"{role}_{kind}") + rows)
 
         def hook(module: nn.Module, inputs: tuple, output) -> None:
             first = output[0] if isinstance(output, tuple) else output  # of a Prediction, the exact world's output: x
-            add("forward", len(first))
+            add("forward", evaluations(module, inputs, len(first)))
             if first.requires_grad and role != "weak":
-                first.register_hook(lambda gradient: add("backward", len(gradient)))
+                first.register_hook(lambda gradient: add("backward", evaluations(module, inputs, len(gradient))))
 
         return hook
 
@@ -62,3 +65,9 @@ def count(denoiser: nn.Module | None = None, classifier: nn.Module | None = None
     finally:
         for handle in handles:
             handle.remove()
+
+
+def evaluations(network: nn.Module, inputs: tuple, rows: int) -> int | float:
+    """What a call with `rows` rows of output counts: as many; of a shared trunk those of z, and the head's share of the rest."""
+    trunk = len(inputs[0]) if getattr(network, "shares_trunk", False) else rows
+    return rows if rows == trunk else trunk + (rows - trunk) * head_share(network, inputs[0].shape[1:])

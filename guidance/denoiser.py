@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -11,8 +10,9 @@ from torch import Tensor, nn
 
 from guidance.clipping import Clipped as Clipped
 from guidance.diffusion import TARGETS, Prediction
+from guidance.forwards import Forward, evaluated
 from guidance.level import require_labels, require_range
-from guidance.strengths import Strengths, joint_strength, of_network, require_strengths
+from guidance.strengths import Strengths, require_strengths
 
 Label = Int[Tensor, " b"] | None
 CONDITIONED_ON = "logsnr"  # the value of network.conditioned_on that means: the second argument is lambda
@@ -30,13 +30,20 @@ class Branch(NamedTuple):
 
     logsnr_cond: the lambda (b,) that the network is conditioned on, instead of z's own. perturbation: what is done to the layers
     of the network for the rows of this branch alone, one of guidance.backbones.perturb; a denoiser that cannot do it refuses.
-    strength: what a network that is conditioned on one is given (b,); None is 0, the plain conditional model.
+    strength: what a network that is conditioned on one is given (b,); None is 0, the plain conditional model. internal: what the
+    network's internal head says, from the same forward as its output for these conditions.
     """
 
     label: Label
     logsnr_cond: Float[Tensor, " b"] | None = None
     perturbation: Any = None
     strength: Float[Tensor, " b"] | None = None
+    internal: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is its label and nothing more."""
+        return all(given is None for given in (self.logsnr_cond, self.perturbation, self.strength)) and not self.internal
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,17 @@ class NetworkDenoiser:
             object.__setattr__(self, "rows", rows)  # outside `except`, which keeps what did not fit alive
 
     def _evaluated(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch]) -> Sequence[Tensor]:
-        """All branches in one batch if `rows` allows it, else branch by branch."""
+        """The outputs of each forward once, though a branch asks for its internal one too."""
         branches = [entry if isinstance(entry, Branch) else Branch(entry) for entry in labels]
+        if not any(branch.internal for branch in branches):
+            return self._forwards(z, logsnr, branches)
+        conditions = [tuple(map(id, branch[:-1])) for branch in branches]  # all but `internal`
+        once = dict(zip(conditions, branches))
+        both = dict(zip(once, self._forwards(z, logsnr, list(once.values()), internal=True)))
+        inner = z.shape[1]
+        return [both[of][:, -inner:] if branch.internal else both[of][:, :-inner] for of, branch in zip(conditions, branches)]
+
+    def _forwards(self, z: Tensor, logsnr: Tensor, branches: Sequence[Branch], internal: bool = False) -> Sequence[Tensor]:
         if any(len(each) != len(z) for each in (logsnr, *(branch.label for branch in branches if branch.label is not None))):
             raise ValueError(f"logsnr and label need one entry for each of the {len(z)} rows of z")
         require_strengths(branches, logsnr)
@@ -147,48 +163,13 @@ class NetworkDenoiser:
                 require_labels(branch.label, self.num_classes + self.groups + self.has_null)
         ids = [self._null(z) if branch.label is None else branch.label for branch in branches]
         levels = [logsnr if branch.logsnr_cond is None else self._clamped(branch.logsnr_cond) for branch in branches]
-        in_one_batch = z.device.type != "cpu" if self.rows is None else len(branches) * len(z) <= self.rows
-        if in_one_batch and len(branches) > 1:
-            batch = z.repeat(len(branches), *(1,) * (z.ndim - 1))
-            starts = range(0, len(batch), max(1, len(z)))
-            perturbations = [
-                (slice(start, start + len(z)), branch.perturbation)
-                for start, branch in zip(starts, branches)
-                if branch.perturbation is not None
-            ]
-            strength = joint_strength(branches, logsnr)
-            return self._forward(batch, torch.cat(levels), torch.cat(ids), perturbations, strength).split(len(z))
-        return [
-            self._in_chunks(z, level, label, branch.perturbation, branch.strength)
-            for level, label, branch in zip(levels, ids, branches)
+        forwards = [
+            Forward(level, label, branch.perturbation, branch.strength) for level, label, branch in zip(levels, ids, branches)
         ]
+        return evaluated(self.network, z, forwards, self.rows, internal)
 
     def _null(self, z: Tensor) -> Tensor:
         return z.new_full((len(z),), self.num_classes + self.groups, dtype=torch.long)
-
-    def _in_chunks(self, z: Tensor, logsnr: Tensor, label: Tensor, perturbation: Any, strength: Tensor | None) -> Tensor:
-        whole, rows = len(z), self.rows or len(z)
-        if whole <= rows:
-            return self._forward(z, logsnr, label, [] if perturbation is None else [(slice(0, whole), perturbation)], strength)
-        outputs = []
-        chunks = zip(z.split(rows), logsnr.split(rows), label.split(rows))
-        for start, (part, levels, ids) in zip(range(0, whole, rows), chunks):
-            perturbed = perturbation is not None
-            cut = [(slice(0, len(part)), perturbation.of_rows(slice(start, start + rows)))] if perturbed else []
-            outputs.append(self._forward(part, levels, ids, cut, None if strength is None else strength[start : start + rows]))
-        return torch.cat(outputs)
-
-    def _forward(
-        self, z: Tensor, logsnr: Tensor, label: Tensor, perturbations: Sequence[tuple[slice, Any]], strength: Tensor | None
-    ) -> Tensor:
-        options = of_network(self.network, strength)
-        if not perturbations:
-            return self.network(z, logsnr, label, **options)
-        if "perturbations" not in signature(getattr(self.network, "forward", self.network)).parameters:
-            raise ValueError(
-                "this network's layers cannot be perturbed: its forward takes no `perturbations`, as guidance.backbones do"
-            )
-        return self.network(z, logsnr, label, perturbations=perturbations, **options)
 
     def _clamped(self, logsnr: Tensor) -> Tensor:
         return logsnr if self.logsnr_range is None else logsnr.clamp(*self.logsnr_range)
@@ -238,9 +219,10 @@ def summed(preds: Sequence[Prediction], weights: Sequence[float]) -> Prediction:
 
 
 def plain_label(entry: Label | Branch) -> Label:
-    """The label of a branch that is nothing more. ValueError for one with another lambda, a perturbation or a strength."""
-    if isinstance(entry, Branch) and entry.strength is not None:
-        raise ValueError("this denoiser takes labels only: a branch with a strength needs a NetworkDenoiser conditioned on it")
-    if isinstance(entry, Branch) and not (entry.logsnr_cond is None and entry.perturbation is None):
-        raise ValueError("this denoiser takes labels only: a branch with logsnr_cond or a perturbation needs a NetworkDenoiser")
+    """The label of a branch that is nothing more; ValueError for one that has anything else."""
+    if isinstance(entry, Branch) and not entry.plain:
+        if entry.strength is not None:
+            raise ValueError("this denoiser takes labels only: a branch of a strength needs a network conditioned on it")
+        what = "of an internal head" if entry.internal else "with logsnr_cond or a perturbation"
+        raise ValueError(f"this denoiser takes labels only: a branch {what} needs a NetworkDenoiser")
     return entry.label if isinstance(entry, Branch) else entry

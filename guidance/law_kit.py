@@ -57,21 +57,21 @@ def make_kit(kind: type[Method], apart: float = 0.5) -> Kit:
     weak, unconditional = world.widened(0.5), world.widened(1e-3)
     exact: dict[str, Any] = exact_roles(world, weak)
     exact["clean"].logsnr = -2.0  # of images this far apart the exact one is certain, and has no gradient
-    perturbs = {"attention", "embedding"} & set(kind.requires_model)
+    perturbs = {"attention", "embedding", "internal"} & set(kind.requires_model)
     grouped = Grouped(world) if "groups" in kind.requires_model else world
     exactly: Any = ExactlyTrained(world, kind) if issubclass(kind, TrainedStrength) else grouped
-    model: Any = network() if perturbs else exactly
+    model: Any = network(internal_head=2 * ("internal" in perturbs)) if perturbs else exactly
     roles: dict[str, Callable[..., Any]] = {"model": model, "weak": weak, "unconditional": unconditional, **exact}
     roles["ratios"] = lambda logsnr, label: torch.full((len(label), *SHAPE), 0.9)
     second = unconditional if "unconditional" in kind.roles else weak
     return Kit(world, roles, model.network if perturbs else exactly, nn.ModuleList(exact.values()), second)
 
 
-def network(strength: bool = False) -> NetworkDenoiser:
-    """An untrained U-Net for 8x8 images of three classes whose output depends on all its conditions."""
+def network(strength: bool = False, internal_head: int = 0) -> NetworkDenoiser:
+    """An untrained U-Net for 8x8 images of three classes whose outputs depend on all its conditions."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        unet = UNet(1, 3, width=8, multipliers=(1, 2), strength=strength)
+        unet = UNet(1, 3, width=8, multipliers=(1, 2), strength=strength, internal_head=internal_head)
         for parameter in unet.parameters():  # the zero-initialised layers too
             parameter.data += 0.1 * torch.randn_like(parameter)
     return NetworkDenoiser(unet.eval().requires_grad_(False), 3)

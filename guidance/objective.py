@@ -67,5 +67,33 @@ def denoising_loss(
     channels counts.
     """
     output = network(add_noise(x, eps, logsnr), logsnr, label)[:, : x.shape[1]]
+    return _weighted_error(output, x, eps, logsnr, target, weighting)
+
+
+def internal_loss(
+    network: nn.Module,
+    x: Float[Tensor, "b *shape"],
+    eps: Float[Tensor, "b *shape"],
+    logsnr: Float[Tensor, " b"],
+    label: Int[Tensor, " b"],
+    target: str = "eps",
+    weighting: "Callable[[Tensor, str], Tensor] | None" = None,
+    *,
+    weight: float = 0.5,
+) -> Float[Tensor, " b"]:
+    """The denoising loss of the output, and `weight` times that of the internal head, from one forward.
+
+    Internal Guidance (Zhou et al., arXiv 2512.24176); 0.5 is what SiT/train.py and LightningDiT/transport/transport.py of its
+    repository take, at commit d048cc3.
+    """
+    outputs = network(add_noise(x, eps, logsnr), logsnr, label, internal=True)
+    final, inner = outputs[:, : x.shape[1]], outputs[:, -x.shape[1] :]
+    loss = _weighted_error(final, x, eps, logsnr, target, weighting)
+    return loss + weight * _weighted_error(inner, x, eps, logsnr, target, weighting)
+
+
+def _weighted_error(
+    output: Tensor, x: Tensor, eps: Tensor, logsnr: Tensor, target: str, weighting: "Callable[[Tensor, str], Tensor] | None"
+) -> Tensor:
     error = (output - target_of(target, x, eps, logsnr)).square().flatten(1).mean(1)
     return (OnEps() if weighting is None else weighting)(logsnr, target) * error

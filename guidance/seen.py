@@ -12,9 +12,9 @@ from guidance.diffusion import Prediction
 class Seen:
     """`model`, with the same answers to the bit, in place of it as a method's role.
 
-    asked: (z, logsnr, label, x) of the first `rows` rows (None: all) of every prediction since it was emptied. Perturbed branches
-    and those conditioned on another lambda or a strength are left out, and so is the sum of branches that a Denoiser other than
-    NetworkDenoiser makes in a way of its own.
+    asked: (z, logsnr, label, x) of the first `rows` rows (None: all) of every prediction since it was emptied. Perturbed and
+    internal branches and those conditioned on another lambda are left out, and so is the sum of branches that a Denoiser other
+    than NetworkDenoiser makes in a way of its own.
     """
 
     def __init__(self, model: Denoiser, rows: int | None = None):
@@ -50,7 +50,7 @@ class Seen:
     def _keep(self, z: Tensor, logsnr: Tensor, labels: Sequence[Label | Branch], xs: Sequence[Tensor]) -> None:
         for entry, x in zip(labels, xs):
             if isinstance(entry, Branch):
-                if any(given is not None for given in entry[1:]):
+                if not entry.plain:
                     continue
                 entry = entry.label
             kept = (self.first(z), self.first(logsnr), None if entry is None else self.first(entry), self.first(x))

@@ -16,17 +16,17 @@ GREY = "#5f6368"
 OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
 _FIRST, _OTHERS = SHADES[0], SHADES[1:]
 _METHODS = {  # family: markers, and its methods, the first being those that are shown together most often; | another marker's
-    "gradient": ("sP", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
-                 "gradient-free image-loss lgd-mc mpgd tfg universal nonrobust-classifier classifier-at-mean"),
+    "gradient": ("sP p", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
+                 "gradient-free image-loss lgd-mc mpgd tfg universal nonrobust-classifier | classifier-at-mean"),
     "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg "
                    "momentum"),
     "weak branch": ("Dp d", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg erg tpg | reg-autoguidance"),
     "classifier-free": ("v* 8", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
-                        "perp-neg scheduled two-conditions two-networks reg distilled | c2fg power-law negative-window"),
+                        "perp-neg scheduled two-conditions two-networks reg | c2fg power-law negative-window"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
     "control": (">p", "temperature shrunk-noise"),
-    "trained": ("dH", "guidance-free model-guidance"),  # of the family classifier-free, whose looks are used up
+    "trained": ("dH", "guidance-free model-guidance distilled internal"),  # of families whose looks are used up
 }  # fmt: skip
 _BESIDE = {  # figures of other things than methods, by the shade that the first has
     0: "ancestral ddim dpm-solver++ langevin-pc ddpm heun annealed-langevin dpm-solver++-sde",  # samplers

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from guidance.seeding import generator
 
+Block = Annotated[int, Field(ge=0)]  # the index of a block, or a number of them
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 

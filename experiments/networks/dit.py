@@ -1,18 +1,19 @@
 """The diffusion transformer."""
 
 import dataclasses
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import nn
 
 from experiments.fields import Count
 from experiments.graph.value import value
+from experiments.networks.building import Block
 
 
 @value
 class DiT:
-    """guidance.backbones.dit.DiT. strength: whether a further number per sample conditions it, as in a UNet."""
+    """guidance.backbones.dit.DiT. strength, label_from, internal_head: as of the U-Net; "output": the last scale and shift."""
 
     name: ClassVar[str] = "dit"
     patch: Count
@@ -20,6 +21,8 @@ class DiT:
     depth: Count = 4
     heads: Count = 2
     strength: bool = False
+    label_from: Block | Literal["middle", "last", "output"] = 0
+    internal_head: Block = 0
 
     def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
         from guidance.backbones.dit import DiT as Network

@@ -9,7 +9,7 @@ from torch import nn
 
 from experiments.fields import Count
 from experiments.graph.value import value
-from experiments.networks.building import Dropout
+from experiments.networks.building import Block, Dropout
 
 
 @value
@@ -17,6 +17,8 @@ class UNet:
     """guidance.backbones.unet.UNet. attention_at: the heights of the feature maps that attend, instead of their levels.
 
     strength: whether a further number per sample conditions it, as the objectives guidance-free and model-guidance need.
+    label_from: where the label enters, 0 everywhere (guidance.backbones.late). internal_head: after how many blocks a second
+    output is made, which the objective's internal_weight trains (guidance.methods.internal); 0: none.
     """
 
     name: ClassVar[str] = "unet"
@@ -29,6 +31,8 @@ class UNet:
     resample: Literal["pool", "block"] = "pool"
     dropout: Dropout = 0.0
     strength: bool = False
+    label_from: Block | Literal["middle", "up", "last"] = 0
+    internal_head: Block = 0
 
     def denoiser(self, world: Any, labels: int, learns_variance: bool) -> nn.Module:
         from guidance.backbones.unet import UNet as Network
@@ -44,7 +48,9 @@ class UNet:
             learns_variance,
             self.head_width,
             self.resample,
-            self.strength,
+            strength=self.strength,
+            label_from=self.label_from,
+            internal_head=self.internal_head,
         )
 
     def _levels(self, height: int) -> list[int]:

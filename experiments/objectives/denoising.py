@@ -16,7 +16,7 @@ from experiments.worlds.world import Data, Labelled
 from guidance import adapters
 from guidance.denoiser import NetworkDenoiser
 from guidance.learned_variance import ImportanceSampler, learned_variance_loss
-from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss
+from guidance.objective import denoising_loss, drop_labels, drop_two_labels, eps_loss, internal_loss
 from guidance.schedules import CosineLogSNR
 from guidance.strengths import Strengths, takes_strength
 from guidance.weightings import Simple
@@ -31,7 +31,8 @@ class Denoising(ByRows):
     grid of `levels` (Nichol & Dhariwal, arXiv 2102.09672): "hybrid" adds a little of the bound, which teaches the variance
     alone; "bound" is the bound, its terms drawn by importance. Both replace the weighting. bin_width: of data with
     grey levels, for the bound's last term. groups: of classes that it knows too (guidance.grouped); a share p_group of its
-    labels is then the group's.
+    labels is then the group's. internal_weight: of the loss of the network's internal head, which is added (guidance.objective);
+    0: it has none.
     """
 
     name: ClassVar[str] = "denoising"
@@ -45,16 +46,22 @@ class Denoising(ByRows):
     bin_width: Positive | None = None
     groups: Annotated[int, Field(ge=0)] = 0
     p_group: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    internal_weight: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def shares_add_up(self) -> "Denoising":
         if self.groups and self.p_group + self.p_uncond > 1:
             raise ValueError(f"p_group and p_uncond add up to 1 at most, not {self.p_group + self.p_uncond:g}")
+        if self.internal_weight and self.variance != "fixed":
+            raise ValueError("internal_weight: an internal head says no variance; leave variance fixed")
         return self
 
     def build(self, network: Any, world: Any) -> nn.Module:
         module = require(network, "denoiser")(world, world.classes + self.conditions(world), self.variance != "fixed")
         adapters.logsnr(module)  # what every network of the registry takes
+        if bool(getattr(module, "internal_head", 0)) != bool(self.internal_weight):
+            missing, given = ("internal_head", "internal_weight")[:: 1 if self.internal_weight else -1]
+            raise ValueError(f"{given} is nothing without {missing}: the network has the head, and the objective trains it")
         if self.variance == "bound":
             module.importance = ImportanceSampler(self.levels)  # saved with the network that it belongs to
         return module
@@ -81,7 +88,9 @@ class Denoising(ByRows):
         weighting = self.weighting
         if any(field.name == "density" for field in dataclasses.fields(weighting)):
             weighting = dataclasses.replace(weighting, density=self.density.density)
-        return denoising_loss(module, x, eps, logsnr, label, self.target, weighting)
+        loss = internal_loss if self.internal_weight else denoising_loss
+        options = {"weight": self.internal_weight} if self.internal_weight else {}
+        return loss(module, x, eps, logsnr, label, self.target, weighting, **options)
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         def null_loss(x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor) -> Tensor:

@@ -46,7 +46,8 @@ def price_sample(task: Any, machine: Any, known: dict[str, Any]) -> Price:
     if machine.measures:
         seconds += task.n * len(calls) * _loop(task, batch, known)
     disk = task.n * (math.prod(task.world.shape) * (4 if task.world.exact else 1) + ROW) + 60 * len(calls) + RUN
-    return Price(flops, seconds, memory, disk, bound=task.method.nfe_is_upper_bound and task.method.w != 0)
+    shares = getattr(getattr(task.model, "network", None), "label_from", 0)  # whose branches cost less than the formula says
+    return Price(flops, seconds, memory, disk, bound=bool(task.method.nfe_is_upper_bound or shares) and task.method.w != 0)
 
 
 def evaluations(task: Any, calls: list[float]) -> NFE:

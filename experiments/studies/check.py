@@ -175,12 +175,15 @@ def _possible(study: Any, curve: Any) -> None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
     objective = getattr(curve.model or study.model, "objective", None)
     knows_groups = trained and (getattr(objective, "groups", 0) or getattr(objective, "of_pairs", False))
+    head = trained and getattr(getattr(curve.model or study.model, "network", None), "internal_head", 0)
     lacking = {
         "a model that knows the null label: its training drops no label (objective.p_uncond is 0)": trained
         and "null" in needs
         and getattr(objective, "p_uncond", None) == 0,
         "a discriminator of the model's samples, and no study trains one": trained and "discriminator" in method.roles,
         "a model that knows groups of classes: set model.objective.groups": trained and "groups" in needs and not knows_groups,
+        "a model with an internal head: set model.network.internal_head and model.objective.internal_weight": "internal" in needs
+        and not head,
         "a network whose layers can be perturbed, and an exact model has none": study.oracle is not None
         and {"attention", "embedding"} & needs,
         f"images, and the samples of {study.world.label} are points": "image" in needs and len(study.world.shape) != 3,
@@ -232,7 +235,7 @@ def check_guides(study: Any) -> None:
         for w in entry.ws:
             if why := entry.method.refuses(study.sampler):
                 raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups", "strength"} & set(entry.method.requires_model):
+        if lacking := {"attention", "embedding", "groups", "strength", "internal"} & set(entry.method.requires_model):
             raise ValueError(f"guided.{name}: {entry.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
 
 

@@ -81,11 +81,13 @@ def evaluations(name: str) -> float:
 
 def possible(name: str, base: TradeOff) -> bool:
     """Whether a method can run in this study: an exact model has no layers to perturb, points are no images, and no model here is
-    conditioned on a strength.
+    conditioned on a strength or has an internal head.
     """
     method, exact = METHODS[name], base.oracle is not None
     needs, roles = set(method.requires_model), set(method.roles)
-    if "strength" in needs or (exact and needs & {"attention", "embedding"}) or (len(base.world.shape) != 3 and "image" in needs):
+    if needs & {"strength", "internal"}:
+        return False
+    if (exact and needs & {"attention", "embedding"}) or (len(base.world.shape) != 3 and "image" in needs):
         return False
     if base.world.label == FASHION.world.label and ((roles | needs) & set(TRAINED) or evaluations(name) > DEAREST):
         return False

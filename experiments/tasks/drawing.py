@@ -20,6 +20,7 @@ from guidance.compute import with_tf32
 from guidance.cost import NFE, count
 from guidance.denoiser import Clipped, Denoiser
 from guidance.effective import EffectiveWeight
+from guidance.head_share import head_share
 from guidance.level import labels_within
 from guidance.noise import kernel_agrees
 from guidance.sampling import own_noise, sample
@@ -46,6 +47,9 @@ class Drawing:
 
             model, levels = self.roles.of["model"], self.levels.tolist()
             self.roles.of["ratios"] = measure_ratios(model, levels, task.world.classes, task.world.shape, device=device)
+        for network in (self.roles.denoiser, self.roles.weak):
+            if network is not None:
+                head_share(network, task.world.shape)  # kept with the network, before anything is timed
         self.watched: EffectiveWeight | None = None
 
     def drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:
@@ -138,7 +142,8 @@ class Drawing:
             yield price
         if replayed is not None:
             for name, rows in vars(replayed.nfe * replayed.times).items():
-                price[name] += round(rows)
+                whole = round(rows)
+                price[name] += whole if math.isclose(rows, whole, abs_tol=1e-6) else rows  # of a head, a share of a forward
             price["peak_memory_mib"] = max(price["peak_memory_mib"], replayed.peak_memory_mib)
 
 

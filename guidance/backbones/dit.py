@@ -8,10 +8,11 @@ from jaxtyping import Float, Int
 from timm.layers import Attention, Mlp, PatchEmbed
 from torch import Tensor, nn
 
+from guidance.backbones.condition import Condition, zeroed
+from guidance.backbones.late import Features, block_of, by_branch, require_call, require_head, require_one_trunk, with_inner
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
 from guidance.backbones.strength import Strength
-from guidance.backbones.unet import Condition, zeroed
 
 
 def positions(grid: tuple[int, int], width: int) -> Float[Tensor, "1 n width"]:
@@ -54,6 +55,10 @@ class DiT(nn.Module):
     attention layer; learns_variance: twice the channels come out, the second half for NetworkDenoiser's variance_fraction.
     strength: a further number per sample conditions it, as it does a UNet. Its output starts at 0. guidance.backbones.perturb may
     change all that it may in a UNet.
+
+    label_from: the block from which on the label is seen (guidance.backbones.late), as an index or as "middle", "last" or
+    "output" (the scale and shift after the last block alone); 0: all. internal_head: after how many blocks a second output, of
+    the mean, is made (guidance.methods.internal); 0: none. forward(internal=True) gives it too, along the channels.
     """
 
     conditioned_on = "logsnr"  # the second argument: see guidance.adapters
@@ -68,12 +73,17 @@ class DiT(nn.Module):
         depth: int = 4,
         heads: int = 2,
         learns_variance: bool = False,
+        label_from: int | str = 0,
+        internal_head: int = 0,
         strength: bool = False,
     ):
         super().__init__()
         if size % patch or width % 4 or width % heads:
             raise ValueError(f"patch must divide size, and 4 and heads width, not {patch}: {size}, {heads}: {width}")
         self.patch, self.grid, self.out = patch, (size // patch, size // patch), 2 * channels if learns_variance else channels
+        self.label_from = block_of(label_from, {"middle": depth // 2, "last": depth - 1, "output": depth}, depth)
+        self.shares_trunk, self.internal_head = self.label_from > 0, internal_head
+        require_head(internal_head, depth)
         self.blocks = self.attentions = depth
         self.embedding_width = width
         self.condition = Condition(width, num_classes)
@@ -83,22 +93,48 @@ class DiT(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
         self.adapt = zeroed(nn.Linear(width, 2 * width))
         self.leave = zeroed(nn.Linear(width, patch**2 * self.out))
+        if internal_head:  # made last, so that the other weights of a seed stay what they are
+            self.inner_adapt, self.inner_leave = (
+                zeroed(nn.Linear(width, 2 * width)),
+                zeroed(nn.Linear(width, patch**2 * channels)),
+            )
         if strength:
+            require_one_trunk(self)
             self.condition.strength = Strength(width)  # last, so that the other weights are those of a network without it
 
     def forward(
         self,
         z: Float[Tensor, "b c h w"],
         logsnr: Float[Tensor, " b"],
-        label: Int[Tensor, " b"],
+        label: Int[Tensor, " kb"],
         perturbations: Sequence[tuple[slice, Perturbation]] = (),
+        internal: bool = False,
+        apart: bool = False,
         strength: Float[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b out h w"]:
+    ) -> Float[Tensor, "kb out h w"]:
+        require_call(self, len(z), len(label), internal)
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
-        condition = self.condition(logsnr, label, perturbed, strength)
-        h = self.enter(z) + self.positions
-        for block in self.trunk:
-            h = block(h, condition, self.grid, perturbed)
-        scale, shift = self.adapt(condition)[:, None].chunk(2, -1)
-        output = self.leave(self.norm(h) * (1 + scale) + shift)
+
+        def run(features: Features, blocks: range, condition: Tensor) -> Features:
+            h, _, inner = features
+            for index in blocks:
+                h = self.trunk[index](h, condition, self.grid, perturbed)
+                if internal and index + 1 == self.internal_head:
+                    inner = self._output(h, condition, self.inner_adapt, self.inner_leave)
+            return Features(h, inner=inner)
+
+        def head(features: Features, logsnr: Tensor, label: Tensor) -> Tensor:
+            condition = self.condition(logsnr, label, perturbed, strength)
+            features = run(features, range(self.label_from, self.blocks), condition)
+            return with_inner(self._output(features.h, condition, self.adapt, self.leave), features.inner)
+
+        features = Features(self.enter(z) + self.positions)
+        if self.label_from:
+            features = run(features, range(self.label_from), self.condition(logsnr, None, perturbed))
+        return by_branch(features, logsnr, label, head, apart)
+
+    def _output(self, h: Tensor, condition: Tensor, adapt: nn.Module, leave: nn.Module) -> Tensor:
+        """The image that tokens say."""
+        scale, shift = adapt(condition)[:, None].chunk(2, -1)
+        output = leave(self.norm(h) * (1 + scale) + shift)
         return rearrange(output, "b (y x) (p q c) -> b c (y p) (x q)", y=self.grid[0], p=self.patch, q=self.patch)

@@ -1,7 +1,6 @@
 """A small U-Net conditioned on lambda and the label by adaptive group normalisation (AdaGN; Dhariwal & Nichol, 2105.05233)."""
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, cast
@@ -12,16 +11,11 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from guidance.backbones.condition import Condition, zeroed
+from guidance.backbones.late import Features, block_of, by_branch, require_call, require_head, require_one_trunk, with_inner
 from guidance.backbones.layers import PerturbedLayers
 from guidance.backbones.perturb import Perturbation
-from guidance.backbones.strength import Strength, with_strength
-
-
-def zeroed(module: nn.Module) -> nn.Module:
-    """`module` with its parameters at zero: a residual branch that starts as the identity."""
-    for parameter in module.parameters():
-        nn.init.zeros_(parameter)
-    return module
+from guidance.backbones.strength import Strength
 
 
 def groups(width: int) -> int:
@@ -32,40 +26,6 @@ def groups(width: int) -> int:
 def heads(width: int, head_width: int = 32) -> int:
     """The number of attention heads over `width` channels: of `head_width` each, or of as little more as divides the width."""
     return max(n for n in range(1, max(1, width // head_width) + 1) if width % n == 0)
-
-
-def lambda_frequencies(count: int) -> Float[Tensor, " count"]:
-    """The frequencies of the sines and cosines of lambda that networks are conditioned on."""
-    return torch.logspace(math.log10(0.05), math.log10(4), count)
-
-
-class Condition(nn.Module):
-    """The embedding (b, width) of lambda, by sines and cosines, and of the label; the last label is the null one.
-
-    strength: the embedding of a third condition that is added to them, of a network that has one. Without a strength it is 0.
-    """
-
-    frequencies: Tensor
-
-    def __init__(self, width: int, num_classes: int):
-        super().__init__()
-        self.register_buffer("frequencies", lambda_frequencies(width // 4))
-        self.label = nn.Embedding(num_classes + 1, width)
-        self.mlp = nn.Sequential(nn.Linear(width // 4 * 2, width), nn.SiLU(), nn.Linear(width, width))
-        self.strength: Strength | None = None
-
-    def forward(
-        self,
-        logsnr: Float[Tensor, " b"],
-        label: Int[Tensor, " b"],
-        perturbed: PerturbedLayers | None = None,
-        strength: Float[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b width"]:
-        angle = logsnr[:, None] * self.frequencies
-        level, label_embedding = self.mlp(torch.cat([angle.sin(), angle.cos()], -1)), self.label(label)
-        if perturbed is not None:
-            level, label_embedding = perturbed.level(level), perturbed.label(label_embedding, self.label.weight)
-        return F.silu(with_strength(level + label_embedding, self.strength, strength))
 
 
 class ResidualBlock(nn.Module):
@@ -88,9 +48,16 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Identity() if width_in == width else nn.Conv2d(width_in, width, 1)
 
     def forward(self, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None = None) -> Tensor:
+        return self.finish(*self.begin(h), condition)
+
+    def begin(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """What no condition changes: the second normalisation, and the skip connection."""
+        return self.norm(self.conv1(self.resample(self.enter(h)))), self.skip(self.resample(h))
+
+    def finish(self, inner: Tensor, bypass: Tensor, condition: Tensor) -> Tensor:
+        """The output, of what `begin` gave."""
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
-        inner = self.norm(self.conv1(self.resample(self.enter(h)))) * (1 + scale) + shift
-        return self.skip(self.resample(h)) + self.conv2(self.dropout(F.silu(inner)))
+        return bypass + self.conv2(self.dropout(F.silu(inner * (1 + scale) + shift)))
 
 
 class Attention(nn.Module):
@@ -165,6 +132,8 @@ class UNet(nn.Module):
         learns_variance: bool = False,
         head_width: int = 32,
         resample: str = "pool",
+        label_from: int | str = 0,
+        internal_head: int = 0,
         strength: bool = False,
     ):
         super().__init__()
@@ -199,46 +168,82 @@ class UNet(nn.Module):
             residual = partial(ResidualBlock, condition=4 * width, dropout=dropout)
             self.shrink = nn.ModuleList(residual(a, a, resample=halved) for a in widths[:-1])
             self.widen = nn.ModuleList(residual(b, a, resample=doubled) for a, b in pairwise(widths))
-        self.leave = nn.Sequential(
-            nn.GroupNorm(groups(widths[0]), widths[0]), nn.SiLU(), zeroed(nn.Conv2d(widths[0], out, 3, padding=1))
-        )
+        self.leave = leaving(widths[0], out)
+        middle, last = self.blocks // 2, self.blocks - 1
+        self.label_from = block_of(label_from, {"middle": middle, "up": middle + 1, "last": last}, last)
+        self.shares_trunk, self.internal_head = self.label_from > 0, internal_head
+        require_head(internal_head, self.blocks)
+        if internal_head:  # made last, so that the other weights of a seed stay what they are
+            level = [level for *_, level in self._steps()][internal_head - 1]
+            self.inner = nn.Sequential(*leaving(widths[level], channels * 4**level), nn.PixelShuffle(2**level))
         if strength:
+            require_one_trunk(self)
             self.condition.strength = Strength(4 * width)  # last, so that the other weights are those of a network without it
 
     def forward(
         self,
         z: Float[Tensor, "b c h w"],
         logsnr: Float[Tensor, " b"],
-        label: Int[Tensor, " b"],
+        label: Int[Tensor, " kb"],
         perturbations: Sequence[tuple[slice, Perturbation]] = (),
+        internal: bool = False,
+        apart: bool = False,
         strength: Float[Tensor, " b"] | None = None,
-    ) -> Float[Tensor, "b out h w"]:
+    ) -> Float[Tensor, "kb out h w"]:
         if z.shape[-1] % self.divisor or z.shape[-2] % self.divisor:
             raise ValueError(f"images must be divisible by {self.divisor} in height and width, not {tuple(z.shape)}")
+        require_call(self, len(z), len(label), internal)
         perturbed = PerturbedLayers(perturbations, self.attentions, self.blocks) if perturbations else None
-        condition = self.condition(logsnr, label, perturbed, strength)
-        h, skips = self.enter(z.to(memory_format=torch.channels_last)), []  # 1.06 to 1.3 times as fast on a CPU
+
+        steps, first = list(self._steps()), self.label_from
+
+        def enter(index: int, features: Features, condition: Tensor) -> Features:
+            """Up to where the condition of a block comes in: it is the last of the skip connections that goes around it."""
+            resample, stage, part, _ = steps[index]
+            h, skips = features.h if resample is None else resample(features.h, condition), features.skips
+            h, skips = (torch.cat([h, skips[-1]], dim=1), skips[:-1]) if part == "up" else (h, skips)
+            inner, bypass = cast(ResidualBlock, stage[0]).begin(h)
+            return Features(inner, (*skips, bypass), features.inner)
+
+        def finish(index: int, features: Features, condition: Tensor) -> Features:
+            _, stage, part, _ = steps[index]
+            *skips, bypass = features.skips
+            h = cast(ResidualBlock, stage[0]).finish(features.h, bypass, condition)
+            for layer in list(stage)[1:]:
+                h = layer(h, condition, perturbed)
+            h = h if perturbed is None else perturbed.leave(h, lambda: bypass)
+            inner = self.inner(h) if internal and index + 1 == self.internal_head else features.inner
+            return Features(h, (*skips, h) if part == "down" else tuple(skips), inner)
+
+        def head(features: Features, logsnr: Tensor, label: Tensor) -> Tensor:
+            condition = self.condition(logsnr, label, perturbed, strength)
+            features = finish(first, features, condition)
+            for index in range(first + 1, self.blocks):
+                features = finish(index, enter(index, features, condition), condition)
+            return with_inner(self.leave(features.h), features.inner).contiguous()
+
+        features = Features(self.enter(z.to(memory_format=torch.channels_last)))  # 1.06 to 1.3 times as fast on a CPU
+        condition = self.condition(logsnr, None, perturbed) if first else logsnr  # of no block then
+        for index in range(first):
+            features = finish(index, enter(index, features, condition), condition)
+        return by_branch(enter(first, features, condition), logsnr, label, head, apart)
+
+    def _steps(self) -> Iterator[tuple[nn.Module | None, nn.ModuleList, str, int]]:
+        """What resamples before a block, the block, "down", "middle" or "up", and its level, in the order of execution."""
         for level, stages in enumerate(self.down):
-            h = self.shrink[level - 1](h, condition) if level else h
-            for stage in stages_of(stages):
-                h = apply(stage, h, condition, perturbed)
-                skips.append(h)
-        h = apply(self.middle, h, condition, perturbed)
+            for i, stage in enumerate(stages_of(stages)):
+                yield self.shrink[level - 1] if level and not i else None, stage, "down", level
+        yield None, self.middle, "middle", len(self.down) - 1
         for level, stages in reversed(list(enumerate(self.up))):
-            for stage in stages_of(stages):
-                h = apply(stage, torch.cat([h, skips.pop()], dim=1), condition, perturbed)
-            h = self.widen[level - 1](h, condition) if level else h
-        return self.leave(h).contiguous()
+            for i, stage in enumerate(stages_of(stages)):
+                yield self.widen[level] if level < len(self.widen) and not i else None, stage, "up", level
+
+
+def leaving(width: int, channels: int) -> nn.Sequential:
+    """The layers from activations to an output, which starts at 0."""
+    return nn.Sequential(nn.GroupNorm(groups(width), width), nn.SiLU(), zeroed(nn.Conv2d(width, channels, 3, padding=1)))
 
 
 def stages_of(level: Any) -> Iterable[nn.ModuleList]:
     """The stages of a level: to a type checker a ModuleList holds any modules."""
     return level
-
-
-def apply(stage: nn.ModuleList, h: Tensor, condition: Tensor, perturbed: PerturbedLayers | None) -> Tensor:
-    """h through the layers of a stage."""
-    block_input = h
-    for layer in stage:
-        h = layer(h, condition, perturbed)
-    return perturbed.leave(h, lambda: cast(ResidualBlock, stage[0]).skip(block_input)) if perturbed else h

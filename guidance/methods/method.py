@@ -22,6 +22,7 @@ MODEL_REQUIREMENTS = {  # of the networks, and of the trajectory
     "groups": "a model that knows groups of classes too (guidance.grouped)",
     "attention": "a network whose attention or blocks can be perturbed, as guidance.backbones are",
     "embedding": "a network whose embedding of label or lambda can be perturbed, as guidance.backbones are",
+    "internal": "a network with an internal head that was trained (internal_head of guidance.backbones)",
     "image": "z of shape (channels, height, width)",
     "strength": "a network that was trained to be conditioned on a strength, as the options `strength` of guidance.backbones",
     "logsnr_cond": "a model that can be conditioned on another lambda than z's",

@@ -41,7 +41,8 @@ class SecondPass:
 def kit_of(name: str, on_network: bool = False) -> Kit:
     kit = make_kit(METHODS[name])
     if on_network and "groups" not in METHODS[name].requires_model:
-        model = network("strength" in METHODS[name].requires_model)
+        needs = METHODS[name].requires_model
+        model = network("strength" in needs, 2 * ("internal" in needs))
         kit = Kit(kit.world, {**kit.roles, "model": model}, model.network, kit.classifiers, kit.weak)
     return kit
 

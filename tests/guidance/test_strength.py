@@ -86,7 +86,7 @@ def test_what_takes_labels_only_refuses_a_strength_and_what_is_kept_leaves_it_ou
     z, logsnr, label = inputs()
     plain = NetworkDenoiser(made(NETWORKS["unet"], loud=True, strength=True), 3)
     entry = Branch(label, strength=torch.ones(5))
-    with pytest.raises(ValueError, match="takes labels only: a branch with a strength needs"):
+    with pytest.raises(ValueError, match="takes labels only: a branch of a strength needs"):
         branches(lambda z, logsnr, label: plain(z, logsnr, label), z, logsnr, [entry])
     seen = Seen(plain)
     assert torch.equal(branches(seen, z, logsnr, [entry])[0].x, branches(plain, z, logsnr, [entry])[0].x)
