@@ -16,7 +16,7 @@ GREY = "#5f6368"
 OF_REFERENCE = "#b5b5b5"  # the reference where one other method is followed
 _FIRST, _OTHERS = SHADES[0], SHADES[1:]
 _METHODS = {  # family: markers, and its methods, the first being those that are shown together most often; | another marker's
-    "gradient": ("sP p", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
+    "gradient": ("sP >", "classifier classifier-mean classifier-unconditional clean-classifier discriminator dps freedom "
                  "gradient-free image-loss lgd-mc mpgd tfg universal nonrobust-classifier | classifier-at-mean"),
     "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg "
                    "momentum"),
