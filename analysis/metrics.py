@@ -243,15 +243,3 @@ def comparison(columns: Iterable[str]) -> Comparison:
                 return Comparison(quality, diversity, tuple(name for name in alike if name in present))
     wanted = ", ".join(f"{kind.name} and {kind.diversity}" for kind in METRICS if kind.diversity)
     raise ValueError(f"the table has no quality with its diversity ({wanted}): it has {', '.join(present) or 'nothing'}")
-
-
-MEMORY, ALLOCATED = "peak resident memory of the process (MiB)", "peak allocated memory (MiB)"
-CALLS = (
-    "nfe_denoiser_forward",
-    "nfe_denoiser_backward",
-    "nfe_classifier_forward",
-    "nfe_classifier_backward",
-    "nfe_weak_forward",
-)
-COSTS = {name: metric(name).title for name in CALLS}
-COSTS |= {"seconds_per_sample": "milliseconds per sample", "peak_memory_mib": MEMORY}  # what a table of costs has for columns

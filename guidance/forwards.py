@@ -104,7 +104,7 @@ def _call(
     internal: bool,
     strength: Tensor | None,
 ) -> Tensor:
-    options = {name: given for name, given in (("perturbations", perturbations), ("internal", internal)) if given}
+    options: dict[str, Any] = {name: given for name, given in (("perturbations", perturbations), ("internal", internal)) if given}
     options |= of_network(network, strength)
     if not options:
         return network(z, logsnr, label)

@@ -106,6 +106,8 @@ class PairedDenoiser(NetworkDenoiser):
 class PairedMixture(nn.Module):
     """An exact Denoiser of a mixture whose classes are pairs: of a pair, of either condition alone, or of neither."""
 
+    components: Tensor
+
     def __init__(self, mixture: Mixture, pairs: Pairs):
         super().__init__()
         if mixture.classes != len(pairs.pairs):

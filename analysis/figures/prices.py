@@ -5,9 +5,9 @@ from textwrap import fill
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.costs import COSTS, MEMORY
 from analysis.figures.colours import GREY, colour
 from analysis.figures.style import panels
-from analysis.metrics import COSTS, MEMORY
 from analysis.table import what_is_held
 
 UNGUIDED = "unguided (w = 0)"

@@ -8,11 +8,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.citation import bibtex
+from analysis.costs import ALLOCATED
 from analysis.figures import pictures, prices
 from analysis.figures.training import whole
 from analysis.findings import found
 from analysis.headline import headline
-from analysis.metrics import ALLOCATED, main_columns, metric
+from analysis.metrics import main_columns, metric
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, picture, section, table
 from analysis.results import Results

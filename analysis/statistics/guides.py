@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from analysis.metrics import COSTS, column
+from analysis.costs import COSTS
+from analysis.metrics import column
 from analysis.statistics.paired import spread
 
 PRICES = tuple(name for name in COSTS if name.startswith("nfe_"))

@@ -1,8 +1,13 @@
-"""Early stopping: the loss of validation images, and the weights at its minimum."""
+"""Early stopping: which images are held back, the loss on them, and the weights at its minimum."""
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+
+from experiments.worlds.world import Labelled
+
+VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # one image in VALIDATION_EVERY of each class, and about MAX_VALIDATION in all
 
 
 class EarlyStopping:
@@ -34,3 +39,15 @@ class EarlyStopping:
     def over(self) -> bool:
         """Whether to stop. The first of equal losses is the best one."""
         return bool(self.looks) and len(self.looks) - 1 - self.looks.index(min(self.looks)) >= self.patience
+
+
+def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
+    """The training and the validation images, each class split alike; None without early stopping (patience 0)."""
+    if not patience:
+        return train, None
+    order, counts = train.label.argsort(stable=True), train.label.bincount()
+    rank = torch.empty_like(order)  # of every image within its class
+    rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
+    every = max(VALIDATION_EVERY, len(train.x) // MAX_VALIDATION)
+    chosen = rank % every == every - 1
+    return train.subset(~chosen), train.subset(chosen)

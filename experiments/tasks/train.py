@@ -24,13 +24,11 @@ from experiments.networks import seeded
 from experiments.objectives.batches import to
 from experiments.problems import Failed, Problem
 from experiments.tasks.begin import Weights, begin_with, load_state, require_alike, weights_of
-from experiments.tasks.early_stopping import EarlyStopping
+from experiments.tasks.early_stopping import EarlyStopping, split_validation
 from experiments.tasks.fit import Fit, fit, weights
 from experiments.tasks.power_ema import combined
 from experiments.worlds.world import Labelled, data
 from guidance.seeding import generator
-
-VALIDATION_EVERY, MAX_VALIDATION = 10, 1000  # one image in VALIDATION_EVERY of each class, and about MAX_VALIDATION in all
 
 
 def beginning(given: Any, weights: ValidatorFunctionWrapHandler) -> Any:
@@ -232,18 +230,6 @@ KINDS = {
     "noisy-cross-entropy": "classifier",
     "cross-entropy": "evaluator",
 }
-
-
-def split_validation(train: Labelled, patience: int) -> tuple[Labelled, Labelled | None]:
-    """The training and the validation images, each class split alike; None without early stopping (patience 0)."""
-    if not patience:
-        return train, None
-    order, counts = train.label.argsort(stable=True), train.label.bincount()
-    rank = torch.empty_like(order)  # of every image within its class
-    rank[order] = torch.arange(len(order)) - (counts.cumsum(0) - counts)[train.label[order]]
-    every = max(VALIDATION_EVERY, len(train.x) // MAX_VALIDATION)
-    chosen = rank % every == every - 1
-    return train.subset(~chosen), train.subset(chosen)
 
 
 def load_test_set(world: Any, n: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:

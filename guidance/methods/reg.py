@@ -56,5 +56,5 @@ class RectifiedAutoguidance(
 ):
     """The same away from a worse model of the same label, as autoguidance has it: D_ref is the weak network's."""
 
-    def guided(self, model: Denoiser, weak: Denoiser) -> Denoiser:
+    def guided(self, model: Denoiser, weak: Denoiser) -> Denoiser:  # type: ignore[override]  # of its own roles
         return self._away_from(weak, model)

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from experiments.objectives.batches import batch, by_level, noisy_parts
+from experiments.tasks.early_stopping import split_validation
 from experiments.tasks.evaluating import pixel_moments
 from experiments.tasks.images import FromBytes, as_bytes, from_uint8, to_uint8
-from experiments.tasks.train import split_validation
 from experiments.tasks.training_set import TrainingSet
 from experiments.worlds.digits import Digits
 from experiments.worlds.pixels import RELEASE, Pixels

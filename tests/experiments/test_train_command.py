@@ -16,8 +16,9 @@ from experiments.networks import HalfUNet, Timm, UNet
 from experiments.objectives import noisy_cross_entropy
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.problems import Problem
+from experiments.tasks.early_stopping import split_validation
 from experiments.tasks.fit import Fit
-from experiments.tasks.train import Train, split_validation
+from experiments.tasks.train import Train
 from experiments.worlds import data
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
