@@ -94,7 +94,5 @@ def test_a_head_beside_a_learned_variance_is_refused():
 
 
 def test_a_study_without_a_head_refuses_the_method_before_any_work():
-    with pytest.raises(
-        ValueError, match="methods: internal needs a model with an internal head: set model.network.internal_head"
-    ):
+    with pytest.raises(ValueError, match="internal needs a model with an internal head: set model.network.internal_head"):
         tiny_study("digits", ONE | {"methods": ["internal"]})
