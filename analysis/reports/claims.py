@@ -14,6 +14,7 @@ from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import EXACT, LEAST, MARGIN
+from analysis.statistics.round_moves import by_distance
 
 INTRO = (
     "Score, classifier and density of these mixtures of round Gaussians are exact, so that every error is of sampling alone. "
@@ -94,7 +95,7 @@ FRAMES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "windows": measured.in_windows,
     "dimension": measured.with_dimension,
     "boundary": measured.from_boundaries,
-    "by_distance": measured.by_distance,
+    "by_distance": by_distance,
 }
 
 

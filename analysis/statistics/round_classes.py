@@ -14,13 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from analysis.measures.round_classes import BINS
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import Difference, difference, judge
 
 MARGIN, LEAST = 0.1, 0.01  # of the larger change; standard deviations of a class, or shares of its variance
-FEW = 50  # samples of a bin, over all seeds, below which nothing is said of it
 EXACT = 0.05  # a change that is shown to be below this is called none
 SHIFT, VARIANCE, DISTORTION, BOUNDARY = "shift_along", "variance_along", "distortion", "boundary_distance"
 WORDS = {"better": "smaller", "worse": "larger", "tie": "tie", "undecided": "undecided"}
@@ -73,6 +71,11 @@ def told(entry: Difference, name: str) -> dict[str, float]:
     return {name: entry.mean, f"{name}_low": entry.low, f"{name}_high": entry.high}
 
 
+def all_told(found: Mapping[str, pd.Series | None]) -> dict[str, float]:
+    """The same of several measures, whose runs are there."""
+    return {key: x for metric, runs in found.items() if runs is not None for key, x in told(difference(runs), metric).items()}
+
+
 def at_mean(results: Results) -> pd.DataFrame:
     """Claim a: by dimension, steps, w and measure the change with the gradient at z and at the mean, and their difference."""
     changes, rows, gaps = changes_of(results), [], []
@@ -99,12 +102,10 @@ def by_classes(results: Results) -> pd.DataFrame:
         for w in changes.ws:
             place = (world.world, REFERENCE, w, results.sampler, results.steps)
             found = {metric: changes.of(metric, *place) for metric in (DISTORTION, SHIFT, VARIANCE)}
-            if any(runs is None for runs in found.values()):
-                continue
             load = float(np.log(world.classes) / world.dimension)
             head = {"dimension": world.dimension, "classes": world.classes, "load": load, "w": w}
-            values = [told(difference(runs), metric) for metric, runs in found.items()]
-            rows.append({**head, **{key: number for each in values for key, number in each.items()}})
+            if all(runs is not None for runs in found.values()):
+                rows.append(head | all_told(found))
     return pd.DataFrame(rows)
 
 
@@ -147,8 +148,7 @@ def in_windows(results: Results) -> pd.DataFrame:
                 place = (world.world, method, strength, results.sampler, results.steps)
                 found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT)}
                 if all(runs is not None for runs in found.values()):
-                    told_of = [told(difference(runs), metric) for metric, runs in found.items()]
-                    rows.append({"method": method, "w": strength, **{key: x for each in told_of for key, x in each.items()}})
+                    rows.append({"method": method, "w": strength, **all_told(found)})
     return pd.DataFrame(rows)
 
 
@@ -169,10 +169,9 @@ def with_dimension(results: Results) -> pd.DataFrame:
                     continue
                 found = {metric: difference(held) for metric, held in runs.items()}
                 head = {"growth": world.growth, "sampler": sampler, "w": w, "dimension": world.dimension}
-                values = {key: number for metric, entry in found.items() for key, number in told(entry, metric).items()}
                 small = all(entry.alike(EXACT) for entry in found.values())
                 large = any(entry.apart and abs(entry.mean) > EXACT for entry in found.values())
-                rows.append({**head, **values, "exact": "yes" if small else "no" if large else "undecided"})
+                rows.append({**head, **all_told(runs), "exact": "yes" if small else "no" if large else "undecided"})
     return pd.DataFrame(rows)
 
 
@@ -229,24 +228,6 @@ def _share(moved: pd.DataFrame, world: str, method: str, w: float) -> Mapping[st
     own = moved[(moved["world"] == world) & (moved["method"] == method) & (moved["w"] == w)]
     own = own[(own["of"] == "unguided") & (own["bin"] != "largest")]
     return {"away": float((own["away"] * own["n"]).sum() / own["n"].sum()) if len(own) else float("nan")}
-
-
-def by_distance(results: Results) -> pd.DataFrame:
-    """Claim d: by dimension, w, method and bin of the unguided distance the mean move over seeds, with its interval; bins of FEW
-    samples or more.
-    """
-    moved = results.tables["moved"]
-    moved = moved[(moved["of"] == "unguided") & (moved["bin"] != "largest")]
-    worlds = changes_of(results).asked("d").set_index("world")["dimension"]
-    rows = []
-    for (world, w, method, where), own in moved.groupby(["world", "w", "method", "bin"], sort=False):
-        if own["n"].sum() < FEW:
-            continue
-        runs = own.assign(train_seed=-1).set_index(["train_seed", "seed"])["moved"]
-        head = {"dimension": worlds[world], "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
-        rows.append({**head, **told(difference(runs), "moved")})
-    frame = pd.DataFrame(rows)
-    return frame.assign(bin=pd.Categorical(frame["bin"], [name for name in BINS if name in set(frame["bin"])]))
 
 
 def _judged(rows: list[dict], gaps: list[Difference], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
