@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.measures.round_classes import boundary_distances, measure_round_classes, moved_from
+from analysis.measures.round_classes import BINS, boundary_distances, measure_round_classes, moved_from
 
 MEANS, STD = np.array([[2.0, 0.0], [-2.0, 0.0]]), 0.5
 
