@@ -126,6 +126,7 @@ STUDIES = Registry(
         "methods": "experiments.studies.methods:STUDIES",
         "classifiers": "experiments.studies.classifiers:STUDIES",
         "claims": "experiments.studies.claims:STUDIES",
+        "one-forward": "experiments.studies.one_forward:STUDIES",
         "p-uncond-digits": "experiments.studies.dropout:P_UNCOND_DIGITS",
         "p-uncond-fashion": "experiments.studies.dropout:P_UNCOND_FASHION",
         "dropout-digits": "experiments.studies.dropout:DROPOUT_DIGITS",

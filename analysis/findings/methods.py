@@ -9,6 +9,7 @@ from analysis.findings.exact import EXACT
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
 from analysis.metrics import comparison
 from analysis.results import Results
+from analysis.statistics.cheapest import cheapest, enough
 from analysis.statistics.claims import claim
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.pareto import areas
@@ -35,7 +36,7 @@ def sentences(results: Results) -> list[str]:
     except ValueError:  # no measures to compare by, no curve, or one run: then nothing is told
         return []
     texts = [f"{text} ({drawn(results)}; by {', '.join(alike)})." for text in dict.fromkeys(found)]
-    return texts + _front(results, rows, quality, diversity)
+    return texts + _front(results, rows, quality, diversity) + _cheapest(results, rows, quality)
 
 
 def _verdicts(compared: pd.DataFrame, given: bool) -> str:
@@ -85,6 +86,32 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
         f"guidance, in units of that of w = 0; of {several(len(others), 'other methods')} "
         f"{', '.join(f'{count} {words}' for count, words in counted if count)} ({units}, after Holm)."
     ]
+
+
+def _cheapest(results: Results, rows: pd.DataFrame, quality: str) -> list[str]:
+    """The fewest evaluations for what plain guidance reaches at its best w, where guidance reaches anything."""
+    try:
+        told = cheapest(rows, quality, results.steps)
+    except ValueError:
+        return []
+    (plain,) = told[told["method"] == REFERENCE].itertuples()
+    if plain.w == 0:
+        return []
+    bar = f"of {REFERENCE} guidance at its best w ({number(plain.value)} in {named(quality)} at w = {plain.w:g}, {_times(plain)})"
+    found = enough(told)
+    if found.empty:
+        return [f"No other method is shown to have the quality {bar}."]
+    first = next(found.itertuples())
+    shown = f"difference {number(first.difference)}, {interval(first.low, first.high)} over {several(first.units, first.over)}"
+    return [
+        f"The cheapest that is shown to have the quality {bar} is {first.method} at w = {first.w:g}, {_times(first)} "
+        f"({shown}; a tie is shown within {number(first.margin)})."
+    ]
+
+
+def _times(row: Any) -> str:
+    clock = f" and {number(row.seconds)} times its seconds" if row.seconds == row.seconds else ""
+    return f"{number(row.evaluations)} times the evaluations of the unguided model{clock}"
 
 
 def _have(count: int) -> str:

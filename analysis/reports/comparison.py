@@ -1,7 +1,6 @@
 """Methods compared with plain classifier-free guidance, world by world: at equal diversity, at equal strength, at equal cost."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,22 +9,16 @@ from analysis.figures import methods as figures
 from analysis.figures.pictures import as_bytes
 from analysis.metrics import comparison, metric
 from analysis.reports import common
+from analysis.reports.comparison_tables import parts_of
 from analysis.reports.explore import by_comparison, explorer, family
 from analysis.reports.html import Picture, Section
 from analysis.reports.parts import Missing, Table, by_world, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE, equal_cost, wide
-from analysis.statistics.matched import at_equal_cost, at_matched_w, at_own_best
-from analysis.statistics.pareto import areas
 from analysis.statistics.verdicts import MARGIN, verdicts
 
 GALLERY_SIZE = 10  # samples of a method in the gallery
-MATCHED = """\
-Every method beside plain guidance in the quality alone, at its own best w (chosen on one half of the sampling seeds, reported on
-the other), at equal cost, and at matched effective w. A tie is shown to be within the margin; undecided is inside the noise."""
-FRONTS = """\
-Areas under fronts, in units of that of w = 0; beside each that of plain guidance at as many strengths."""
 PRINTED = ["world", "family", "method", "alike", "different", "undecided", "largest", "detectable", "verdict"]
 
 
@@ -34,10 +27,7 @@ def report(results: Results) -> Report:
     parts = [results.of(world) for world in results.worlds]
     verdicts_of = [table(f"Every method compared with {REFERENCE} guidance. {_drawn(part)}.", _verdicts, part) for part in parts]
     frames = [compared.frame for compared in verdicts_of if isinstance(compared, Table)]
-    others = [
-        [table(f"{words} {_drawn(part)}.", make, part) for words, make in ((MATCHED, matched), (FRONTS, fronts))]
-        for part in parts
-    ]
+    others = [[table(f"{words} {_drawn(part)}.", make, part) for words, make in parts_of().values()] for part in parts]
     plot = explorer(results, by_comparison, "{world}_quality_diversity")
     worlds = (_world(part, verdict, own) for part, verdict, own in zip(parts, verdicts_of, others))
     sections = [*common.failed(results), *plot, *worlds]
@@ -47,7 +37,7 @@ def report(results: Results) -> Report:
         tables["compared"] = pd.concat(frames)
         with pd.option_context("display.width", None, "display.max_columns", None, "display.max_rows", None):
             text = tables["compared"][PRINTED].round(2).to_string(index=False)
-    for name, blocks in zip(("matched", "fronts"), zip(*others)):
+    for name, blocks in zip(parts_of(), zip(*others)):
         if known := [block.frame for block in blocks if isinstance(block, Table)]:
             tables[name] = pd.concat(known)
     found = common.told(results)
@@ -84,51 +74,6 @@ def _verdicts(results: Results) -> pd.DataFrame:
     frame["of these networks"] = (verdicts(rows, alike, quality, diversity, given=True) if several else frame)["verdict"]
     frame.insert(0, "world", results.world.name)
     frame.insert(2, "family", [family(results, label) for label in frame["method"]])
-    return frame
-
-
-def matched(results: Results) -> pd.DataFrame:
-    """Of one world every method beside plain guidance, as `analysis.statistics.matched` compares them, without what cannot be.
-
-    ValueError where nothing can.
-    """
-    quality, why = comparison(results.columns).quality, ValueError("nothing was sampled twice")
-    rows = results.sampled[results.sampled["sampler"] == results.sampler]
-    parts = {
-        "own best w": lambda: at_own_best(rows, quality, results.steps),
-        "equal evaluations, own best w": lambda: at_equal_cost(rows, quality, "nfe", results.steps),
-        "equal seconds, own best w": lambda: at_equal_cost(rows, quality, "seconds_per_sample", results.steps),
-        "matched effective w": lambda: at_matched_w(rows, quality, results.steps),
-    }
-    return _joined(results, parts, "compared at", why)
-
-
-def fronts(results: Results) -> pd.DataFrame:
-    """Of one world the areas under the fronts of quality against diversity, evaluations and seconds; else as `matched`."""
-    quality, diversity, _ = comparison(results.columns)
-    rows = results.sampled[results.sampled["sampler"] == results.sampler]
-    parts = {
-        metric(other).title: partial(areas, rows, quality, other, results.steps)
-        for other in (diversity, "nfe", "seconds_per_sample")
-    }
-    return _joined(results, parts, "front against", ValueError("nothing was sampled twice"))
-
-
-def _joined(results: Results, parts: dict[str, Callable[[], pd.DataFrame]], name: str, why: ValueError) -> pd.DataFrame:
-    frames = []
-    for words, make in parts.items():
-        try:
-            frame = make()
-        except ValueError as error:
-            why = error
-            continue
-        if len(frame):
-            frame.insert(0, name, words)
-            frames.append(frame)
-    if not frames:
-        raise why
-    frame = pd.concat(frames, ignore_index=True)
-    frame.insert(0, "world", results.world.name)
     return frame
 
 

@@ -149,3 +149,22 @@ def test_what_cannot_be_told_does_not_lose_the_report(monkeypatch):
 def test_where_no_guidance_is_best_methods_are_not_called_ties():
     beside = next(text for text in found(images(lambda method, w: 2.0 + w)) if "each method at its own best w" in text)
     assert "best without guidance, at w = 0, as it: other" in beside and "a tie: other" not in beside
+
+
+def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_price():
+    from test_matched import bowl as deep
+    from test_matched import cells, table
+
+    def of(*others):
+        frame = table(*others)
+        more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
+        frame = pd.concat([frame, more])
+        return found(
+            replace(results(frame, [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)], pictures()), sampler="ddim", steps=16)
+        )
+
+    text = " ".join(of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0), cells("dear", (0.5, 1.0), deep, evaluations=3.0)))
+    assert "is free at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
+    assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
+    none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: deep(w) + 0.9, evaluations=1.0)))
+    assert "No other method is shown to have the quality" in none

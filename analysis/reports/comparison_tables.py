@@ -1,0 +1,98 @@
+"""Tables of a comparison of methods beside its verdicts: what quality costs, fronts, and errors against the exact field."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pandas as pd
+
+from analysis.metrics import comparison, metric
+from analysis.results import Results
+from analysis.statistics.cheapest import cheapest
+from analysis.statistics.matched import at_equal_cost, at_matched_w, at_own_best
+from analysis.statistics.pareto import areas
+
+MATCHED = """\
+Every method beside plain guidance in the quality alone, at its own best w (chosen on one half of the sampling seeds, reported on
+the other), at equal cost, and at matched effective w. A tie is shown to be within the margin; undecided is inside the noise."""
+CHEAPEST = """\
+What the quality of plain guidance at its best w costs: every method at its own best w, its evaluations and seconds as
+multiples of those of the unguided model. A tie or better has that quality; undecided is inside the noise."""
+GUIDED_ERROR = """\
+Error of the guided prediction against the exact guided one, along the trajectories of each method that aims at it: the mean over
+lambda of the squared error of eps, and of the exact update."""
+FRONTS = """\
+Areas under fronts, in units of that of w = 0; beside each that of plain guidance at as many strengths."""
+
+
+def parts_of() -> dict[str, tuple[str, Callable[[Results], pd.DataFrame]]]:
+    """Further tables of a world by the name of their file, with what is said of them."""
+    return {
+        "matched": (MATCHED, matched),
+        "cheapest": (CHEAPEST, cheapest_of),
+        "fronts": (FRONTS, fronts),
+        "guided_error": (GUIDED_ERROR, guided_error),
+    }
+
+
+def matched(results: Results) -> pd.DataFrame:
+    """Of one world every method beside plain guidance, as `analysis.statistics.matched` compares them, without what cannot be.
+
+    ValueError where nothing can.
+    """
+    quality, why = comparison(results.columns).quality, ValueError("nothing was sampled twice")
+    rows = results.sampled[results.sampled["sampler"] == results.sampler]
+    parts = {
+        "own best w": lambda: at_own_best(rows, quality, results.steps),
+        "equal evaluations, own best w": lambda: at_equal_cost(rows, quality, "nfe", results.steps),
+        "equal seconds, own best w": lambda: at_equal_cost(rows, quality, "seconds_per_sample", results.steps),
+        "matched effective w": lambda: at_matched_w(rows, quality, results.steps),
+    }
+    return _joined(results, parts, "compared at", why)
+
+
+def cheapest_of(results: Results) -> pd.DataFrame:
+    """Of one world what the quality of plain guidance costs, method by method. ValueError where nothing can be compared."""
+    rows = results.sampled[results.sampled["sampler"] == results.sampler]
+    return _joined(results, {"": partial(cheapest, rows, comparison(results.columns).quality, results.steps)}, "", ValueError())
+
+
+def guided_error(results: Results) -> pd.DataFrame:
+    """Of one exact world how far guided predictions are from the exact ones. ValueError where that was not measured."""
+    errors = results.tables.get("guided_error", pd.DataFrame())
+    if errors.empty or results.world.name not in set(errors["world"]):
+        raise ValueError("no guided prediction was compared with an exact one")
+    errors = errors[errors["world"] == results.world.name]
+    of_run = errors.groupby(["method", "w", "train_seed", "seed", "quantity"], sort=False)["value"].mean().unstack("quantity")
+    told = of_run.groupby(["method", "w"], sort=False).agg(["mean", "std"])
+    told.columns = [name if kind == "mean" else f"{name}_sd" for name, kind in told.columns]
+    return told[["error", "error_sd", "size"]].reset_index().assign(world=results.world.name)
+
+
+def fronts(results: Results) -> pd.DataFrame:
+    """Of one world the areas under the fronts of quality against diversity, evaluations and seconds; else as `matched`."""
+    quality, diversity, _ = comparison(results.columns)
+    rows = results.sampled[results.sampled["sampler"] == results.sampler]
+    parts = {
+        metric(other).title: partial(areas, rows, quality, other, results.steps)
+        for other in (diversity, "nfe", "seconds_per_sample")
+    }
+    return _joined(results, parts, "front against", ValueError("nothing was sampled twice"))
+
+
+def _joined(results: Results, parts: dict[str, Callable[[], pd.DataFrame]], name: str, why: ValueError) -> pd.DataFrame:
+    frames = []
+    for words, make in parts.items():
+        try:
+            frame = make()
+        except ValueError as error:
+            why = error
+            continue
+        if len(frame):
+            if name:
+                frame.insert(0, name, words)
+            frames.append(frame)
+    if not frames:
+        raise why
+    frame = pd.concat(frames, ignore_index=True)
+    frame.insert(0, "world", results.world.name)
+    return frame
