@@ -50,7 +50,7 @@ def levels_of(denoiser: Denoiser, shape: tuple[int, ...], device: str = "cpu") -
             low, high = max(low, known[-1].item()), min(high, known[0].item())
             if part.whole:
                 return Levels(low, high, known)
-        if (own := getattr(part, "levels", None)) is not None:  # of a student of few steps
+        if isinstance(own := getattr(part, "levels", None), tuple):  # of a student of few steps
             return Levels(low, high, torch.tensor(own, dtype=torch.float64))
         part = getattr(part, "network", None)
     why = _refusal(denoiser, torch.tensor([-0.1234, 0.4321]), shape, device)

@@ -117,6 +117,8 @@ def _found(results: Results) -> list[str]:
 
 def _sections(results: Results, frames: dict[str, pd.DataFrame]) -> list[Section]:
     a, b, windows, c, d, bins = (frames[name] for name in FRAMES)
+    if "worlds" not in results.tables:  # no cell was finished
+        return [section("What was tested", "", Missing("the figures of the claims", "no cell was finished"))]
     field, worlds = results.tables.get("field"), results.tables["worlds"]
     of_c = worlds[worlds["question"] == "c"]
     return [

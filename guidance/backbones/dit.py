@@ -124,7 +124,7 @@ class DiT(nn.Module):
             return Features(h, inner=inner)
 
         def head(features: Features, logsnr: Tensor, label: Tensor) -> Tensor:
-            condition = self.condition(logsnr, label, perturbed, strength)
+            condition = self.condition(logsnr, label, perturbed, **({} if strength is None else {"strength": strength}))
             features = run(features, range(self.label_from, self.blocks), condition)
             return with_inner(self._output(features.h, condition, self.adapt, self.leave), features.inner)
 
