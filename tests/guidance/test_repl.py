@@ -105,7 +105,7 @@ def test_aliases_are_found_and_listed_nowhere():
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("cfgg", "did you mean 'cfg', 'tcfg' or 'recfg'"), ("agp", "'apg'"), ("xyzzy", "known: classifier, .*temperature$")],
+    [("cfgg", "did you mean 'cfg', 'tcfg' or 'c2fg'"), ("agp", "'apg'"), ("xyzzy", "known: classifier, .*temperature$")],
 )
 def test_a_name_that_stands_for_nothing_is_answered_with_the_nearest(name, words):
     with pytest.raises(Unknown, match=f"there is no method '{name}'; .*{words}"):
