@@ -19,6 +19,7 @@ from experiments.studies.fashion import FULL as FASHION
 from experiments.studies.fashion import MAIN
 from experiments.studies.sweep import Curve, Sweep
 from experiments.studies.tradeoff import TradeOff
+from experiments.tasks.judge import Judge
 from experiments.tasks.sources import Exact
 from experiments.worlds.digits_exact import DigitsExact
 from experiments.worlds.fashion import Fashion
@@ -43,10 +44,13 @@ def of_pairs(base: TradeOff, world: Paired, name: str, steps: int, sweep: Sweep,
     objective = PairedDenoising(density=base.model.objective.density)
     fit = replace(base.model.fit, steps=steps, snapshots=())
     model = replace(base.model, world=world, objective=objective, fit=fit)
-    own = {"world": world, "model": model, "classifier": None, "weak": None, "judges": (), "features": (), "references": {}}
+    own = {"world": world, "model": model, "classifier": None, "weak": None, "features": (), "references": {}}
     own |= {"name": name, "sweeps": (sweep,), "metrics": (SecondLabel(),), "real": None}
     if base.evaluator is not None:
         own["evaluator"] = replace(base.evaluator, world=world)
+        own["judges"] = tuple(
+            Judge(called=judge.called, classifier=replace(judge.classifier, world=world)) for judge in base.judges
+        )
     return replace(base, **own | changes)
 
 

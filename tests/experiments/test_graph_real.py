@@ -162,7 +162,7 @@ def test_a_denoiser_that_was_trained_again_with_other_bytes_makes_its_samples_st
 def test_a_network_whose_code_changed_makes_its_samples_stale_although_the_weights_are_equal():
     _, samples, measures = graph()
     assert {"guidance.backbones.unet", "experiments.networks.unet", "experiments.objectives.denoising"} <= set(samples.code)
-    assert not {name for name in samples.code if "dit" in name or "half_unet" in name or "timm" in name} - {
+    assert not {name for name in samples.code if ".dit" in name or "half_unet" in name or "timm" in name} - {
         "classifiers.half_unet"
     }
     assert not {"guidance.backbones.unet", "experiments.networks.unet"} & set(measures.code)
