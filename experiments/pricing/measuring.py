@@ -1,6 +1,7 @@
 """The price of measuring samples. Statistics run on the processor, and are timed on this one whatever the device."""
 
 import math
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,10 @@ from experiments.pricing.counting import count_call, counted
 from experiments.pricing.machine import SECONDS, seconds_of
 from experiments.pricing.networks import NOWHERE
 from experiments.pricing.price import RUN, Price
+from experiments.pricing.sampling import lambdas, price_sample
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
+from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import JudgeMeasure
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError, compare
@@ -77,6 +80,16 @@ def price_network_error(task: NetworkError, machine: Any, known: dict[str, Any])
     taken = seconds_of(lambda: compare(model, classifier, exact, z, logsnr, label, z))
     flops = counted(lambda: compare(model, classifier, exact, z, logsnr, label, z)).flops
     return Price(n * flops / few, n * taken / few)
+
+
+def price_guided_error(task: GuidedError, machine: Any, known: dict[str, Any]) -> Price:
+    """The trajectories drawn again, and the exact model twice at every call, probed on a few draws."""
+    samples, n, few = task.samples, min(task.n, task.samples.n), 100
+    drawn = price_sample(replace(samples, n=n), machine, known)
+    exact, label = data(samples.world).oracle, torch.arange(few) % samples.world.classes
+    z, logsnr = torch.randn(few, *samples.world.shape).double(), torch.zeros(few).double()
+    taken = seconds_of(lambda: exact.branches(z, logsnr, [label, None]))
+    return replace(drawn, seconds=drawn.seconds + n * len(lambdas(samples, samples.steps)) * taken / few, disk=RUN)
 
 
 def classifier_row(source: Any, machine: Any, known: dict[str, Any], rows: int = 250) -> tuple[int, float, float]:
