@@ -61,10 +61,10 @@ def test_tables_hold_the_same_numbers_in_every_kind(tmp_path):
     results = of_methods(worlds=("moons",))
     for kind in ("csv", "parquet"):
         names = {path.name for path in export_tables(results, tmp_path, kind, "comparison")}
-        assert names == {f"{name}.{kind}" for name in ("table", "summary", "compared", "matched", "fronts")}
+        assert names == {f"{name}.{kind}" for name in ("table", "summary", "compared", "matched", "cheapest", "fronts")}
     pd.testing.assert_frame_equal(read_table(tmp_path / "table.csv"), read_table(tmp_path / "table.parquet"), check_dtype=False)
     assert {path.name for path in export_tables(results, tmp_path, "latex", "comparison")} == {
-        f"{name}.tex" for name in ("main_moons", "compared", "matched", "fronts")
+        f"{name}.tex" for name in ("main_moons", "compared", "matched", "cheapest", "fronts")
     }
     with pytest.raises(ValueError, match="no table is saved as 'xlsx': choose of csv, parquet, latex"):
         export_tables(results, tmp_path / "none", "xlsx")

@@ -42,7 +42,7 @@ TABLES = {
     "images": "summary table",
     "plane": "summary table",
     "exact": "network_error summary table",
-    "methods": "compared fronts matched summary table",
+    "methods": "cheapest compared fronts matched summary table",
     "guides": "attack by_level jacobian networks summary table",
 }
 
