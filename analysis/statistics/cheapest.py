@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.compare import REFERENCE
-from analysis.statistics.matched import at_own_best
+from analysis.statistics.matched import PRICES, at_own_best, mean_prices
 
 ENOUGH = ("better", "tie")  # verdicts that stand for the quality of plain guidance
 KEPT = ["method", "w", "evaluations", "seconds", "value", "reference", "difference", "low", "high"]
@@ -25,8 +25,7 @@ def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) 
     """
     told = at_own_best(table, metric, steps, given)
     rows = table[(table["steps"] == steps) & (table["n"] == table.loc[table["steps"] > 0, "n"].max())]
-    counted = _prices(rows, rows["metric"].str.startswith("nfe_"))
-    clocked = _prices(rows, rows["metric"] == "seconds_per_sample")
+    counted, clocked = (mean_prices(rows, price, ["method", "w"]) for price in PRICES)
     if (REFERENCE, 0.0) not in counted.index:
         raise ValueError(f"{REFERENCE} has no cell at w = 0: there is no unguided cost to compare with")
     plain = told.iloc[0]
@@ -41,12 +40,6 @@ def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) 
 def enough(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of `cheapest` that are shown to have the quality of plain guidance, or a better one; the first is the cheapest."""
     return frame[frame["verdict"].isin(ENOUGH)]
-
-
-def _prices(rows: pd.DataFrame, own: pd.Series) -> pd.Series:
-    """The mean price of a cell by (method, w)."""
-    of_run = rows[own].groupby(["method", "w", "train_seed", "seed"], sort=False)["value"].sum(min_count=1)
-    return of_run.groupby(["method", "w"], sort=False).mean()
 
 
 def _price(prices: pd.Series, method: str, w: float) -> float:

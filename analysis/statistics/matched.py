@@ -48,7 +48,8 @@ def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int, give
     levels comes within AT_MOST_OFF of that cost is left out. ValueError as in `at_own_best`, and without prices.
     """
     rows, lower = _of_the_largest_n(table), _lower_is_better(metric)
-    ratio = _prices(rows, price) / _prices(rows, price).get((REFERENCE, steps), np.nan)
+    guided = mean_prices(rows[rows["w"] != 0], price, ["method", "steps"])
+    ratio = guided / guided.get((REFERENCE, steps), np.nan)
     if ratio.dropna().empty:
         raise ValueError(f"{REFERENCE} at {steps} steps has no {price}: there is no cost to be equal to")
     off = np.log(ratio).abs().rename("off").reset_index()
@@ -131,11 +132,10 @@ def _lower_is_better(metric: str) -> bool:
     return not higher
 
 
-def _prices(rows: pd.DataFrame, price: str) -> pd.Series:
-    """The mean price of guided cells by (method, steps)."""
+def mean_prices(rows: pd.DataFrame, price: str, by: Sequence[str]) -> pd.Series:
+    """The mean price of the cells of each group: "nfe", evaluations of every kind together, or "seconds_per_sample"."""
     if price not in PRICES:
         raise ValueError(f"there is no price {price!r}: it is one of {', '.join(PRICES)}")
     own = rows["metric"].str.startswith("nfe_") if price == "nfe" else rows["metric"] == price
-    guided = rows[own & (rows["w"] != 0)]
-    of_run = guided.groupby(["method", "steps", "w", "train_seed", "seed"], sort=False)["value"].sum(min_count=1)
-    return of_run.groupby(["method", "steps"], sort=False).mean()
+    of_run = rows[own].groupby(list(dict.fromkeys([*by, "w", "train_seed", "seed"])), sort=False)["value"].sum(min_count=1)
+    return of_run.groupby(list(by), sort=False).mean()
