@@ -3,6 +3,7 @@
 Rank 0 owns the store and the terminal. The first process that fails says why in one line, and all end.
 """
 
+import atexit
 import os
 import sys
 import traceback
@@ -32,6 +33,8 @@ def join() -> None:
         return
     if lacking := [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
         raise Problem(f"{n} processes were started: export {' and '.join(lacking)} to join them, or start one")
+    # whoever loses the store of a rank 0 that has ended would warn of it, with a trace, beside the one line that says why
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     import torch
     import torch.distributed as dist
 
@@ -105,13 +108,16 @@ def _fail(line: str, code: int) -> None:
 
 def _leave(code: Any) -> None:
     """Ends this process's part in the launch: together, unless a command was stopped or misspelt."""
-    if _store is not None and code not in (None, 0, 1):
-        sys.stdout.flush()
-        os._exit(code if isinstance(code, int) else 1)
-    if _store is not None:
+    if _store is None:
+        return
+    if code in (None, 0, 1):
         with suppress(Problem), connected():  # the work is done
             distributed().all_gather_object([None] * size(), None)  # a barrier of processes, not of GPUs
-        distributed().destroy_process_group()
+        atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # the interpreter's own end, with threads of gloo still about, has aborted a process whose work was done
+    os._exit(code if isinstance(code, int) else 1 if code else 0)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What one process of a launch does in tests/experiments/test_launch.py: `python launch_worker.py MODE FOLDER`."""
 
+import atexit
 import json
 import os
 import signal
@@ -154,11 +155,21 @@ def work(folder: Path) -> None:
         (folder / "said.json").write_text(json.dumps(said))
 
 
+class Last:
+    """Says so when the interpreter takes its modules apart."""
+
+    def __del__(self) -> None:
+        print("taken apart", flush=True)
+
+
 if __name__ == "__main__":
     mode, place = sys.argv[1], Path(sys.argv[2])
     with launch.command("study"):
         one_thread()
-        if mode == "work":
+        if mode == "end":
+            last = Last()
+            atexit.register(print, "at exit")
+        elif mode == "work":
             work(place)
         else:
             made(place, Unlucky(how=mode))

@@ -143,3 +143,16 @@ def test_one_rank_that_fails_ends_all_with_one_line(tmp_path, how, names, words)
     (line,) = "".join(process.stderr for process in ended).splitlines()
     assert line.startswith("guidance-bench: ") and words in line
     assert not [*tmp_path.glob("unlucky-*")] and not [*tmp_path.glob(".failed/*")]
+
+
+def test_a_launch_ends_before_the_interpreter_does(tmp_path):
+    """Whose end, with threads of gloo still about, now and then aborts a process that has done its work."""
+    ended = together([WORKER, "end", tmp_path])
+    assert [(process.returncode, process.stdout) for process in ended] == [(0, "at exit\n"), (0, "")]
+
+
+def test_who_finds_the_store_gone_says_nothing():
+    ended = together([HERE / "launch_late.py"])
+    assert [process.returncode for process in ended] == [2, 2]
+    (line,) = "".join(process.stderr for process in ended).splitlines()
+    assert line.startswith("guidance-bench: ls is for one process")
