@@ -16,7 +16,8 @@ from experiments.registry import typed
 def override(instance: Any, settings: list[str]) -> Any:
     """A copy of a value with `path=value` settings, values in JSON or plain text. All settings are applied before anything is
     checked, except that a setting inside a value that an earlier one set as a whole is applied after that one is checked. A field
-    of the world of a study is set in the world of its networks and references too, before everything else.
+    of the world of a study is set in the world of its networks and references too, before everything else. In a dictionary null
+    takes an entry out.
 
     Problem, naming the path, for an unknown key or an invalid value.
     """
@@ -55,7 +56,10 @@ def _changed(item: Any, tree: dict[str, Any], path: str) -> Any:
     if isinstance(item, dict):
         new = dict(item)
         for name, branch in tree.items():
-            if isinstance(branch, _Leaf):  # a dictionary accepts new keys
+            if isinstance(branch, _Leaf) and branch.value is None:  # as in --set worlds.fashion=null
+                _child(item, name, path, branch)
+                del new[name]
+            elif isinstance(branch, _Leaf):  # a dictionary accepts new keys
                 new[name] = branch.value
             else:
                 new[name] = _changed(_child(item, name, path, branch), branch, f"{path}{name}.")

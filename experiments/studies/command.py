@@ -55,9 +55,9 @@ def _makes(candidate: Any, settings: list[str], study: Any) -> bool:
 
 def _differences(there: Any, here: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(path, new value) where two JSON forms differ, as deep as both are made of the same parts."""
-    if isinstance(there, dict) and isinstance(here, dict) and there.get("is") == here.get("is") and set(there) == set(here):
-        for key in there:
-            yield from _differences(there[key], here[key], f"{path}{key}.")
+    if isinstance(there, dict) and isinstance(here, dict) and there.get("is") == here.get("is") and {*here} <= {*there}:
+        for key in there:  # null takes an entry out
+            yield from _differences(there[key], here.get(key), f"{path}{key}.")
     elif isinstance(there, list) and isinstance(here, list) and len(there) == len(here):
         for place, pair in enumerate(zip(there, here)):
             yield from _differences(*pair, f"{path}{place}.")

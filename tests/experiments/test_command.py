@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.problems import Problem
 from experiments.studies.chosen import chosen
 from experiments.studies.command import command_of
 
@@ -18,6 +19,7 @@ from experiments.studies.command import command_of
         ("digits", True, ["sweeps.1.steps=8"]),
         ("digits", False, ['methods=["apg", "classifier-free"]']),
         ("methods", True, []),
+        ("methods", True, ["worlds.fashion=null", "worlds.digits=null"]),
         ("classifiers", False, []),
     ],
 )
@@ -37,3 +39,9 @@ def test_a_field_of_the_world_is_set_once(tmp_path):
 
 def test_a_study_that_no_setting_makes_has_no_command():
     assert command_of(replace(chosen("digits", False, []), name="mine")) == ""
+
+
+def test_a_world_is_taken_out_by_its_name():
+    assert [*chosen("one-forward", False, ["worlds.fashion=null"]).worlds] == ["digits", "digits-exact"]
+    with pytest.raises(Problem, match="no 'fashio'; did you mean 'fashion'"):
+        chosen("one-forward", False, ["worlds.fashio=null"])

@@ -19,7 +19,7 @@ PRICES = {  # evaluations of the denoiser at w = 1, a step
 @pytest.fixture(scope="module")
 def tiny():
     sizes = {"steps": {name: 3 for name in QUICK.worlds}, "n": {name: 40 for name in QUICK.worlds}}
-    made = worlds(**sizes, base=QUICK.worlds["fashion"], fashion=QUICK.worlds["fashion"].model.network, sample_seeds=(0, 1))
+    made = worlds(**sizes, base=QUICK.worlds["fashion"], ws=(1.0,), sample_seeds=(0, 1))
     few = (Sweep(sampler=DDIM(), steps=4, ws=(1.0,)),)
     of_one = replace(made["digits-exact"], sweeps=few, guided_error=10)
     methods = tuple(replace(curve, ws=tuple(w for w in curve.ws or () if w in (0.0, 1.0))) for curve in of_one.methods)
