@@ -33,7 +33,12 @@ def executed(notebook: dict[str, Any], study: str | Path = ONLY_COMMITTED) -> di
     begun = nbformat.reads(json.dumps(notebook), as_version=4)
     with tempfile.TemporaryDirectory() as nowhere:
         client = nbclient.NotebookClient(
-            begun, timeout=SECONDS, record_timing=False, store_widget_state=False, resources={"metadata": {"path": nowhere}}
+            begun,
+            timeout=SECONDS,
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,  # or the same text comes in other pieces each time
+            resources={"metadata": {"path": nowhere}},
         )
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": QUIET, STUDY_VARIABLE: str(study)}
