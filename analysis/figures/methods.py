@@ -16,6 +16,7 @@ from analysis.figures.style import head, label_y, panels, plain_numbers
 from analysis.measures.grid import GridDensity
 from analysis.metrics import metric
 from analysis.statistics.compare import REFERENCE, reference
+from analysis.statistics.pareto import of_means
 
 
 def by_family(
@@ -126,11 +127,20 @@ def _write_head(axes: Axes, method: str, lines: Sequence[str], group: str) -> No
 
 
 def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str]) -> Figure:
-    """The smallest `quality` of each method over its w, against what it costs there; the step line is the best so far."""
+    """The smallest `quality` of each method over its w, against what it costs there as a multiple of the unguided cost.
+
+    The step line is the front, the best at this price or less. Shaded is the area under it, up to the reference point of
+    `analysis.statistics.pareto`: grey that of plain guidance alone, lighter what the other methods add.
+    """
     family = {**family, REFERENCE: REFERENCE}
+    plain = cells[(cells["method"] == REFERENCE) & (cells["w"] == 0)]
+    if len(plain):
+        unguided, label = plain[price].iloc[0], f"{metric(price).axis}, over the unguided {plain[price].iloc[0]:.3g}"
+    else:
+        unguided, label = 1.0, metric(price).axis
+    cells, plain = (rows.assign(**{price: rows[price] / unguided}) for rows in (cells, plain))
     rows = cells[cells["w"] != 0].dropna(subset=[quality])
     best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values(price)
-    plain = cells[(cells["method"] == REFERENCE) & (cells["w"] == 0)]
     figure, (axes,) = panels(1, 1, (9.0, 5.2))
     looks = {group: family_look(group) for group in dict.fromkeys(family.values())}
     for group, (shade, marker) in looks.items():
@@ -143,18 +153,33 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis)
     axes.set_ylim(*_focus(best[quality]))
-    axes.set_xlabel(metric(price).axis)
+    axes.set_xlabel(label)
     label_y(axes, metric(quality).axis)
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     head(
         axes,
         f"Best {metric(quality).axis} of each method",
-        "line: the best at this price or less; named where they lie on it",
+        f"line: the best at this price or less; named where they lie on it{_shade_areas(axes, cells, quality, price)}",
     )
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     named = best[best[quality] <= front]
     points = zip(named[price], named[quality], named["method"], [looks[family[method]].colour for method in named["method"]])
     label_points(axes, list(points)[::-1])
     return figure
+
+
+def _shade_areas(axes: Axes, cells: pd.DataFrame, quality: str, price: str) -> str:
+    """Shades the areas under the fronts, and says how large they are; nothing where plain guidance gives no reference point."""
+    try:
+        (up, along), areas = of_means(cells, quality, price)
+    except ValueError:
+        return ""
+    limits = axes.get_xlim(), axes.get_ylim()
+    for rows, shade, under in ((cells, "#e9edf3", 0.5), (cells[cells["method"] == REFERENCE], "#cfd3da", 0.6)):
+        corners = rows[(rows[price] < along.worst) & (rows[quality] < up.worst)].sort_values(price)
+        across, high = [*corners[price], along.worst], [*corners[quality].cummin()]
+        axes.fill_between(across, [*high, high[-1]], up.worst, step="post", color=shade, linewidth=0, zorder=under)
+    axes.set(xlim=limits[0], ylim=limits[1])
+    return f". Area under the front, w = 0 being 1: {areas[REFERENCE]:.2f} of plain guidance, {areas['all']:.2f} with all others"
 
 
 def _focus(values: pd.Series) -> tuple[float, float]:

@@ -74,6 +74,22 @@ def axes_of(table: pd.DataFrame, quality: str, other: str, steps: int) -> tuple[
     return _axes(_with_prices(table), quality, other, steps)
 
 
+def of_means(cells: pd.DataFrame, quality: str, price: str) -> tuple[tuple[Axis, Axis], dict[str, float]]:
+    """The axes, and the areas under the fronts of plain guidance and of all methods, in units of that of w = 0, where cells are
+    points and nothing joins them: what can be bought. cells: of `analysis.statistics.compare.wide`, whose reference at its first
+    number of levels gives the reference point. ValueError as in `axes_of`.
+    """
+    plain = cells[cells["method"] == REFERENCE]
+    steps = 0 if plain.empty else int(plain["steps"].iloc[0])
+    plain = plain[plain["steps"] == steps]
+    axes = _axes(plain.melt(["method", "steps", "w"], [quality, price], "metric"), quality, price, steps)
+    found = {}
+    for name, own in ((REFERENCE, plain), ("all", cells)):
+        shares = np.stack([axis.share(own[axis.metric].to_numpy()) for axis in axes], axis=1)
+        found[name] = area(shares) / (axes[0].plain * axes[1].plain)
+    return axes, found
+
+
 def _axes(rows: pd.DataFrame, quality: str, other: str, steps: int) -> tuple[Axis, Axis]:
     own = rows[(rows["method"] == REFERENCE) & (rows["steps"] == steps)]
     return _axis(own, quality, diversity=False), _axis(own, other, diversity=other not in PRICES)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import FillBetweenPolyCollection
 
 from analysis.figures.colours import OF_REFERENCE, colour, look
 from analysis.figures.methods import by_family, cost, image_gallery, plane_gallery
@@ -76,7 +77,25 @@ def test_a_panel_says_which_w_it_holds_and_the_verdict(cells):
 def test_the_front_of_cost_names_the_best(cells):
     figure = cost(cells, "nfe", "fid", FAMILY)
     assert "classifier-free" in texts(figure), "the cheapest and best"
-    assert figure.axes[0].get_xlabel() == "network evaluations per sample"
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == "network evaluations per sample, over the unguided 8"
+    (zero,) = (drawn for drawn in axes.collections if drawn.get_label() == "w = 0")
+    assert zero.get_offsets().tolist() == [[1.0, 1.005]]
+
+
+def test_the_areas_under_the_front_are_shaded_and_told(cells):
+    """In shares w = 0 is (1, 2). What is 1 better at twice the price, (1.5, 1), adds a quarter."""
+
+    def told(figure):
+        return next(" ".join(text.split()) for text in texts(figure) if text.startswith("line: "))
+
+    assert told(cost(cells, "nfe", "fid", FAMILY)).endswith("1.00 of plain guidance, 1.00 with all others")
+    better = cells.assign(fid=cells["fid"].mask(cells["method"] == "apg", 0.005))
+    figure = cost(better, "nfe", "fid", FAMILY)
+    assert told(figure).endswith("1.00 of plain guidance, 1.25 with all others")
+    shaded = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, FillBetweenPolyCollection)]
+    lowest = [drawn.get_paths()[0].vertices[:, 1].min() for drawn in shaded]
+    assert lowest == [pytest.approx(0.005), pytest.approx(1.005)], "all, and plain guidance alone"
 
 
 def test_galleries_hold_every_name_and_can_be_drawn():

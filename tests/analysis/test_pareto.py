@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.statistics.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front
+from analysis.statistics.compare import wide
+from analysis.statistics.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front, of_means
+from analysis.table import summarise
 
 WS = (0.0, 1.0, 2.0, 4.0)
 STEPS = 16
@@ -81,6 +83,17 @@ def test_at_a_lower_price_the_same_quality_is_worth_more():
     table = pd.DataFrame([*rows("classifier-free", PLAIN), *cheap])
     found = areas(table, "fid_moons", "nfe", STEPS).set_index("method")
     assert found.loc["classifier-free", "area"] == pytest.approx(1.25) and found.loc["cheap", "area"] == pytest.approx(1.5)
+
+
+def test_the_areas_of_means_are_those_of_the_cells_alone():
+    """As above, and no line joins cells: of quality and diversity w = 1 adds 0.5 by 0.8 to w = 0."""
+    cheap = [*rows("cheap", {1.0: PLAIN[1.0]}, steps=8)]
+    cells = wide(summarise(pd.DataFrame([*rows("classifier-free", PLAIN), *cheap])), world="moons", sampler="ddim")
+    axes, found = of_means(cells, "fid_moons", "nfe")
+    assert found == {"classifier-free": pytest.approx(1.25), "all": pytest.approx(1.5)}
+    assert [(axis.worst, axis.span) for axis in axes] == [(8.0, 4.0), (48.0, 16.0)]
+    _, found = of_means(cells, "fid_moons", "diversity_moons")
+    assert found["classifier-free"] == pytest.approx(1.4)
 
 
 def test_a_front_has_what_nothing_beats():
