@@ -20,6 +20,9 @@ multiples of those of the unguided model. A tie or better has that quality; unde
 GUIDED_ERROR = """\
 Error of the guided prediction against the exact guided one, along the trajectories of each method that aims at it: the mean over
 lambda of the squared error of eps, and of the exact update."""
+DENOISING_LOSS = """\
+Mean squared error of eps on test images, the mean over the lambdas that were trained on, with the label and without; its ratio
+to the plain network's, trained with the same seed."""
 FRONTS = """\
 Areas under fronts, in units of that of w = 0; beside each that of plain guidance at as many strengths."""
 
@@ -31,6 +34,7 @@ def parts_of() -> dict[str, tuple[str, Callable[[Results], pd.DataFrame]]]:
         "cheapest": (CHEAPEST, cheapest_of),
         "fronts": (FRONTS, fronts),
         "guided_error": (GUIDED_ERROR, guided_error),
+        "denoising_loss": (DENOISING_LOSS, denoising_loss),
     }
 
 
@@ -66,6 +70,20 @@ def guided_error(results: Results) -> pd.DataFrame:
     told = of_run.groupby(["method", "w"], sort=False).agg(["mean", "std"])
     told.columns = [name if kind == "mean" else f"{name}_sd" for name, kind in told.columns]
     return told[["error", "error_sd", "size"]].reset_index().assign(world=results.world.name)
+
+
+def denoising_loss(results: Results) -> pd.DataFrame:
+    """Of one world the loss of every trained model on test images. ValueError where that was not measured."""
+    losses = results.tables.get("denoising_loss", pd.DataFrame())
+    if losses.empty or results.world.name not in set(losses["world"]):
+        raise ValueError("no loss was measured on test images")
+    losses = losses[losses["world"] == results.world.name]
+    of_run = losses.groupby(["network", "train_seed", "branch"], sort=False)["value"].mean().unstack("branch")
+    plain = of_run.loc["plain", "conditional"]
+    of_run["ratio"] = [loss / plain[seed] for (_, seed), loss in of_run["conditional"].items()]
+    told = of_run.groupby("network", sort=False)[["conditional", "unconditional", "ratio"]].agg(["mean", "std"])
+    told.columns = [name if kind == "mean" else f"{name}_sd" for name, kind in told.columns]
+    return told.rename_axis(index="method").reset_index().assign(world=results.world.name)
 
 
 def fronts(results: Results) -> pd.DataFrame:

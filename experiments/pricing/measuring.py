@@ -16,6 +16,7 @@ from experiments.pricing.price import RUN, Price
 from experiments.pricing.sampling import lambdas, price_sample
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
+from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import JudgeMeasure
 from experiments.tasks.measure import Measure, MeasureExact
@@ -80,6 +81,20 @@ def price_network_error(task: NetworkError, machine: Any, known: dict[str, Any])
     taken = seconds_of(lambda: compare(model, classifier, exact, z, logsnr, label, z))
     flops = counted(lambda: compare(model, classifier, exact, z, logsnr, label, z)).flops
     return Price(n * flops / few, n * taken / few)
+
+
+def price_denoising_loss(task: DenoisingLoss, machine: Any, known: dict[str, Any]) -> Price:
+    """Both branches at every lambda, probed on a few images; on the processor whatever the device."""
+    world, few = task.denoiser.world, 100
+    model = untrained(task.denoiser).play("model", {}, NOWHERE, "cpu", 250)["model"]
+    z, logsnr, label = torch.randn(few, *world.shape), torch.zeros(few), torch.arange(few) % world.classes
+    n = min(task.n, sizes_of(world)[1] or task.n) * task.levels
+
+    @torch.no_grad()
+    def both() -> Any:
+        return model.branches(z, logsnr, [label, None])
+
+    return Price(n * counted(both).flops / few, n * seconds_of(both) / few)
 
 
 def price_guided_error(task: GuidedError, machine: Any, known: dict[str, Any]) -> Price:

@@ -8,11 +8,19 @@ from typing import Any
 from experiments.graph.run import Plan, plan
 from experiments.graph.store import Store
 from experiments.graph.task import Task
-from experiments.pricing.measuring import price_exact, price_guided_error, price_measure, price_network_error, price_real
+from experiments.pricing.measuring import (
+    price_denoising_loss,
+    price_exact,
+    price_guided_error,
+    price_measure,
+    price_network_error,
+    price_real,
+)
 from experiments.pricing.price import Price
 from experiments.pricing.sampling import price_sample
 from experiments.pricing.training import price_training
 from experiments.studies.study import Report
+from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.network_error import NetworkError
@@ -28,6 +36,7 @@ PRICES: dict[type, Callable[..., Price]] = {
     RealFeatures: price_real,
     NetworkError: price_network_error,
     GuidedError: price_guided_error,
+    DenoisingLoss: price_denoising_loss,
 }
 REPORT = 2 * 2**20  # bytes of a report's figures and page, about
 

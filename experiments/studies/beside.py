@@ -7,6 +7,7 @@ from typing import Any
 from experiments.studies.on_features import on_features
 from experiments.studies.study import TABLE, Placed
 from experiments.tasks.baselines import Draws, TestSet
+from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.network_error import NetworkError
 from experiments.tasks.real_features import StoredFeatures
@@ -62,6 +63,8 @@ def networks(study: Any) -> Iterator[Placed]:
         for name, source in own_networks(study, seed):
             if isinstance(source, Train):
                 yield Placed("networks", {"world": study.world.label, "train_seed": seed, "network": name}, source)
+        if study.denoising_loss:
+            yield from losses(study, seed)
         trained = {"denoiser": study.network("model", seed), "classifier": study.network("classifier", seed)}
         if study.oracle is not None and all(isinstance(source, Train) for source in trained.values()):
             place = {"world": study.world.label, "train_seed": seed}
@@ -73,3 +76,13 @@ def networks(study: Any) -> Iterator[Placed]:
         if isinstance(judge.classifier, Train):
             place = {"world": study.world.label, "train_seed": NO_TRAINING, "network": f"judge {judge.called}"}
             yield Placed("networks", place, judge.classifier)
+
+
+def losses(study: Any, seed: int) -> Iterator[Placed]:
+    """The loss of every trained model on test images: the study's own first, then those of curves, by the curves' labels."""
+    models = {"": study.network("model", seed)}
+    models |= {curve.label: study.network("model", seed, curve) for curve in study.methods if curve.model is not None}
+    for name, source in models.items():
+        if isinstance(source, Train):
+            place = {"world": study.world.label, "train_seed": seed, "network": name or "plain"}
+            yield Placed("denoising_loss", place, DenoisingLoss(denoiser=source, n=study.denoising_loss))

@@ -104,6 +104,7 @@ def study(
         sweeps=(Sweep(sampler=DDIM(), steps=STEPS, ws=ws, grid=grid or EvenInU()),),
         features=(),
         references={},
+        denoising_loss=500,
         **changes,
     )
 

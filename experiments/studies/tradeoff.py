@@ -60,7 +60,8 @@ class TradeOff(Study):
     features of all training images (experiments.tasks.reference). judges: further classifiers on whose features and labels the
     samples are measured too, so that nothing is ranked by one network alone (experiments.tasks.judge). guided_error: of so many
     trajectories of the main sweep, of methods that aim at the tilted score, the error against the exact guided field (of an exact
-    world whose model is trained; experiments.tasks.guided_error).
+    world whose model is trained; experiments.tasks.guided_error). denoising_loss: of every trained model, on so many test images
+    (experiments.tasks.denoising_loss).
     """
 
     name: Name
@@ -90,6 +91,7 @@ class TradeOff(Study):
     references: dict[str, ReferenceOf] = field(default_factory=dict)
     judges: tuple[Judge, ...] = ()
     guided_error: Count | None = None
+    denoising_loss: Count | None = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "TradeOff":

@@ -46,6 +46,9 @@ def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path):
     assert set(errors["method"]) == learned and (errors["error"] > 0).all()
     cheapest = pd.read_csv(folder / "cheapest.csv").set_index("method")
     assert cheapest["evaluations"].min() == pytest.approx(1.0) and (cheapest["evaluations"].diff().dropna() >= 0).all()
+    losses = pd.read_csv(folder / "denoising_loss.csv").set_index("method")
+    assert set(losses.index) == {"plain", *(learned - {"classifier-free"}), "internal"}
+    assert losses.loc["plain", "ratio"] == 1 and (losses["conditional"] > 0).all()
     page = (folder / "report.html").read_text()
     assert "What the quality of plain guidance at its best w costs" in page and "guided prediction against the exact" in page
 

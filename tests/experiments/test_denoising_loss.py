@@ -1,0 +1,71 @@
+"""The loss of a denoiser on test images, beside closed forms and a recomputation."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+from tiny import make_here, results_of, tiny_study
+
+from experiments.graph.store import Store
+from experiments.studies.digits import EVALUATOR
+from experiments.tasks.denoising_loss import DenoisingLoss
+from experiments.tasks.tables import read_rows
+from experiments.worlds.world import data
+from guidance import METHODS
+from guidance.diffusion import alpha_sigma, from_eps
+
+
+def losses(task, folder, model, monkeypatch):
+    monkeypatch.setattr(type(task.denoiser), "play", lambda *_, **__: {"model": model})
+    folder.mkdir(exist_ok=True)
+    task.run(folder, Store(folder), "cpu")
+    return pd.DataFrame(read_rows(folder / "losses.csv"))
+
+
+class Told:
+    """Says what it is given, as eps: a share of z with the label, none of it without."""
+
+    def branches(self, z, logsnr, labels):
+        return [from_eps(z, z * (0.5 if label is not None else 0.0), logsnr) for label in labels]
+
+
+def test_it_is_the_mean_square_of_what_is_left_of_eps(tmp_path, monkeypatch):
+    study = tiny_study("digits-exact", {})
+    task = DenoisingLoss(denoiser=study.model, n=400, levels=4)
+    found = losses(task, tmp_path / "a", Told(), monkeypatch)
+    assert list(found["branch"]) == ["conditional", "unconditional"] * 4
+    levels = sorted(found["logsnr"].unique())
+    density = study.model.objective.density
+    assert levels == pytest.approx(sorted(density(torch.tensor([0.125, 0.375, 0.625, 0.875]).double()).tolist()))
+    null = found.loc[found["branch"] == "unconditional", "value"]
+    assert null.tolist() == pytest.approx([1.0] * 4, abs=0.02) and null.nunique() == 4, "the square of eps itself, drawn anew"
+    size = data(study.world).test.x[:400].square().mean().item()
+    for level, value in found.loc[found["branch"] == "conditional", ["logsnr", "value"]].to_numpy():
+        alpha, sigma = alpha_sigma(torch.tensor([level]), torch.zeros(1, 1))
+        assert value == pytest.approx((1 - 0.5 * sigma.item()) ** 2 + (0.5 * alpha.item()) ** 2 * size, abs=0.03)
+
+
+def test_the_exact_model_has_the_least_loss_there_is(tmp_path, monkeypatch):
+    study = tiny_study("digits-exact", {})
+    task = DenoisingLoss(denoiser=study.model, n=200, levels=3)
+    exact = losses(task, tmp_path / "a", data(study.world).oracle.float(), monkeypatch)
+    told = losses(task, tmp_path / "b", Told(), monkeypatch)
+    both = exact.merge(told, on=["branch", "logsnr"])
+    assert (both["value_x"] < both["value_y"]).all()
+    mean = exact.groupby("branch")["value"].mean()
+    assert mean["conditional"] < mean["unconditional"], "a label is worth knowing"
+
+
+def test_a_classifier_has_no_such_loss():
+    with pytest.raises(ValueError, match="evaluator is no denoiser"):
+        DenoisingLoss(denoiser=EVALUATOR)
+
+
+def test_a_study_has_a_table_of_every_model(tmp_path):
+    base = tiny_study("digits-exact", {"sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}], "denoising_loss": 30})
+    study = replace(base, oracle=None, classifier=None, methods=(METHODS["classifier-free"](),))
+    make_here(study, tmp_path)
+    table = results_of(study, tmp_path).tables["denoising_loss"]
+    assert set(table["network"]) == {"plain"} and len(table) == 32 and (table["value"] > 0).all()
+    assert set(table["branch"]) == {"conditional", "unconditional"}
