@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.headline import headline, markdown
 from analysis.metrics import metric
+from analysis.statistics.claims import counts
 from analysis.table import read_table, summarise
 
 
@@ -61,6 +62,24 @@ def of_verdicts(folder: Path) -> str:
     return markdown(overview(pd.read_csv(folder / "compared.csv")))
 
 
+def verdict_counts(folder: Path) -> str:
+    """How many methods of each world have which verdict, and what is undecided may hide, as a share of plain guidance's span."""
+    compared = pd.read_csv(folder / "compared.csv")
+    told = {world: counts(own) for world, own in compared.groupby("world", sort=False)}
+    columns = {"another w": "another_w", "no effect": "no_effect", "different": "different", "undecided": "undecided"}
+    rows = {
+        f"`{world}`": {
+            "methods": one.methods,
+            **{words: getattr(one, name) for words, name in columns.items()},
+            "of the different: better / worse / both": f"{one.better} / {one.worse} / {one.mixed}",
+            "may be hidden": f"{one.detectable:.2g} spans",
+            "from": f"{one.units} {one.over}",
+        }
+        for world, one in told.items()
+    }
+    return markdown(pd.DataFrame(rows).T.rename_axis(index="world"))
+
+
 def by_level(folder: Path, world: str, metric: str, levels: str, digits: str = "2") -> str:
     """What classifiers reach at lambdas, mean ± sd over trainings."""
     found = pd.read_csv(folder / "by_level.csv")
@@ -111,6 +130,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
     "verdicts": of_verdicts,
+    "counts": verdict_counts,
     "by-level": by_level,
     "attacks": of_attacks,
     "asymmetry": of_asymmetry,
