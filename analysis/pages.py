@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from analysis.findings.words import SHOWN
 from analysis.page_tables import TABLES, summary_of
 from analysis.table import read_table
 
@@ -79,10 +80,12 @@ def of_gap(
     return f"{gap.mean:+.{digits}f} ({ends if gap.units > 1 else 'one run'})"
 
 
-def of_found(results: Path, folder: str, first: str = "") -> str:
-    """The sentences that the report of a study begins with, as a list; first: so many of them."""
+def of_found(results: Path, folder: str) -> str:
+    """The sentences that the report of a study begins with, as a list, and where the others are."""
     sentences = (results / folder / "summary.txt").read_text().split("\n\n")[0].splitlines()
-    lines = [f"> - {sentence}" for sentence in sentences[: int(first) if first else None]]
+    lines = [f"> - {sentence}" for sentence in sentences[:SHOWN]]
+    if len(sentences) > SHOWN:
+        lines += [">", f"> {len(sentences) - SHOWN} more in [summary.txt]({folder}/summary.txt) and in the report."]
     return "\n\n" + "\n".join(["> **What was found**", ">", *lines]) + "\n\n"
 
 

@@ -123,11 +123,13 @@ def test_a_gap_is_paired_and_found_sentences_are_those_of_the_report(tmp_path):
     ]
     (tmp_path / "mine").mkdir()
     write_table(pd.DataFrame(rows), tmp_path / "mine" / "table.csv")
-    (tmp_path / "mine" / "summary.txt").write_text("It falls.\nIt rises.\n\nfid\n1.0\n")
+    told = ["It falls.", "It rises.", *(f"Sentence {i}." for i in range(3, 10))]
+    (tmp_path / "mine" / "summary.txt").write_text("\n".join(told) + "\n\nfid\n1.0\n")
     gap = filled("<!-- gap mine fid_moons other 1 plain 0 -->x<!-- end -->", tmp_path)
     # differences -2, -1.9, -1.8: mean -1.9, sd 0.1, t(0.975, 2) = 4.303, reach 4.303 * 0.1 / sqrt(3)
     assert "-->-1.90 (95 % interval -2.15 to -1.65 over 3 sampling seeds)<!--" in gap
-    found = filled("<!-- found mine first=1 --><!-- end -->", tmp_path)
-    assert "> - It falls.\n" in found and "rises" not in found and "fid" not in found
+    found = filled("<!-- found mine --><!-- end -->", tmp_path)
+    assert "> - It falls.\n> - It rises.\n" in found and "fid" not in found
+    assert "Sentence 6." in found and "Sentence 7." not in found and "> 3 more in [summary.txt](mine/summary.txt)" in found
     with pytest.raises(ValueError, match="found nowhere"):
         filled("<!-- found nowhere --><!-- end -->", tmp_path)

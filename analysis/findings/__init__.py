@@ -2,26 +2,28 @@
 
 from analysis.figures.training import whole
 from analysis.findings import exact, guides, methods, tradeoff
+from analysis.findings.words import first_of_each
 from analysis.results import Results
 
 MANY = 6  # methods besides plain guidance: then the comparison is what the study is about, and comes first
 
 
 def found(results: Results) -> list[str]:
-    """Sentences, of every world in turn; what was not measured is not told, and a study without numbers has the one that says so.
+    """Sentences, the first ones of every world before the rest; what was not measured is not told, and a study without numbers
+    has the one that says so.
 
     Every sentence names its n, the units of its interval and, of distances of features, the network behind them. What is shown
     to be within a margin, or lies inside the noise, is called a tie or undecided.
     """
-    told = []
+    told: list[list[str]] = []
     for world in results.worlds:
         part = results.of(world)
         kinds = [exact, tradeoff, methods] if not part.world.guides else [guides, exact]
         if len([name for name in part.methods if whole(name)]) > MANY and not part.world.guides:
             kinds = [methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]
-        told += [f"{world}: {text}" if len(results.worlds) > 1 else text for text in texts]
-    return told or ["Nothing that was sampled could be measured."]
+        told.append([f"{world}: {text}" if len(results.worlds) > 1 else text for text in texts])
+    return first_of_each(told) or ["Nothing that was sampled could be measured."]
 
 
 __all__ = ["found"]

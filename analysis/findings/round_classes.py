@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from analysis.findings.words import interval, number, several
+from analysis.findings.words import first_of_each, interval, number, several
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import DISTORTION, EXACT, LEAST, MARGIN, SHIFT, VARIANCE
@@ -14,7 +14,7 @@ PARTS = {SHIFT: "shift", VARIANCE: "variance"}
 
 def sentences(results: Results) -> list[str]:
     """Of every claim what was measured; a claim without a cell has no sentence."""
-    return [text for of in (_at_mean, _by_classes, _windows, _with_dimension, _from_boundaries) for text in of(results)]
+    return first_of_each([[*of(results)] for of in (_at_mean, _by_classes, _windows, _with_dimension, _from_boundaries)])
 
 
 def _at_mean(results: Results) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """Numbers and differences as the sentences of a report say them."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
 from analysis.metrics import metric
 from analysis.results import Results
+
+SHOWN = 6  # sentences that a reader sees before asking for more
 
 
 def number(value: float) -> str:
@@ -46,3 +49,9 @@ def drawn(results: Results) -> str:
     """n, trainings and sampling seeds: what a number rests on."""
     trainings = f"{several(len(results.train_seeds), 'trainings')}, " if results.train_seeds else ""
     return f"n = {results.n[results.world.name]:,}, {trainings}{several(len(results.sample_seeds), 'sampling seeds')}"
+
+
+def first_of_each(groups: Sequence[Sequence[str]]) -> list[str]:
+    """All sentences, the first ones of every group before the rest, so that those which are read first (SHOWN) tell of all."""
+    each = max(1, SHOWN // max(1, len(groups)))
+    return [text for own in groups for text in own[:each]] + [text for own in groups for text in own[each:]]

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import png
 from analysis.files import write_atomically
+from analysis.findings.words import SHOWN
 from analysis.reports.shrink import fitting
 from analysis.reports.tables import markup
 
@@ -78,8 +79,7 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
     texts = [_section(f"s{i}", section, images, tables, numbers) for i, section in enumerate(sections)]
     plotted = next((i for i, section in enumerate(sections) if section.plot), -1)  # what was found and the plot come first
     texts.insert(plotted + 1, f'<section id="done"><h2>What was done</h2>{_paragraphs(intro)}</section>\n')
-    sentences = "".join(f"<li>{escape(sentence)}</li>" for sentence in found)
-    first = f'<section id="found"><h2>What was found</h2><ul>{sentences}</ul></section>\n' if found else ""
+    first = f'<section id="found"><h2>What was found</h2>{_listed(found)}</section>\n' if found else ""
     names = [(f"s{i}", section.heading) for i, section in enumerate(sections)]
     names.insert(plotted + 1, ("done", "What was done"))
     names = [("found", "What was found")] * bool(found) + names
@@ -95,6 +95,16 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
         f'<nav aria-label="Contents"><details open><summary>Contents</summary><ol>{contents}</ol></details></nav>\n'
         f'<main id="main">{first}{"".join(texts)}</main>\n'
         f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
+    )
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    """Sentences as a list; those after the first SHOWN are folded."""
+    first, rest = (
+        "".join(f"<li>{escape(sentence)}</li>" for sentence in part) for part in (sentences[:SHOWN], sentences[SHOWN:])
+    )
+    return f"<ul>{first}</ul>" + (
+        f"<details><summary>{len(sentences) - SHOWN} more</summary><ul>{rest}</ul></details>" if rest else ""
     )
 
 

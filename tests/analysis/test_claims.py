@@ -10,6 +10,7 @@ import pytest
 from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods, pictures, results, tidy
 
 from analysis.findings import found
+from analysis.findings.words import first_of_each
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
 from analysis.statistics.claims import claim, counts
@@ -131,6 +132,13 @@ def test_a_study_without_numbers_says_so_and_order_changes_nothing():
     made = images(bowl)
     shuffled = made.table.sort_values("seed", ascending=False, kind="stable")  # methods stay in the study's order
     assert found(replace(made, table=shuffled)) == found(made)
+
+
+def test_the_first_sentences_tell_of_all_groups():
+    groups = [[f"{name}{i}" for i in range(4)] for name in "ab"]
+    assert first_of_each(groups) == ["a0", "a1", "a2", "b0", "b1", "b2", "a3", "b3"] and first_of_each([]) == []
+    many = [[f"{name}{i}" for i in range(2)] for name in "abcdefgh"]
+    assert first_of_each(many)[:8] == [f"{name}0" for name in "abcdefgh"]
 
 
 def test_a_report_and_its_text_begin_with_what_was_found():

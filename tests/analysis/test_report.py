@@ -11,6 +11,7 @@ from synthetic import study
 
 from analysis.figures import curves
 from analysis.figures.style import png
+from analysis.findings.words import SHOWN
 from analysis.reports import html as report
 from analysis.reports.html import Picture, Section
 from analysis.reports.tables import heading
@@ -65,6 +66,14 @@ def test_what_was_found_comes_first(pictures):
     found = '<section id="found"><h2>What was found</h2><ul><li>At w = 1 it is 3 % &lt; 4 %.</li><li>Second.</li></ul></section>'
     assert text.index("<main") < text.index(found) < text.index("What was made.") < text.index("later")
     assert '<a href="#found">' in text and "What was found" not in report.html("t", "", [Section("s")])
+
+
+def test_what_is_read_after_the_first_sentences_is_folded():
+    told = [f"Number {i}." for i in range(1, SHOWN + 3)]
+    text = report.html("t", "", [Section("s")], told)
+    first, rest = text.split("<details><summary>2 more</summary>")
+    assert f"Number {SHOWN}." in first and f"Number {SHOWN + 1}." not in first and f"Number {SHOWN + 2}." in rest
+    assert "more</summary>" not in report.html("t", "", [Section("s")], told[:SHOWN])
 
 
 def test_text_is_text(text):
