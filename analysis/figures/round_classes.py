@@ -153,12 +153,15 @@ def _bars(axes: Axes, windows: pd.DataFrame) -> None:
 
 
 def _shade(method: str, w: float) -> str:
-    """Of plain guidance, of a window with negative w, and of one with positive w."""
-    return SHADES[0] if "(" not in method else SHADES[1] if w < 0 else SHADES[2]
+    """Of plain guidance, of a window with negative w, alone or after positive guidance, and of one with positive w."""
+    negative = w < 0 or method.startswith("negative-window")
+    return SHADES[0] if "(" not in method else SHADES[1] if negative else SHADES[2]
 
 
 def _brief(method: str) -> str:
-    """limited-interval(logsnr_min=-2.0, logsnr_max=2.0) as `λ -2 to 2`."""
+    """limited-interval(logsnr_min=-2.0, logsnr_max=2.0) as `λ -2 to 2`, negative-window(turn=2.0) as `negative from λ 2`."""
+    if method.startswith("negative-window(turn="):
+        return f"negative from λ {float(method.removesuffix(')').split('=')[1]):g}"
     if not method.startswith("limited-interval("):
         return method
     parts = dict(part.split("=") for part in method.removesuffix(")").split("(")[1].split(", "))

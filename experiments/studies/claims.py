@@ -44,6 +44,12 @@ def in_windows(w: float) -> tuple[Curve, ...]:
     return tuple(Curve(method=kind(w=w, logsnr_min=low, logsnr_max=high), ws=(w,)) for low, high in ends)
 
 
+def turning() -> tuple[Curve, ...]:
+    """Guidance that pushes at first, and turns to a negative w for good at one of two lambdas."""
+    kind = METHODS["negative-window"]
+    return tuple(Curve(method=kind(turn=turn), ws=(1.0, 4.0)) for turn in (EARLY, LATE))
+
+
 @value
 class Claims(Study):
     """A cell is one method at one w in one world, one sampler, one sampling seed: n samples of the exact model, no network.
@@ -68,7 +74,7 @@ class Claims(Study):
     fewer: tuple[Annotated[int, Field(ge=2)], ...] = (8, 32)
     density: DensityOf = CosineLogSNR(min=-14.0, max=14.0)
     mean: tuple[MethodOf, MethodOf] = (METHODS["classifier-mean"](), METHODS["classifier-at-mean"]())
-    windows: Curves = (*in_windows(-0.5), *in_windows(1.0))
+    windows: Curves = (*in_windows(-0.5), *in_windows(1.0), *turning())
     kinds: Annotated[tuple[MethodOf, ...], Field(min_length=2)] = (
         METHODS["classifier-free"](),
         METHODS["classifier"](),

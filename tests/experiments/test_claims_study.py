@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from small import here
 from tiny import make_here, results_of
@@ -84,6 +85,17 @@ def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     }
     assert "cannot be told" not in (folder / "summary.txt").read_text() and read_study(folder) == study
     verify_run(folder)
+
+
+def test_guidance_that_turns_is_told_beside_plain_guidance(made):
+    _, folder = made
+    windows = pd.read_csv(folder / "windows.csv").set_index(["method", "w"])
+    turned = windows[windows.index.get_level_values("method").str.startswith("negative-window")]
+    assert {*turned.index.get_level_values("w")} == {1.0, 4.0} and len(turned) == 4
+    told = [text for text in (folder / "summary.txt").read_text().splitlines() if "Positive at first and negative later" in text]
+    assert len(told) == 2 and "where plain guidance has" not in "".join(told), "not sampled at these w here"
+    best = turned.xs(4.0, level="w")["variance_along"].idxmax()
+    assert f"{best} at w = 4 changes" in told[1]
 
 
 def test_unguided_samples_of_a_gaussian_are_the_gaussian(made):
