@@ -126,6 +126,31 @@ def of_claims(folder: Path, frame: str) -> str:
     return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
 
 
+def of_frame(folder: Path, frame: str, columns: str, digits: str = "2", **where: str) -> str:
+    """Columns of a further table, rows as it has them; numbers with digits after the point, ± x_sd where there is one, and a
+    difference with its interval. where: what a column holds, as world=digits.
+    """
+    rows = pd.read_csv(folder / f"{frame}.csv")
+    for column, wanted in where.items():
+        rows = rows[rows[column].map(str) == wanted]
+    if rows.empty:
+        raise ValueError(f"{frame}.csv has no row with {where}")
+    shown = {column: [_cell(row, column, int(digits)) for _, row in rows.iterrows()] for column in _listed(columns)}
+    return markdown(pd.DataFrame({column.replace("_", " "): cells for column, cells in shown.items()}))
+
+
+def _cell(row: pd.Series, column: str, digits: int) -> str:
+    value, nothing = row[column], float("nan")
+    if isinstance(value, str) or pd.isna(value):
+        return "" if pd.isna(value) else value
+    text = f"{value:g}" if column == "w" else f"{value:.{digits}f}"
+    if pd.notna(sd := row.get(f"{column}_sd", nothing)):
+        return f"{text} ± {sd:.{digits}f}"
+    if column == "difference" and pd.notna(row.get("low", nothing)):
+        return f"{text} ({row['low']:.{digits}f} to {row['high']:.{digits}f})"
+    return text
+
+
 TABLES: Mapping[str, Callable[..., str]] = {
     "headline": of_methods,
     "over-w": over_w,
@@ -135,6 +160,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "attacks": of_attacks,
     "asymmetry": of_asymmetry,
     "claims": of_claims,
+    "frame": of_frame,
 }
 
 

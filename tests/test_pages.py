@@ -133,3 +133,20 @@ def test_a_gap_is_paired_and_found_sentences_are_those_of_the_report(tmp_path):
     assert "Sentence 6." in found and "Sentence 7." not in found and "> 3 more in [summary.txt](mine/summary.txt)" in found
     with pytest.raises(ValueError, match="found nowhere"):
         filled("<!-- found nowhere --><!-- end -->", tmp_path)
+
+
+def test_a_further_table_is_shown_with_its_spreads_and_intervals(tmp_path):
+    import pandas as pd
+
+    rows = [
+        {"world": "moons", "method": "late", "w": 0.5, "loss": 1.25, "loss_sd": 0.5, "difference": 0.1, "low": -0.2, "high": 0.4},
+        {"world": "moons", "method": "plain", "w": 1.0, "loss": 1.0, "verdict": "tie"},
+        {"world": "sun", "method": "plain", "w": 1.0, "loss": 9.0},
+    ]
+    (tmp_path / "mine").mkdir()
+    pd.DataFrame(rows).to_csv(tmp_path / "mine" / "told.csv", index=False)
+    mark = "<!-- table frame mine frame=told columns=method,w,loss,difference,verdict digits=1 world=moons -->"
+    page = filled(f"{mark}<!-- end -->", tmp_path)
+    assert "| late | 0.5 | 1.2 ± 0.5 | 0.1 (-0.2 to 0.4) |  |\n| plain | 1 | 1.0 |  | tie |\n" in page and "9.0" not in page
+    with pytest.raises(ValueError, match="no row with {'world': 'mars'}"):
+        filled(f"{mark.replace('moons', 'mars')}<!-- end -->", tmp_path)
