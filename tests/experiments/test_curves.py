@@ -24,7 +24,7 @@ def model():
     return study().model
 
 
-def test_a_curve_samples_its_own_model_and_its_weak_one(model, tmp_path):
+def test_a_curve_samples_its_own_model_and_its_weak_one(model, tmp_path, few_tested):
     wide = replace(model, network=UNet(width=12))
     weak = replace(model, fit=replace(model.fit, steps=5))
     mine = study(

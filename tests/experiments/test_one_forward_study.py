@@ -26,7 +26,7 @@ def tiny():
     return replace(QUICK, worlds={"digits-exact": replace(of_one, methods=methods)})
 
 
-def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path):
+def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path, few_tested):
     folder = make_here(tiny, tmp_path)
     results = results_of(tiny, tmp_path)
     assert not results.failed
