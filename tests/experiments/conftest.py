@@ -58,12 +58,3 @@ def cache_of_images(tmp_path, monkeypatch) -> Path:
     """Where images are prepared, empty."""
     monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def few_tested(monkeypatch) -> None:
-    """Networks are looked at on 50 test images when they are trained, for tests that read no loss of theirs: some sets are large."""
-    from experiments.objectives import batches
-
-    parts = batches.noisy_parts
-    monkeypatch.setattr(batches, "noisy_parts", lambda images: parts(images.subset(slice(50))))
