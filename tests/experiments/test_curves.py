@@ -12,6 +12,7 @@ from experiments.worlds.digits import Digits
 from guidance import METHODS
 
 SWEEP = {"sampler": "ddim", "steps": 3, "ws": [0, 1]}
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 def study(*curves: Curve):
@@ -24,7 +25,7 @@ def model():
     return study().model
 
 
-def test_a_curve_samples_its_own_model_and_its_weak_one(model, tmp_path, few_tested):
+def test_a_curve_samples_its_own_model_and_its_weak_one(model, tmp_path):
     wide = replace(model, network=UNet(width=12))
     weak = replace(model, fit=replace(model.fit, steps=5))
     mine = study(

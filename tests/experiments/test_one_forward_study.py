@@ -14,6 +14,7 @@ from guidance.trained_strength import TrainedStrength
 PRICES = {  # evaluations of the denoiser at w = 1, a step
     "classifier-free": 2, "distilled": 1, "guidance-free": 1, "model-guidance": 1, "internal": 1, "momentum": 1,
 }  # fmt: skip
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def tiny():
     return replace(QUICK, worlds={"digits-exact": replace(of_one, methods=methods)})
 
 
-def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path, few_tested):
+def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path):
     folder = make_here(tiny, tmp_path)
     results = results_of(tiny, tmp_path)
     assert not results.failed
