@@ -13,6 +13,7 @@ import pytest
 import torch
 from reduced import submission, written
 from safetensors.torch import save_file
+from several import several
 from toys import make
 
 from experiments.benchmark.protocol import read_protocol
@@ -53,16 +54,29 @@ def rings(installed, monkeypatch):
 
 
 def bench(folder: Path, *words: object, at: Path | None = None) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "experiments", *map(str, words)], capture_output=True, text=True, env=environment, cwd=at or folder
+        [sys.executable, "-m", "experiments", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=beside(folder),
+        cwd=at or folder,
     )
+
+
+def beside(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def said(folder: Path, *words: object, at: Path | None = None) -> str:
     done = bench(folder, *words, at=at)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def all_said(folder: Path, *commands: tuple[object, ...]) -> list[str]:
+    ended = several(commands, beside(folder), folder)
+    assert not any(one.returncode for one in ended), ended
+    return [one.stdout for one in ended]
 
 
 def table(out: str) -> pd.DataFrame:
@@ -77,10 +91,10 @@ def test_their_study_of_their_world_runs_in_two_processes(installed, tmp_path):
     half, whole = ((found["method"] == name) & (found["w"] == 0) for name in ("halved", "classifier-free"))
     assert set(found[half]["metric"]) == set(found[whole]["metric"])
     assert found.loc[found["metric"] == "outside", "value"].between(0, 1).all() and "outside" in set(found[half]["metric"])
-    listed = said(installed, "ls", "--runs", tmp_path)
+    commands = (("ls", "--runs", tmp_path), ("explain", "ring", "--runs", tmp_path), ("verify", tmp_path))
+    listed, explained, verified = all_said(installed, *commands)
     assert "halved w=1 straight T=4" in listed and "report of ring" in listed
-    assert "0 missing" not in said(installed, "explain", "ring", "--runs", tmp_path)
-    assert "runs are whole" in said(installed, "verify", tmp_path)
+    assert "0 missing" not in explained and "runs are whole" in verified
 
 
 @pytest.mark.slow  # its fast twin is the study above
@@ -96,11 +110,13 @@ def test_their_network_is_trained_on_their_images_in_two_processes(installed, tm
 
 
 def test_all_of_it_is_listed(installed):
-    worlds = said(installed, "worlds")
+    study = ("study", "digits", "--set", "model.network=pixelwise", "--show-config")
+    worlds, methods, samplers, ring, shown = all_said(
+        installed, ("worlds",), ("methods",), ("samplers",), ("worlds", "ring"), study
+    )
     assert "ring " in worlds and "Gaussians on a ring, one a class." in worlds and "stripe across or down" in worlds
-    assert "halved" in said(installed, "methods") and "straight" in said(installed, "samplers")
-    assert "a ring" in said(installed, "worlds", "ring")
-    assert '"is": "pixelwise"' in said(installed, "study", "digits", "--set", "model.network=pixelwise", "--show-config")
+    assert "halved" in methods and "straight" in samplers and "a ring" in ring
+    assert '"is": "pixelwise"' in shown
 
 
 def test_images_are_measured_on_their_feature_network(installed, tmp_path):
@@ -143,15 +159,16 @@ def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
     out = said(ROOT, "study", "rings.studies:RING", "--workers", 2, "--set", "n=40", "--set", "part=40", at=tmp_path)
     assert set(table_at(out, tmp_path)["world"]) == {"ring"}
     words = ["world=rings.world:Ring", 'oracle={"is": "exact", "world": "rings.world:Ring"}']
-    shown = said(ROOT, "study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config", at=tmp_path)
-    assert json.loads(shown)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
-    for words, what in [
+    show = ("study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config")
+    refused = [
         (("study", "rings.studies:NOTHING"), "rings.studies:NOTHING cannot be loaded"),
         (("study", "nowhere.studies:RING"), "nowhere.studies:RING cannot be loaded"),
         (("study", "rings.world:Ring"), "is no study"),
         (("study", "gaussians", "--set", "world=rings.world:Rong"), "rings.world:Rong cannot be loaded"),
-    ]:
-        done = bench(ROOT, *words, at=tmp_path)
+    ]
+    shown, *ended = several([show, *(words for words, _ in refused)], beside(ROOT), tmp_path)
+    assert json.loads(shown.stdout)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
+    for done, (_, what) in zip(ended, refused, strict=True):
         assert done.returncode == 2 and what in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
@@ -173,7 +190,8 @@ def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tm
         (information := tmp_path / f"{package}-1.0.dist-info").mkdir()
         (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         (information / "entry_points.txt").write_text("[guidance_bench.worlds]\n" + "\n".join(entries) + "\n")
-    done = bench(Path(f"{tmp_path}:{installed}"), "worlds", at=tmp_path)
+    shows = [("study", "gaussians", "--set", f"world={name}", "--show-config") for name in ("twice", "bad")]
+    done, *refused = several([("worlds",), *shows], beside(Path(f"{tmp_path}:{installed}")), tmp_path)
     assert done.returncode == 0 and "gaussians" in done.stdout and "Gaussians on a ring" in done.stdout
     broken = [line for line in done.stdout.splitlines() if line.startswith("not loaded")]
     assert len(broken) == 7
@@ -187,10 +205,7 @@ def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tm
         "other-name = rings.world:Ring of guidance_bench.worlds is a class of another name, 'ring'",
     ):
         assert any(words in line for line in broken), words
-    for name in ("twice", "bad"):
-        done = bench(
-            Path(f"{tmp_path}:{installed}"), "study", "gaussians", "--set", f"world={name}", "--show-config", at=tmp_path
-        )
+    for done, name in zip(refused, ("twice", "bad"), strict=True):
         assert done.returncode == 2 and name in done.stderr and len(done.stderr.splitlines()) == 1
 
 

@@ -22,7 +22,7 @@ LAWS = "not test_law or prediction_is_consistent"
 LONG = (
     "samples_have_the_moments", "has_the_moments", "elbo_is", "lies_above", "gap_falls", "wrong_has", "the_exact_reverse",
     "samples_the_class_better", "no_time_is", "float32_is_float64_but", "recurrence_keeps", "however_the", "one_latent",
-    "exact_one and not 20", "its_gradient_guides", "architecture", "known_gaussians", "stated_floors", "second_pass_over",
+    "architecture", "known_gaussians", "stated_floors", "second_pass_over",
     "no_method_knows", "ddim_loop_of_diffusers", "implicit_classifier_of_an_exact", "trace_of_one_batch", "negative_window_gives",
     "training_lowers", "flow_begins", "learns_density", "matrix_product_changes", "flow_of_diffusers",
 )  # fmt: skip
