@@ -26,7 +26,9 @@ LONG = (
     "no_method_knows", "ddim_loop_of_diffusers", "implicit_classifier_of_an_exact", "trace_of_one_batch", "negative_window_gives",
     "training_lowers", "flow_begins", "learns_density", "matrix_product_changes", "flow_of_diffusers",
 )  # fmt: skip
-OTHERS = re.compile("annotations|repl|orders|shares|with_the_sampler|mutants|test_dit|test_import|torch_fidelity|philox_kernel|host_reads")
+OTHERS = re.compile(
+    "annotations|repl|orders|shares|with_the_sampler|mutants|test_dit|test_import|torch_fidelity|philox_kernel|host_reads"
+)
 CALLED: set[tuple[str, str]] = set()
 
 
