@@ -13,7 +13,6 @@ from engine import Engine
 from sparing import undrawn
 from tiny import make_here, tiny_study
 
-
 DRAWN = ("digits", "gaussians", "controls-exact")  # figures of the others are not drawn: test_reports.py draws each kind
 
 
