@@ -14,7 +14,7 @@ PAGES = ("method", "sampler", "world", "images", "network", "checkpoint", "metri
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, undrawn):
     """The names that a page's cells leave behind; a block that begins with `# name.py` is written to that file first."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

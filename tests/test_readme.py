@@ -4,10 +4,10 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from several import several
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,18 +62,15 @@ def test_a_package_of_its_own_brings_its_method_by_an_entry_point(tmp_path):
     (information / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
 
-    def said(*words: str) -> str:
-        run = subprocess.run([sys.executable, "-m", "experiments", *words], capture_output=True, text=True, env=environment)
-        assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout
-
-    assert "bounded" in said("methods")
-    laws = said("laws", "bounded")
+    ended = several([("methods",), ("laws", "bounded"), ("study", "methods", "--show-config")], environment)
+    assert not any(run.returncode for run in ended), ended
+    methods, laws, shown = (run.stdout for run in ended)
+    assert "bounded" in methods
     assert "broken" not in laws and laws.count("holds") >= 8
-    assert '"bounded"' in said("study", "methods", "--show-config")
+    assert '"bounded"' in shown
 
 
-def test_the_study_of_the_readme_is_made(tmp_path, monkeypatch):
+def test_the_study_of_the_readme_is_made(tmp_path, monkeypatch, undrawn):
     """The cell as it stands, but for fewer steps of training and fewer samples."""
     from dataclasses import replace
 

@@ -56,7 +56,7 @@ def test_every_figure_of_a_report_becomes_a_file(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_tables_hold_the_same_numbers_in_every_kind(tmp_path):
+def test_tables_hold_the_same_numbers_in_every_kind(tmp_path, undrawn):
     pytest.importorskip("pyarrow")
     results = of_methods(worlds=("moons",))
     for kind in ("csv", "parquet"):

@@ -130,7 +130,7 @@ def test_the_report_says_what_was_done_with_what(written):
     assert all("2.11" in text and "Data and provenance" in text for text in html.values())
 
 
-def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own():
+def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(undrawn):
     made, early = of_images(), "classifier-free (after 10 steps)"
     table = made.table[made.table["method"] == "classifier-free"].assign(method=early)
     cells = [
@@ -144,7 +144,7 @@ def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own()
     assert "As training goes on" in sections and "As training goes on" not in {one.heading for one in report(made).sections}
 
 
-def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_drawn():
+def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_drawn(undrawn):
     made = of_images()
     bare = replace(made, table=made.table[made.table["metric"] != "accuracy_guide"])
     (section,) = (one for one in report(bare).sections if one.heading.startswith("Classification accuracy"))

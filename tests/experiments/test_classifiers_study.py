@@ -119,6 +119,7 @@ def test_its_networks_are_loaded_by_their_world_as_there_are_several(made):
         load_trained(made, seed=5, world="digits")
 
 
+@pytest.mark.slow  # a notebook in a kernel: 01 in tests/analysis/test_notebook.py
 def test_the_notebook_runs_on_it(made, monkeypatch):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(made))

@@ -17,6 +17,7 @@ from experiments.studies.publish import compare
 
 pytest.importorskip("distributed", reason="dask is not installed: pip install 'guidance-bench[cluster]'")
 SMALL = {"n": 40, "part": 20, "sample_seeds": [0], "sweeps": [{"sampler": "ddim", "steps": 2, "ws": [0, 2]}]}
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def study(runs, *more: object) -> list[str]:

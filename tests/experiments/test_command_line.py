@@ -17,6 +17,7 @@ from small import command, folder, here, litter, words
 from experiments.graph.files import write_json
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 def refused(result: subprocess.CompletedProcess, *words: str) -> None:

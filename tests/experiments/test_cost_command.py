@@ -116,6 +116,7 @@ def test_samples_of_a_learned_variance_are_priced(machine):
     assert price_of(task, machine, {}, 0.0).flops > 0
 
 
+@pytest.mark.slow  # two commands in processes of their own
 def test_statistics_on_this_machine_take_as_long_whatever_the_device(tmp_path):
     def seconds(device: str) -> float:
         words = ["cost", "controls-exact", "--device", device, "--runs", "none", "--out", f"{device}.json"]

@@ -12,6 +12,7 @@ from experiments.worlds.digits import Digits
 from guidance import METHODS
 
 SWEEP = {"sampler": "ddim", "steps": 3, "ws": [0, 1]}
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 def study(*curves: Curve):

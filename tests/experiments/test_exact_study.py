@@ -85,6 +85,7 @@ def test_the_second_time_nothing_is_done_again(plane, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow  # 01 runs in tests/analysis/test_notebook.py, and what these draw is in the reports of both studies
 @pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "06_ddim"])
 def test_a_notebook_runs_on_a_tiny_study(name, plane, digits, monkeypatch, tmp_path):
     import nbclient

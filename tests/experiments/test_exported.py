@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sparing
 import torch
 from folders import folder
 from safetensors.torch import load_file, save_file
@@ -34,6 +35,7 @@ from experiments.worlds.world import data
 from guidance.samplers.ddim import DDIM
 
 SWEEP = Sweep(sampler=DDIM(), steps=3, ws=(0.0, 1.0))
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,8 @@ def trained(tmp_path_factory):
     judges = (replace(one, real=RealFeatures(evaluator=one.classifier, neighbours=300, test=40)) for one in study.judges)
     study = replace(study, judges=tuple(judges))
     base = tmp_path_factory.mktemp("trained")
-    make_here(study, base / "runs")
+    with sparing.undrawn(), sparing.few_tested():
+        make_here(study, base / "runs")
     store = Store(base / "runs")
     for role in ("model", "classifier"):
         export(study.network(role, 0), store, base / f"{role}.safetensors", "float16")

@@ -25,6 +25,7 @@ from guidance.samplers.ddim import DDIM
 from guidance.samplers.dpm_solver import DPMSolver
 
 NETWORKS = ("model", "weak", "classifier", "evaluator", "judge")
+pytestmark = pytest.mark.usefixtures("undrawn")
 
 
 @pytest.fixture

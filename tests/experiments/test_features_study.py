@@ -32,6 +32,7 @@ TIMM = {"is": "timm", "arch": "test_resnet", "random": True, "size": 32}
 LABEL = NETWORK.label
 TEST, REAL = (Features(samples=kind(world=Digits()), network=NETWORK) for kind in (baselines.TestSet, TrainingSet))
 SETTINGS = {"features": [TIMM], "sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}], "model.fit.steps": 10}
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 def test_a_study_without_features_is_what_it_was():

@@ -19,6 +19,7 @@ SAMPLES = Sample(
     world=WORLD, model=Exact(world=WORLD), others={}, method=METHODS["classifier-free"](w=2.0), sampler=SAMPLERS["ddim"](),
     steps=4, density=CosineLogSNR(-10, 10), seed=0, n=30, clip=3.0,
 )  # fmt: skip
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 def errors(samples, tmp_path):

@@ -26,6 +26,7 @@ def said(ended):
     return ended[0].stdout
 
 
+@pytest.mark.slow  # its fast twin calls no command: test_launch.py
 def test_samples_of_two_processes_are_one_file_and_one_line(tmp_path, capsys):
     own = ["sample", "--world", "gaussians", "--method", "cfg", "--n", "150", "--steps", "4", "--device", "cpu", "--out"]
     line = said(command([*own, f"{tmp_path / 'two.npz'}"]))

@@ -15,6 +15,7 @@ AIM = "model.objective"
 ONE = {"methods": ["classifier-free"], "model.fit.steps": 12, "n": 20}
 PLAIN = [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}]
 LEARNED = [{"sampler": {"is": "ancestral", "v": None}, "steps": 3, "ws": [0, 1]}]
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 @pytest.fixture(scope="module")

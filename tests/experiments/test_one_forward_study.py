@@ -14,6 +14,7 @@ from guidance.trained_strength import TrainedStrength
 PRICES = {  # evaluations of the denoiser at w = 1, a step
     "classifier-free": 2, "distilled": 1, "guidance-free": 1, "model-guidance": 1, "internal": 1, "momentum": 1,
 }  # fmt: skip
+pytestmark = pytest.mark.usefixtures("undrawn", "few_tested")
 
 
 @pytest.fixture(scope="module")

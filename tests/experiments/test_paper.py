@@ -24,6 +24,7 @@ NETWORKS = {
     "base.model.network.width": 8,
     "base.model.fit.steps": 25,
     "base.evaluator.fit.steps": 6,
+    "base.judges.0.classifier.fit.steps": 6,
     "base.model.fit.batch": 16,
     "base.n": 60,
     "base.part": 20,

@@ -1,4 +1,4 @@
-"""A package of another, really installed: its worlds, networks, checkpoints, methods, samplers and studies run like ours."""
+"""A package of another, really installed: its worlds, networks, methods, samplers and studies run like ours."""
 
 import json
 import os
@@ -10,23 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from reduced import submission, written
-from safetensors.torch import save_file
-from toys import make
+from several import several
 
 from experiments.benchmark.protocol import read_protocol
 from experiments.benchmark.submission import write_submission
-from experiments.graph.files import sha256
-from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.registry import lookup
-from experiments.tasks.sample import Sample
-from experiments.tasks.sources import Checkpoint
-from experiments.tasks.train import Train
-from experiments.worlds.world import data
 from guidance.registry import Registry
-from guidance.schedules import CosineLogSNR
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -43,26 +34,30 @@ def installed(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def rings(installed, monkeypatch):
-    """The package, importable in this process; the registries have been read already, so it is named package.module:Name."""
-    monkeypatch.syspath_prepend(installed)
-    yield
-    for name in [name for name in sys.modules if name.partition(".")[0] == "rings"]:
-        del sys.modules[name]
-
-
 def bench(folder: Path, *words: object, at: Path | None = None) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "experiments", *map(str, words)], capture_output=True, text=True, env=environment, cwd=at or folder
+        [sys.executable, "-m", "experiments", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=beside(folder),
+        cwd=at or folder,
     )
+
+
+def beside(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def said(folder: Path, *words: object, at: Path | None = None) -> str:
     done = bench(folder, *words, at=at)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def all_said(folder: Path, *commands: tuple[object, ...]) -> list[str]:
+    ended = several(commands, beside(folder), folder)
+    assert not any(one.returncode for one in ended), ended
+    return [one.stdout for one in ended]
 
 
 def table(out: str) -> pd.DataFrame:
@@ -77,10 +72,10 @@ def test_their_study_of_their_world_runs_in_two_processes(installed, tmp_path):
     half, whole = ((found["method"] == name) & (found["w"] == 0) for name in ("halved", "classifier-free"))
     assert set(found[half]["metric"]) == set(found[whole]["metric"])
     assert found.loc[found["metric"] == "outside", "value"].between(0, 1).all() and "outside" in set(found[half]["metric"])
-    listed = said(installed, "ls", "--runs", tmp_path)
+    commands = (("ls", "--runs", tmp_path), ("explain", "ring", "--runs", tmp_path), ("verify", tmp_path))
+    listed, explained, verified = all_said(installed, *commands)
     assert "halved w=1 straight T=4" in listed and "report of ring" in listed
-    assert "0 missing" not in said(installed, "explain", "ring", "--runs", tmp_path)
-    assert "runs are whole" in said(installed, "verify", tmp_path)
+    assert "0 missing" not in explained and "runs are whole" in verified
 
 
 @pytest.mark.slow  # its fast twin is the study above
@@ -96,11 +91,13 @@ def test_their_network_is_trained_on_their_images_in_two_processes(installed, tm
 
 
 def test_all_of_it_is_listed(installed):
-    worlds = said(installed, "worlds")
+    study = ("study", "digits", "--set", "model.network=pixelwise", "--show-config")
+    worlds, methods, samplers, ring, shown = all_said(
+        installed, ("worlds",), ("methods",), ("samplers",), ("worlds", "ring"), study
+    )
     assert "ring " in worlds and "Gaussians on a ring, one a class." in worlds and "stripe across or down" in worlds
-    assert "halved" in said(installed, "methods") and "straight" in said(installed, "samplers")
-    assert "a ring" in said(installed, "worlds", "ring")
-    assert '"is": "pixelwise"' in said(installed, "study", "digits", "--set", "model.network=pixelwise", "--show-config")
+    assert "halved" in methods and "straight" in samplers and "a ring" in ring
+    assert '"is": "pixelwise"' in shown
 
 
 def test_images_are_measured_on_their_feature_network(installed, tmp_path):
@@ -143,15 +140,16 @@ def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
     out = said(ROOT, "study", "rings.studies:RING", "--workers", 2, "--set", "n=40", "--set", "part=40", at=tmp_path)
     assert set(table_at(out, tmp_path)["world"]) == {"ring"}
     words = ["world=rings.world:Ring", 'oracle={"is": "exact", "world": "rings.world:Ring"}']
-    shown = said(ROOT, "study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config", at=tmp_path)
-    assert json.loads(shown)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
-    for words, what in [
+    show = ("study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config")
+    refused = [
         (("study", "rings.studies:NOTHING"), "rings.studies:NOTHING cannot be loaded"),
         (("study", "nowhere.studies:RING"), "nowhere.studies:RING cannot be loaded"),
         (("study", "rings.world:Ring"), "is no study"),
         (("study", "gaussians", "--set", "world=rings.world:Rong"), "rings.world:Rong cannot be loaded"),
-    ]:
-        done = bench(ROOT, *words, at=tmp_path)
+    ]
+    shown, *ended = several([show, *(words for words, _ in refused)], beside(ROOT), tmp_path)
+    assert json.loads(shown.stdout)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
+    for done, (_, what) in zip(ended, refused, strict=True):
         assert done.returncode == 2 and what in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
@@ -173,7 +171,8 @@ def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tm
         (information := tmp_path / f"{package}-1.0.dist-info").mkdir()
         (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         (information / "entry_points.txt").write_text("[guidance_bench.worlds]\n" + "\n".join(entries) + "\n")
-    done = bench(Path(f"{tmp_path}:{installed}"), "worlds", at=tmp_path)
+    shows = [("study", "gaussians", "--set", f"world={name}", "--show-config") for name in ("twice", "bad")]
+    done, *refused = several([("worlds",), *shows], beside(Path(f"{tmp_path}:{installed}")), tmp_path)
     assert done.returncode == 0 and "gaussians" in done.stdout and "Gaussians on a ring" in done.stdout
     broken = [line for line in done.stdout.splitlines() if line.startswith("not loaded")]
     assert len(broken) == 7
@@ -187,62 +186,8 @@ def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tm
         "other-name = rings.world:Ring of guidance_bench.worlds is a class of another name, 'ring'",
     ):
         assert any(words in line for line in broken), words
-    for name in ("twice", "bad"):
-        done = bench(
-            Path(f"{tmp_path}:{installed}"), "study", "gaussians", "--set", f"world={name}", "--show-config", at=tmp_path
-        )
+    for done, name in zip(refused, ("twice", "bad"), strict=True):
         assert done.returncode == 2 and name in done.stderr and len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.usefixtures("rings")
-def test_an_adapter_plays_the_model_and_one_that_returns_no_denoiser_is_named(tmp_path):
-    save_file({"scale": torch.tensor(0.9)}, tmp_path / "weights.safetensors")
-
-    def samples(adapter: str, file: Path = tmp_path / "weights.safetensors") -> Sample:
-        model = Checkpoint(world="rings.world:Ring", file=str(file), sha256=sha256(file), adapter=f"rings.checkpoint:{adapter}")
-        own = {"method": "classifier-free", "sampler": "ddim", "steps": 2, "density": CosineLogSNR(), "seed": 0, "n": 8}
-        return Sample(world="rings.world:Ring", model=model, **own)
-
-    runs = tmp_path / "runs"
-    assert make(runs, samples("shrink")).made == 1 and "rings.checkpoint" in samples("shrink").code
-    for adapter, words in {
-        "no_denoiser": "made 5, which is no Denoiser",
-        "a_class": "Shrinks'>, which is no Denoiser",
-        "says_a_tensor": "it returned Tensor",
-        "missing": "cannot be loaded",
-    }.items():
-        with pytest.raises(Problem, match=words) as refused:
-            make(runs, samples(adapter))
-        assert "\n" not in str(refused.value) and "weights_only" not in str(refused.value)
-    (tmp_path / "forged").write_bytes(b"\xff" * 8 + b"{}")
-    with pytest.raises(Problem, match=r"the adapter rings.checkpoint:shrink cannot read \S+forged: SafetensorError"):
-        make(runs, samples("shrink", tmp_path / "forged"))
-    torch.save({"scale": Bomb()}, tmp_path / "bomb.pt")
-    with pytest.raises(Problem, match=r"bomb\.pt is a pickle of more than weights, which could run code"):
-        make(runs, samples("unpickles", tmp_path / "bomb.pt"))
-    changed = samples("shrink")
-    save_file({"scale": torch.tensor(0.5)}, tmp_path / "weights.safetensors")
-    with pytest.raises(Problem, match="it is another file"):
-        make(tmp_path / "elsewhere", changed)
-    assert not list((tmp_path / "elsewhere").glob("sample-*"))
-
-
-class Bomb:
-    def __reduce__(self):
-        return (print, ("boom",))
-
-
-@pytest.mark.usefixtures("rings")
-def test_a_world_that_does_not_keep_its_word_is_named(tmp_path):
-    from rings.world import RingImages
-
-    with pytest.raises(Problem, match="ring-images says it has 2 classes, but its labels reach from 0 to 2"):
-        data(RingImages(labels=3))
-    world = RingImages(labels=3)
-    model = Train(world=world, network="rings.network:Pixelwise", objective="denoising", fit={"steps": 2, "batch": 4})
-    with pytest.raises(Problem, match="labels reach from 0 to 2") as refused:
-        make(tmp_path, model)
-    assert "\n" not in str(refused.value) and not list(Store(tmp_path).root.glob("denoiser-*"))
 
 
 def test_a_registry_takes_no_entry_by_hand():

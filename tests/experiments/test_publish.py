@@ -1,14 +1,11 @@
 """Results to be committed: from clean code only, whole, and the same when they are made again."""
 
-import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 from small import here
-from tiny import make_here, tiny_study
-from toys import make
 
 from experiments.graph.files import read_json, sha256, write_json
 from experiments.graph.store import Store
@@ -234,20 +231,3 @@ def test_verify_looks_at_a_store_a_run_and_at_nothing_else(store, tmp_path, caps
     for words in (["verify", str(photos)], ["verify", str(photos / "summer")], ["explain", str(photos / "summer")]):
         done = here(words, capsys)
         assert done.returncode in (1, 2) and "delete" not in done.stdout + done.stderr and "Traceback" not in done.stderr
-
-
-def test_a_study_of_toys_is_no_result(tmp_path):
-    from toys import Cell
-
-    make(tmp_path, Cell())
-    with pytest.raises(Problem):
-        publish(Store(tmp_path).path(Cell()), tmp_path / "place")
-
-
-def test_the_tables_are_equal_when_made_anew(tiny, tmp_path):
-    """Bit-equal on the same machine: every cell again, in another store."""
-    lines = list(remake(tiny("controls-exact"), Store(tmp_path), 1, "cpu"))
-    assert lines[0].startswith("machine of the same class: yes") and json.dumps(lines)
-    first, _, second = lines[-1].split()[:3]
-    assert first == second != "0"
-    assert make_here(tiny_study("controls-exact"), tmp_path)

@@ -227,6 +227,7 @@ def test_the_report_is_drawn_anew_from_finished_runs_when_it_is_not_there(done, 
     assert pages == {path.name: path.read_bytes() for path in report.glob("*.csv")} and report.stat().st_mtime_ns > before
 
 
+@pytest.mark.slow  # its fast twin runs it on a table that was made by hand: tests/analysis/test_notebook.py
 def test_the_notebook_runs_on_the_study(done, tmp_path):
     import nbclient
     import nbformat

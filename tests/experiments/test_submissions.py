@@ -5,10 +5,12 @@ import shutil
 from copy import deepcopy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from reduced import reduced, submission, written
 from small import here
 
+from analysis.table import KEYS, read_table
 from experiments.benchmark.check import check_submission
 from experiments.benchmark.leaderboard import gathered, page
 from experiments.benchmark.pack import of_run, pack
@@ -55,10 +57,6 @@ def test_a_submission_holds_what_made_it(place, protocol, whole):
     table = read_submission(place / "results" / "classifier-free.json").table
     assert set(table["protocol"]) == {protocol.label} and set(table["w"]) == {0.0, 0.5, 1.0}
     (report,) = (place / "runs").glob("small-v1-classifier-free-*")
-    import pandas as pd
-
-    from analysis.table import KEYS, read_table
-
     kept = read_table(report / "table.csv")
     assert set(kept["protocol"]) == {protocol.label}
     key = [*KEYS, "seed"]
@@ -249,29 +247,3 @@ def test_the_leaderboard_is_made_of_the_submissions_alone(place, protocol, capsy
     assert twice.returncode == 2 and "apg is in" in twice.stderr and not (tmp_path / "twice.md").exists()
     none = here(["leaderboard", "--results", str(tmp_path), "--out", str(tmp_path / "none.md")], capsys)
     assert none.returncode == 2 and not (tmp_path / "none.md").exists()
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["nothing"], "there is no method 'nothing'"),
-        (["apg", "--world", "mars"], "has no world 'mars'"),
-        (["apg", "--ws", "a,b"], "strengths are numbers"),
-        (["apg", "--ws", "mars=1"], "'mars' is none of the protocol's worlds"),
-        (["apg", "--ws", "1", "--ws", "2"], "--ws is given twice"),
-        (["apg", "--ws", "1,1"], "a w stands there twice"),
-        (["apg", "--ws", "1,2,3"], "4 strengths, and the protocol allows 3"),
-        (["apg", "--set", "radios=3"], "has no option 'radios'"),
-        (["apg", "--set", "w=3"], "strengths are --ws"),
-        (["pag", "--world", "gaussians"], "pag cannot run in gaussians"),
-        (["pag"], "pag cannot run in"),
-        (["apg", "--protocol", "v9"], "there is no protocol 'v9'"),
-        (["apg", "--ws", "1", "--out", "results/apg.json"], "is no folder"),
-    ],
-)
-def test_what_cannot_be_run_is_one_line_before_any_work(words, said, place, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(place)
-    protocol = [] if "--protocol" in words else ["--protocol", "small.json"]
-    done = here(["benchmark", *words, *protocol, "--runs", str(tmp_path / "runs")], capsys)
-    assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
