@@ -60,10 +60,14 @@ def by_family(
 
 
 def _curve(cells: pd.DataFrame, method: str, x: str, y: str) -> pd.DataFrame:
-    """The cells of a method that have both numbers, from w = 0 on; none where it has no other."""
-    rows = cells[(cells["method"] == method) & (cells["w"] != 0)].dropna(subset=[x, y]).sort_values("w")
+    """The cells of a method that have both numbers, from w = 0 on, that of its own network if it has one; none where it has no
+    other.
+    """
+    rows = cells[cells["method"] == method].dropna(subset=[x, y]).sort_values("w")
+    if not (rows["w"] != 0).any():
+        return rows[:0]
     plain = reference(cells)
-    return pd.concat([plain[plain["w"] == 0], rows]) if len(rows) else rows
+    return rows if (rows["w"] == 0).any() else pd.concat([plain[plain["w"] == 0], rows])
 
 
 def _limits(cells: pd.DataFrame, name: str, below: float = 0.02) -> tuple[float, float]:
@@ -140,7 +144,7 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
         unguided, label = 1.0, metric(price).axis
     cells, plain = (rows.assign(**{price: rows[price] / unguided}) for rows in (cells, plain))
     rows = cells[cells["w"] != 0].dropna(subset=[quality])
-    best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values(price)
+    best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values([price, quality])
     figure, (axes,) = panels(1, 1, (9.0, 5.2))
     looks = {group: family_look(group) for group in dict.fromkeys(family.values())}
     for group, (shade, marker) in looks.items():
@@ -175,7 +179,7 @@ def _shade_areas(axes: Axes, cells: pd.DataFrame, quality: str, price: str) -> s
         return ""
     limits = axes.get_xlim(), axes.get_ylim()
     for rows, shade, under in ((cells, "#e9edf3", 0.5), (cells[cells["method"] == REFERENCE], "#cfd3da", 0.6)):
-        corners = rows[(rows[price] < along.worst) & (rows[quality] < up.worst)].sort_values(price)
+        corners = rows[(rows[price] < along.worst) & (rows[quality] < up.worst)].sort_values([price, quality])
         across, high = [*corners[price], along.worst], [*corners[quality].cummin()]
         axes.fill_between(across, [*high, high[-1]], up.worst, step="post", color=shade, linewidth=0, zorder=under)
     axes.set(xlim=limits[0], ylim=limits[1])

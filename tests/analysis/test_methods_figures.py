@@ -74,6 +74,21 @@ def test_a_panel_says_which_w_it_holds_and_the_verdict(cells):
     assert {"w = 1 to 2", "1", "2"} <= written["apg"] and "another w" not in written["apg"]
 
 
+def test_a_curve_of_another_network_begins_where_that_does(cells):
+    own = cells[(cells["method"] == "classifier-free") & (cells["w"] == 0)].assign(method="pag", fid=9.0)
+    panels = panels_of(by_family(pd.concat([cells, own]), "div", "fid", FAMILY))
+    first = {
+        name: next(line for line in axes.lines if line.get_color() == colour(name)).get_ydata()[0]
+        for name, axes in panels.items()
+    }
+    assert first == {"apg": 1.005, "tcfg": 1.005, "pag": 9.0}
+
+
+def test_of_ways_at_one_price_the_best_is_named(cells):
+    cheap = cells.assign(fid=cells["fid"].mask(cells["method"] == "apg", 0.5).mask(cells["method"] == "pag", 0.4), nfe=16.0)
+    assert {"pag"} == texts(cost(cheap, "nfe", "fid", FAMILY)) & {*FAMILY, "classifier-free"}
+
+
 def test_the_front_of_cost_names_the_best(cells):
     figure = cost(cells, "nfe", "fid", FAMILY)
     assert "classifier-free" in texts(figure), "the cheapest and best"
