@@ -44,6 +44,7 @@ def defined(source):
 def test_there_is_one_a_question():
     questions = {path.stem.partition("_")[2] for path in NOTEBOOKS}
     asked = {"tradeoff", "diversity", "cost", "gaussians", "network_error", "methods", "classifiers", "ddim", "slider"}
+    asked |= {"one_forward"}
     assert asked == questions
 
 
