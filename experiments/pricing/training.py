@@ -32,7 +32,7 @@ def images(world: Any, n: int) -> Labelled:
 
 def price_training(task: Train, machine: Any, known: dict[str, Any]) -> Price:
     """Of all its steps. Trainings that differ by seed and length alone are probed once, in `known`."""
-    alike = digest(encode([task.world, task.network, task.objective, task.fit.batch], expand=True))
+    alike = digest(encode([task.world, task.network, task.objective, task.fit.batch, task.n_test], expand=True))
     if alike not in known:
         count, weights = count_step(task)
         seconds = step_seconds(task, machine, count) if machine.measures else machine.seconds(count)
@@ -99,6 +99,7 @@ def _test(task: Train, machine: Any, count: Count) -> tuple[float, float, tuple[
     """FLOPs and seconds of the test metrics, and why they are not known."""
     row = count.flops / task.fit.batch / 3
     size = sizes_of(task.world)[1]
+    size = size and min(size, task.n_test or size)
     if size is None or row * TRIALS * 2 > PROBE:
         why = "images are not here" if size is None else "network is large"
         return 0.0, 0.0, (f"test metrics of {task.kind}: the {why}",)

@@ -109,8 +109,10 @@ def study(
     )
 
 
-def worlds(steps: dict[str, int], n: dict[str, int], base: TradeOff, **seeds: Any) -> dict[str, TradeOff]:
-    """By world. steps: of every training; n: samples of a cell; base: who measures Fashion-MNIST."""
+def worlds(
+    steps: dict[str, int], n: dict[str, int], base: TradeOff, n_test: int | None = None, **seeds: Any
+) -> dict[str, TradeOff]:
+    """By world. steps: of every training; n: samples of a cell; base: who measures Fashion-MNIST; n_test: as of Train."""
 
     found = {}
     for each, training, network, more in (
@@ -121,7 +123,7 @@ def worlds(steps: dict[str, int], n: dict[str, int], base: TradeOff, **seeds: An
         name = each.world.label
         fit = replace(training.fit, steps=steps[name], snapshots=(), warmup=min(training.fit.warmup, steps[name] // 10))
         objective = Denoising(density=training.objective.density)
-        model = replace(training, network=network, fit=fit, objective=objective)
+        model = replace(training, network=network, fit=fit, objective=objective, n_test=n_test)
         weak = Smaller(width=network.width // 2, steps=max(1, fit.steps // 4))
         found[name] = study(each, model, weak, replace(fit, steps=fit.steps // 2), n=n[name], part=n[name], **more, **seeds)
     return found
@@ -133,6 +135,7 @@ QUICK = Comparison(
         steps={"digits": 800, "digits-exact": 800, "fashion": 100},
         n={"digits": 200, "digits-exact": 200, "fashion": 100},
         base=SHIPPED,
+        n_test=500,  # of thousands, each at nine levels, would take as long as the short trainings themselves
         ws=FEWER,
         train_seeds=(0,),
         sample_seeds=(0, 1),

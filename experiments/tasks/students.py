@@ -22,6 +22,7 @@ def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options:
         objective=GuidedDistillation(teacher=teacher, **options),
         fit=fit,
         seed=teacher.seed if seed is None else seed,
+        n_test=teacher.n_test,
     )
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from analysis.files import write_atomically
 from experiments import launch
 from experiments.collectives import mine
-from experiments.fields import NetworkOf, ObjectiveOf, TrainingSeed, WorldOf
+from experiments.fields import Count, NetworkOf, ObjectiveOf, TrainingSeed, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.following import one_fate
 from experiments.graph.store import Store
@@ -43,7 +43,7 @@ class Train(Task):
     """What is trained, on what, towards what, and from which seed.
 
     begin: the weights that it begins with (experiments.tasks.begin), or another training, a parent, with whose it begins; None:
-    random ones of the seed.
+    random ones of the seed. n_test: the first so many test images are those of its metrics (None: all).
     """
 
     name: ClassVar[str] = "train"
@@ -59,6 +59,7 @@ class Train(Task):
         BeforeValidator(lambda given: weights_of(given) if isinstance(given, str) else given),
         WrapValidator(beginning),
     ] = None
+    n_test: Count | None = None
 
     @model_validator(mode="after")
     def fits_together(self) -> "Train":
@@ -95,7 +96,8 @@ class Train(Task):
             return
         module.load_state_dict(ema)
         with torch.no_grad():
-            write_json(folder / "metrics.json", objective.test_metrics(module.eval(), dataset, self.world, device))
+            tested = replace(dataset, test=dataset.test.subset(slice(self.n_test)))
+            write_json(folder / "metrics.json", objective.test_metrics(module.eval(), tested, self.world, device))
         write_atomically(folder / "model.safetensors", weights(ema))
         for name in self.fit.kept:
             write_atomically(folder / name, (store.partial(self) / name).read_bytes())

@@ -62,6 +62,19 @@ def test_a_classifier_has_no_such_loss():
         DenoisingLoss(denoiser=EVALUATOR)
 
 
+def test_a_training_tells_its_loss_on_as_many_test_images_as_it_says(tmp_path):
+    few = replace(tiny_study("digits", {}).model, n_test=7)
+    store = Store(tmp_path)
+    store.make(few, "cpu")
+    recorded = {(row["metric"], row["logsnr"]): row["value"] for row in few.rows(store)}
+    seen = replace(data(few.world), test=data(few.world).test.subset(slice(7)))
+    with torch.no_grad():
+        expected = few.objective.test_metrics(few.load(store, "cpu"), seen, few.world, "cpu")
+    assert len(recorded) == 18 and recorded == {
+        (metric, float(level)): value for metric, levels in expected.items() for level, value in levels.items()
+    }
+
+
 def test_a_study_has_a_table_of_every_model(tmp_path):
     base = tiny_study("digits-exact", {"sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}], "denoising_loss": 30})
     study = replace(base, oracle=None, classifier=None, methods=(METHODS["classifier-free"](),))

@@ -118,3 +118,9 @@ def test_a_network_too_large_to_be_timed_is_at_the_rate_of_a_smaller_one_and_tha
     vars(machine)["rate"] = 1e10
     seconds = machine.call(lambda *given: given, nn.Identity(), (torch.zeros(2, 1),), False, Count(flops=4e11))
     assert math.isclose(seconds, 40.0) and machine.guessed == {"2e+11 FLOPs a row"}
+
+
+def test_fewer_test_images_cost_less():
+    all_of_them, few = (price_training(replace(MODEL, n_test=n), LISTED, {}).flops for n in (None, 50))
+    steps = price_training(replace(MODEL, n_test=None, fit=Fit(steps=6, batch=4)), LISTED, {}).flops - all_of_them
+    assert all_of_them - steps == pytest.approx(10 * (few - steps)), "of 500 test images"
