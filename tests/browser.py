@@ -85,6 +85,10 @@ class Tab:
         """What the system prefers: light or dark."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
+    def media(self, name: str) -> None:
+        """What it is laid out for: screen or print, until `scheme` is called."""
+        self.call("Emulation.setEmulatedMedia", media=name)
+
     def move(self, x: float, y: float) -> None:
         """The mouse, to a point of the window."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)

@@ -220,6 +220,16 @@ def test_the_first_column_of_a_table_stays_while_the_others_scroll(pages, tab, w
     assert moved == 200 and abs(first - box) < 3 and second < box + 60
 
 
+def test_on_paper_nothing_is_cut_and_what_is_folded_is_there(pages, tab):
+    tab.size(1040, 760)
+    tab.open(pages["images"])
+    tab.media("print")
+    wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+    assert tab.run(f"{wide}.map(e => e.tagName + ' ' + e.className)") == []
+    shown = "e => e.lastElementChild.checkVisibility({contentVisibilityAuto: true})"
+    assert set(tab.run(f"[...document.querySelectorAll('main details:not([open])')].map({shown})")) == {True}
+
+
 def test_readers_of_the_screen_find_landmarks_names_and_captions(pages, tab):
     tab.open(pages["images"])
     nodes = [node for node in tab.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
