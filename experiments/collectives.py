@@ -24,12 +24,12 @@ def decided(work: Callable[[], T]) -> T:
     if size() == 1:
         return work()
     found, own = _tried(work) if rank() == 0 else (None, None)
-    said = [found, own and told(own)]
+    sent = [found, own and as_problem(own)]
     with connected():
-        distributed().broadcast_object_list(said)
-    if said[1]:
-        raise own or said[1]
-    return said[0]
+        distributed().broadcast_object_list(sent)
+    if sent[1]:
+        raise own or sent[1]
+    return sent[0]
 
 
 def collected(work: Callable[[], T]) -> list[T]:
@@ -42,7 +42,7 @@ def collected(work: Callable[[], T]) -> list[T]:
     errors: list[Any] = [None] * size()
     results: Any = None if rank() else [None] * size()
     with connected():
-        distributed().all_gather_object(errors, own and told(own))
+        distributed().all_gather_object(errors, own and as_problem(own))
     if first := next((error for error in errors if error), None):
         raise own if own and rank() == 0 else first
     with connected():
@@ -68,8 +68,8 @@ def add_up(parameters: Iterable[Any], loss: Any) -> Any:
     return total[0]
 
 
-def told(error: Exception) -> Problem:
-    """An error as the other ranks are told of it: Failed where it is the task's."""
+def as_problem(error: Exception) -> Problem:
+    """An error as it reaches the other ranks: Failed where it is the task's."""
     if isinstance(error, Problem):
         return error
     where = f"rank {rank()}: {type(error).__name__}: {one_line(error)}".removesuffix(": ")

@@ -1,4 +1,4 @@
-"""Numbers in the place of noise, of operations that any tensor has: fake ones and traced ones too."""
+"""Numbers in place of noise, of operations that any tensor has: fake ones and traced ones too."""
 
 import torch
 

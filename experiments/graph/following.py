@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import launch
-from experiments.collectives import decided, told
+from experiments.collectives import as_problem, decided
 from experiments.graph.task import Task
 from experiments.problems import Failed, Problem
 
@@ -76,7 +76,7 @@ def one_fate() -> Iterator[None]:
     except Exception as error:
         if launch.size() == 1:
             raise
-        raise Problem(f"{told(error)}") from error
+        raise Problem(f"{as_problem(error)}") from error
 
 
 def _say(address: str | None, last: Any = None) -> tuple[str | None, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # pandas comes with it, which takes longer than the rest of a
 
 
 def on_features(study: Any, samples: Any, sizes: Sequence[int], place: dict[str, Any]) -> Iterator[Placed]:
-    """The measures of one set on each of the study's feature networks, in the place of its other measures."""
+    """The measures of one set on each of the study's feature networks, instead of its other measures."""
     for network in study.features:
         measured = FeatureMeasure(
             features=Features(samples=samples, network=network),

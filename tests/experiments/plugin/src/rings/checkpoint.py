@@ -1,4 +1,4 @@
-"""An adapter: weights of a file in the place of a network."""
+"""An adapter: weights of a file in place of a network."""
 
 from safetensors.torch import load_file
 
