@@ -18,7 +18,7 @@ from PIL import Image
 import analysis.citation as citation
 from analysis.figures.pictures import png_of, tiled
 from analysis.figures.style import colour
-from analysis.reports import REPORTS, common, html, samples
+from analysis.reports import REPORTS, common, explore, html, samples
 from analysis.reports.colours import DARK, LIGHT, contrast, on_ground
 from analysis.reports.explore import by_comparison, explorer
 from analysis.reports.shrink import fitting
@@ -86,7 +86,7 @@ def test_points_keep_their_places_and_labels():
     assert np.abs(scaled - x).max() < 0.3 and np.median(np.abs(scaled - x)) < 0.02
 
 
-def test_large_images_are_averaged_and_a_page_has_a_budget(monkeypatch):
+def test_large_images_are_averaged_and_samples_have_a_budget():
     made = of_images()
     rng = np.random.default_rng(0)
     draws = [rng.integers(0, 256, size=(8, 130, 130, 3), dtype=np.uint8) for _ in made.cells[:6]]
@@ -96,9 +96,20 @@ def test_large_images_are_averaged_and_a_page_has_a_budget(monkeypatch):
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(entries[0]["image"].partition(",")[2]))))
     assert picture.shape == (2 * 43 + 2, 4 * 43 + 3 * 2, 3) and (picture[:43, :43] == 7).all()
     assert len(places) == 6
-    monkeypatch.setattr(samples, "BUDGET", len(entries[0]["image"]) + len(entries[1]["image"]) + 5)
-    fewer, places = samples.samples_of(cells)
+    fewer, places = samples.samples_of(cells, budget=len(entries[0]["image"]) + len(entries[1]["image"]) + 5)
     assert fewer == entries[:2] and places == {0: 0, 1: 1}
+
+
+def test_worlds_share_the_budget_of_a_page_and_of_each_cell_one_run_is_shown(monkeypatch):
+    made = of_methods()
+    apart = [world["samples"] for world in worlds(made)]
+    keys = [{(c.method, c.w, c.sampler, c.steps) for c in made.cells if c.world == world} for world in made.worlds]
+    assert [len(entries) for entries in apart] == [len(own) for own in keys]
+    each = 2 * max(len(entry.get("image") or entry["points"]) for entries in apart for entry in entries)
+    monkeypatch.setattr(explore, "BUDGET", 2 * each)
+    for world in worlds(made):
+        sizes = [len(entry.get("image") or entry["points"]) for entry in world["samples"]]
+        assert 0 < sum(sizes) <= each and {cell[3] for cell in world["cells"]} == {*range(len(sizes)), None}
 
 
 def test_samples_that_are_gone_leave_the_numbers():

@@ -1,5 +1,7 @@
 """The page of a report in a browser: the plot answers, tables sort and filter, two themes, a phone, and nothing is fetched."""
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -64,12 +66,19 @@ def middle(tab, selector, place=0):
 
 
 def data(page):
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', page.read_text(encoding="utf-8"))[1])
+    packed = re.search(r'id="cells">(.*?)</script>', page.read_text(encoding="utf-8"))[1]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def opened(tab, page):
+    """A page of which the plots have been unpacked."""
+    tab.open(page)
+    tab.wait("[...document.querySelectorAll('.explore')].every(box => box.querySelector('.methods'))")
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_no_request_leaves_the_page_and_its_console_is_silent(pages, tab, name):
-    tab.open(pages[name])
+    opened(tab, pages[name])
     tab.run("document.querySelectorAll('button, select, input').forEach(one => one.click())")
     tab.run("window.dispatchEvent(new Event('resize'))")
     tab.wait(f"{CURVES} >= 0")
@@ -79,7 +88,7 @@ def test_no_request_leaves_the_page_and_its_console_is_silent(pages, tab, name):
 
 
 def test_pointing_at_a_cell_shows_its_method_its_numbers_and_its_samples(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     world = data(pages["images"])["worlds"][0]
     tab.wait(f"{CURVES} === 2")
     for curve, point in ((0, 3), (1, 1)):
@@ -97,14 +106,14 @@ def test_pointing_at_a_cell_shows_its_method_its_numbers_and_its_samples(pages, 
 
 
 def test_points_of_the_plane_are_drawn_as_points(pages, tab):
-    tab.open(pages["plane"])
+    opened(tab, pages["plane"])
     assert tab.wait("document.querySelectorAll('.panel svg circle').length") == 60
     shades = tab.run("[...new Set([...document.querySelectorAll('.panel circle')].map(dot => dot.getAttribute('fill')))].length")
     assert shades == 3
 
 
 def test_the_keyboard_goes_through_the_cells(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     tab.wait(f"{CURVES} === 2")
     tab.run("document.querySelector('.plot').focus()")
     first = tab.run(SAID).splitlines()[0]
@@ -117,7 +126,7 @@ def test_the_keyboard_goes_through_the_cells(pages, tab):
 
 
 def test_methods_are_switched_on_and_off_and_axes_are_chosen(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     tab.wait(f"{CURVES} === 2")
     tab.run("document.querySelectorAll('.methods input')[0].click()")
     tab.wait(f"{CURVES} === 1")
@@ -136,7 +145,7 @@ def test_methods_are_switched_on_and_off_and_axes_are_chosen(pages, tab):
 
 
 def test_another_world_has_its_own_axes(pages, tab):
-    tab.open(pages["methods"])
+    opened(tab, pages["methods"])
     tab.wait(f"{CURVES} > 0")
     assert "KL" in tab.run("document.querySelector('.plot .ytitle').textContent")
     tab.run("(() => {const world = document.querySelector('.controls select'); world.selectedIndex = 1; world.onchange()})()")
@@ -149,7 +158,7 @@ FIRST = f"[...{ROWS}.querySelectorAll('tbody tr')].filter(row => !row.hidden).ma
 
 
 def test_tables_are_sorted_by_a_click_both_ways(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     head = f"{ROWS}.querySelectorAll('thead th')[2]"
     column = FIRST.replace("COLUMN", "2")
     assert "fid_digits" in tab.run(f"{head}.textContent")
@@ -162,7 +171,7 @@ def test_tables_are_sorted_by_a_click_both_ways(pages, tab):
 
 
 def test_tables_are_filtered_by_words_and_by_a_key(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     tools, names = f"{ROWS}.previousElementSibling", FIRST.replace("COLUMN", "0")
     whole = tab.run(names)
     tab.run(f"(() => {{const words = {tools}.querySelector('input'); words.value = 'FREE'; words.oninput()}})()")
@@ -178,7 +187,7 @@ def luminance(shade):
 
 
 def test_two_themes_that_of_the_system_and_the_one_that_is_chosen(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     ground, ink = ("getComputedStyle(document.body).backgroundColor", "getComputedStyle(document.body).color")
     shade = "document.querySelector('.plot .trace path.js-line').style.stroke"
     assert luminance(tab.run(ground)) > 0.9 > 0.3 > luminance(tab.run(ink))
@@ -192,7 +201,7 @@ def test_two_themes_that_of_the_system_and_the_one_that_is_chosen(pages, tab):
     assert tab.run(shade) == f"rgb({red}, {green}, {blue})"
     assert tab.run("getComputedStyle(document.querySelector('.image')).backgroundColor") == "rgb(255, 255, 255)"
     tab.scheme("dark")
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     assert luminance(tab.run(ground)) < 0.1
     tab.run("document.getElementById('theme').click()")
     assert luminance(tab.run(ground)) > 0.9
@@ -201,7 +210,7 @@ def test_two_themes_that_of_the_system_and_the_one_that_is_chosen(pages, tab):
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_phone_scrolls_nothing_but_boxes_sideways(pages, tab, name):
     tab.size(360, 740)
-    tab.open(pages[name])
+    opened(tab, pages[name])
     tab.wait(f"{CURVES} >= 0")
     assert tab.run(NARROW)
     assert not tab.run("document.querySelector('nav details').open")
@@ -210,7 +219,7 @@ def test_a_phone_scrolls_nothing_but_boxes_sideways(pages, tab, name):
 @pytest.mark.parametrize("width", [360, 1400])
 def test_the_first_column_of_a_table_stays_while_the_others_scroll(pages, tab, width):
     tab.size(width)
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     places = tab.run(
         f"(() => {{const box = {ROWS}; box.scrollLeft = 200; const row = box.querySelector('tbody tr');"
         "return [box.scrollLeft, box.getBoundingClientRect().left, row.cells[0].getBoundingClientRect().left,"
@@ -222,7 +231,7 @@ def test_the_first_column_of_a_table_stays_while_the_others_scroll(pages, tab, w
 
 def test_on_paper_nothing_is_cut_and_what_is_folded_is_there(pages, tab):
     tab.size(1040, 760)
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     tab.media("print")
     wide = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
     assert tab.run(f"{wide}.map(e => e.tagName + ' ' + e.className)") == []
@@ -231,7 +240,7 @@ def test_on_paper_nothing_is_cut_and_what_is_folded_is_there(pages, tab):
 
 
 def test_readers_of_the_screen_find_landmarks_names_and_captions(pages, tab):
-    tab.open(pages["images"])
+    opened(tab, pages["images"])
     nodes = [node for node in tab.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
     roles = {node["role"]["value"] for node in nodes if "role" in node}
     assert {"main", "navigation", "banner", "heading", "table", "columnheader", "rowheader", "application", "group"} <= roles
@@ -249,7 +258,7 @@ def test_a_hostile_name_is_text_in_the_plot_too(tab, tmp_path):
     made = of_images()
     made = replace(made, table=made.table.replace({"method": {"classifier": bad}}))
     made = replace(made, cells=[replace(cell, method=bad) if cell.method == "classifier" else cell for cell in made.cells])
-    tab.open(short(made).write(tmp_path))
+    opened(tab, short(made).write(tmp_path))
     tab.wait(f"{CURVES} === 2")
     assert tab.run("window.bad === undefined && document.querySelector('main img[src=x]') === null") and tab.errors == []
     assert bad in tab.run("document.querySelector('.methods').textContent")
