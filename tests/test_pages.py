@@ -40,22 +40,17 @@ def test_the_verdicts_of_the_page_are_those_of_the_committed_table():
     import pandas as pd
 
     from analysis.metrics import comparison
-    from analysis.statistics.claims import counts
     from analysis.statistics.verdicts import verdicts
     from analysis.table import read_table
 
     folder = PLACE / "methods-full-cpu"
-    compared, table = pd.read_csv(folder / "compared.csv"), read_table(folder / "table.csv")
-    flat = re.sub(r"\s+", " ", README)
+    compared, table = pd.read_csv(folder / "compared.csv"), read_table(folder / "table.parquet")
     main = table[(table["sampler"] == "ddim(eta=1.0)") & (table["steps"] == 16)]
     for world, here in main.groupby("world"):
         quality, diversity, alike = comparison(here["metric"])
         own = compared[compared["world"] == world]
         again = verdicts(here, alike, quality, diversity)
         assert dict(zip(again["method"], again["verdict"])) == dict(zip(own["method"], own["verdict"])), world
-        told = counts(own)
-        assert f"{told.another_w} + {told.no_effect} of {told.methods} on `{world}`" in flat
-        assert f"{told.different} on `{world}`" in flat and f"{told.undecided} on `{world}`" in flat
 
 
 def test_most_methods_are_called_plain_guidance_only_where_an_equivalence_test_shows_it():
@@ -67,29 +62,6 @@ def test_most_methods_are_called_plain_guidance_only_where_an_equivalence_test_s
     shown = all(counts(own).most for _, own in compared.groupby("world"))
     said = re.findall(r".{20}[Mm]ost methods are plain guidance.{80}", re.sub(r"\s+", " ", README))
     assert shown or (said and all("withdrawn" in text or "not shown that most" in text for text in said)), said
-
-
-@pytest.mark.parametrize(
-    ("world", "method", "w", "metric", "digits"),
-    [
-        ("digits", "classifier-free", 0.0, "fid_digits", 2),
-        ("digits", "particle-guidance", 2.0, "fid_digits", 2),
-        ("gaussians", "classifier-free", 1.0, "kl_tilted", 3),
-        ("gaussians", "characteristic", 1.0, "kl_tilted", 3),
-        ("gaussians", "pcg", 1.0, "kl_tilted", 3),
-        ("gaussians", "tilted draws", 1.0, "kl_tilted", 3),
-        ("digits-exact", "gibbs", 4.0, "frechet_exact", 3),
-        ("digits-exact", "classifier-free", 0.25, "frechet_exact", 3),
-        ("digits-exact", "real", None, "frechet_exact", 3),
-    ],
-)
-def test_a_number_of_the_methods_is_that_of_the_committed_study(world, method, w, metric, digits):
-    from analysis.table import read_table, summarise
-
-    rows = summarise(read_table(PLACE / "methods-full-cpu" / "table.csv"))
-    rows = rows[(rows["world"] == world) & (rows["method"] == method) & (rows["metric"] == metric) & rows["steps"].isin([0, 16])]
-    (row,) = rows[rows["w"].isna() if w is None else rows["w"] == w].itertuples()
-    assert f"{row.value:.{digits}f} ± {row.sd:.{digits}f}" in re.sub(r"\s+", " ", README)
 
 
 def test_of_the_conditional_model_there_is_nothing_to_gain():

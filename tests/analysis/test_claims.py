@@ -32,6 +32,11 @@ def test_a_claim_has_the_counts_and_says_most_where_more_than_half_are_shown():
     assert (counts(half).methods, counts(half).different, counts(half).undecided, counts(half).units) == (10, 0, 1, 8)
 
 
+def test_most_are_said_to_differ_where_more_than_half_do():
+    assert claim(compared(another_w=4, worse=2, better=3)).endswith(": most methods are not plain guidance with another w.")
+    assert "it is not shown that most methods are plain" in claim(compared(another_w=4, worse=1, better=3))
+
+
 def test_undecided_methods_are_no_evidence():
     assert not counts(compared(another_w=3, undecided=4)).most and counts(compared(another_w=4, undecided=3)).most
 
