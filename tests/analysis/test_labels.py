@@ -27,6 +27,12 @@ def test_texts_over_each_other_and_over_the_edge_are_found():
     assert ("beyond", "the edge") in overlapping(figure)
 
 
+def test_a_bar_of_no_length_is_no_hindrance():
+    _, (axes,) = panels(1, 1, (4.0, 3.0))
+    axes.errorbar([0, 1, 2], [0, 1, 2], xerr=[0.1, np.nan, 0.1], yerr=[0.1, np.nan, 0.1])
+    assert label_points(axes, [(1.0, 1.0, "one", "#1e69a5")]) == []
+
+
 @pytest.mark.parametrize("count", [3, 9, 24])
 def test_names_of_curves_that_end_together_are_written_apart(count):
     figure, (axes,) = panels(1, 1, (5.0, 3.0))
