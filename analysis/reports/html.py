@@ -86,17 +86,17 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
     names = [("found", "What was found")] * bool(found) + names
     contents = "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in names)
     scripts = [_file(name) for name in ("page.js", "tables.js", *(["explore.js"] if plotted >= 0 else []))]
-    library = _file(PLOTLY) if plotted >= 0 else ""
+    library = [_file(PLOTLY)] if plotted >= 0 else []
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_policy([*scripts, library])}">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy([*scripts, *library])}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_file('page.css')}</style></head>\n<body>"
         f'<a class="skip" href="#main">Skip to the report</a><header><h1>{escape(title)}</h1>'
         f'<button id="theme" type="button" hidden></button></header>\n'
         f'<nav aria-label="Contents"><details open><summary>Contents</summary><ol>{contents}</ol></details></nav>\n'
         f'<main id="main">{first}{"".join(texts)}</main>\n'
-        f"{_packed(library, 'plotly') if library else ''}"
+        f"{''.join(_packed(text, 'plotly') for text in library)}"
         f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
 
