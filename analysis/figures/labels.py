@@ -203,7 +203,7 @@ def _drawn(axes: Axes) -> Iterator[np.ndarray]:
     for group in axes.collections:
         if isinstance(group, LineCollection):
             for segment in group.get_segments():
-                yield group.get_transform().transform(segment)
+                yield group.get_transform().transform(np.reshape(segment, (-1, 2)))  # of a bar of no length there is nothing
         elif isinstance(group, PathCollection):
             yield group.get_offset_transform().transform(np.ma.filled(group.get_offsets(), np.nan))
 

@@ -16,6 +16,7 @@ from analysis.statistics.pareto import areas
 from analysis.statistics.verdicts import verdicts
 
 FEW = 3  # methods that are named one by one
+ENOUGH = 3  # sampling seeds, below which nothing can be told of the given networks
 
 
 def sentences(results: Results) -> list[str]:
@@ -27,9 +28,8 @@ def sentences(results: Results) -> list[str]:
         return []
     try:
         quality, diversity, alike = comparison(results.columns)
-        compared = [
-            verdicts(rows, alike, quality, diversity, given) for given in (False, True)[: 1 + (len(results.train_seeds) > 1)]
-        ]
+        trainings = len(results.train_seeds) > 1 and rows["seed"].nunique() >= ENOUGH
+        compared = [verdicts(rows, alike, quality, diversity, given) for given in (False, True)[: 1 + trainings]]
         if compared[0]["verdict"].equals(compared[-1]["verdict"]):
             compared = compared[:1]  # nothing more is known of these networks than of any
         found = [_verdicts(frame, given) for frame, given in zip(compared, (False, True))]

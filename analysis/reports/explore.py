@@ -10,8 +10,8 @@ from analysis.figures.style import colour
 from analysis.metrics import Metric, comparison, main_columns, metric
 from analysis.reports.colours import on_ground
 from analysis.reports.html import Section
-from analysis.reports.samples import samples_of
-from analysis.results import Results
+from analysis.reports.samples import BUDGET, samples_of
+from analysis.results import Cell, Results
 from analysis.statistics.compare import REFERENCE
 from analysis.table import REAL
 
@@ -39,11 +39,12 @@ def explorer(results: Results, axes: Axes, static: str = "") -> list[Section]:
 
     static: the name of the figure that shows the same for print; "{world}" in it is the world's name.
     """
-    worlds = [found for world in results.worlds if (found := _world(results.of(world), axes, static.format(world=world)))]
+    budget = BUDGET // max(1, len(results.worlds))
+    worlds = [found for world in results.worlds if (found := _world(results.of(world), axes, static.format(world=world), budget))]
     return [Section("The trade-off, interactively", TEXT, plot={"worlds": worlds})] if worlds else []
 
 
-def _world(results: Results, axes: Axes, static: str) -> dict[str, Any] | None:
+def _world(results: Results, axes: Axes, static: str, budget: int) -> dict[str, Any] | None:
     columns = [*main_columns(results.columns, report=True)]
     columns += [column for column in results.columns if column not in columns]
     if not columns:
@@ -55,13 +56,12 @@ def _world(results: Results, axes: Axes, static: str) -> dict[str, Any] | None:
     order = [W, *columns]
     rows = results.summary[(results.summary["steps"] > 0) & (results.summary["method"] != REAL)]
     settings, methods = _settings(results, rows), results.methods
-    kept = [cell for cell in results.cells if cell.method in methods]
-    entries, places = samples_of(sorted(kept, key=lambda cell: (cell.sampler, cell.steps) != settings[0][:2]))
-    ordered = sorted(kept, key=lambda cell: (cell.sampler, cell.steps) != settings[0][:2])
-    shown: dict[tuple, int] = {}
-    for place, entry in places.items():  # the first run of each comes first
-        cell = ordered[place]
-        shown.setdefault((cell.method, cell.w, cell.sampler, cell.steps), entry)
+    first: dict[tuple, Cell] = {}  # of the runs of each; those of the main setting come first, as samples have a budget
+    for cell in sorted(results.cells, key=lambda cell: (cell.sampler, cell.steps) != settings[0][:2]):
+        if cell.method in methods:
+            first.setdefault((cell.method, cell.w, cell.sampler, cell.steps), cell)
+    entries, places = samples_of([*first.values()], budget)
+    shown = {key: places[place] for place, key in enumerate(first) if place in places}
     return {
         "name": results.world.name,
         "static": static,

@@ -11,14 +11,14 @@ from analysis.results import Cell
 N_IMAGES, ACROSS = 8, 4
 N_POINTS = 200
 LARGEST = 64  # pixels of an image's longer side, above which blocks of pixels are averaged
-BUDGET = 700_000  # characters of all samples of a page
+BUDGET = 600_000  # characters of all samples of a page
 
 
-def samples_of(cells: Sequence[Cell]) -> tuple[list[dict], dict[int, int]]:
+def samples_of(cells: Sequence[Cell], budget: int = BUDGET) -> tuple[list[dict], dict[int, int]]:
     """The first samples of each cell, equal ones once, and by the cell's place which of them are its own.
 
     An entry is {"image": data URI, "count"} or {"points": base64 of bytes (k, 3): x, y, label}, y upwards, over [-reach, reach].
-    Cells whose samples are gone, or are neither images nor points, have none; nor have those behind the page's budget.
+    Cells whose samples are gone, or are neither images nor points, have none; nor have those behind the budget, in characters.
     """
     drawn = {place: found for place, cell in enumerate(cells) if (found := _first(cell)) is not None}
     flat = [np.abs(x).ravel() for x, _ in drawn.values() if x.ndim == 2]
@@ -31,7 +31,7 @@ def samples_of(cells: Sequence[Cell]) -> tuple[list[dict], dict[int, int]]:
         entry = _points(x, label, reach) if x.ndim == 2 else _image(x)
         key = entry.get("image") or entry["points"]
         if key not in known:
-            if spent + len(key) > BUDGET:
+            if spent + len(key) > budget:
                 continue
             spent += len(key)
             known[key] = len(entries)

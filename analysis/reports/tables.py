@@ -40,6 +40,7 @@ def markup(frame: pd.DataFrame, label: str) -> str:
     head, body = text.split("</thead>")
     head = re.sub("<th>([^<]*)</th>", lambda found: heading(unescape(found[1])), head)
     body = re.sub(r"<tr>(\s*)<(?:td|th)>([^<]*)</(?:td|th)>", r'<tr>\1<th scope="row">\2</th>', body)
+    body = re.sub(r">\s+<", "><", body)  # pandas' indentation is a third of a table of numbers
     body, tried = re.sub('<(td|th scope="row")>([^<]*)</', _mark_long, body), body
     kind = "" if body == tried else " words"  # a table of words is set flush left
     return (

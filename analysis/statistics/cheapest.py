@@ -23,14 +23,14 @@ def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) 
 
     table: tidy, of one world and sampler. ValueError as in `at_own_best`, and where the unguided cost was not measured.
     """
-    told = at_own_best(table, metric, steps, given)
+    own_best = at_own_best(table, metric, steps, given)
     rows = table[(table["steps"] == steps) & (table["n"] == table.loc[table["steps"] > 0, "n"].max())]
     counted, clocked = (mean_prices(rows, price, ["method", "w"]) for price in PRICES)
     if (REFERENCE, 0.0) not in counted.index:
         raise ValueError(f"{REFERENCE} has no cell at w = 0: there is no unguided cost to compare with")
-    plain = told.iloc[0]
+    plain = own_best.iloc[0]
     own = {"method": REFERENCE, "w": plain["reference_w"], "value": plain["reference"], "reference": plain["reference"]}
-    frame = pd.concat([pd.DataFrame([own]), told], ignore_index=True)
+    frame = pd.concat([pd.DataFrame([own]), own_best], ignore_index=True)
     for name, prices in (("evaluations", counted), ("seconds", clocked)):
         unguided = prices.get((REFERENCE, 0.0), np.nan)
         frame[name] = [_price(prices, method, w) / unguided for method, w in zip(frame["method"], frame["w"])]

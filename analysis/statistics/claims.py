@@ -34,6 +34,11 @@ class Counts:
         """Whether more than half of all methods are shown to be plain guidance with another w; undecided ones are not."""
         return 2 * self.another_w > self.methods
 
+    @property
+    def most_differ(self) -> bool:
+        """Whether more than half of all methods are shown to differ."""
+        return 2 * self.different > self.methods
+
 
 def counts(compared: pd.DataFrame) -> Counts:
     """Of the rows of one world, as `analysis.statistics.verdicts.verdicts` makes them or compared.csv holds them.
@@ -74,7 +79,9 @@ def claim(compared: pd.DataFrame) -> str:
     )
     hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
     open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""
-    most = "most methods are" if found.most else "it is not shown that most methods are"
+    most = "it is not shown that most methods are"
+    if found.most or found.most_differ:
+        most = "most methods are" if found.most else "most methods are not"
     return (
         f"Of {found.methods} methods {', '.join(text for number, text in told if number)} ({found.units} {found.over}; margin "
         f"{MARGIN:.0%} of the span of plain guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} "

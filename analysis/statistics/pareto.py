@@ -122,11 +122,11 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int, given: bool
     pseudo = {name: _pseudo(each, units) for name, each in found.items()}
     gaps = {name: replace(difference(pseudo[name] - _pseudo(beside[name], units)), over=over) for name in names[1:]}
     words = judge(list(gaps.values()), [MARGIN] * len(gaps), lower_is_better=False)
-    told = [[REFERENCE, found[REFERENCE][0], pseudo[REFERENCE].std(ddof=1), *[np.nan] * 4, len(units), over, MARGIN, np.nan, ""]]
+    areas = [[REFERENCE, found[REFERENCE][0], pseudo[REFERENCE].std(ddof=1), *[np.nan] * 4, len(units), over, MARGIN, np.nan, ""]]
     for (name, gap), word in zip(gaps.items(), words):
         ends = [gap.mean, gap.low, gap.high, gap.units, gap.over, MARGIN, gap.detectable(tests=len(gaps)), word]
-        told.append([name, found[name][0], pseudo[name].std(ddof=1), beside[name][0], *ends])
-    return pd.DataFrame(told, columns=COLUMNS)
+        areas.append([name, found[name][0], pseudo[name].std(ddof=1), beside[name][0], *ends])
+    return pd.DataFrame(areas, columns=COLUMNS)
 
 
 def _pseudo(areas: list[float], units: Sequence) -> pd.Series:

@@ -66,14 +66,16 @@ def changes_of(results: Results) -> Changes:
     return Changes(results)
 
 
-def told(entry: Difference, name: str) -> dict[str, float]:
+def columns_of(entry: Difference, name: str) -> dict[str, float]:
     """Mean and interval as columns of a frame."""
     return {name: entry.mean, f"{name}_low": entry.low, f"{name}_high": entry.high}
 
 
-def all_told(found: Mapping[str, pd.Series | None]) -> dict[str, float]:
+def all_columns(found: Mapping[str, pd.Series | None]) -> dict[str, float]:
     """The same of several measures, whose runs are there."""
-    return {key: x for metric, runs in found.items() if runs is not None for key, x in told(difference(runs), metric).items()}
+    return {
+        key: x for metric, runs in found.items() if runs is not None for key, x in columns_of(difference(runs), metric).items()
+    }
 
 
 def at_mean(results: Results) -> pd.DataFrame:
@@ -90,7 +92,9 @@ def at_mean(results: Results) -> pd.DataFrame:
                     continue
                 gaps.append(difference((other - one).dropna()))
                 head = {"dimension": world.dimension, "classes": world.classes, "steps": steps, "w": w, "measure": metric}
-                found = told(difference(one), "at_z") | told(difference(other), "at_mean") | told(gaps[-1], "gap")
+                found = (
+                    columns_of(difference(one), "at_z") | columns_of(difference(other), "at_mean") | columns_of(gaps[-1], "gap")
+                )
                 rows.append(head | found)
     return _judged(rows, gaps, [("at_z", "at_mean")] * len(rows))
 
@@ -105,7 +109,7 @@ def by_classes(results: Results) -> pd.DataFrame:
             load = float(np.log(world.classes) / world.dimension)
             head = {"dimension": world.dimension, "classes": world.classes, "load": load, "w": w}
             if all(runs is not None for runs in found.values()):
-                rows.append(head | all_told(found))
+                rows.append(head | all_columns(found))
     return pd.DataFrame(rows)
 
 
@@ -121,7 +125,7 @@ def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
         if few is not None and many is not None and len(worlds) > 1:
             ends = {"fewest": int(worlds["classes"].iloc[0]), "most": int(worlds["classes"].iloc[-1])}
             gap = difference((many - few).dropna())
-            rows.append({"dimension": dimension, **ends, **told(gap, "growth"), "apart": gap.apart})
+            rows.append({"dimension": dimension, **ends, **columns_of(gap, "growth"), "apart": gap.apart})
     return pd.DataFrame(rows)
 
 
@@ -148,7 +152,7 @@ def in_windows(results: Results) -> pd.DataFrame:
                 place = (world.world, method, strength, results.sampler, results.steps)
                 found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT)}
                 if all(runs is not None for runs in found.values()):
-                    rows.append({"method": method, "w": strength, **all_told(found)})
+                    rows.append({"method": method, "w": strength, **all_columns(found)})
     return pd.DataFrame(rows)
 
 
@@ -171,7 +175,7 @@ def with_dimension(results: Results) -> pd.DataFrame:
                 head = {"growth": world.growth, "sampler": sampler, "w": w, "dimension": world.dimension}
                 small = all(entry.alike(EXACT) for entry in found.values())
                 large = any(entry.apart and abs(entry.mean) > EXACT for entry in found.values())
-                rows.append({**head, **all_told(runs), "exact": "yes" if small else "no" if large else "undecided"})
+                rows.append({**head, **all_columns(runs), "exact": "yes" if small else "no" if large else "undecided"})
     return pd.DataFrame(rows)
 
 
@@ -205,7 +209,7 @@ def from_boundaries(results: Results) -> pd.DataFrame:
                 if first is None or own is None:
                     continue
                 head = {"dimension": world.dimension, "classes": world.classes, "w": w, "method": name}
-                row = {**head, **told(difference(own), "moved"), **_share(moved, world.world, name, w)}
+                row = {**head, **columns_of(difference(own), "moved"), **_share(moved, world.world, name, w)}
                 if name == names[0]:
                     rows.append(row)
                     continue
@@ -213,7 +217,7 @@ def from_boundaries(results: Results) -> pd.DataFrame:
                 here = moved[(moved["world"] == world.world) & (moved["method"] == name) & (moved["w"] == w)]
                 largest = here[(here["of"] == names[0]) & (here["bin"] == "largest")]["moved"].max()
                 pairs.append(len(rows))
-                rows.append({**row, **told(gaps[-1], "gap"), "largest": float(largest)})
+                rows.append({**row, **columns_of(gaps[-1], "gap"), "largest": float(largest)})
     frame = pd.DataFrame(rows)
     if gaps:
         margins = [max(MARGIN * abs(rows[at]["moved"]), LEAST) for at in pairs]

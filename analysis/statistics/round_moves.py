@@ -5,7 +5,7 @@ import pandas as pd
 from analysis.measures.round_classes import BINS
 from analysis.results import Results
 from analysis.statistics.paired import difference
-from analysis.statistics.round_classes import changes_of, told
+from analysis.statistics.round_classes import changes_of, columns_of
 
 FEW = 50  # samples of a bin, over all seeds, below which nothing is said of it
 
@@ -23,6 +23,6 @@ def by_distance(results: Results) -> pd.DataFrame:
             continue
         runs = own.assign(train_seed=-1).set_index(["train_seed", "seed"])["moved"]
         head = {"dimension": worlds[world], "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
-        rows.append({**head, **told(difference(runs), "moved")})
+        rows.append({**head, **columns_of(difference(runs), "moved")})
     frame = pd.DataFrame(rows)
     return frame.assign(bin=pd.Categorical(frame["bin"], [name for name in BINS if name in set(frame["bin"])]))
