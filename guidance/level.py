@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
 HOST = "_host_level"  # attribute of a tensor: (version, the float that all its rows are)
 SCALES = "_scales"  # attribute of such a tensor: alpha and sigma by the number of dimensions they broadcast to
 RANGE = "_host_range"  # attribute of labels: (version, lowest, highest), as they were read or made

@@ -17,10 +17,8 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
-from guidance.level import at, distinct_levels
+from guidance.level import ROUNDING, at, distinct_levels
 from guidance.methods.method import Method
-
-ROUNDING = 1e-4  # a lambda that went through float32 is still the same level
 
 
 def next_level(logsnr: Float[Tensor, " b"], levels: Sequence[float]) -> float | None:

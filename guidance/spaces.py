@@ -1,5 +1,7 @@
-"""Non-linear arithmetic on two predictions depends on the space it is done in: x, eps or v. The rules that all methods share.
+"""Non-linear arithmetic on two predictions depends on the space it is done in. The rules that all methods share.
 
+x, eps and v = alpha eps - sigma x are what networks predict; velocity = x - eps is that of a rectified flow, dx_t/dt of
+x_t = t x + (1 - t) eps. v is not the velocity: at pure noise it tends to -x, and the velocity to x - eps.
 Norms, dot products and quantiles are per sample, over everything but the first dimension, or over `axes` of those.
 """
 
@@ -9,10 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from guidance.diffusion import TARGETS, Prediction, v_of
+from guidance.diffusion import TARGETS, Prediction, alpha_sigma, v_of
 from guidance.scale import like
 
-SPACES = ("x", "eps", "v")
+SPACES = ("x", "eps", "v", "velocity")
 
 
 def require_space(space: str) -> None:
@@ -22,12 +24,17 @@ def require_space(space: str) -> None:
 
 
 def to_space(pred: Prediction, space: str, logsnr: Float[Tensor, " b"]) -> Tensor:
-    """The prediction expressed as x, eps or v."""
+    """The prediction expressed as x, eps, v or velocity."""
+    if space == "velocity":
+        return pred.x - pred.eps
     return v_of(pred.x, pred.eps, logsnr) if space == "v" else getattr(pred, space)
 
 
 def from_space(pred: Prediction, value: Tensor, space: str, z: Tensor, logsnr: Float[Tensor, " b"]) -> Prediction:
     """`pred` with the x and eps that follow from `value`, which is expressed in `space`."""
+    if space == "velocity":
+        alpha, sigma = alpha_sigma(logsnr, z)
+        return pred._replace(x=(z + sigma * value) / (alpha + sigma), eps=(z - alpha * value) / (alpha + sigma))
     changed = TARGETS[space](z, value, logsnr)
     return pred._replace(x=changed.x, eps=changed.eps)
 

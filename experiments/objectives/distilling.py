@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from experiments.graph.store import Store
 from experiments.networks import require
 from experiments.objectives.batches import ByRows, batch
+from experiments.objectives.internal_heads import require_no_internal_head
 from experiments.problems import Problem
 from experiments.tasks.train import Train
 from experiments.worlds.world import Data, Labelled
@@ -24,6 +25,7 @@ from guidance.diffusion import TARGETS
 from guidance.methods.distilled import Distilled
 from guidance.objective import drop_labels
 from guidance.strengths import Strengths
+from guidance.weightings import OnEps, TruncatedSNR
 
 NEW = "strength"  # in the names of weights that a student has and its teacher may not have
 
@@ -44,7 +46,10 @@ class Distilling(ByRows):
     target: what the student predicts. The outputs of both are turned into x, each by the formula of its own target, and compared
     as x, so that a student of v may learn from a teacher of eps; its first weights are the teacher's all the same.
     clip: the teacher's x is clipped to [-clip, clip], as a sampler clips it: an x made of eps is an error, magnified, where alpha
-    is small. None: as it is. p_uncond: the share of labels dropped, so that the student knows the null label (0: it does not).
+    is small. None: as it is. weighting: of the error of x. None: max(SNR, 1), as in the paper, of a student that predicts x or v,
+    and 1 on the error of eps of one that predicts eps, whose x is its error magnified by e^-lambda: a weight on x that does not
+    vanish at small lambda would train it there alone. p_uncond: the share of labels dropped, so that the student knows the null
+    label (0: it does not).
     """
 
     guided_by: ClassVar[str] = Distilled.name
@@ -67,6 +72,7 @@ class Distilling(ByRows):
     def build(self, network: Any, world: Any) -> nn.Module:
         module = require(network, "denoiser")(world, world.classes, False)
         adapters.logsnr(module)  # what every network of the registry takes
+        require_no_internal_head(module, "a distillation")
         return module
 
     def of_seed(self, seed: int, density: Any) -> "Distilling":
@@ -80,6 +86,8 @@ class Distilling(ByRows):
             return f"objective.teacher: a {self.teacher.kind} is no denoiser"
         if getattr(theirs, "variance", "fixed") != "fixed" or getattr(theirs, "groups", 0):
             return "objective.teacher: it learned its variance or groups of classes, which no student does: take another"
+        if getattr(theirs, "of_pairs", False):
+            return "objective.teacher: it learned pairs of labels, which no student does: take another"
         if self.teacher.world != world:
             return f"objective.teacher: it is of the world {self.teacher.world.label}, and the student of {world.label}"
         if (plain := without_strength(self.teacher.network)) != without_strength(network):
@@ -124,7 +132,7 @@ class Distilling(ByRows):
 
     def weighted(self, error: Tensor, logsnr: Tensor) -> Float[Tensor, " b"]:
         """An error of x times its weight."""
-        weighting = self.weighting
+        weighting = self.weighting or (OnEps() if self.target == "eps" else TruncatedSNR())
         if any(field.name == "density" for field in fields(weighting)):
             weighting = replace(weighting, density=self.density.density)
         return weighting(logsnr, "x") * error

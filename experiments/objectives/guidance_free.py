@@ -1,6 +1,6 @@
 """Guidance-free training (GFT). Chen et al., 2025, arXiv 2501.15420; DiT/diffusion/gaussian_diffusion.py of thu-ml/GFT.
 
-L = || beta D(z, c, beta) + (1 - beta) sg[D(z, null, 1)] - D* ||^2,   beta ~ U(min_beta, max_beta)
+L = || beta D(z, c, beta) + (1 - beta) sg[D(z, null, 1)] - D* ||^2,   beta ~ U(min_beta, 1)
 
 D* is the target of z's own x and eps. Its minimiser D has beta D + (1 - beta) D_u = D_c, which is
 D = D_c + (1 / beta - 1) (D_c - D_u): plain guidance of w = 1 / beta - 1, from one forward. As in the repository D(null) is
@@ -11,7 +11,7 @@ the beta that was drawn in the sum, which for it weighs the gradient alone. The 
 from typing import Annotated, Any, ClassVar
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from experiments.graph.value import value
@@ -24,17 +24,10 @@ from guidance.strengths import Strengths, takes_strength
 
 @value
 class GuidanceFree(LearnsGuidance):
-    """min_beta, max_beta: between which beta is drawn; sampling takes w up to 1 / min_beta - 1."""
+    """min_beta: the least beta that is drawn; sampling takes w up to 1 / min_beta - 1, from 0, which is beta = 1."""
 
     name: ClassVar[str] = "guidance-free"
     min_beta: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    max_beta: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-    @model_validator(mode="after")
-    def in_order(self) -> "GuidanceFree":
-        if self.min_beta >= self.max_beta:
-            raise ValueError(f"min_beta must be below max_beta, not {self.min_beta:g} and {self.max_beta:g}")
-        return self
 
     def build(self, network: Any, world: Any) -> nn.Module:
         module = super().build(network, world)
@@ -43,12 +36,12 @@ class GuidanceFree(LearnsGuidance):
         return module
 
     def strengths(self) -> Strengths:
-        return Strengths(self.name, 1 - self.max_beta, 1 - self.min_beta)
+        return Strengths(self.name, 0.0, 1 - self.min_beta)
 
     def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, eps, logsnr, label = noisy_batch(images, size, self.density, g)
         label = drop_labels(label, torch.rand(len(x), generator=g), self.p_uncond, world.classes)
-        beta = self.min_beta + (self.max_beta - self.min_beta) * torch.rand(len(x), generator=g)
+        beta = self.min_beta + (1 - self.min_beta) * torch.rand(len(x), generator=g)
         return x, eps, logsnr, label, beta
 
     def losses_of(

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from experiments.fields import Positive, WeightingOf
@@ -14,48 +14,40 @@ from experiments.worlds.world import Data, Labelled
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, add_noise
 from guidance.distillation import guided_x
-from guidance.weightings import TruncatedSNR
 
 
 @value
 class GuidedDistillation(Distilling):
-    """Stage one: x of the student at (z, lambda, c, w) is that of D_c + w (D_c - D_u), w uniform in [low, high].
+    """Stage one: x of the student at (z, lambda, c, w) is that of D_c + w (D_c - D_u), w uniform in [0, high].
 
-    The weight of the error of x is max(SNR, 1), lambda and images are drawn as the teacher's were. 0 lies within [low, high]: the
-    student without a w is the plain conditional model.
+    Lambda and images are drawn as the teacher's were. At w = 0, and without a w, the student is the plain conditional model.
     """
 
     name: ClassVar[str] = "guided-distillation"
     teacher: Teacher
-    low: float = 0.0
-    high: float = 4.0
+    high: Positive = 4.0
     target: Literal["eps", "x", "v"] = "v"
-    weighting: WeightingOf = TruncatedSNR()
+    weighting: WeightingOf | None = None
     clip: Positive | None = 1.0
     p_uncond: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    @model_validator(mode="after")
-    def spans_the_plain_model(self) -> "GuidedDistillation":
-        if not (self.low <= 0 <= self.high and self.low < self.high):
-            raise ValueError(f"low, high: w = 0, the plain model, lies between them, not in [{self.low:g}, {self.high:g}]")
-        return self
-
     @property
     def strength_range(self) -> tuple[float, float]:
-        return self.low, self.high
+        return 0.0, self.high
 
     def refuses(self, world: Any, network: Any) -> str | None:
         if why := super().refuses(world, network):
             return why
         if not getattr(network, "strength", False):
             return "network: a student of guidance is conditioned on w: set network.strength=true"
-        if getattr(self.teacher.objective, "p_uncond", 1.0) == 0:
-            return "objective.teacher: it knows no null label, so that it cannot be guided"
+        if (dropped := getattr(self.teacher.objective, "p_uncond", 0.5)) in (0, 1):
+            missing = "no null label" if dropped == 0 else "no label but the null one"
+            return f"objective.teacher: it knows {missing}, so that it cannot be guided"
         return None
 
     def draw(self, images: Labelled, world: Any, size: int, g: torch.Generator) -> tuple[Tensor, ...]:
         x, eps, label, level, w = self.noisy(images, world, size, g)
-        return x, eps, self.density(level), label, self.low + (self.high - self.low) * w
+        return x, eps, self.density(level), label, self.high * w
 
     def losses_by(self, teacher: Denoiser, module: nn.Module, *rows: Tensor) -> Tensor:
         return self.weighted(self._error(teacher, module, *rows), rows[2])
@@ -64,7 +56,7 @@ class GuidedDistillation(Distilling):
         def at(w: float) -> dict[str, float]:
             return by_level(data.test, device, lambda *rows: self._error(teacher, module, *rows, torch.full_like(rows[2], w)))
 
-        return {f"x_error_w{w:g}": at(w) for w in (0.0, self.high or self.low)}
+        return {f"x_error_w{w:g}": at(w) for w in (0.0, self.high)}
 
     def _error(
         self, teacher: Denoiser, module: nn.Module, x: Tensor, eps: Tensor, logsnr: Tensor, label: Tensor, w: Tensor

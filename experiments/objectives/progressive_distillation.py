@@ -23,7 +23,6 @@ from guidance.distillation import two_step_x
 from guidance.grids import Nested
 from guidance.samplers.ddim import DDIM
 from guidance.stepped import SteppedDenoiser
-from guidance.weightings import TruncatedSNR
 
 
 @value
@@ -32,7 +31,7 @@ class ProgressiveDistillation(Distilling):
 
     The teacher is a model of every lambda, or a student of the round before, conditioned on w or not; so is the student. It
     predicts what its teacher does, since it begins as the teacher: v or x, as the paper says that eps is unsuited to few steps.
-    weighting: "truncated-snr", max(SNR, 1), or "v", SNR + 1 (the paper's two).
+    weighting: the paper's two are "truncated-snr", max(SNR, 1), and "v", SNR + 1.
     """
 
     name: ClassVar[str] = "progressive-distillation"
@@ -40,7 +39,7 @@ class ProgressiveDistillation(Distilling):
     steps: Annotated[int, Field(ge=2)]
     grid: GridOf = Nested()
     target: Literal["eps", "x", "v"] = "v"
-    weighting: WeightingOf = TruncatedSNR()
+    weighting: WeightingOf | None = None
     clip: Positive | None = 1.0
     p_uncond: Annotated[float, Field(ge=0, lt=1)] = 0.1
 

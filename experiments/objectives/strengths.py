@@ -14,6 +14,7 @@ from experiments.fields import DensityOf, WeightingOf
 from experiments.graph.value import value
 from experiments.networks import require
 from experiments.objectives.batches import ByRows, by_level
+from experiments.objectives.internal_heads import require_no_internal_head
 from experiments.worlds.world import Data
 from guidance import adapters
 from guidance.denoiser import NetworkDenoiser
@@ -37,6 +38,7 @@ class LearnsGuidance(ByRows):
     def build(self, network: Any, world: Any) -> nn.Module:
         module = require(network, "denoiser")(world, world.classes, False)
         adapters.logsnr(module)
+        require_no_internal_head(module, self.name)
         return module
 
     def strengths(self) -> Strengths:

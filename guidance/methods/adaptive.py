@@ -27,13 +27,15 @@ class Adaptive(
 ):
     """Leaves the null branch out, sample by sample, once it agrees with the conditional one.
 
-    threshold: of the cosine between the two (0.991); space: in which it is taken, eps in the paper. A sample that has agreed
-    stays unguided to the end of the trajectory, and costs one evaluation per step from there on.
+    threshold: of the cosine between the two (0.991). A sample that has agreed stays unguided to the end of the trajectory, and
+    costs one evaluation per step from there on. space: in which the cosine is taken. In the paper it is eps, of a chain that
+    begins where the two disagree; from pure noise on, eps is nearly z in both branches, they agree at once, and eps would never
+    guide. In x they disagree most there.
     """
 
     w: float = 6.5
     threshold: float = 0.991
-    space: str = "eps"
+    space: str = "x"
 
     def guided(self, model: Denoiser) -> Denoiser:
         active = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
+from guidance.level import ROUNDING
 from guidance.methods.classifier_free import combined, extrapolate
 from guidance.methods.method import Method
 from guidance.spaces import from_space, norm, parallel, to_space
@@ -66,7 +67,7 @@ class APG(
             nonlocal running
             c, u = to_space(cond, self.space, logsnr), to_space(null, self.space, logsnr)
             running = c - u if running is None else c - u + self.momentum * running
-            if self.of_all_rows(lambda level: level < start, logsnr):
+            if self.of_all_rows(lambda level: level < start - ROUNDING, logsnr):
                 return extrapolate(cond, null, start_w)
             update = running if self.radius is None else running * (self.radius / norm(running, self.axes)).clamp(max=1)
             along = parallel(update, c, self.axes)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.diffusion import Prediction, alpha_sigma
+from guidance.level import ROUNDING
 from guidance.methods.classifier_free import combined
 from guidance.methods.method import Method
 from guidance.spaces import in_space, parallel
@@ -22,12 +23,12 @@ class CFGZeroStar(
 
     zero_until: the lambda below which the velocity of a flow is 0, the other half of the paper: z stays as it is, in the scale of
     a flow, z / (alpha + sigma), and nothing is evaluated (None: never; the first 4 % of a flow's time end at -6.36).
-    space: v, whose like in the paper is the velocity of a flow. w = 0 is off, as the formula is then d_c for any s.
+    space: velocity, as in the paper. w = 0 is off, as the formula is then d_c for any s.
     """
 
     w: float = 3.0
     zero_until: float | None = None
-    space: str = "v"
+    space: str = "velocity"
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
         """As of any method, but nothing where the velocity is 0."""
@@ -46,4 +47,4 @@ class CFGZeroStar(
         return guided
 
     def _zero(self, logsnr: float) -> bool:
-        return self.zero_until is not None and logsnr < self.zero_until
+        return self.zero_until is not None and logsnr < self.zero_until - ROUNDING

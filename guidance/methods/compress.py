@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, branches
-from guidance.level import level_of
+from guidance.level import ROUNDING, level_of
 from guidance.methods.method import Method
 from guidance.spaces import from_space
 
@@ -44,7 +44,7 @@ class Cached(
         def guided(z, logsnr, label):
             nonlocal last_logsnr, difference
             current = level_of(logsnr)
-            if last_logsnr is None or not 0 <= current - last_logsnr < self.every:
+            if last_logsnr is None or not 0 <= current - last_logsnr < self.every - ROUNDING:
                 cond, null = branches(model, z, logsnr, [label, None])
                 last_logsnr, difference = current, cond.eps - null.eps
             else:

@@ -18,10 +18,9 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
 from guidance.gradients import Loss
-from guidance.level import level_of
+from guidance.level import ROUNDING, level_of
 from guidance.methods.method import Method
 from guidance.particles import require_threshold, resampled, select_particles
-from guidance.recurrence import ROUNDING
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
 from guidance.diffusion import add_noise
-from guidance.level import at
+from guidance.level import ROUNDING, at
 from guidance.methods.method import Method
-from guidance.recurrence import ROUNDING, ddim_step, next_level
+from guidance.recurrence import ddim_step, next_level
 from guidance.scale import logsnr_of_sigma
 
 

@@ -23,12 +23,12 @@ class MagnitudeAware(
 ):
     """Guides less where the update is large relative to the prediction, as it is early on.
 
-    decay: alpha of the paper; space: v, whose like in the paper is the velocity of a flow.
+    decay: alpha of the paper; space: velocity, as in the paper, whose noise keeps the ratio small at first.
     """
 
     w: float = 9.0
     decay: float = 8.0
-    space: str = "v"
+    space: str = "velocity"
 
     def __post_init__(self):
         super().__post_init__()

@@ -10,7 +10,7 @@ from torch import Tensor
 from guidance.control import step_start
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser
-from guidance.level import distinct_levels
+from guidance.level import ROUNDING, distinct_levels
 from guidance.methods.roles import CALLED, name_of, require_instance, takes
 from guidance.rescaling import NOT_RESCALABLE, RecordsConditional, rescaled
 from guidance.samplers.grid import refusal
@@ -54,7 +54,7 @@ class Method:
       roles               the arguments of `guided`, in order, of ROLES; the first is always "model"
       requires_model      of MODEL_REQUIREMENTS
       requires_sampler    of guidance.control.CAPABILITIES; a sampler that is not capable of it is refused
-      space               of its non-linear arithmetic: x, eps or v; "any" if it is linear. A hyper-parameter where it is a choice
+      space               of its non-linear arithmetic, of guidance.spaces.SPACES; "any" if linear; a field where it is a choice
       nfe_per_call        what one guided call of the denoiser costs, the plain model's own evaluation included
       nfe_outside         what a call outside the window costs
       nfe_is_upper_bound  whether a sample may cost less, depending on its values
@@ -161,9 +161,9 @@ class Method:
         return model
 
     def acts(self, logsnr: float) -> bool:
-        """Whether it guides at this lambda."""
+        """Whether it guides at this lambda. One that went through float32 stays on its side of a bound."""
         low, high = self._window()
-        return self.w != 0 and low <= logsnr < high
+        return self.w != 0 and low - ROUNDING <= logsnr < high - ROUNDING
 
     def nfe(self, logsnrs: Sequence[float]) -> NFE:
         """Network function evaluations per sample of a sampler that calls the denoiser at these lambdas, one after another.

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from guidance.denoiser import Denoiser, weighted_sum
+from guidance.level import ROUNDING
 from guidance.methods.classifier_free import ClassifierFree
 
 
@@ -51,7 +52,7 @@ class NegativeWindow(
         within = max(within, -1.0) if self.negative < 0 else within
 
         def guided(z, logsnr, label):
-            turned = self.of_all_rows(lambda level: self.turn <= level < self._back(), logsnr)
+            turned = self.of_all_rows(lambda level: self.turn - ROUNDING <= level < self._back() - ROUNDING, logsnr)
             w = within if turned else self.w
             return weighted_sum(model, z, logsnr, [label, None], [1 + w, -w])
 

@@ -33,6 +33,13 @@ class NullFromClasses(
     w: float = 1.0
     classes: int = 10
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.rescale:
+            raise ValueError(
+                f"rescale needs the conditional prediction, of which {self.name} makes a row here and there: leave it at 0"
+            )
+
     @property
     def nfe_per_call(self) -> NFE:
         """A forward per class and one of the classifier; less where the model has fewer classes."""

@@ -18,9 +18,8 @@ from torch import Tensor
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, Label, weighted_sum
 from guidance.diffusion import Prediction
-from guidance.level import level_of
+from guidance.level import ROUNDING, level_of
 from guidance.methods.method import Method
-from guidance.recurrence import ROUNDING
 from guidance.samplers.langevin import langevin
 
 

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from guidance.cost import NFE
 from guidance.denoiser import Denoiser, weighted_sum
-from guidance.level import at, level_of
+from guidance.level import ROUNDING, at, level_of
 from guidance.methods.method import Method
-from guidance.recurrence import ROUNDING, ddim_step, noised_back
+from guidance.recurrence import ddim_step, noised_back
 from guidance.scale import logsnr_of_sigma
 
 

@@ -45,6 +45,8 @@ class SelfAttention(
         super().__post_init__()
         if not self.sigma > 0:
             raise ValueError(f"sigma must be positive, not {self.sigma}")
+        if self.layer != "middle" and not self.layer.isdecimal():
+            raise ValueError(f'layer must be "middle" or one index, not {self.layer!r}: one map of attention says what to blur')
 
     def guided(self, model: Denoiser) -> Denoiser:
         layers = parse_indices(self.layer, size_of(model, "attentions"))

@@ -21,8 +21,9 @@ def test_networks_that_cannot_learn_it_and_settings_that_mean_nothing_are_refuse
         GuidanceFree().build(UNet(width=8), Digits())
     with pytest.raises(ValueError, match="w: a fixed one is below 1"):
         ModelGuidance(w=1.0).build(DiT(patch=2, width=16, depth=1), Digits())
-    with pytest.raises(ValueError, match="min_beta must be below max_beta, not 0.6 and 0.5"):
-        GuidanceFree(min_beta=0.6, max_beta=0.5)
+    for objective in (GuidanceFree(), ModelGuidance(w=4.0)):
+        with pytest.raises(ValueError, match=f"internal_head: {objective.name} trains no such head"):
+            objective.build(UNet(width=8, strength=True, internal_head=2), Digits())
     for built in (
         ModelGuidance(w=0.9).build(UNet(width=8), Digits()),
         ModelGuidance(w=4.0).build(UNet(width=8, strength=True), Digits()),

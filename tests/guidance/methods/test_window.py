@@ -1,17 +1,17 @@
 """The window of lambda in which a method guides: its lower end is inside and its upper end is not, in what it does and costs."""
 
-import math
 
 import pytest
 import torch
-from four_classes import LABEL, WORLD, eps, said
+from four_classes import LABEL, WORLD, eps, points, said
 
-from guidance import METHODS
-from guidance.cost import NFE
+from guidance import METHODS, CosineLogSNR
+from guidance.cost import NFE, count
+from guidance.level import ROUNDING
 from guidance.scale import logsnr_of_sigma
 
 LOW, HIGH = -1.0, 2.0  # a float32 has both exactly
-BELOW, ABOVE = (lambda end: math.nextafter(end, -math.inf)), (lambda end: math.nextafter(end, math.inf))
+BELOW, ABOVE = (lambda end: end - 2 * ROUNDING), (lambda end: end + 2 * ROUNDING)
 INSIDE = [
     (BELOW(LOW), False), (LOW, True), (ABOVE(LOW), True), (0.5, True), (BELOW(HIGH), True), (HIGH, False), (ABOVE(HIGH), False),
 ]  # fmt: skip
@@ -35,6 +35,20 @@ def test_what_is_said_at_the_ends_is_guided_at_the_lower_and_not_at_the_upper(lo
     expected = said("classifier-free", logsnr, w=1.5) if inside else eps(LABEL, logsnr)
     torch.testing.assert_close(found, expected)
     assert not torch.allclose(said("classifier-free", logsnr, w=1.5), eps(LABEL, logsnr), atol=1e-3)
+
+
+@pytest.mark.parametrize("end", ["logsnr_min", "logsnr_max"])
+def test_an_end_that_is_a_level_of_the_grid_is_the_same_level_in_float32(end):
+    levels = CosineLogSNR().grid(32)
+    z, ones = points(n=2)[0].float(), torch.ones(2)
+    for place in range(1, 31):
+        method = METHODS["classifier-free"](w=1.0, **{end: levels[place].item()})
+        guided = method(WORLD)
+        with count(WORLD) as counted:
+            for level in levels.float():
+                guided(z, level * ones, LABEL[:2])
+        within = 32 - place if end == "logsnr_min" else place
+        assert counted.per_sample(2) == method.nfe(levels.tolist()) == NFE(denoiser_forward=32 + within)
 
 
 def test_windows_that_touch_guide_every_lambda_once_and_share_the_price_of_the_whole():
