@@ -14,6 +14,7 @@ from guidance.diffusion import alpha_sigma
 from guidance.scale import like
 
 LEVELS = CosineLogSNR(-5.0, 5.0).grid(8)
+RESCALED = ("classifier-free", "apg", "adg", "perp-neg", "skip-layer", "limited-interval", "classifier", "sag", "characteristic")
 WEAK = ("skip-layer", "pag", "seg", "erg", "tpg", "self-guidance", "block-drop", "tsg")
 
 
@@ -97,9 +98,11 @@ def test_cfg_zero_star_leaves_the_flow_where_it_is_at_first_and_evaluates_nothin
     torch.testing.assert_close(alpha * pred.x + sigma * pred.eps, z)
     torch.testing.assert_close(moved / (next_alpha + next_sigma), z / (alpha + sigma))
     torch.testing.assert_close(said("cfg-zero-star", w=2.0, zero_until=-1.0), said("cfg-zero-star", w=2.0))
+    still = [said("cfg-zero-star", -3.0, w=2.0, zero_until=-1.0, rescale=phi) for phi in (0.0, 0.7)]
+    assert torch.equal(*still), "there is no conditional prediction to rescale to"
 
 
-@pytest.mark.parametrize("name", ["classifier-free", "apg", "adg", "perp-neg", "skip-layer", "limited-interval", "classifier"])
+@pytest.mark.parametrize("name", RESCALED)
 def test_every_method_may_be_rescaled_to_the_conditional_deviation(name):
     kit, level, label = law_kit.make_kit(METHODS[name]), torch.full((3,), 0.0), torch.arange(3)
     z = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -133,6 +136,8 @@ def test_a_method_without_one_prediction_to_rescale_says_so():
         METHODS["cfg++"](rescale=0.5)
     with pytest.raises(ValueError, match="rescale needs the conditional prediction, which classifier-unconditional does not"):
         said("classifier-unconditional", roles=(WORLD,), w=1.0, rescale=0.5)
+    with pytest.raises(ValueError, match="rescale needs the conditional prediction, of which null-from-classes"):
+        METHODS["null-from-classes"](rescale=0.5)
     z, level = points()
     free = [METHODS["classifier-free"](w=1.0, rescale=phi)(WORLD)(z, level, None).eps for phi in (0.0, 0.5)]
     assert torch.equal(*free), "without a label there is no conditional prediction"

@@ -8,6 +8,7 @@ import torch
 from four_classes import LABEL, WORLD, eps, points, said
 
 from guidance import METHODS
+from guidance.cost import count
 from guidance.diffusion import alpha_sigma, from_eps, from_x
 from guidance.samplers import SAMPLERS
 from guidance.sampling import sample
@@ -160,6 +161,17 @@ def test_adaptive_guidance_stops_sample_by_sample_and_for_good():
     torch.testing.assert_close(second, torch.tensor([[1.0, -0.001], [2.0, -1.0]]), atol=1e-6, rtol=0)
     torch.testing.assert_close(third, torch.tensor([[1.0, 0.0], [2.0, -1.0]]))  # the first stays unguided
     torch.testing.assert_close(fifth, cond)
+
+
+def test_adaptive_guidance_guides_from_pure_noise_on_and_stops_before_the_end():
+    levels, label = CosineLogSNR().grid(16), torch.arange(4)
+    cost = {}
+    for space in ("x", "eps"):
+        with count(WORLD) as counted:
+            sample(METHODS["adaptive"](w=1.0, space=space)(WORLD), SAMPLERS["ddim"](), levels, label, (2,), 0)
+        cost[space] = counted.per_sample(4).denoiser_forward
+    assert 19 < cost["x"] < 31, "the null branch is evaluated at several levels, and at no later ones"
+    assert cost["eps"] == 17, "both are z itself there, which is why x is the default"
 
 
 def test_cached_guidance_asks_the_null_branch_once_every_so_much_of_lambda():

@@ -1,6 +1,5 @@
 """The window of lambda in which a method guides: its lower end is inside and its upper end is not, in what it does and costs."""
 
-
 import pytest
 import torch
 from four_classes import LABEL, WORLD, eps, points, said
