@@ -14,6 +14,7 @@ from experiments.networks import DiT, Timm, UNet
 from experiments.objectives.cross_entropy import CrossEntropy
 from experiments.objectives.denoising import Denoising
 from experiments.objectives.guided_distillation import GuidedDistillation
+from experiments.objectives.paired_denoising import PairedDenoising
 from experiments.objectives.progressive_distillation import ProgressiveDistillation
 from experiments.problems import Problem
 from experiments.settings import override
@@ -22,6 +23,7 @@ from experiments.tasks.students import guided_student, halved
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
+from experiments.worlds.paired import Paired
 from experiments.worlds.world import Labelled
 from guidance import METHODS, SAMPLERS, CosineLogSNR, Mixture
 from guidance.diffusion import from_x, v_of
@@ -89,6 +91,18 @@ REFUSED = {
         STUDENT.network,
         GuidedDistillation(teacher=replace(TEACHER, objective=Denoising(groups=2))),
         "learned its variance or groups",
+    ),
+    "no conditional model": (
+        Digits(),
+        STUDENT.network,
+        GuidedDistillation(teacher=replace(TEACHER, objective=Denoising(p_uncond=1.0))),
+        "it knows no label but the null one, so that it cannot be guided",
+    ),
+    "pairs": (
+        Paired(),
+        STUDENT.network,
+        GuidedDistillation(teacher=replace(TEACHER, world=Paired(), objective=PairedDenoising())),
+        "it learned pairs of labels, which no student does",
     ),
     "classifier": (
         Digits(),
@@ -192,6 +206,13 @@ def test_the_loss_of_a_round_is_zero_at_two_steps_of_its_teacher_at_each_rows_w_
     of_no_w = objective.losses_by(teacher, says(lambda z, logsnr, label, w: two_steps(z, logsnr, label, 0 * w)), *batch)
     of_one_step = objective.losses_by(teacher, says(lambda *given: teacher(*given).x), *batch)
     assert ideal.max() < 1e-7 and of_no_w.max() > 1e-3 and of_one_step.max() > 1e-3
+
+
+def test_of_itself_an_error_is_weighted_as_the_paper_has_it_and_of_a_student_of_eps_as_that_of_eps():
+    logsnr, error = torch.tensor([-20.0, -2.0, 0.0, 3.0]), torch.full((4,), 0.25)
+    assert STUDENT.objective.target == "v"
+    torch.testing.assert_close(STUDENT.objective.weighted(error, logsnr), error * logsnr.exp().clamp(min=1))
+    torch.testing.assert_close(replace(STUDENT.objective, target="eps").weighted(error, logsnr), error * logsnr.exp())
 
 
 def test_a_weighting_that_knows_the_density_is_given_the_teachers():
