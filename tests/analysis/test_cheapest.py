@@ -25,7 +25,7 @@ def test_prices_are_multiples_of_the_unguided_cost_and_the_cheapest_comes_first(
     }  # fmt: skip
     assert np.allclose(told["evaluations"], told["seconds"]) and list(told.index)[-1] == "dear"
     assert told["verdict"].drop("classifier-free").to_dict() == {
-        "free": "tie", "poor": "worse", "late": "tie", "dear": "better"
+        "free": "equivalent", "poor": "worse", "late": "equivalent", "dear": "better"
     }  # fmt: skip
     assert list(enough(told).index) == ["free", "late", "dear"] and told.loc["classifier-free", "w"] == 1.0
 

@@ -34,7 +34,7 @@ def table(*others, **options):
 
 
 def test_each_is_compared_at_the_best_of_its_own():
-    """The same bowl on a scale of its own is a tie, a deeper one is better, a shallow one is worse."""
+    """The same bowl on a scale of its own is equivalent, a deeper one is better, a shallow one is worse."""
     found = at_own_best(
         table(
             cells("scaled", (0.05, 0.1, 0.4), lambda w: bowl(10 * w)),
@@ -45,7 +45,7 @@ def test_each_is_compared_at_the_best_of_its_own():
         16,
     ).set_index("method")
     assert list(found.reset_index()) == COLUMNS
-    assert found["verdict"].to_dict() == {"scaled": "tie", "deep": "better", "shallow": "worse"}
+    assert found["verdict"].to_dict() == {"scaled": "equivalent", "deep": "better", "shallow": "worse"}
     assert found["w"].to_dict() == {"scaled": 0.1, "deep": 1.0, "shallow": 1.0} and (found["reference_w"] == 1.0).all()
     assert found.loc["deep", "difference"] == pytest.approx(-0.9, abs=0.01) and (found["units"] == 4).all(), "half of the seeds"
     assert (found["low"] <= found["difference"]).all() and (found["difference"] <= found["high"]).all()
@@ -85,15 +85,32 @@ def test_at_matched_w_names_of_strengths_do_not_matter():
     rows = table(cells("renamed", (0.05, 0.1, 0.2, 0.8), lambda w: bowl(10 * w), pushed=10.0))
     found = at_matched_w(rows, "fid_moons", 16)
     assert found["w"].tolist() == [0.05, 0.1, 0.2] and found["reference_w"].tolist() == pytest.approx([0.5, 1.0, 2.0])
-    assert found["difference"].abs().max() < 0.01 and found["verdict"].tolist() == ["tie"] * 3 and (found["units"] == 8).all()
+    assert (
+        found["difference"].abs().max() < 0.01 and found["verdict"].tolist() == ["equivalent"] * 3 and (found["units"] == 8).all()
+    )
     with pytest.raises(ValueError, match="no effective_w"):
         at_matched_w(rows[rows["metric"] != "effective_w"], "fid_moons", 16)
 
 
-def test_trainings_are_the_units_where_there_are_several_unless_they_are_given():
+def test_trainings_are_the_units_where_there_are_several():
     rows = table(cells("deep", (0.5, 1.0), lambda w: bowl(w) - 1.5, trainings=3), trainings=3)
-    by = {given: at_own_best(rows, "fid_moons", 16, given).iloc[0] for given in (False, True)}
-    assert (by[False]["units"], by[False]["over"], by[True]["units"], by[True]["over"]) == (3, "trainings", 4, "sampling seeds")
+    found = at_own_best(rows, "fid_moons", 16).iloc[0]
+    assert (found["units"], found["over"]) == (3, "trainings")
+
+
+def test_methods_that_are_best_without_guidance_are_no_tests_and_change_no_verdict():
+    """Of a family of one the difference is found, and of one of forty, 39 of which are the plain model, too."""
+    plain, idle = lambda w: 2.0 + w, lambda w: 2.5 + w
+
+    def judged(others):
+        ways = [cells("better", (0.5,), lambda w: 1.6, own=0.1), *(cells(f"idle{k}", (0.5,), idle) for k in range(others))]
+        rows = [row for way in (cells("classifier-free", (0.0, 0.5, 1.0), plain), *ways) for row in way]
+        return at_own_best(pd.DataFrame(rows), "fid_moons", 16).set_index("method")
+
+    alone, among = judged(0), judged(39)
+    assert alone.loc["better", "verdict"] == among.loc["better", "verdict"] == "better"
+    assert alone.loc["better", "detectable"] == among.loc["better", "detectable"]
+    assert set(among["verdict"].drop("better")) == {"no guidance"} and set(among["difference"].drop("better")) == {0.0}
 
 
 def test_the_order_of_rows_and_what_else_a_table_holds_change_nothing():

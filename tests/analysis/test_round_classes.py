@@ -65,9 +65,9 @@ def test_changes_are_paired_so_that_the_luck_of_a_seed_drops_out():
     assert row["shift_along_high"] - row["shift_along_low"] < 0.02  # that of the seeds' luck would be 0.3
 
 
-def test_a_tie_is_called_a_tie_and_a_difference_what_it_is():
-    tie, apart = (measured.at_mean(made(gap)).set_index(["dimension", "measure"])["verdict"] for gap in (0.0, 0.2))
-    assert set(tie) == {"tie"}
+def test_what_is_equivalent_is_called_so_and_a_difference_what_it_is():
+    alike, apart = (measured.at_mean(made(gap)).set_index(["dimension", "measure"])["verdict"] for gap in (0.0, 0.2))
+    assert set(alike) == {"equivalent"}
     assert apart[8, "shift_along"] == "larger" and apart[8, "variance_along"] == "smaller"
     assert set(measured.at_mean(made(0.2, seeds=(0,)))["verdict"]) == {"undecided"}  # one seed shows nothing
 
@@ -91,9 +91,11 @@ def test_half_way_is_read_off_the_field():
 def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_a_table_for_each(tmp_path):
     told = " ".join(sentences(made()))
     assert (
-        "of 4 comparisons 4 ties" in told and "alike in 1 of 1" in told and "grows with the number of classes in 2 of 2" in told
+        "of 4 comparisons 4 equivalent" in told
+        and "alike in 1 of 1" in told
+        and "grows with the number of classes in 2 of 2" in told
     )
-    assert "0 ties" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
+    assert "0 equivalent" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
     report = REPORTS["claims"](made())
     asked = [section for section in report.sections if section.heading[:2] in ("a.", "b.", "c.", "d.")]
     assert len(asked) == 4 and all(len(section.figures) == 1 and section.tables for section in asked)
