@@ -8,6 +8,7 @@ from experiments.benchmark.protocol import Protocol, WorldRules, known
 from experiments.benchmark.submission import Submission
 from experiments.graph.value import label
 from experiments.problems import Problem, one_line
+from experiments.studies.beside import NO_TRAINING
 
 
 def check_submission(submission: Submission, protocol: Protocol, of_this_code: bool = True) -> None:
@@ -74,6 +75,8 @@ def _check_row(cell: dict[str, Any], rules: WorldRules, where: str) -> None:
             raise Problem(f"{where}: rule {field}: {cell[field]!r}, and the protocol has {wanted!r}")
     if cell["seed"] not in rules.sample_seeds:
         raise Problem(f"{where}: rule sample_seeds: the protocol has {', '.join(map(str, rules.sample_seeds))}")
+    if cell["train_seed"] != NO_TRAINING:
+        raise Problem(f"{where}: rule train_seed: {cell['train_seed']}, and the protocol's networks are given ({NO_TRAINING})")
     if not math.isfinite(cell["w"]):
         raise Problem(f"{where}: rule strengths: w is {cell['w']}")
     for measure in rules.measures:
@@ -84,8 +87,9 @@ def _check_row(cell: dict[str, Any], rules: WorldRules, where: str) -> None:
             raise Problem(f"{where}: rule measures: {metric} is {number!r}, and no finite number")
         if metric.startswith("nfe_") and number < 0:
             raise Problem(f"{where}: rule budget: {metric} is {number}")
-    if not sum(number for metric, number in cell["values"].items() if metric.startswith("nfe_")) > 0:
-        raise Problem(f"{where}: rule budget: no network evaluation was counted")
+    counted = sum(number for metric, number in cell["values"].items() if metric.startswith("nfe_"))
+    if counted < 1:
+        raise Problem(f"{where}: rule budget: {counted:g} network evaluations a sample were counted, and no sample takes none")
 
 
 def _check_world(cells: list[dict[str, Any]], rules: WorldRules, where: str) -> None:

@@ -23,10 +23,14 @@ HEAD = """\
 
 > {made}
 
-What is measured and how, how to submit, and what is refused: {benchmark}. A rank is one more than the number
-of methods that are better by a paired test after Holm. Methods that are neither better nor worse than each other are ties: the
-column `ties` counts them, whatever the ranks. Intervals are at 95 %, over sampling seeds; the networks are given. Images are
-never ranked on one feature network.
+What is measured and how, how to submit, and what is refused: {benchmark}. A rank is the range of places that the paired tests
+leave open, after Holm: its first is one more than the number of methods that are better, its last leaves below it those that are
+worse. The page is in the order of the first, so that a mean may stand above a smaller one that varies less. A tie is a difference
+that was not found, and no equivalence. Intervals are at 95 % over sampling seeds, each alone, so that one may exclude 0 beside a
+tie; the networks are given. Images are never ranked on one feature network.
+
+`strengths` counts the w that its author gave a method, w = 0 among them: of a method with few of them "worse" may say that none
+was near its best. `evaluations` are those of its dearest cell.
 """
 
 
@@ -73,6 +77,8 @@ def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]
             )
             within = [one for one in own if one.evaluations(world) <= rules.budget]
             yield from _tables(question, rules, world, within, own, protocol)
+            if lacking := [one.label for one in own if question.w is not None and question.w not in one.ws(world)]:
+                yield f"Not sampled at w = {question.w:g}: {', '.join(lacking)}.\n"
 
 
 def title(question: Question) -> str:
@@ -115,8 +121,7 @@ def shown(
 ) -> pd.DataFrame:
     """The ranking as the page prints it."""
     columns: dict[str, list[str]] = {
-        "rank": ["" if pd.isna(rank) else f"{rank:g}" for rank in frame["rank"]],
-        "ties": [f"{ties}" for ties in frame["ties"]],
+        "rank": [_places(rank, ties) for rank, ties in zip(frame["rank"], frame["ties"])],
         "method": list(frame["method"]),
         "w": list(frame["ws"]),
     }
@@ -126,11 +131,17 @@ def shown(
         gaps = _with_interval(frame, f"{name} gap")
         columns[f"less {REFERENCE}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
     columns["against it"] = list(frame["against"])
+    columns["strengths"] = [f"{len(by_label[name].ws(world))}" for name in frame["method"]]
     columns["evaluations"] = [f"{by_label[name].evaluations(world):g}" for name in frame["method"]]
     columns["package"] = [by_label[name].content["method"]["package"] for name in frame["method"]]
     columns["by"] = [by_label[name].content["made"]["who"] or "-" for name in frame["method"]]
     columns["protocol"] = [protocol.label] * len(frame)
     return pd.DataFrame(columns)
+
+
+def _places(rank: float, ties: int) -> str:
+    """From the best to the worst place that is not excluded; none where nothing is ranked."""
+    return "" if pd.isna(rank) else f"{rank:g}" if not ties else f"{rank:g} to {rank + ties:g}"
 
 
 def _with_interval(frame: pd.DataFrame, name: str) -> list[str]:

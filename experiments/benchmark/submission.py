@@ -86,6 +86,10 @@ class Submission:
         cells = [cell["values"] for cell in self.content["cells"] if cell["world"] == world]
         return max(sum(number for name, number in values.items() if name.startswith("nfe_")) for values in cells)
 
+    def ws(self, world: str) -> set[float]:
+        """The strengths it was sampled at in a world."""
+        return {cell["w"] for cell in self.content["cells"] if cell["world"] == world}
+
 
 PLACE = ("world", "train_seed", "w", "sampler", "steps", "seed", "n")
 

@@ -24,6 +24,7 @@ def made(
     return pd.DataFrame(rows).assign(**place)
 
 
+SIMULATED = 300  # tables
 THREE = {"plain": {0.0: 2.0, 1.0: 1.0}, "good": {0.0: 2.0, 4.0: 0.8}, "same": {0.0: 2.0, 2.0: 1.0}, "bad": {0.0: 2.0, 1.0: 3.0}}
 
 
@@ -57,6 +58,26 @@ def test_equal_samples_are_a_tie():
     table = made({"plain": {0.0: 1.0}})
     found = ranking(pd.concat([table, table.assign(method="twin")]), ["frechet_exact"], None, "plain")
     assert set(found["rank"]) == {1} and set(found["against"]) == {"", TIE}
+
+
+def test_what_differs_by_rounding_is_a_tie_however_often_it_does():
+    table = made({"plain": {0.0: 1.0}})
+    for factor, word in ((1 - 1e-6, TIE), (1 - 1e-4, BETTER)):
+        other = table.assign(method="other", value=table["value"] * factor)
+        found = ranking(pd.concat([table, other]), ["frechet_exact"], None, "plain").set_index("method")
+        assert found.loc["other", "against"] == word
+
+
+def test_the_level_of_the_test_is_what_the_docstring_says():
+    """Two methods that are the same at each of five ws: the halves choose by noise."""
+    random, wrong = np.random.default_rng(0), []
+    place = {"world": "a", "train_seed": -1, "sampler": "ddim", "steps": 16, "n": 100, "metric": "frechet_exact"}
+    keys = [(name, w, seed) for name in ("plain", "same") for w in range(5) for seed in range(8)]
+    frame = pd.DataFrame(keys, columns=["method", "w", "seed"]).assign(**place)
+    for _ in range(SIMULATED):
+        found = ranking(frame.assign(value=random.normal(9.0, 1.0, len(frame))), ["frechet_exact"], None, "plain")
+        wrong.append((found["against"].isin([BETTER, WORSE])).any())
+    assert 0.06 < np.mean(wrong) < 0.12
 
 
 def test_every_run_is_reported_once_at_a_strength_that_was_chosen_without_it():

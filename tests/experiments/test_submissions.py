@@ -99,6 +99,7 @@ def change(whole: dict, index: int, **entries: object) -> dict:
         ({"sampler": "ddim"}, "rule sampler: 'ddim', and the protocol has 'ddim(eta=1.0)'"),
         ({"n": 61}, "rule n: 61"),
         ({"seed": 7}, "rule sample_seeds"),
+        ({"train_seed": 1}, "rule train_seed: 1, and the protocol's networks are given (-1)"),
         ({"w": float("inf")}, "rule strengths: w is inf"),
         ({"w": 3.0}, "4 strengths, and the protocol allows 3"),
         ({"w": 1.0}, "w = 1, seed 1: rule rows: it stands there twice"),
@@ -120,7 +121,7 @@ def test_a_row_that_does_not_fit_is_named_with_its_rule(entries, words, whole, p
         ({"frechet_exact": None}, "row 4 (gaussians, w = 0.5, seed 1): rule measures: frechet_exact is None"),
         ({"frechet_exact": ...}, "rule measures: frechet_exact is missing"),
         ({"nfe_denoiser_forward": -1.0}, "rule budget: nfe_denoiser_forward is -1.0"),
-        ({"nfe_denoiser_forward": 0.0}, "rule budget: no network evaluation was counted"),
+        ({"nfe_denoiser_forward": 0.5}, "rule budget: 0.5 network evaluations a sample were counted, and no sample takes none"),
     ],
 )
 def test_a_measure_that_does_not_fit_is_named(values, words, whole, protocol):
