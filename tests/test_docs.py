@@ -193,6 +193,7 @@ def test_the_page_on_diffusers_runs(run):
     assert len(carried()) == 22 and "Twenty-two methods" in (ADD.parent / "diffusers.md").read_text()
 
 
+@pytest.mark.slow  # a minute
 def test_the_site_is_built_with_no_dead_link_and_nothing_from_elsewhere(tmp_path):
     """Every link and anchor of every page leads somewhere in it, and no script, style or picture comes from a server."""
     pytest.importorskip("mkdocs")

@@ -74,6 +74,7 @@ def tiny(name: str, place: Path):
     return override(lookup("studies", name)["quick"], sets({"world.path": str(place), **TINY, **SMALL[name]}))
 
 
+@pytest.mark.slow  # ten seconds of training each
 @pytest.mark.parametrize("name", SMALL)
 def test_it_trains_samples_measures_and_draws_in_colour(name, place, tmp_path):
     study = tiny(name, place)

@@ -24,6 +24,7 @@ def runs(tmp_path) -> Path:
     return tmp_path / "runs"
 
 
+@pytest.mark.slow  # ten seconds of training
 def test_what_was_trained_here_is_a_feature_network_too(tmp_path, runs, tiny):
     store, study = Store(tiny("digits").parent), tiny_study("digits")
     for name, source in (("mine", study.judges[0].classifier), ("model", study.network("model", 0))):

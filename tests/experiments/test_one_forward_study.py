@@ -27,6 +27,7 @@ def tiny():
     return replace(QUICK, worlds={"digits-exact": replace(of_one, methods=methods)})
 
 
+@pytest.mark.slow  # half a minute: a training for each way
 def test_every_way_is_sampled_at_its_price_and_reported(tiny, tmp_path):
     folder = make_here(tiny, tmp_path)
     results = results_of(tiny, tmp_path)

@@ -66,6 +66,7 @@ def made(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_the_folder_holds_figures_page_and_every_number(made):
     cfg, adm = contents(made / "cfg"), contents(made / "adm")
     figures = {"figure_1", "figure_2", "figure_3", "figure_4", "figure_4_one_plane", "figure_5", "figure_5_one_plane"}
@@ -77,6 +78,7 @@ def test_the_folder_holds_figures_page_and_every_number(made):
         assert 'src="http' not in page
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_two_trainings_of_two_p_unconds_are_in_one_table_and_the_base_at_every_t(made):
     table = read_table(made / "cfg" / "table.csv")
     own = table[(table["world"] == "digits") & (table["metric"] == "fid_digits") & (table["steps"] > 0)]
@@ -91,6 +93,7 @@ def test_two_trainings_of_two_p_unconds_are_in_one_table_and_the_base_at_every_t
     assert len(sampled) == len(set(sampled.values())) == 6, "two trainings, each at its own w and T"
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_scales_of_the_unconditional_base_stand_at_w_plus_1(made):
     table = read_table(made / "adm" / "table.csv")
     sampled = table[table["steps"] > 0]
@@ -102,6 +105,7 @@ def test_scales_of_the_unconditional_base_stand_at_w_plus_1(made):
     assert table_4["FID ↓ study"].notna().all() and len(table_4) == 6
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_again_nothing_is_run_and_every_byte_is_the_same(made, tmp_path):
     runs = {path.name for path in (made / "runs").iterdir()}
     words = command("cfg", "--runs", str(made / "runs"), "--out", str(tmp_path / "again"))
@@ -120,6 +124,7 @@ def test_again_nothing_is_run_and_every_byte_is_the_same(made, tmp_path):
     assert drawn and all(inside[name] == held for name, held in drawn.items()), "drawn again from the same runs"
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_the_networks_of_one_paper_are_those_of_the_other_and_can_be_loaded(made):
     kinds = [path.name.split("-")[0] for path in (made / "runs").iterdir()]
     assert kinds.count("denoiser") == 2 and kinds.count("evaluator") == 2, "adm shares that of p_uncond = 0.1"
@@ -127,6 +132,7 @@ def test_the_networks_of_one_paper_are_those_of_the_other_and_can_be_loaded(made
     assert load_trained(folder).shape == (1, 8, 8)
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_an_older_page_s_figures_go_and_other_files_are_left_alone(made, tmp_path):
     out = tmp_path / "page"
     words = command("adm", "--runs", str(made / "runs"), "--out", str(out))
@@ -173,6 +179,7 @@ def test_show_config_prints_every_value_and_runs_nothing(tmp_path, monkeypatch):
     assert json.loads(shown)["p_unconds"] == [0.1, 0.2, 0.5] and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow  # its fixture is 20 seconds; the pages are in tests/analysis/test_paper_pages.py
 def test_a_cell_that_fails_is_named_and_the_rest_is_drawn(made, tmp_path, monkeypatch):
     import shutil
 

@@ -81,6 +81,7 @@ def test_a_file_of_another_length_is_refused(tmp_path):
         Pixels.of_file(tmp_path / "images", BYTES.shape)
 
 
+@pytest.mark.slow  # a file of gigabytes
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux says how much of a file is in memory")
 def test_pages_that_were_read_are_given_back(tmp_path):
     """Of a file eight times as large as RELEASE no more is in memory than twice that at any time."""

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow  # a minute; `make test-slow` checks every shape in every test, too
 def test_every_function_with_a_shape_in_its_signature_is_called_and_keeps_to_it():
     hooked = Path(__file__).with_name("under_the_hook.py")
     run = subprocess.run([sys.executable, hooked], cwd=hooked.parent.parent.parent, capture_output=True, text=True)
