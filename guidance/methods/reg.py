@@ -3,8 +3,9 @@
 D = D_c + w J . (D_c - D_ref),   J = alpha d sum(D_c) / dz, elementwise: the column sums of the denoiser's Jacobian at z / alpha
 
 In eps J is 1 - sigma d sum(eps_c) / dz, as the authors' code for DiT has it, so that x, eps and v say the same. The authors' is
-in z / alpha, of EDM, which is where alpha comes from. Their interval is the window of lambda that every method has, and their
-cosine our power-cosine; their linear ramp in sigma is not among ours.
+in z / alpha, of EDM, which is where alpha comes from. Their interval is the window of lambda that every method has. Their
+cosine is that of "power-cosine" over 1 - sigma / sigma_max (EDM2) or 1 - t / 1000 (DiT), where ours is over the time of the
+cosine schedule; their linear ramp in sigma is not among ours.
 """
 
 from dataclasses import dataclass
