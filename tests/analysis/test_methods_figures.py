@@ -84,7 +84,13 @@ def test_a_curve_of_another_network_begins_where_that_does(cells):
     assert first == {"apg": 1.005, "tcfg": 1.005, "pag": 9.0}
 
 
-def test_of_ways_at_one_price_the_best_is_named(cells):
+def test_few_ways_are_all_named_and_all_in_sight(cells):
+    figure = cost(cells.assign(fid=cells["fid"].mask(cells["method"] == "pag", 90.0)), "nfe", "fid", FAMILY)
+    assert {*FAMILY, "classifier-free"} <= texts(figure) and figure.axes[0].get_ylim()[1] > 90
+
+
+def test_of_many_ways_at_one_price_the_best_is_named(cells, monkeypatch):
+    monkeypatch.setattr("analysis.figures.methods.NAMED", 2)
     cheap = cells.assign(fid=cells["fid"].mask(cells["method"] == "apg", 0.5).mask(cells["method"] == "pag", 0.4), nfe=16.0)
     assert {"pag"} == texts(cost(cheap, "nfe", "fid", FAMILY)) & {*FAMILY, "classifier-free"}
 
