@@ -72,7 +72,7 @@ def verdict_counts(folder: Path) -> str:
             "methods": one.methods,
             **{words: getattr(one, name) for words, name in columns.items()},
             "of the different: better / worse / both": f"{one.better} / {one.worse} / {one.mixed}",
-            "may be hidden": f"{one.detectable:.2g} spans",
+            "may be hidden": f"{one.hidden:.2g} spans" if one.undecided else "",
             "from": f"{one.units} {one.over}",
         }
         for world, one in told.items()

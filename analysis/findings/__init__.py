@@ -13,7 +13,7 @@ def found(results: Results) -> list[str]:
     has the one that says so.
 
     Every sentence names its n, the units of its interval and, of distances of features, the network behind them. What is shown
-    to be within a margin, or lies inside the noise, is called a tie or undecided.
+    to be within a margin, or lies inside the noise, is called equivalent, undecided or a tie.
     """
     told: list[list[str]] = []
     for world in results.worlds:

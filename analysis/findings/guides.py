@@ -1,5 +1,6 @@
 """Classifiers that guide: is the better score an attack, and does any of them lower the distance?"""
 
+import numpy as np
 import pandas as pd
 
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
@@ -7,7 +8,7 @@ from analysis.metrics import columns_of
 from analysis.results import Results
 from analysis.statistics.best import best_against_plain
 from analysis.statistics.guides import attack_gap
-from analysis.statistics.paired import by_run
+from analysis.statistics.paired import LEVEL, by_run, holm
 
 
 def sentences(results: Results) -> list[str]:
@@ -56,7 +57,7 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
         lowest = f"{number(means[best][w])} at w = {w:g}{zero}"
         return [f"The {named(column)} is lowest by {best}, {lowest} ({drawn(results)}: no interval)."]
     moved = told[told["w"] != 0]
-    certain = moved[(moved["units"] > 1) & ((moved["low"] > 0) | (moved["high"] < 0))]
+    certain = moved[np.array([p < LEVEL for p in holm(moved["p"].tolist())], dtype=bool)]
     lower = certain[certain["difference"] < 0]
     best = ""
     if len(lower):
@@ -67,9 +68,9 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
     units, still = several(int(told["units"].max()), told["over"].iloc[0]), len(told) - len(moved)
     ties = len(moved) - len(certain)
     higher = len(certain) - len(lower)
-    counted = [(still, "with w = 0 chosen"), (ties, f"a tie with w = 0 as far as {units} tell"), (higher, "higher")]
+    counted = [(still, "with w = 0 chosen"), (ties, f"a tie with it over {units}"), (higher, "higher")]
     others = ", ".join(f"{count} {words}" for count, words in counted if count)
     return [
         f"The {named(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}"
-        f"{f'; {others}' if others else ''} ({drawn(results)}; w chosen on one half of the sampling seeds)."
+        f"{f'; {others}' if others else ''} ({drawn(results)}; w chosen on one half of the sampling seeds; after Holm)."
     ]

@@ -69,7 +69,7 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
     if own["units"] < 2 or (others["verdict"] == "undecided").all():
         return []
     ahead, behind = others[others["verdict"] == "better"], others[others["verdict"] == "worse"]
-    ties, open_ = (int((others["verdict"] == word).sum()) for word in ("tie", "undecided"))
+    alike, open_ = (int((others["verdict"] == word).sum()) for word in ("equivalent", "undecided"))
     best = ""
     if len(ahead):
         top = ahead.loc[ahead["difference"].idxmax()]
@@ -77,7 +77,7 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
     counted = [
         (len(ahead), f"{_have(len(ahead))} a larger one{best}"),
         (len(behind), f"{_have(len(behind))} a smaller one"),
-        (ties, "tie with it" if ties != 1 else "ties with it"),
+        (alike, "are equivalent" if alike != 1 else "is equivalent"),
         (open_, "are undecided" if open_ != 1 else "is undecided"),
     ]
     units = several(int(own["units"]), own["over"])
@@ -105,7 +105,7 @@ def _cheapest(results: Results, rows: pd.DataFrame, quality: str) -> list[str]:
     shown = f"difference {number(first.difference)}, {interval(first.low, first.high)} over {several(first.units, first.over)}"
     return [
         f"The cheapest that is shown to have the quality {bar} is {first.method} at w = {first.w:g}, {_times(first)} "
-        f"({shown}; a tie is shown within {number(first.margin)})."
+        f"({shown}; equivalent: shown to be within {number(first.margin)})."
     ]
 
 

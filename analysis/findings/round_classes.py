@@ -24,7 +24,7 @@ def _at_mean(results: Results) -> Iterator[str]:
     count = frame["verdict"].value_counts()
     differ = frame[frame["verdict"].isin(["larger", "smaller"])]
     yield (
-        f"(a) Gradient at the mean instead of at z: of {len(frame)} comparisons {_are(count.get('tie', 0), 'tie')} (within "
+        f"(a) Gradient at the mean instead of at z: of {len(frame)} comparisons {count.get('equivalent', 0)} equivalent (within "
         f"{MARGIN:.0%} of what guidance changes, or {LEAST:g}), {_are(len(differ), 'difference')} and "
         f"{count.get('undecided', 0)} undecided{_runs(results)}."
     )
@@ -33,7 +33,8 @@ def _at_mean(results: Results) -> Iterator[str]:
         yield (
             f"(a) At T = {steps} the largest difference is {number(worst['gap'])} of the {PARTS[worst['measure']]} "
             f"({interval(worst['gap_low'], worst['gap_high'])}), d = {worst['dimension']}, w = {worst['w']:g}, where the "
-            f"gradient at z changes it by {number(worst['at_z'])}; ties: {(own['verdict'] == 'tie').sum()} of {len(own)}."
+            f"gradient at z changes it by {number(worst['at_z'])}; {(own['verdict'] == 'equivalent').sum()} of {len(own)} are "
+            "equivalent."
         )
 
 
@@ -119,9 +120,9 @@ def _from_boundaries(results: Results) -> Iterator[str]:
     if frame.empty or "verdict" not in frame:
         return
     others = frame[frame["verdict"] != ""]
-    ties = (others["verdict"] == "tie").sum()
+    alike = (others["verdict"] == "equivalent").sum()
     yield (
-        f"(d) Classifier and classifier-free guidance move samples away from the nearest boundary alike in {ties} of "
+        f"(d) Classifier and classifier-free guidance move samples away from the nearest boundary alike in {alike} of "
         f"{len(others)} comparisons; the largest distance between two samples of one noise is "
         f"{number(others['largest'].max())} std."
     )

@@ -1,7 +1,5 @@
 """What guidance does to samples of images: how far the distance falls and at which w, at what price, and who is ahead."""
 
-import itertools
-
 import pandas as pd
 
 from analysis.figures.training import whole
@@ -10,8 +8,8 @@ from analysis.metrics import columns_of, metric
 from analysis.results import Results
 from analysis.statistics.best import best_against_plain
 from analysis.statistics.compare import REFERENCE
-from analysis.statistics.matched import at_own_best
-from analysis.statistics.paired import RUN, best_w, by_run, difference
+from analysis.statistics.matched import NO_GUIDANCE, at_own_best
+from analysis.statistics.paired import best_w, by_run, difference
 
 FEW = 6  # methods that are named one by one
 PRICES = ("diversity", "recall")  # what is given for a smaller distance
@@ -54,21 +52,21 @@ def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> st
     (told,) = best_against_plain(rows[rows["method"] == method], column).itertuples(index=False)
     chosen = "w chosen on one half of the sampling seeds, reported on the other"
     if told.w == 0:
-        return f"{least}: {number(means[0.0])} ({drawn(results)}; {chosen})."
+        return f"{least}: {number(told.plain)} ({drawn(results)}; {chosen})."
     ends = f"difference {number(told.difference)}, {interval(told.low, told.high)} over {several(told.units, told.over)}"
     if told.units > 1 and not told.low <= 0 <= told.high:
         falls = "falls" if told.difference < 0 else "rises, though it fell on the seeds that chose w,"
         return (
-            f"{what} {falls} from {number(means[0.0])} at w = 0 to {number(means[told.w])} at w = {told.w:g} ({ends}; "
+            f"{what} {falls} from {number(told.plain)} at w = 0 to {number(told.value)} at w = {told.w:g} ({ends}; "
             f"{drawn(results)}; {chosen})."
         )
     if told.units < 2:
         return (
-            f"{what} is {number(means[0.0])} at w = 0 and {number(means[told.w])} at w = {told.w:g} ({drawn(results)}; "
+            f"{what} is {number(told.plain)} at w = 0 and {number(told.value)} at w = {told.w:g} ({drawn(results)}; "
             f"{chosen}, on one run: no interval)."
         )
     return (
-        f"{what} ties at w = 0 ({number(means[0.0])}) and at w = {told.w:g} ({number(means[told.w])}): {ends}; less "
+        f"{what} ties at w = 0 ({number(told.plain)}) and at w = {told.w:g} ({number(told.value)}): {ends}; less "
         f"than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
     )
 
@@ -100,10 +98,10 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
         return []
     if told.empty or told["units"].max() < 2:
         return []
-    idle = told[(told["w"] == 0) & (told["reference_w"] == 0)]  # one model, and so no difference
-    parts, words = [], {"better": "lower", "worse": "higher", "tie": "a tie", "undecided": "undecided"}
+    idle = told[told["verdict"] == NO_GUIDANCE]
+    parts, words = [], {"better": "lower", "worse": "higher", "equivalent": "equivalent", "undecided": "undecided"}
     for verdict, word in words.items():
-        own = told[(told["verdict"] == verdict) & ~told.index.isin(idle.index)]
+        own = told[told["verdict"] == verdict]
         if len(own) == 0:
             continue
         if len(own) > FEW:
@@ -120,12 +118,14 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
     margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])
     return [
         f"In {named(column)}, each method at its own best w beside {REFERENCE} guidance at its own: {'; '.join(parts)} "
-        f"({units}; a tie is shown within {margin}; after Holm over {several(len(told), 'methods')}{missed})."
+        f"({units}; equivalent: shown to be within {margin}; after Holm over {several(len(told) - len(idle), 'methods')}"
+        f"{missed})."
     ]
 
 
 def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
-    """Whether feature networks put the methods in the same order, each at its own best w; a difference in the noise is a tie."""
+    """Whether feature networks have the same method lowest, each at its own best w, without guidance among its ws."""
+    plain = {column: by_run(rows, column, REFERENCE) for column in columns}
     told = []
     for column in columns:
         bests = {}
@@ -133,34 +133,22 @@ def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
             curve = by_run(rows, column, method).dropna(axis=1)
             if curve.empty:
                 continue
+            if 0.0 not in curve and 0.0 in plain[column]:
+                curve = curve.join(plain[column][[0.0]]).dropna(axis=1)
             try:
                 bests[method] = best_w(curve)
             except ValueError:
                 means = curve.groupby(level="train_seed").mean().mean()
                 bests[method] = float(means.idxmin()), curve[means.idxmin()]
         told.append(bests)
-    shared = [method for method in told[0] if all(method in bests for bests in told)]
-    opposite = []
-    for a, b in itertools.combinations(shared, 2):
-        gaps = [difference(bests[a][1] - bests[b][1]) for bests in told]
-        if any(gap.apart and gap.mean < 0 for gap in gaps) and any(gap.apart and gap.mean > 0 for gap in gaps):
-            opposite.append(f"{a} and {b}")
     lowest = [min(bests, key=lambda method: bests[method][1].mean()) for bests in told]
     words = ", ".join(
         f"{metric(column).of or 'pixels'}: {f'{method} at w = {w:g}' if (w := bests[method][0]) else 'w = 0, no guidance'}"
         for column, method, bests in zip(columns, lowest, told)
     )
-    runs = len(rows[RUN].drop_duplicates())
     models = {method if bests[method][0] else "" for method, bests in zip(lowest, told)}  # at w = 0 all methods are one model
     same = "have the same method lowest" if len(models) == 1 else "disagree about the lowest"
-    if runs < 2:
-        return f"The {len(columns)} feature networks {same} ({words}; 1 run, so that a tie cannot be told from a difference)."
-    order = (
-        f"they order {', '.join(opposite)} oppositely"
-        if opposite
-        else "no pair of methods is ordered oppositely beyond the noise"
-    )
-    return f"The {len(columns)} feature networks {same} ({words}); {order}."
+    return f"The {len(columns)} feature networks {same} ({words}; means, whose differences may lie inside the noise)."
 
 
 def _n(results: Results) -> str:

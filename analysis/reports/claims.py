@@ -22,14 +22,14 @@ INTRO = (
     "of the classes being given. Lengths are in standard deviations of a class. The class direction points from the mean of all "
     "classes' means to the class's own."
 )
-TIE = (
-    f"A tie is a difference shown to be smaller than {MARGIN:.0%} of the larger change, or than {LEAST:g}, by two one-sided "
-    "tests after Holm over the whole table; what is neither a tie nor different from zero is undecided."
+ALIKE = (
+    f"Equivalent: the difference is shown to be smaller than {MARGIN:.0%} of the larger change, or than {LEAST:g}, by two "
+    "one-sided tests after Holm over the whole table; what is neither equivalent nor different from zero is undecided."
 )
 A = (
     "Algorithm 1 of Dhariwal & Nichol (arXiv 2105.05233) moves the mean of a step by w times its variance times the gradient of "
     "log p(c | z). The derivation takes that gradient at the step's mean and its lambda, their code at the z before the step. "
-    "Its author calls that a slight bug which did not noticeably change results (guided-diffusion, thread 51). " + TIE
+    "Its author calls that a slight bug which did not noticeably change results (guided-diffusion, thread 51). " + ALIKE
 )
 B = (
     "arXiv 2602.00716 says that guidance distorts the class where the number of classes grows exponentially with the dimension, "
@@ -45,7 +45,7 @@ C = (
 D = (
     "arXiv 2503.10638 says that classifier and classifier-free guidance both work by pushing trajectories away from decision "
     "boundaries. Distance: to the nearest plane half way between the own class's mean and another's, negative on the other side. "
-    "With exact roles the two kinds are one function, so that what differs in practice is an error of networks. " + TIE
+    "With exact roles the two kinds are one function, so that what differs in practice is an error of networks. " + ALIKE
 )
 
 

@@ -13,10 +13,12 @@ from analysis.statistics.pareto import areas
 
 MATCHED = """\
 Every method beside plain guidance in the quality alone, at its own best w (chosen on one half of the sampling seeds, reported on
-the other), at equal cost, and at matched effective w. A tie is shown to be within the margin; undecided is inside the noise."""
+the other), at equal cost, and at matched effective w. Equivalent is shown to be within the margin;
+undecided is inside the noise; "no guidance" is best at w = 0, as plain guidance is."""
 CHEAPEST = """\
 What the quality of plain guidance at its best w costs: every method at its own best w, its evaluations and seconds as
-multiples of those of the unguided model. A tie or better has that quality; undecided is inside the noise."""
+multiples of those of the unguided model. What is equivalent or better has that quality; undecided is
+inside the noise."""
 GUIDED_ERROR = """\
 Error of the guided prediction against the exact guided one, along the trajectories of each method that aims at it: the mean over
 lambda of the squared error of eps, and of the exact update."""

@@ -180,4 +180,4 @@ def _minimum(results: Results) -> Section:
 
 def _tidy(frame: pd.DataFrame, results: Results) -> pd.DataFrame:
     rows = frame[frame["n"] == results.n[results.world.name]].set_index(["method", "sampler", "steps"])
-    return rows.drop(columns=["world", "n", *(["metric", *SUMMARY[1:]] if "value" in rows else [])]).round(4)
+    return rows.drop(columns=["world", "n", *(["metric", *SUMMARY[1:]] if "metric" in rows else ["p"])]).round(4)

@@ -8,7 +8,8 @@ from analysis.statistics.paired import RUN, best_w, difference, spread
 from analysis.table import BASELINES, cells_of
 
 GROUP = ["world", "method", "sampler", "steps", "n"]
-COMPARED = [*GROUP, "w", "difference", "low", "high", "units", "over", "sd_trainings", "sd_seeds", "detectable"]
+COMPARED = [*GROUP, "w", "plain", "value", "difference", "low", "high", "p", "units", "over"]
+COMPARED += ["sd_trainings", "sd_seeds", "detectable"]
 
 
 def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -31,7 +32,8 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     sampling seed, is left out. Columns after these five:
 
     w             the guidance strength chosen
-    difference    mean of value(w) - value(0), in the metric's own unit; low, high: its 95 % interval
+    plain, value  means at w = 0 and at w over the half that reports
+    difference    value - plain, in the metric's own unit; low, high: its 95 % interval; p: of the test that it is zero
     units, over   how many independent units that rests on, and which: trainings, or sampling seeds of one training
     sd_trainings  standard deviation of the difference between trainings, NaN for one
     sd_seeds      between sampling seeds of one training, NaN for one
@@ -54,9 +56,10 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         if pairs.empty:
             continue
         gap, spreads = difference(pairs), spread(pairs.rename("value").reset_index())
-        numbers = (gap.mean, gap.low, gap.high, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
-        nothing = (*(math.nan,) * 3, gap.units, gap.over, *(math.nan,) * 3)
-        rows.append((*group, w, *(numbers if w else nothing)))
+        at = [of_w.groupby(level="train_seed").mean().mean() for of_w in (curve.loc[pairs.index, 0.0], values.loc[pairs.index])]
+        numbers = (gap.mean, gap.low, gap.high, gap.p, gap.units, gap.over, spreads.between, spreads.within, gap.detectable())
+        nothing = (*(math.nan,) * 4, gap.units, gap.over, *(math.nan,) * 3)
+        rows.append((*group, w, *at, *(numbers if w else nothing)))
     return pd.DataFrame(rows, columns=COMPARED)
 
 

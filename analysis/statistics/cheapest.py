@@ -11,19 +11,21 @@ import pandas as pd
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.matched import PRICES, at_own_best, mean_prices
 
-ENOUGH = ("better", "tie")  # verdicts that stand for the quality of plain guidance
+ENOUGH = ("better", "equivalent")  # verdicts that stand for the quality of plain guidance
 KEPT = ["method", "w", "evaluations", "seconds", "value", "reference", "difference", "low", "high"]
 KEPT += ["units", "over", "margin", "detectable", "verdict"]
 
 
-def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) -> pd.DataFrame:
+def cheapest(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
     """One row per method, the cheapest by evaluations first: method, w, evaluations and seconds as multiples of the unguided
     cost, and the columns of `matched` for the difference from plain guidance at its best w. Plain guidance itself is the row
     without a difference.
 
     table: tidy, of one world and sampler. ValueError as in `at_own_best`, and where the unguided cost was not measured.
     """
-    own_best = at_own_best(table, metric, steps, given)
+    own_best = at_own_best(table, metric, steps)
+    if own_best.empty:
+        raise ValueError(f"no method but {REFERENCE} has {metric} at {steps} steps: nothing can be cheaper")
     rows = table[(table["steps"] == steps) & (table["n"] == table.loc[table["steps"] > 0, "n"].max())]
     counted, clocked = (mean_prices(rows, price, ["method", "w"]) for price in PRICES)
     if (REFERENCE, 0.0) not in counted.index:
@@ -34,6 +36,7 @@ def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) 
     for name, prices in (("evaluations", counted), ("seconds", clocked)):
         unguided = prices.get((REFERENCE, 0.0), np.nan)
         frame[name] = [_price(prices, method, w) / unguided for method, w in zip(frame["method"], frame["w"])]
+    frame["units"] = frame["units"].astype("Int64")
     return frame[KEPT].sort_values(["evaluations", "seconds"], kind="stable", ignore_index=True)
 
 

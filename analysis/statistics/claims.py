@@ -10,7 +10,9 @@ from analysis.statistics.verdicts import MARGIN, VERDICTS
 
 @dataclass(frozen=True)
 class Counts:
-    """How many methods of one world have which verdict, and the share of a span that could still hide (`detectable`, median)."""
+    """How many methods of one world have which verdict. hidden: the share of a span that an undecided one may hide, their median;
+    NaN where none is.
+    """
 
     methods: int
     another_w: int
@@ -22,7 +24,7 @@ class Counts:
     undecided: int
     units: int
     over: str
-    detectable: float
+    hidden: float
 
     @property
     def different(self) -> int:
@@ -55,9 +57,9 @@ def counts(compared: pd.DataFrame) -> Counts:
     number = compared["verdict"].map(short).value_counts()
     kinds = {"another_w": "another w", "no_effect": "no effect", "neither": "different"}
     of = {name: int(number.get(kinds.get(name, name), 0)) for name in _KINDS}
-    known = compared[compared["units"] > 0]
+    known, hidden = compared[compared["units"] > 0], compared.loc[compared["verdict"] == VERDICTS["undecided"], "hidden"]
     units, over = (int(known["units"].min()), str(known["over"].iloc[0])) if len(known) else (0, "runs")
-    return Counts(methods=len(compared), **of, units=units, over=over, detectable=float(compared["detectable"].median()))
+    return Counts(methods=len(compared), **of, units=units, over=over, hidden=float(hidden.median()))
 
 
 _KINDS = ("another_w", "no_effect", "better", "worse", "mixed", "neither", "undecided")
@@ -77,8 +79,8 @@ def claim(compared: pd.DataFrame) -> str:
         ),
         (found.undecided, f"{_are(found.undecided)} undecided"),
     )
-    hidden = f"{found.detectable:.0%} of a span" if found.detectable < 1 else f"{found.detectable:,.1f} spans"
-    open_ = f"; what is undecided may hide differences below {hidden}" if found.undecided else ""
+    hidden = f"{found.hidden:.0%} of a span" if found.hidden < 1 else f"{found.hidden:,.1f} spans"
+    open_ = f"; half of the undecided may hide a difference of {hidden} or more" if found.hidden == found.hidden else ""
     most = "it is not shown that most methods are"
     if found.most or found.most_differ:
         most = "most methods are" if found.most else "most methods are not"

@@ -7,9 +7,10 @@ method, w, steps     which cell; reference_w: the w of plain guidance beside it
 price                what the cell costs over what plain guidance costs; NaN where costs are not matched
 value, reference     means over the runs that report
 difference           value - reference; low, high: its interval; units, over: of how many independent units, and which
-margin               MARGIN of the span of plain guidance's curve (w up to 4): what is smaller is a tie
+margin               MARGIN of the span of plain guidance's curve (w up to 4): what is smaller is equivalent
 detectable           the smallest difference that is found four times in five after Holm over the rows
-verdict              "better", "worse", "tie" (shown to be within the margin) or "undecided" (inside the noise), after Holm
+verdict              "better", "worse", "equivalent" (shown to be within the margin) or "undecided" (inside the noise), after
+                     Holm; "no guidance" where both are best at w = 0 and one model, which is no test of the family
 """
 
 from collections.abc import Sequence
@@ -26,22 +27,24 @@ from analysis.table import BASELINES
 
 COLUMNS = ["method", "w", "steps", "reference_w", "price", "value", "reference", "difference", "low", "high", "units", "over"]
 COLUMNS += ["margin", "detectable", "verdict"]
+NO_GUIDANCE = "no guidance"
 PRICES = ("nfe", "seconds_per_sample")
 ROUNDING = 1e-3  # of an effective w at the end of the curve
 AT_MOST_OFF = 0.25  # of the price: a method that has no number of levels nearer to plain guidance's cost is left out
 
 
-def at_own_best(table: pd.DataFrame, metric: str, steps: int, given: bool = False) -> pd.DataFrame:
+def at_own_best(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
     """Each method and plain guidance at the w with the best mean on one half of the sampling seeds, compared on the other.
 
-    w = 0, the conditional model, is among every method's. ValueError for one sampling seed, for a metric of which neither
+    w = 0, the conditional model, is among every method's. A method that is best there, as plain guidance is, is not judged:
+    the two are one model. ValueError for one sampling seed, for a metric of which neither
     direction is better, and where plain guidance has no curve.
     """
     rows, lower = _of_the_largest_n(table), _lower_is_better(metric)
-    return _at_best(rows, {name: steps for name in _others(rows, steps)}, {}, metric, steps, lower, given)
+    return _at_best(rows, {name: steps for name in _others(rows, steps)}, {}, metric, steps, lower)
 
 
-def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int, given: bool = False) -> pd.DataFrame:
+def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int) -> pd.DataFrame:
     """Each method with the number of levels that costs what plain guidance costs at `steps`, each at its own best w.
 
     price: "nfe", the network evaluations of every kind together, or "seconds_per_sample". A method none of whose numbers of
@@ -57,10 +60,10 @@ def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int, give
     nearest = off.loc[off.groupby("method", sort=False)["off"].idxmin()]
     levels = dict(zip(nearest["method"], nearest["steps"].astype(int)))
     prices = {name: float(ratio[name, own]) for name, own in levels.items()}
-    return _at_best(rows, levels, prices, metric, steps, lower, given)
+    return _at_best(rows, levels, prices, metric, steps, lower)
 
 
-def at_matched_w(table: pd.DataFrame, metric: str, steps: int, given: bool = False) -> pd.DataFrame:
+def at_matched_w(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
     """Each method at each w beside plain guidance at the w that pushes as hard: the mean `effective_w` of the method's updates.
 
     Between its ws plain guidance is interpolated; beyond them nothing is compared. ValueError without effective w, for one run,
@@ -79,12 +82,12 @@ def at_matched_w(table: pd.DataFrame, metric: str, steps: int, given: bool = Fal
             if curve.ws[0] <= pushed <= curve.ws[-1] * (1 + ROUNDING) and values.notna().any():
                 beside = curve.at(metric, pushed)
                 cells.append([name, w, steps, pushed, np.nan, values.mean(), beside.mean()])
-                gaps.append(difference(values - beside, given))
+                gaps.append(difference(values - beside))
     return _judged(cells, gaps, MARGIN * curve.span[metric], lower)
 
 
 def _at_best(
-    rows: pd.DataFrame, levels: dict[str, int], prices: dict[str, float], metric: str, steps: int, lower: bool, given: bool
+    rows: pd.DataFrame, levels: dict[str, int], prices: dict[str, float], metric: str, steps: int, lower: bool
 ) -> pd.DataFrame:
     """Methods at their own number of levels and best w, beside plain guidance at its own best w at `steps`."""
     main = rows[rows["steps"] == steps]
@@ -93,7 +96,8 @@ def _at_best(
     cells, gaps = [], []
     for name, own in levels.items():
         values = by_run(rows[rows["steps"] == own], metric, name)
-        values = values.join(plain[[0.0]]) if 0.0 in plain and 0.0 not in values else values
+        if own == steps and 0.0 in plain and 0.0 not in values:  # the plain model costs less at the levels that guidance has
+            values = values.join(plain[[0.0]])
         values = values.loc[values.index.isin(plain.index)].dropna(axis=1)
         if values.empty:
             continue  # its samples collapsed, and have no such measure
@@ -101,14 +105,18 @@ def _at_best(
         pairs = (chosen - reference).dropna()
         if len(pairs):
             cells.append([name, w, own, reference_w, prices.get(name, np.nan), chosen.mean(), reference.mean()])
-            gaps.append(difference(pairs, given))
+            gaps.append(difference(pairs))
     return _judged(cells, gaps, MARGIN * curve.span[metric], lower)
 
 
 def _judged(cells: Sequence[list], gaps: Sequence[Difference], margin: float, lower: bool) -> pd.DataFrame:
-    words = judge(gaps, [margin] * len(gaps), lower)
+    """The rows with their verdicts. Where both are the plain model the difference is 0 whatever the seeds, and no hypothesis."""
+    idle = [w == reference_w == 0 and not gap.mean and not gap.error for (_, w, _, reference_w, *_), gap in zip(cells, gaps)]
+    tests = [gap for gap, one in zip(gaps, idle) if not one]
+    judged = iter(judge(tests, [margin] * len(tests), lower))
+    words = [NO_GUIDANCE if one else next(judged) for one in idle]
     ends = [
-        [gap.mean, gap.low, gap.high, gap.units, gap.over, margin, gap.detectable(tests=len(gaps)), word]
+        [gap.mean, gap.low, gap.high, gap.units, gap.over, margin, gap.detectable(tests=max(1, len(tests))), word]
         for gap, word in zip(gaps, words)
     ]
     return pd.DataFrame([[*cell, *end] for cell, end in zip(cells, ends)], columns=COLUMNS)

@@ -14,8 +14,9 @@ def network_share(summary: pd.DataFrame, metric: str, *, sampler: str, steps: in
     ValueError if no method was sampled both ways.
     """
     cells = cells_at(summary, metric, sampler, steps)
-    means = cells[cells["n"] == cells["n"].max()].set_index(["method", "w"])["value"]
-    draws = summary.loc[(summary["method"] == REAL) & (summary["metric"] == metric), "value"].mean()
+    n = cells["n"].max()
+    means = cells[cells["n"] == n].set_index(["method", "w"])["value"]
+    draws = summary.loc[(summary["method"] == REAL) & (summary["metric"] == metric) & (summary["n"] == n), "value"].mean()
     rows = {
         (method, w): {"with networks": learned, "exact": exact, "exact draws": draws, "networks' share": 1 - exact / learned}
         for (method, w), learned in means.items()

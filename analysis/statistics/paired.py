@@ -170,14 +170,15 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def judge(gaps: Sequence[Difference], margins: Sequence[float], lower_is_better: bool = True) -> list[str]:
-    """Of a whole family of differences one word each: "tie", "better", "worse" or "undecided".
+    """Of a whole family of differences one word each: "equivalent", "better", "worse" or "undecided".
 
-    A tie is a difference shown to be smaller than its margin, however certain it is; better and worse are not zero; both after
+    Equivalent: shown to be smaller than its margin, however certain the difference; better and worse are not zero; both after
     Holm over the family. What is neither lies inside the noise: undecided, and `detectable(tests=len(gaps))` says what is missed.
     """
-    ties = holm([gap.p_alike(margin) for gap, margin in zip(gaps, margins, strict=True)])
+    alike = holm([gap.p_alike(margin) for gap, margin in zip(gaps, margins, strict=True)])
     others = holm([gap.p for gap in gaps])
+    direction = {True: "better", False: "worse"}
     return [
-        "tie" if tie < LEVEL else "undecided" if p >= LEVEL else "better" if (gap.mean < 0) == lower_is_better else "worse"
-        for gap, tie, p in zip(gaps, ties, others)
+        "equivalent" if same < LEVEL else "undecided" if p >= LEVEL else direction[(gap.mean < 0) == lower_is_better]
+        for gap, same, p in zip(gaps, alike, others)
     ]

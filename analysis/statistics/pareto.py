@@ -26,7 +26,7 @@ from analysis.statistics.paired import RUN, difference, judge
 from analysis.statistics.reference_curve import LINEAR, POINTS, SPAN_UP_TO
 from analysis.table import BASELINES
 
-MARGIN = 0.1  # of the area of w = 0: what is smaller is a tie
+MARGIN = 0.1  # of the area of w = 0: what is smaller is equivalent
 JOINED = 64  # points of the line between two cells
 COLUMNS = ["method", "area", "sd", "reference", "difference", "low", "high", "units", "over", "margin", "detectable", "verdict"]
 
@@ -95,7 +95,7 @@ def _axes(rows: pd.DataFrame, quality: str, other: str, steps: int) -> tuple[Axi
     return _axis(own, quality, diversity=False), _axis(own, other, diversity=other not in PRICES)
 
 
-def areas(table: pd.DataFrame, quality: str, other: str, steps: int, given: bool = False) -> pd.DataFrame:
+def areas(table: pd.DataFrame, quality: str, other: str, steps: int) -> pd.DataFrame:
     """One row per method, plain guidance first: its area, beside plain guidance's.
 
     table: tidy, one world and sampler; the largest n is taken. other: a diversity, at `steps` only, or a price, "nfe" or
@@ -107,7 +107,7 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int, given: bool
     rows = rows if price else rows[rows["steps"] == steps]
     wide = rows.pivot(index=[*RUN, "method", "steps", "w"], columns="metric", values="value").reset_index()
     plain = wide[(wide["method"] == REFERENCE) & (wide["steps"] == steps)]
-    unit = "train_seed" if plain["train_seed"].nunique() > 1 and not given else "seed"
+    unit = "train_seed" if plain["train_seed"].nunique() > 1 else "seed"
     units = sorted(plain[unit].unique())
     left = [None, *units] if len(units) > 1 else [None]
     axes = [_axes(rows if one is None else rows[rows[unit] != one], quality, other, steps) for one in left]

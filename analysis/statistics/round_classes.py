@@ -2,9 +2,9 @@
 
 A change is that of a measure from the unguided samples of the same noise, in the same world with the same sampler and number of
 steps; it is free of the sampler's own error and of the noise that both share. What is independent are the sampling seeds; the
-means of the classes are given. Two changes are a tie if they are shown to differ by less than `margin`, a tenth of the larger
-change, at least LEAST (Schuirmann's two one-sided tests, after Holm over the frame), whether or not they are equal; "undecided"
-is what more seeds would tell.
+means of the classes are given. Two changes are equivalent if they are shown to differ by less than `margin`, a tenth of the
+larger change, at least LEAST (Schuirmann's two one-sided tests, after Holm over the frame), whether or not they are equal;
+"undecided" is what more seeds would tell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from analysis.statistics.paired import Difference, difference, judge
 MARGIN, LEAST = 0.1, 0.01  # of the larger change; standard deviations of a class, or shares of its variance
 EXACT = 0.05  # a change that is shown to be below this is called none
 SHIFT, VARIANCE, DISTORTION, BOUNDARY = "shift_along", "variance_along", "distortion", "boundary_distance"
-WORDS = {"better": "smaller", "worse": "larger", "tie": "tie", "undecided": "undecided"}
+WORDS = {"better": "smaller", "worse": "larger", "equivalent": "equivalent", "undecided": "undecided"}
 
 
 class Changes:
@@ -159,7 +159,8 @@ def in_windows(results: Results) -> pd.DataFrame:
 def with_dimension(results: Results) -> pd.DataFrame:
     """Claim c: by growth, sampler, w and dimension the changes of two classes' shift and variance, and whether they are none.
 
-    exact: both changes are shown to be below EXACT; "no": one of them is not zero and not shown to be below it.
+    exact: both changes are shown to be below EXACT; "no": one of them is not zero, and its mean beyond EXACT; each
+    by a test of its own, without Holm.
     """
     changes, rows = changes_of(results), []
     asked = changes.asked("c")

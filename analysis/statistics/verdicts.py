@@ -8,7 +8,7 @@ a tenth of nothing cannot be shown.
 
 All is corrected by Holm over the whole world. That one or more of its methods are wrongly called plain guidance with another w
 has a chance of LEVEL at most, however many methods there are; so has that one or more are wrongly called different, and that one
-or more are wrongly called better or worse.
+or more are wrongly called better or worse. A method is called better or worse only where it is called different.
 """
 
 from collections.abc import Iterable, Sequence
@@ -42,11 +42,12 @@ def verdicts(table: pd.DataFrame, measures: Sequence[str], quality: str, diversi
     alike, different, undecided at how many of its strengths, after Holm over all of them; alike at all, if the verdict says so
     outside                     at how many the method is less or more diverse than plain guidance at any w, so that `quality`
                                 cannot be compared at equal `diversity`
-    better, worse               at how many, by `quality` (lower is better) at equal `diversity`: by more than the margin, and not
-                                zero after Holm over methods and strengths
+    better, worse               at how many, by `quality` (lower is better) at equal `diversity`: not zero after Holm over methods
+                                and strengths, and the estimate beyond the margin
     largest                     the largest mean difference of a measure, as a share of the reference's span
     detectable                  the share of the span that the runs find four times in five after Holm, median over measures and
                                 strengths
+    hidden                      the same, the largest over the measures of its undecided strengths; NaN where none is
     units, over                 how many independent units there are, and what they are
     verdict                     in words, of VERDICTS
 
@@ -98,7 +99,7 @@ class _Found:
         better, worse = bool(self.better), bool(self.worse)
         if len(self.alike) < len(self.ws) or not self.ws:
             word = "mixed" if better and worse else "better" if better else "worse" if worse else "different"
-            return word if better or worse or self.different else "undecided"
+            return word if self.different else "undecided"
         return "no effect" if max(map(abs, self.nearest)) < MAX_W_NO_EFFECT else "another w"
 
 
@@ -138,6 +139,8 @@ def _significant(p: Iterable[float]) -> list[bool]:
 
 def _row(found: _Found, curves: ReferenceCurve, tests: int, effective: "pd.Series[float]") -> dict[str, object]:
     flat = [(curves.span[name], gap) for gaps in found.of.values() for name, gap in gaps.items()]
+    open_ = [w for w in found.of if w not in found.alike and w not in found.different]
+    hidden = [gap.detectable(tests=tests) / curves.span[name] for w in open_ for name, gap in found.of[w].items()]
     counts = {"alike": len(found.alike), "different": len(found.different)}
     return {
         "method": found.method,
@@ -151,6 +154,7 @@ def _row(found: _Found, curves: ReferenceCurve, tests: int, effective: "pd.Serie
         "worse": len(found.worse),
         "largest": max((abs(gap.mean) / span for span, gap in flat), default=np.nan),
         "detectable": float(np.median([gap.detectable(tests=tests) / span for span, gap in flat])) if flat else np.nan,
+        "hidden": max(hidden, default=np.nan),
         "units": flat[0][1].units if flat else 0,
         "over": flat[0][1].over if flat else "",
         "verdict": VERDICTS[found.word],
