@@ -18,6 +18,8 @@ from analysis.metrics import metric
 from analysis.statistics.compare import REFERENCE, reference
 from analysis.statistics.pareto import of_means
 
+NAMED = 12  # points that are all named
+
 
 def by_family(
     cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str], verdicts: Mapping[str, str] | None = None, columns: int = 6
@@ -156,16 +158,14 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     axes.set_xscale("log")
     axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis)
-    axes.set_ylim(*_focus(best[quality]))
+    few = len(best) <= NAMED
+    axes.set_ylim(*_focus(best[quality], 1.0 if few else 0.95))
     axes.set_xlabel(label)
     label_y(axes, metric(quality).axis)
-    head(
-        axes,
-        f"Best {metric(quality).axis} of each method",
-        f"line: the best at this price or less; named where they lie on it{_shade_areas(axes, cells, quality, price)}",
-    )
+    line = f"line: the best at this price or less{'' if few else '; named where they lie on it'}"
+    head(axes, f"Best {metric(quality).axis} of each method", line + _shade_areas(axes, cells, quality, price))
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    named = best[best[quality] <= front]
+    named = best if few else best[best[quality] <= front]
     points = zip(named[price], named[quality], named["method"], [looks[family[method]].colour for method in named["method"]])
     label_points(axes, list(points)[::-1])
     return figure
@@ -186,8 +186,9 @@ def _shade_areas(axes: Axes, cells: pd.DataFrame, quality: str, price: str) -> s
     return f". Area under the front, w = 0 being 1: {areas[REFERENCE]:.2f} of plain guidance, {areas['all']:.2f} with all others"
 
 
-def _focus(values: pd.Series) -> tuple[float, float]:
-    low, high = values.min(), values.quantile(0.95)
+def _focus(values: pd.Series, share: float) -> tuple[float, float]:
+    """A range that holds this share of the values, from the least."""
+    low, high = values.min(), values.quantile(share)
     return low - 0.1 * (high - low), high + 0.1 * (high - low)
 
 
