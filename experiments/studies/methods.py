@@ -5,7 +5,7 @@ all as many levels; the others give those that do not cost two forwards per step
 The digits' model also knows two groups of digits, for the one method that needs them. On Fashion-MNIST the networks are those
 that ship with the package, so that methods which need a clean classifier or a network without classes are not there, nor those of
 more than five evaluations a step; levels are even in lambda, and the main sweep is all there is. In the exact worlds, where
-sampling is cheap, every method has seven strengths in the full form, and four elsewhere. The main sweeps of gaussians,
+sampling is cheap, every method has six strengths in the full form, and four elsewhere. The main sweeps of gaussians,
 digits-exact and fashion are those of the protocol (BENCHMARK.md), so that methods are submitted out of this study.
 """
 
@@ -27,7 +27,7 @@ from guidance.methods import METHODS
 from guidance.samplers.ddim import DDIM
 
 STEPS = 16
-USUAL = (0.5, 1.0, 2.0, 4.0)
+USUAL, SMALL = (0.5, 1.0, 2.0, 4.0), (0.1, 0.25)
 RANGES: dict[str | tuple[str, str], tuple[float, ...]] = {  # by method, or by world and method
     "classifier-free": (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
     "clean-classifier": (0.1, 0.25, 0.5, 1.0),
@@ -117,8 +117,9 @@ def study(base: TradeOff, fewer: int | None, **changes: object) -> TradeOff:
 
 
 def with_smaller(ws: tuple[float, ...]) -> tuple[float, ...]:
-    """`ws` and three below by the ratio of the first two: with w = 0 as many as the reference has, and the protocol allows."""
-    return (*(float(f"{ws[0] * (ws[0] / ws[1]) ** k:.3g}") for k in (3, 2, 1)), *ws)
+    """`ws` and two below: those of plain guidance, so that equal samples stand at equal w, or by the ratio of the first two."""
+    below = SMALL if ws == USUAL else [float(f"{ws[0] * (ws[0] / ws[1]) ** k:.3g}") for k in (2, 1)]
+    return (*below, *ws)
 
 
 def some(ws: tuple[float, ...], count: int | None, name: str) -> tuple[float, ...]:
