@@ -101,8 +101,8 @@ def _better(values: Mapping[str, pd.DataFrame], measures: Sequence[str]) -> dict
 def _verdicts(values: Mapping[str, pd.DataFrame], measures: Sequence[str], base: str, others: Sequence[str]) -> list[str]:
     """What each of the others is beside `base`: better or worse in every measure, or a tie; Holm over the others."""
     told = [[_told(values[other][measure], values[base][measure], measure) for measure in measures] for other in others]
-    p = [max(p for p, _ in of) if len({word for _, word in of}) == 1 else 1.0 for of in told]
-    return [of[0][1] if adjusted < LEVEL else TIE for of, adjusted in zip(told, holm(p))]
+    worst = [max(p for p, _ in of) if len({word for _, word in of}) == 1 else 1.0 for of in told]
+    return [of[0][1] if adjusted < LEVEL else TIE for of, adjusted in zip(told, holm(worst))]
 
 
 def _told(values: pd.Series, beside: pd.Series, measure: str) -> tuple[float, str]:
