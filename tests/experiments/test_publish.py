@@ -56,15 +56,24 @@ def test_what_clean_code_made_is_published_whole(store, tmp_path):
         publish(report(store), place)
 
 
-def test_a_large_table_is_published_as_parquet_alone_and_read_like_the_other(store, tmp_path, monkeypatch, capsys):
-    from analysis.table import read_table
+def test_what_is_large_is_published_as_parquet_alone_and_read_and_verified_like_the_other(store, tmp_path, monkeypatch, capsys):
+    import pandas as pd
+
+    from analysis.table import parquet_bytes, read_table
 
     monkeypatch.setattr("experiments.studies.publish.LARGE", 1000)
     place = publish(report(store), tmp_path / "place")
-    assert not (place / "table.csv").exists() and "table.csv" not in read_json(place / "manifest.json")["files"]
+    held, made = ({path.name for path in folder.iterdir()} for folder in (place, report(store)))
+    large = {"table.csv", "summary.csv"}
+    assert held == made - large | {"table.parquet", "summary.parquet"}
+    assert large.isdisjoint(read_json(place / "manifest.json")["files"])
     assert read_table(place / "table.csv").equals(read_table(report(store) / "table.csv"))
     assert "whole" in here(["verify", str(place)], capsys).stdout
     assert "rows agree" in remade(place, store)[-1]
+    summary = pd.read_parquet(place / "summary.parquet")
+    (place / "summary.parquet").write_bytes(parquet_bytes(summary.assign(value=summary["value"] * 1.5)))
+    forge(place)
+    assert "summary.parquet is not the summary of table.parquet: " in here(["verify", str(place)], capsys).stderr
 
 
 def test_a_parquet_of_other_numbers_is_found(store, tmp_path):
