@@ -21,7 +21,7 @@ from analysis.figures.style import colour
 from analysis.reports import REPORTS, common, explore, html, samples
 from analysis.reports.colours import DARK, LIGHT, contrast, on_ground
 from analysis.reports.explore import by_comparison, explorer
-from analysis.reports.shrink import fitting
+from analysis.reports.shrink import BUDGET, fitting
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -153,7 +153,7 @@ def test_figures_are_as_they_are_until_they_are_too_many():
     smooth = np.add.outer(np.arange(300), np.arange(400))[..., None] * np.array([1, 2, 3])
     images = [png_of(((smooth + i) % 256).astype(np.uint8)) for i in range(3)]
     noise = png_of(rng.integers(0, 256, size=(64, 64, 3), dtype=np.uint8))
-    assert fitting([*images, noise]) == [*images, noise]
+    assert fitting([*images, noise], BUDGET) == [*images, noise]
     for part in (0.8, 0.3):
         budget = int(part * sum(map(len, [*images, noise])))
         fewer = fitting([*images, noise], budget)

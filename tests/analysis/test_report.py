@@ -45,6 +45,14 @@ def test_every_figure_is_inside(text, pictures):
     assert text.count('alt="fid_digits against w"') == 2
 
 
+def test_figures_have_the_room_that_everything_else_leaves(text, pictures, monkeypatch):
+    """A page of long tables is within its limit too: its figures are told in fewer bytes."""
+    whole = report.html("", "", [Section("FID", "", pictures)])
+    monkeypatch.setattr(report, "LIMIT", len(whole) - 20_000)
+    tight = report.html("", "", [Section("FID", "", pictures)])
+    assert len(tight) <= report.LIMIT and tight.count("data:image/png") == 2 and 'src="figure:' not in tight
+
+
 def test_nothing_is_fetched(text):
     for outside in ('src="http', 'href="http', "url(", "@import", "<link", "//cdn"):
         assert outside not in text
