@@ -68,6 +68,7 @@ def test_what_differs_by_rounding_is_a_tie_however_often_it_does():
         assert found.loc["other", "against"] == word
 
 
+@pytest.mark.slow  # a simulation
 def test_the_level_of_the_test_is_what_the_docstring_says():
     """Two methods that are the same at each of five ws: the halves choose by noise."""
     random, wrong = np.random.default_rng(0), []

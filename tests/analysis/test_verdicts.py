@@ -88,6 +88,7 @@ def test_trainings_are_what_counts_where_there_are_several():
     assert (found["units"], found["over"]) == (2, "trainings")
 
 
+@pytest.mark.slow  # a simulation; the one of a world is below
 def test_noise_alone_is_rarely_called_a_difference():
     """80 methods that are plain guidance with noise of their own, at six strengths: one in 20 at most, and chance."""
     rng, ws = np.random.default_rng(3), (0.3, 0.5, 0.8, 1.0, 2.0, 3.0)

@@ -60,6 +60,7 @@ def test_the_implicit_classifier_of_an_exact_denoiser_is_the_exact_one(logsnr):
     assert kl[1] < 0.003 and kl[1] < kl[0] / 5, kl
 
 
+@pytest.mark.slow  # its values: above
 def test_its_gradient_guides_as_classifier_free_guidance_does():
     """grad log p(c|z) of the implicit classifier is the difference of scores, here the exact one."""
     mixture = world()

@@ -34,7 +34,7 @@ def made(tiny) -> Path:
     return tiny("classifiers")
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_every_sample_is_classified_by_guides_and_by_those_that_never_guided(made):
     table = read_table(made / "table.csv")
     own = table[table["world"] == "digits"]
@@ -48,7 +48,7 @@ def test_every_sample_is_classified_by_guides_and_by_those_that_never_guided(mad
     verify_run(made)
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
     hashes, nfe = {}, {}
     for path in made.parent.glob("sample-*"):
@@ -68,7 +68,7 @@ def test_guides_agree_at_w_0_and_their_prices_are_counted(made):
     assert nfe["implicit"]["classifier_forward"] == 0
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_the_gap_is_the_guides_accuracy_less_the_evaluators(made):
     gaps, table = pd.read_csv(made / "attack.csv"), read_table(made / "table.csv")
     assert set(gaps["guided"]) == {"plain", "smooth", "clean, of x"}
@@ -80,7 +80,7 @@ def test_the_gap_is_the_guides_accuracy_less_the_evaluators(made):
     assert row["baseline"] == pytest.approx(base["gap"])
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_every_classifier_is_assessed_by_lambda_and_every_field_by_its_jacobian(made):
     levels = pd.read_csv(made / "by_level.csv")
     assert set(levels.loc[levels["world"] == "digits", "classifier"]) == {"plain", "early", "implicit", "clean, of x"}
@@ -95,7 +95,7 @@ def test_every_classifier_is_assessed_by_lambda_and_every_field_by_its_jacobian(
         assert fields["digits-exact", "exact", field].max() < 1e-6, field
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_the_record_is_on_test_images_and_the_report_shows_all(made):
     networks = pd.read_csv(made / "networks.csv")
     assert {"plain", "early", "clean", "one", "two", "joint energy"} == set(
@@ -110,7 +110,7 @@ def test_the_record_is_on_test_images_and_the_report_shows_all(made):
     assert "digits-exact: guides and evaluators" in report and 'src="http' not in report
 
 
-@pytest.mark.slow  # its fixture is half a minute; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is half a minute
 def test_its_networks_are_loaded_by_their_world_as_there_are_several(made):
     with pytest.raises(Problem, match="has the worlds digits, digits-exact: say which, as in world='digits'"):
         load_trained(made)

@@ -38,6 +38,7 @@ def test_a_study_on_the_cluster_has_the_table_of_this_process_and_is_found_again
     assert f"{len(tables[0])} of {len(tables[0])} rows agree" in here(words, capsys).stdout
 
 
+@pytest.mark.slow  # ten seconds; cells of a study: test_cluster.py
 def test_a_classifier_trained_on_the_cluster_is_the_one_that_is_trained_here(engine, tmp_path, capsys):
     words = ["train", "classifier", "--set", "fit.steps=2", "--set", "fit.batch=8", "--runs"]
     # in a process of its own, as a user's is: one that had run a study of classifiers before was seen to wait for ever

@@ -49,6 +49,7 @@ def kill_in_the_middle(victim, log, gate) -> None:
     gate.unlink()
 
 
+@pytest.mark.slow  # a cluster of its own
 def test_a_task_that_kills_its_workers_is_named(tmp_path):
     """By default four times; here at the first."""
     engine, task = Engine(tmp_path, 1, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0"), Cell(w=2, does="kill")
@@ -79,6 +80,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow  # a command of its own for each
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_what_has_not_begun_when_the_command_ends_never_does(engine, tmp_path, how):
     (gate := tmp_path / "gate").touch()
@@ -99,6 +101,7 @@ def test_what_has_not_begun_when_the_command_ends_never_does(engine, tmp_path, h
     assert (outcome.made, log.read_text()) == (6, 8 * "x") and not litter(runs)
 
 
+@pytest.mark.slow  # five clusters
 def test_workers_and_schedulers_that_are_lost_are_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cluster, "PATIENCE", 3.0)
     engine, runs = Engine(tmp_path, 0), tmp_path / "runs"

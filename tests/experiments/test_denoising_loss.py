@@ -75,6 +75,7 @@ def test_a_training_tells_its_loss_on_as_many_test_images_as_it_says(tmp_path):
     }
 
 
+@pytest.mark.slow  # a study; the training above has the same numbers
 def test_a_study_has_a_table_of_every_model(tmp_path):
     base = tiny_study("digits-exact", {"sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 1]}], "denoising_loss": 30})
     study = replace(base, oracle=None, classifier=None, methods=(METHODS["classifier-free"](),))

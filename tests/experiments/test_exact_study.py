@@ -61,7 +61,7 @@ def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
     assert distance("classifier-free", 2, "ddim") > distance("classifier-free", 2)
 
 
-@pytest.mark.slow  # its fixture trains for 20 seconds; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is 20 seconds
 def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     table = read_table(digits / "table.csv")
     assert set(table["method"]) == {"real", *(f"{m}{e}" for m in ("classifier", "classifier-free") for e in ("", " (exact)"))}
@@ -72,7 +72,7 @@ def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     assert set(errors["train_seed"]) == {0} and errors["logsnr"].between(-10, 10).all() and errors["value"].notna().all()
 
 
-@pytest.mark.slow  # its fixture trains for 20 seconds; a smaller one is in test_golden.py
+@pytest.mark.slow  # its fixture is 20 seconds
 def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
     own = {path: json.loads((path / "config.json").read_text())["values"] for path in digits.parent.glob("sample-*")}
     path = next(path for path, values in own.items() if values["model"].get("is") == "exact")

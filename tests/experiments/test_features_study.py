@@ -63,6 +63,7 @@ def test_a_study_is_measured_on_features_too_and_read_again(tmp_path):
     assert read_study(folder) == study
 
 
+@pytest.mark.slow  # its fast twin is the study above
 def test_adm_is_in_the_names_of_cells_and_numbers(tmp_path):
     study = tiny_study("digits", {**SETTINGS, "protocol": "adm"})
     folder = make_here(study, tmp_path)

@@ -15,7 +15,10 @@ def test_every_study_that_there_is_has_a_frozen_table():
     assert all((GOLDEN / name / "table.csv").is_file() for name in TINY)
 
 
-@pytest.mark.parametrize("name", TINY)
+HEAVY = ("classifiers", "digits-exact")  # twenty CPU seconds each
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in TINY])
 def test_a_tiny_study_is_what_it_was(tiny, name):
     """The digits once more in two processes: test_study.py, where they are killed at every stage."""
     assert not list(differences(name, tiny(name), exactly=same_machine()))

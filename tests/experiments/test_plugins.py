@@ -100,6 +100,7 @@ def test_all_of_it_is_listed(installed):
     assert '"is": "pixelwise"' in shown
 
 
+@pytest.mark.slow  # its fast twin is in test_docs.py
 def test_images_are_measured_on_their_feature_network(installed, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "made.npz", arr_0=images)
@@ -110,6 +111,7 @@ def test_images_are_measured_on_their_feature_network(installed, tmp_path):
     assert len(manifests) == 2 and all("rings.features" in manifest["code"] for manifest in manifests)
 
 
+@pytest.mark.slow  # ten seconds; without pip: test_readme.py
 def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed, tmp_path):
     """Of a reduced protocol, which has a name and a hash of its own; classifier-free guidance stands there already."""
     protocol = ("--protocol", written(tmp_path, worlds=["gaussians"]))

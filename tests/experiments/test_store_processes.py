@@ -30,6 +30,7 @@ def test_two_processes_make_each_run_once(tmp_path):
     assert log.read_text() == 20 * "x" and len(list((tmp_path / "runs").glob("cell-*"))) == 20
 
 
+@pytest.mark.slow  # three commands, which import everything
 def test_a_finished_report_is_there_while_three_commands_replace_it(tmp_path):
     """Old or new, and whole: seen by somebody who looks all the time."""
     cells = tuple(Cell(w=w) for w in range(3))
