@@ -21,7 +21,8 @@ def require_protocol(text: str, rules: Any) -> None:
     from experiments.features.protocol import Protocol
     from experiments.graph.files import read_object
 
-    config = Path(text) / "config.json"
+    path = Path(text)
+    config = (path.parent if path.name == "samples.npz" else path) / "config.json"
     values = read_object(config).get("values", {}) if config.is_file() else {}
     for name in ("labels", "rounding"):
         drawn = values.get(name, getattr(Protocol(), name)) if "method" in values else getattr(rules, name)

@@ -89,6 +89,7 @@ def measured(
         tell(line)
     images, label = sets[0]
     moments = [statistics(real, network) for network in networks]
+    first: Any = None
     for network, given in zip(networks, moments):
         made_features, real_features = (Features(samples=one, network=network) for one in (made, real))
         own = {"k": rules.k, "neighbours": rules.neighbours, "statistics": given}
@@ -104,8 +105,9 @@ def measured(
                     f"{each} has {n:,} images, no more than the {found.shape[1]:,} features of {network.label}: their covariance "
                     "is singular, and the Frechet distance far above that of more images"
                 )
-        if out is not None and network is networks[0]:
-            _write(Path(out), images, label, found, network.label)
+        first = found if network is networks[0] else first
+    if out is not None:
+        _write(Path(out), images, label, first, networks[0].label)
 
 
 def require_new(out: Path, force: bool) -> None:
@@ -143,7 +145,7 @@ def reference_set(text: str, settings: Sequence[str]) -> Any:
     if rest:
         raise Problem(f"--set {rest[0]}: only the reference's world has options here, as in --set world.size=64")
     path, known = npz(text), text in WORLDS or ":" in text
-    if path.is_file() or (path.is_dir() and not known):
+    if path.is_file() or (path.is_dir() and text not in WORLDS):
         if own:
             raise Problem(f"--set world.{own[0]}: {text} is a {'folder' if path.is_dir() else 'file'}, and no world")
         return image_set(text)
@@ -172,8 +174,8 @@ def statistics(real: Any, network: Any) -> Any:
         return None
     found = read_npz(Path(real.file), (), ("mu", "sigma", "mu_of"))  # mu_of: of this package; others' are of Inception
     theirs = {"mu", "sigma"} <= set(found) and str(found.get("mu_of", STATISTICS_OF)) == STATISTICS_OF
-    if theirs and not all(np.isfinite(found[name]).all() for name in ("mu", "sigma")):
-        raise Problem(f"{real.file}: mu and sigma hold NaN or infinity: they are no mean and covariance")
+    if theirs and not all(found[name].dtype.kind in "fiu" and np.isfinite(found[name]).all() for name in ("mu", "sigma")):
+        raise Problem(f"{real.file}: mu and sigma hold text, NaN or infinity: they are no mean and covariance")
     return Statistics(file=real.file, sha256=real.sha256) if theirs else None
 
 

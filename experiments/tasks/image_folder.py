@@ -110,8 +110,16 @@ def look_at(path: str) -> Looked:
     folders below it.
     """
     files, label = listed(Path(path))
-    stamps = ((stat.st_size, stat.st_mtime_ns) for stat in map(os.stat, files))
-    return _look_at(path, tuple(files), label, hash(tuple(stamps)))
+    stamps = hash(tuple(map(_stamp, files)))
+    return _look_at(path, tuple(files), label, stamps)
+
+
+def _stamp(file: str) -> tuple[int, int]:
+    try:
+        stat = os.stat(file)
+    except OSError as error:  # a link to nothing
+        raise Problem(f"{file} cannot be read: {error.strerror}") from error
+    return stat.st_size, stat.st_mtime_ns
 
 
 def holds_images(path: Path) -> bool:

@@ -115,6 +115,7 @@ BAD = {
     "empty": (b"", r"005\.png is empty: remove it"),
     "transparent": (encoded(picture(1, mode="RGBA")), r"005\.png is of mode RGBA: images are measured in RGB, or in grey"),
     "of 16 bits": (encoded(Image.fromarray(np.full((8, 10), 9000, np.uint16))), r"005\.png is of mode I;16: .*of 8 bits"),
+    "a link to nothing": (None, r"005\.png cannot be read: No such file"),
 }
 
 
@@ -123,7 +124,9 @@ BAD = {
 def test_an_image_that_does_not_fit_is_named_with_the_rule_before_any_work(tmp_path, runs, capsys, what, side):
     held, words = BAD[what]
     places = {"samples": flat(tmp_path / "made"), "reference": flat(tmp_path / "real", first=50)}
-    (places[side] / "005.png").write_bytes(held)
+    bad = places[side] / "005.png"
+    bad.unlink()
+    bad.symlink_to("nowhere.png") if held is None else bad.write_bytes(held)
     out = tmp_path / "out.npz"
     with pytest.raises(Problem, match=f"{places[side].name}/{words}") as caught:
         taken(*places.values(), runs=runs, out=out)
@@ -199,6 +202,16 @@ class Broken(FeatureNetwork):
 
 
 def test_features_that_are_not_finite_fail_in_one_line_and_keep_nothing(tmp_path, runs):
+    made, real, out = flat(tmp_path / "made"), flat(tmp_path / "real"), tmp_path / "out.npz"
     with pytest.raises(Failed, match=r"broken features of made: features are not finite \(the images or the network\)"):
-        taken(flat(tmp_path / "made"), flat(tmp_path / "real"), runs=runs, features=(Broken(),))
+        taken(made, real, runs=runs, features=(Broken(),))
     assert not list(runs.glob("*features-*")) and not list(runs.glob("feature-measure-*"))
+    with pytest.raises(Failed, match="features are not finite"):
+        taken(made, real, runs=runs, features=(NETWORK, Broken()), out=out)
+    assert not out.exists(), "what one network gave stands for no whole answer"
+
+
+def test_a_folder_whose_name_has_a_colon_is_a_folder(tmp_path, runs, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flat(tmp_path / "real_10:30", first=50)
+    assert f"fid_{NETWORK.label}" in taken(flat(tmp_path / "made"), "real_10:30", runs=runs)

@@ -186,6 +186,7 @@ def test_the_mu_of_another_network_is_not_taken_for_inceptions(tmp_path):
         found = statistics(Npz(file=str(file), sha256=sha256(file)), Inception())
         assert (found is not None) == taken
         assert statistics(Npz(file=str(file), sha256=sha256(file)), NETWORK) is None
-    write_npz(file, images, mu=np.array([0, np.nan, 0]), sigma=np.eye(3))
-    with pytest.raises(Problem, match=r"r\.npz: mu and sigma hold NaN or infinity"):
-        statistics(Npz(file=str(file), sha256=sha256(file)), Inception())
+    for mu in ([0, np.nan, 0], ["a", "b", "c"]):
+        write_npz(file, images, mu=np.array(mu), sigma=np.eye(3))
+        with pytest.raises(Problem, match=r"r\.npz: mu and sigma hold text, NaN or infinity"):
+            statistics(Npz(file=str(file), sha256=sha256(file)), Inception())
