@@ -11,6 +11,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor
 
+from analysis.measures.some_rows import some_rows
 from analysis.metrics import MAX_PIXELS
 from experiments.fields import Count, Metrics, WorldOf
 from experiments.graph.files import read_json, write_json
@@ -25,7 +26,6 @@ from experiments.tasks.real_features import RealOf, reference_of
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import Checkpoint
 from experiments.tasks.train import Train
-from experiments.tasks.training_set import spread
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import Data, data
 
@@ -188,13 +188,13 @@ def _of_training(training: Train, root: Path, seal: str, device: str) -> Any:
     """The training images, which go through bytes as the samples do, and the evaluator's features of them.
 
     Of images that are kept as bytes the moments of the pixels, where there are not too many, stand for the images. Copies by
-    pixels are looked for among images that are evenly spread over the set.
+    pixels are looked for among some of the images.
     """
     from analysis.measures.images import Reference
 
     train, network = data(training.world).train, load_evaluator(training, root, seal, device)
     x, label = train.x, train.label.numpy()
-    rows = spread(len(x), min(NEAREST[0], max(2, NEAREST[1] // math.prod(x.shape[1:]))))
+    rows = some_rows(len(x), min(NEAREST[0], max(2, NEAREST[1] // math.prod(x.shape[1:]))))
     if isinstance(x, Pixels):
         few = math.prod(x.shape[1:]) <= MAX_PIXELS
         moments, own = pixel_moments(x) if few else None, x[rows].numpy()

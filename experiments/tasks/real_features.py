@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save, save_file
 
 from analysis.files import write_atomically
+from analysis.measures.some_rows import some_rows
 from analysis.metrics import MAX_PIXELS
 from experiments.features.files import require_sha256
 from experiments.fields import Count, WorldOf
@@ -22,7 +23,6 @@ from experiments.tasks.evaluating import evaluate, pixel_moments
 from experiments.tasks.images import as_bytes
 from experiments.tasks.npz import Sha256
 from experiments.tasks.train import Train
-from experiments.tasks.training_set import spread
 from experiments.worlds.pixels import Pixels
 from experiments.worlds.world import data
 
@@ -39,7 +39,7 @@ class Evaluated(NamedTuple):
 
 @value
 class RealFeatures(Task):
-    """mean and cov of the features of all training images, `neighbours` rows of them, evenly spread, with their labels;
+    """mean and cov of the features of all training images, `neighbours` rows of them (`some_rows`), with their labels;
     features, logits and labels of the first `test` test images; and mean and covariance of the training images' pixels, where
     these are not too many.
     """
@@ -61,7 +61,7 @@ class RealFeatures(Task):
         train = as_pixels(held.train.x)
         features, _ = evaluate(network, train, device)
         own, logits = evaluate(network, as_pixels(held.test.subset(slice(self.test)).x), device)
-        rows = spread(len(features), self.neighbours)
+        rows = some_rows(len(features), self.neighbours)
         moments, few = moments_of(features), np.prod(train.shape[1:]) <= MAX_PIXELS
         pixels = dict(zip(("pixel_mean", "pixel_cov"), pixel_moments(train))) if few else {}
         arrays = {

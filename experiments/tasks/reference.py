@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator
 from safetensors.numpy import save_file
 
+from analysis.measures.some_rows import some_rows
 from experiments.features.files import require_sha256
 from experiments.fields import Count, FeatureOf
 from experiments.graph.store import Store
@@ -16,7 +17,6 @@ from experiments.graph.value import value
 from experiments.problems import Problem
 from experiments.tasks.features import Features, read_arrays
 from experiments.tasks.npz import Sha256, read_npz
-from experiments.tasks.training_set import spread
 
 FILE = "reference.safetensors"
 STATISTICS_OF = "inception"  # the layer that the mu and sigma of published .npz files are of
@@ -44,7 +44,7 @@ class Reference(Task):
     """mean, cov, neighbours (m, d), their radii and, where the set has labels, those: of the features of a set, made once for all
     that is compared with it.
 
-    neighbours: at most so many rows for whatever needs rows, evenly spread. statistics: whose mean and covariance to take
+    neighbours: at most so many rows for whatever needs rows (`some_rows`). statistics: whose mean and covariance to take
     instead (VIRTUAL_imagenet64_labeled.npz has those of all training images beside 10,000 images).
     """
 
@@ -77,7 +77,7 @@ class Reference(Task):
             )
         else:
             moments = Moments(*self.statistics.read())
-        chosen = spread(len(features), self.neighbours)
+        chosen = some_rows(len(features), self.neighbours)
         made = FeatureReference.of(moments, features[chosen], self.k)
         kept = {"mean": moments.mean, "cov": moments.cov, "neighbours": made.neighbours, "radii": made.radii}
         label = {"label": np.ascontiguousarray(arrays["label"][chosen])} if "label" in arrays else {}

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from analysis.measures.some_rows import some_rows
 from experiments.fields import Size, WorldOf
 from experiments.graph.value import value
 from experiments.tasks.images import to_uint8
@@ -13,7 +14,7 @@ from experiments.worlds.world import data
 
 @value
 class TrainingSet:
-    """The training images of a world, or n of them, evenly spread over the set."""
+    """The training images of a world, or n of them (`some_rows`)."""
 
     name: ClassVar[str] = "training-set"
     world: WorldOf
@@ -26,7 +27,7 @@ class TrainingSet:
     def images(self, store: Any) -> "tuple[np.ndarray | Bytes, np.ndarray]":
         """Bytes (n, h, w, c), those of images that are kept as bytes only where they are sliced; and label (n,)."""
         found = data(self.world).train
-        found = found.subset(spread(len(found.x), self.n)) if self.n else found
+        found = found.subset(some_rows(len(found.x), self.n)) if self.n else found
         return Bytes(found.x) if isinstance(found.x, Pixels) else to_uint8(found.x), found.label.numpy()
 
 
@@ -48,8 +49,3 @@ class Bytes:
 
     def __getitem__(self, rows: slice) -> np.ndarray:
         return self.x.bytes(rows).transpose(0, 2, 3, 1)
-
-
-def spread(total: int, n: int | None) -> slice | np.ndarray:
-    """The indices of n rows of `total`, evenly spread; all of them where there are no more."""
-    return slice(None) if n is None or n >= total else np.arange(n) * total // n

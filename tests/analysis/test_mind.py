@@ -47,11 +47,20 @@ def test_scipy_has_the_same_distance_in_every_direction():
     assert mind(x, y) >= 3 * one**2, "W2 is at least W1"
 
 
-def test_order_does_not_matter_and_a_larger_reference_gives_as_many_rows_evenly_spread():
+def test_order_does_not_matter_and_a_larger_reference_gives_as_many_rows():
     x, y = draws(0, 200, 6), draws(1, 600, 6)
     assert mind(x[::-1].copy(), y) == pytest.approx(mind(x, y), rel=1e-12)
-    assert mind(x, y) == mind(x, y[::3])
+    assert mind(x, y) == mind(x, y[some_rows(600, 200)])
     assert mind(x, x) == 0 and mind(x, y[:200]) == pytest.approx(mind(y[:200], x), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [1000, 999, 400])
+def test_a_reference_in_the_order_of_its_classes_is_taken_from_all_of_them(n):
+    """Rows of ten classes far apart, i mod 10: each fifth one has two classes, and a distance in the hundreds."""
+    rng = np.random.default_rng(3)
+    centres = 6 * rng.normal(size=(10, 8))
+    x, y = (centres[np.arange(m) % 10] + rng.normal(size=(m, 8)) for m in (n, 5000))
+    assert mind(x, y) < 3 * mind(x, rng.permutation(y)[:n]) < 30
 
 
 def test_fewer_samples_read_more():

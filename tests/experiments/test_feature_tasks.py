@@ -8,6 +8,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from analysis.measures.fidelity import frechet_distance, inception_score, precision_recall
+from analysis.measures.some_rows import some_rows
 from analysis.metrics import metric
 from experiments.features.inception import Inception
 from experiments.features.protocol import PROTOCOLS, Protocol
@@ -22,7 +23,7 @@ from experiments.tasks.features import Features
 from experiments.tasks.images import labels_of, to_uint8
 from experiments.tasks.npz import Npz, read_npz, write_npz
 from experiments.tasks.reference import Reference, Statistics, StoredReference
-from experiments.tasks.training_set import TrainingSet, spread
+from experiments.tasks.training_set import TrainingSet
 from experiments.worlds.digits import Digits
 from experiments.worlds.world import data
 
@@ -67,7 +68,7 @@ def test_classes_of_the_reference_and_of_the_network_add_their_measures(store, m
     task = FeatureMeasure(features=TEST, reference=reference, sizes=(500,), protocol=Protocol(k=2, neighbours=600))
     plain = {metric(row["metric"]).name for row in made(task, store).rows(store)}
     held = reference.load(store)
-    chosen, everything_ = spread(1297, 600), REAL.arrays(store)
+    chosen, everything_ = some_rows(1297, 600), REAL.arrays(store)
     assert held.label.tolist() == data(Digits()).train.label.numpy()[chosen].tolist()
     assert np.array_equal(held.neighbours, everything_["features"][chosen])
     assert {"kid", "mind", "vendi_class", "fid_class", "clipped_coverage", "copies"} <= plain and "accuracy_by" not in plain
@@ -84,7 +85,7 @@ def test_a_set_is_extracted_once_whatever_is_measured(store, monkeypatch):
     few = Reference(features=REAL, k=2, neighbours=100)
     task = FeatureMeasure(features=TEST, reference=few, sizes=(500,), protocol=Protocol(k=2, neighbours=100))
     rows = {row["metric"]: row["value"] for row in made(task, store).rows(store)}
-    chosen = REAL.arrays(store)["features"][spread(1297, 100)]
+    chosen = REAL.arrays(store)["features"][some_rows(1297, 100)]
     expected = precision_recall(generated=TEST.arrays(store)["features"], reference=chosen, k=2)
     suffix = f"{LABEL}-k2-neighbours100"
     assert (rows[f"precision_{suffix}"], rows[f"recall_{suffix}"]) == expected
