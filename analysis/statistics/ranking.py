@@ -7,8 +7,9 @@ in, of the largest p of a pair's measures. Two methods of which neither is bette
 by rounding alone.
 
 The two halves are not independent where they choose differently, since each chooses what the other reports: of two methods that
-are the same at every w the t test then finds a difference in 8 to 10 % instead of 5 (tests/analysis/test_ranking.py). To report
-on one half alone would keep 5 %, of half as many seeds.
+are the same at every w the t test then finds a difference in 8 to 10 % instead of 5, and so does Holm's of thirty, unless the
+strengths of a method share their noise (tests/analysis/test_ranking.py). To report on one half alone would keep 5 %, of half as
+many seeds.
 """
 
 import math

@@ -81,6 +81,24 @@ def test_the_level_of_the_test_is_what_the_docstring_says():
     assert 0.06 < np.mean(wrong) < 0.12
 
 
+@pytest.mark.slow  # a simulation
+def test_holm_does_not_mend_the_level_and_noise_that_strengths_share_does():
+    """Thirty methods that are plain guidance at every w: how often any is called different from it, after Holm."""
+    scipy = pytest.importorskip("scipy.stats")
+    methods, ws, seeds = 31, 7, 8
+    for shared, low, high in ((0.0, 0.06, 0.13), (0.95, 0.02, 0.08)):  # the correlation of the strengths of a method
+        random, wrong = np.random.default_rng(1), []
+        for _ in range(SIMULATED):
+            own = random.normal(size=(methods, 1, seeds)) * shared**0.5
+            values = own + random.normal(size=(methods, ws, seeds)) * (1 - shared) ** 0.5
+            table = pd.DataFrame({"w": np.repeat(np.arange(ws), seeds), "seed": np.tile(np.arange(seeds), ws)})
+            table = table.assign(train_seed=-1, metric="frechet_exact")
+            told = [at_strength(table.assign(value=one.ravel(), method="m"), "frechet_exact", "m", None)[0] for one in values]
+            p = [scipy.ttest_rel(one, told[0]).pvalue for one in told[1:]]
+            wrong.append(min(p) < 0.05 / len(p))  # Holm's first step
+        assert low < np.mean(wrong) < high
+
+
 def test_every_run_is_reported_once_at_a_strength_that_was_chosen_without_it():
     """One half is made to look best at w = 1, the other at w = 2: each is reported at the choice of the other."""
     table = made({"plain": {0.0: 5.0, 1.0: 5.0, 2.0: 5.0}}, noise=0, own=0)
