@@ -50,11 +50,11 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
 
     further: files beside those of the folder, which make it a local page, as another folder than the committed one does.
     """
-    held = "of the package" if folder == PACKAGED else f"in `{folder}`"
+    ours = folder.absolute() == RESULTS.absolute()
+    held = "of the package" if folder == PACKAGED else f"in `{RESULTS if ours else folder}`"
     beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
     made = f"Made by `guidance-bench leaderboard` of the submissions {held} alone{beside}."
-    ours = folder == RESULTS and not further
-    link = "[BENCHMARK.md](../BENCHMARK.md)" if ours else "BENCHMARK.md of guidance-bench"
+    link = "[BENCHMARK.md](../BENCHMARK.md)" if ours and not further else "BENCHMARK.md of guidance-bench"
     return "\n".join(
         [HEAD.format(made=made, benchmark=link), *(line for protocol, own in sections for line in _section(protocol, own))]
     )
