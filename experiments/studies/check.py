@@ -71,6 +71,7 @@ def _one_world(study: Any) -> None:
     sources = {role: getattr(study, role) for role in (*TRAINED, "real")}
     sources |= {f"methods.{i}.{role}": getattr(curve, role) for i, curve in enumerate(study.methods) for role in OWN}
     sources |= {f"judges.{i}.{role}": getattr(one, role) for i, one in enumerate(study.judges) for role in ("classifier", "real")}
+    sources = dict(_of_training(role, source) for role, source in sources.items())
     trainings = {role: source for role, source in sources.items() if isinstance(source, Train)}
     files = {role: source for role, source in sources.items() if isinstance(source, (Checkpoint, StoredFeatures))}
     for role, source in {**trainings, **files, "oracle": study.oracle}.items():
@@ -81,10 +82,15 @@ def _one_world(study: Any) -> None:
         if role in trainings:  # what is known by its file needs no images
             raise ValueError(f"{role}: its images lie elsewhere than the study's: set {role}.world to the same place as world")
     own = [f"methods.{i}.{role}" for i in range(len(study.methods)) for role in OWN]
-    for role in ("model", "classifier", "weak", "unconditional", *own):
-        source = trainings.get(role)
-        if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
+    for role, source in trainings.items():
+        seeded = role.removesuffix(".training") in ("model", "classifier", "weak", "unconditional", *own)
+        if seeded and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
+
+
+def _of_training(role: str, source: Any) -> tuple[str, Any]:
+    """A source and where it stands; of one that plays another state of a training, that training."""
+    return (f"{role}.training", source.training) if hasattr(source, "training") else (role, source)
 
 
 def _of_model(study: Any) -> None:
