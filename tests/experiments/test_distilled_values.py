@@ -145,10 +145,13 @@ def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_aske
     study = replace(tiny_study("digits"), sweeps=(sweep,), **few)
     assert STUDENT in [*everything([placed.task for placed in study.cells()])]
     assert replace(study, model=ROUNDS[4]).cells()
+    null = (Curve(method=METHODS["distilled"](), ws=(-1.0, 0.0)),)  # the null label, which students are trained on
+    assert all(replace(study, model=model, methods=null).cells() for model in (STUDENT, ROUNDS[4]))
     for changes, why in (
         ({"model": TEACHER}, "methods: distilled needs a network trained for it"),
         ({"methods": (Curve(method=METHODS["distilled"](), ws=(5.0,)),)}, r"sweeps: distilled: w = 5 lies outside the \[0, 4\]"),
         ({"model": ROUNDS[8]}, "sweeps: the model was distilled to ddim of 8 steps on nested"),
+        ({"model": override(STUDENT, ["objective.p_uncond=0"]), "methods": null}, "sweeps: distilled: w = -1 is the null label"),
     ):
         with pytest.raises(ValidationError, match=why):
             replace(study, **changes)
