@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -31,6 +31,7 @@ class LearnsGuidance(ByRows):
     network predicts, the weighting. A guided prediction is the same combination of predictions in each of them.
     """
 
+    meaning: ClassVar[tuple[str, ...]] = ("target",)  # fields that say what weights mean
     p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
     density: DensityOf = CosineLogSNR()
     target: Literal["eps", "x", "v"] = "eps"
