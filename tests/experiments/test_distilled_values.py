@@ -98,6 +98,12 @@ REFUSED = {
         GuidedDistillation(teacher=replace(TEACHER, objective=Denoising(p_uncond=1.0))),
         "it knows no label but the null one, so that it cannot be guided",
     ),
+    "few steps": (
+        Digits(),
+        STUDENT.network,
+        GuidedDistillation(teacher=ROUNDS[8]),
+        "it knows the levels of its own few steps alone",
+    ),
     "pairs": (
         Paired(),
         STUDENT.network,
