@@ -30,7 +30,8 @@ def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -
     """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
 
     start: steps of the teacher's own sampling, `end` times a power of two; a teacher of few steps has that many. options: of
-    the objective; what a student predicts is what its teacher does. ValueError for another start.
+    the objective; without them a student predicts what its teacher does, on the grid of its teacher's steps, and drops no labels
+    where its teacher knows no null label. ValueError for another start.
     """
     students: dict[int, Train] = {}
     if end < 2 or start <= end or start % end or (start // end).bit_count() != 1:
@@ -38,6 +39,12 @@ def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -
     steps = start
     while steps > end:
         steps //= 2
-        objective = ProgressiveDistillation(**{"teacher": teacher, "steps": steps, "target": teacher.objective.target, **options})
+        objective = ProgressiveDistillation(**{"teacher": teacher, "steps": steps, **_inherited(teacher.objective), **options})
         teacher = students[steps] = replace(teacher, objective=objective, fit=fit, begin=None)
     return students
+
+
+def _inherited(theirs: Any) -> dict[str, Any]:
+    """The options of a student of few steps that are those of its teacher's objective."""
+    found = {name: getattr(theirs, name) for name in ("target", "grid") if hasattr(theirs, name)}
+    return found | ({"p_uncond": 0.0} if getattr(theirs, "p_uncond", None) == 0 else {})

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from students_made import FIT, ROUNDS, STUDENT, TEACHER
 from tiny import tiny_study
 
+from experiments.distilled import planned
 from experiments.graph.run import everything
 from experiments.graph.value import encode
 from experiments.networks import DiT, Timm, UNet
@@ -19,6 +20,7 @@ from experiments.objectives.progressive_distillation import ProgressiveDistillat
 from experiments.problems import Problem
 from experiments.settings import override
 from experiments.studies.sweep import Curve, Sweep
+from experiments.tasks.power_ema import Averages
 from experiments.tasks.students import guided_student, halved
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
@@ -143,6 +145,19 @@ def test_a_setting_that_takes_a_student_from_its_teacher_is_a_problem_of_one_lin
 def test_steps_that_are_no_halves_of_each_other_are_refused(start, end):
     with pytest.raises(ValueError, match="times a power of two"):
         halved(STUDENT, FIT, start, end)
+
+
+def test_rounds_take_over_the_grid_of_their_teacher_and_that_it_knows_no_null_label():
+    teacher = replace(
+        TEACHER, objective=Denoising(p_uncond=0.0, target="v"), fit=replace(FIT, snapshots=(4,), averages=Averages(every=4))
+    )
+    for settings in ([], ["objective.p_uncond=0"], ["objective.grid=strided"]):
+        *_, last = planned(teacher, 16, 4, settings)
+        assert last.objective.p_uncond == 0 and last.objective.steps == 4 and last.objective.teacher.objective.steps == 8
+        assert last.fit.snapshots == () and last.fit.averages is None
+        assert (last.objective.grid == Nested()) == (settings != ["objective.grid=strided"])
+    with pytest.raises(Problem, match="a evaluator is no denoiser"):
+        [*planned(Train(world=Digits(), network=Timm(), objective=CrossEntropy(), fit=FIT), 8, 4, [])]
 
 
 def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_asked():
