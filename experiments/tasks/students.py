@@ -7,19 +7,19 @@ from experiments.objectives.guided_distillation import GuidedDistillation
 from experiments.objectives.progressive_distillation import ProgressiveDistillation
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
+from experiments.worlds.world import clip_of
 
 
 def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options: Any) -> Train:
-    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective.
-
-    ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
+    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective,
+    whose clip is the world's. ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
     """
     if not hasattr(teacher.network, "strength"):
         raise ValueError(f"network: {teacher.network.name} cannot be conditioned on a strength")
     return Train(
         world=teacher.world,
         network=replace(teacher.network, strength=True),
-        objective=GuidedDistillation(teacher=teacher, **options),
+        objective=GuidedDistillation(**{"teacher": teacher, "clip": clip_of(teacher.world), **options}),
         fit=fit,
         seed=teacher.seed if seed is None else seed,
         n_test=teacher.n_test,
@@ -39,7 +39,8 @@ def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -
     steps = start
     while steps > end:
         steps //= 2
-        objective = ProgressiveDistillation(**{"teacher": teacher, "steps": steps, **_inherited(teacher.objective), **options})
+        given = {"teacher": teacher, "steps": steps, "clip": clip_of(teacher.world)}
+        objective = ProgressiveDistillation(**given | _inherited(teacher.objective) | options)
         teacher = students[steps] = replace(teacher, objective=objective, fit=fit, begin=None)
     return students
 
