@@ -61,6 +61,15 @@ def test_what_cannot_be_is_refused(model):
         study(Curve(method="autoguidance"))
 
 
+def test_a_state_that_the_model_has_not_is_refused_of_a_curve_too():
+    for state, why in (
+        (Snapshot(step=11), "methods.1.weak: step: 11 is no snapshot of its training, which keeps none"),
+        (PostHoc(sigma_rel=0.2), "methods.1.weak: training: it keeps no averages to rebuild others from"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            study(Curve(method="autoguidance", weak=state))
+
+
 def test_states_of_trainings_are_held_to_what_trainings_are(model):
     kept = replace(model, fit=replace(model.fit, snapshots=(10,), averages=Averages(every=10)))
 
