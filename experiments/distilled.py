@@ -43,7 +43,7 @@ def students(folder: Path, start: int | None, end: int, settings: list[str], dev
 
 def planned(teacher: Train, start: int | None, end: int, settings: list[str]) -> Iterator[Train]:
     """The trainings, each with the settings, and of the one before it as its teacher."""
-    fit = replace(teacher.fit, snapshots=())
+    fit = replace(teacher.fit, snapshots=(), averages=None)
     try:
         if start is None:
             yield override(guided_student(teacher, fit), settings)

@@ -16,6 +16,7 @@ from guidance.denoiser import Branch, Denoiser, Label, branches
 from guidance.diffusion import Prediction
 from guidance.methods.method import Method
 from guidance.mixture import Mixture
+from guidance.strengths import Strengths
 
 ROOM = 1e-6  # of a strength, for rounding
 
@@ -61,15 +62,18 @@ class TrainedStrength(Method, family="classifier-free", requires_model=("strengt
 def require_trained(model: Denoiser, method: TrainedStrength, strength: float) -> None:
     """ValueError for a model that was trained by another objective than the method's, or not at this strength."""
     trained = getattr(model, "strengths", None)
-    if trained is None:
-        return
+    if trained is not None and (why := untrained(trained, method, strength)):
+        raise ValueError(why)
+
+
+def untrained(trained: Strengths, method: TrainedStrength, strength: float) -> str | None:
+    """Why a network of that training cannot be asked by the method at this strength, in one line; None if it can."""
     if trained.objective != method.name:
-        raise ValueError(
-            f"{method.name}: this network was trained by the objective {trained.objective}, and not by {method.name}"
-        )
-    if not trained.low - ROOM <= strength <= trained.high + ROOM:
-        said = f"{method.name}: w = {method.w:g} is the strength {strength:g}"
-        raise ValueError(f"{said}, and this network was trained from {trained.low:g} to {trained.high:g}")
+        return f"{method.name}: this network was trained by the objective {trained.objective}, and not by {method.name}"
+    if trained.low - ROOM <= strength <= trained.high + ROOM:
+        return None
+    said = f"{method.name}: w = {method.w:g} is the strength {strength:g}"
+    return f"{said}, and this network was trained from {trained.low:g} to {trained.high:g}"
 
 
 class ExactlyTrained(nn.Module):

@@ -98,6 +98,12 @@ class Distilling(ByRows):
         """Why the student cannot be sampled like this, in one line; None if it can."""
         if not isinstance(method, Distilled) or method.w == 0:
             return None
+        if method.w == -1:  # the null label, at no strength
+            return (
+                None
+                if self.p_uncond
+                else "distilled: w = -1 is the null label, and the model was trained without (p_uncond is 0)"
+            )
         if self.strength_range is None:
             return "distilled: the model is conditioned on no strength: distil a guided teacher first"
         return f"distilled: {why}" if (why := outside(method.w, self.strength_range)) else None

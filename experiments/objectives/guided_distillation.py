@@ -40,6 +40,8 @@ class GuidedDistillation(Distilling):
             return why
         if not getattr(network, "strength", False):
             return "network: a student of guidance is conditioned on w: set network.strength=true"
+        if hasattr(self.teacher.objective, "steps"):
+            return "objective.teacher: it knows the levels of its own few steps alone: take the model that it was distilled from"
         if (dropped := getattr(self.teacher.objective, "p_uncond", 0.5)) in (0, 1):
             missing = "no null label" if dropped == 0 else "no label but the null one"
             return f"objective.teacher: it knows {missing}, so that it cannot be guided"

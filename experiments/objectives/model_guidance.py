@@ -12,7 +12,8 @@ It is reached for w < 1 alone. Its plain conditional prediction is the guided on
 
 A range of w (a network conditioned on one; ScaleAwareSiT there): a share of the rows is trained at w ~ U(0, w), the others at 0.
 E is evaluated at 0, where it learns the plain model, so that the optimum at w is D_c + w (D_c - D_u), plain guidance of w: no
-fixed point comes between. There null labels have a scale of their own, 0; here they have w = 0, as the plain conditional model.
+fixed point comes between. Below logsnr_min it is D_c at every w. There null labels have a scale of their own, 0; here they have
+w = 0, as the plain conditional model.
 
 Not taken over: the first 100,000 steps there are plain, and "contrastive" takes another class instead of the null label.
 """

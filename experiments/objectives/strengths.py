@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -21,6 +21,7 @@ from guidance.denoiser import NetworkDenoiser
 from guidance.objective import denoising_loss, eps_loss
 from guidance.schedules import CosineLogSNR
 from guidance.strengths import Strengths, takes_strength
+from guidance.trained_strength import untrained
 from guidance.weightings import Simple
 
 
@@ -30,6 +31,7 @@ class LearnsGuidance(ByRows):
     network predicts, the weighting. A guided prediction is the same combination of predictions in each of them.
     """
 
+    meaning: ClassVar[tuple[str, ...]] = ("target",)  # fields that say what weights mean
     p_uncond: Annotated[float, Field(gt=0, lt=1)] = 0.1
     density: DensityOf = CosineLogSNR()
     target: Literal["eps", "x", "v"] = "eps"
@@ -44,6 +46,12 @@ class LearnsGuidance(ByRows):
     def strengths(self) -> Strengths:
         """Those that a network which is conditioned on one is trained at."""
         raise NotImplementedError
+
+    def refuses_sampling(self, method: Any, sampler: Any, steps: int, grid: Any) -> str | None:
+        """Why the network cannot be sampled like this, in one line: a w beyond those of its training; None if it can."""
+        if method.name != self.name or method.w in (0, -1):
+            return None
+        return untrained(self.strengths(), method, method.strength)
 
     def test_metrics(self, module: nn.Module, data: Data, world: Any, device: str) -> dict:
         """The errors at the neutral strength, which is that of the plain conditional model."""

@@ -16,7 +16,7 @@ from experiments.pricing.price import RUN, Price
 from experiments.pricing.sampling import lambdas, price_sample
 from experiments.pricing.sizes import sizes_of
 from experiments.pricing.untrained import untrained
-from experiments.tasks.denoising_loss import DenoisingLoss
+from experiments.tasks.denoising_loss import DenoisingLoss, labels_asked
 from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import JudgeMeasure
 from experiments.tasks.measure import Measure, MeasureExact
@@ -92,7 +92,7 @@ def price_denoising_loss(task: DenoisingLoss, machine: Any, known: dict[str, Any
 
     @torch.no_grad()
     def both() -> Any:
-        return model.branches(z, logsnr, [label, None])
+        return model.branches(z, logsnr, [*labels_asked(model, label).values()])
 
     return Price(n * counted(both).flops / few, n * seconds_of(both) / few)
 

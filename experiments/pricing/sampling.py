@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from experiments.pricing.machine import SECONDS, seconds_of
 from experiments.pricing.networks import unit
 from experiments.pricing.price import RUN, Price
-from experiments.tasks.drawing import WARM_UP, WATCHED
+from experiments.tasks.drawing import WARM_UP, WATCHED, warm_up
 from experiments.tasks.roles import CPU_ROWS
 from guidance.control import step_start
 from guidance.cost import NFE
@@ -57,8 +57,8 @@ def evaluations(task: Any, calls: list[float]) -> NFE:
     if "strength" in task.method.requires_model:  # which asks no plain conditional branch either
         missing += sum(task.method.acts(logsnr) for logsnr in calls)
     compared = NFE(denoiser_forward=1) * (min(WATCHED, batch_of(task)) * missing)
-    warm_up = task.method.nfe(lambdas(task, 2)) * min(WARM_UP, task.n)
-    return task.method.nfe(calls) * task.n + warm_up + compared
+    first = asked_at(task, warm_up(task.grid(task.density, task.steps)))
+    return task.method.nfe(calls) * task.n + task.method.nfe(first) * min(WARM_UP, task.n) + compared
 
 
 def batch_of(task: Any) -> int:
@@ -67,7 +67,12 @@ def batch_of(task: Any) -> int:
 
 
 def lambdas(task: Any, steps: int) -> list[float]:
-    """At which lambdas a sampler asks; of later calls of a step, the one at its start, as `Method.nfe` takes them."""
+    """At which lambdas a sampler asks in so many steps on the grid of a task."""
+    return asked_at(task, task.grid(task.density, steps))
+
+
+def asked_at(task: Any, levels: Tensor) -> list[float]:
+    """At which lambdas a sampler asks on these; of later calls of a step, the one at its start, as `Method.nfe` takes them."""
     asked: list[float] = []
 
     def denoiser(z: Tensor, logsnr: Tensor, label: Tensor) -> Prediction:
@@ -76,7 +81,7 @@ def lambdas(task: Any, steps: int) -> list[float]:
         return from_x(z, x, logsnr)._replace(variance_fraction=x)  # for samplers that take a learned one
 
     z = torch.zeros(1, 1, 1, 1)
-    task.sampler(denoiser, z, task.grid(task.density, steps), torch.zeros(1, dtype=torch.long), lambda: torch.zeros_like(z))
+    task.sampler(denoiser, z, levels, torch.zeros(1, dtype=torch.long), lambda: torch.zeros_like(z))
     return asked
 
 

@@ -71,6 +71,7 @@ def _one_world(study: Any) -> None:
     sources = {role: getattr(study, role) for role in (*TRAINED, "real")}
     sources |= {f"methods.{i}.{role}": getattr(curve, role) for i, curve in enumerate(study.methods) for role in OWN}
     sources |= {f"judges.{i}.{role}": getattr(one, role) for i, one in enumerate(study.judges) for role in ("classifier", "real")}
+    sources = dict(_of_training(role, source) for role, source in sources.items())
     trainings = {role: source for role, source in sources.items() if isinstance(source, Train)}
     files = {role: source for role, source in sources.items() if isinstance(source, (Checkpoint, StoredFeatures))}
     for role, source in {**trainings, **files, "oracle": study.oracle}.items():
@@ -80,17 +81,23 @@ def _one_world(study: Any) -> None:
             raise ValueError(f"{role}: it is of the world {source.world.label}, and the study of {study.world.label}")
         if role in trainings:  # what is known by its file needs no images
             raise ValueError(f"{role}: its images lie elsewhere than the study's: set {role}.world to the same place as world")
-    own = [f"methods.{i}.{role}" for i in range(len(study.methods)) for role in OWN]
-    for role in ("model", "classifier", "weak", "unconditional", *own):
-        source = trainings.get(role)
-        if source is not None and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
+    for role, source in trainings.items():
+        seeded = role.startswith("methods.") or role.removesuffix(".training") in ("model", "classifier", "weak", "unconditional")
+        if seeded and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
+
+
+def _of_training(role: str, source: Any) -> tuple[str, Any]:
+    """A source and where it stands; of one that plays another state of a training, that training."""
+    return (f"{role}.training", source.training) if hasattr(source, "training") else (role, source)
 
 
 def _of_model(study: Any) -> None:
     """ValueError for a source that is the model in another state, where the model has no such state."""
-    for role in TRAINED:
-        if hasattr(source := getattr(study, role), "of_model"):
+    sources = {role: getattr(study, role) for role in TRAINED}
+    sources |= {f"methods.{i}.{role}": getattr(curve, role) for i, curve in enumerate(study.methods) for role in OWN}
+    for role, source in sources.items():
+        if hasattr(source, "of_model"):
             try:
                 source.of_model(study.model)
             except ValueError as error:
@@ -197,8 +204,7 @@ def _possible(study: Any, curve: Any) -> None:
         words = (
             f"a network trained for it: set model.objective to one that trains {method.name}, and model.network.strength to true"
         )
-        told = objective is not None  # a file does not say what it learned
-        lacking[words] = study.oracle is not None or (told and not fits)
+        lacking[words] = study.oracle is not None or not (fits or objective is None)  # a file does not say what it learned
     if missing := [words for words, applies in lacking.items() if applies]:
         raise ValueError(f"methods: {method.name} needs {missing[0]}")
 

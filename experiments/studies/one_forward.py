@@ -80,8 +80,8 @@ def guidance_free(model: Train) -> GuidanceFree:
 
 
 def model_guidance(model: Train) -> ModelGuidance:
-    """The objective that takes the place of the model's, over a range of w."""
-    return ModelGuidance(p_uncond=model.objective.p_uncond, density=model.objective.density, w=STRONGEST)
+    """The objective that takes the place of the model's, over a range of w, and at every lambda as the others."""
+    return ModelGuidance(p_uncond=model.objective.p_uncond, density=model.objective.density, w=STRONGEST, logsnr_min=None)
 
 
 def middle(network: UNet) -> int:

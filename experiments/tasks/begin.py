@@ -95,10 +95,8 @@ def _of_a_run(module: nn.Module, path: Path, weights: Weights, training: Any) ->
         theirs, ours = config["values"].get(name), encode(getattr(training, name))
         if theirs != ours:
             raise Problem(f"begin: {path} has {_difference(name, theirs, ours)}")
-    for name in getattr(training.objective, "meaning", ()):
-        theirs, ours = config["values"].get("objective", {}).get(name), encode(getattr(training.objective, name))
-        if theirs != ours:
-            raise Problem(f"begin: {path} has {_difference(f'objective.{name}', theirs, ours)}")
+    if why := _of_another_meaning(config["values"].get("objective", {}), training.objective):
+        raise Problem(f"begin: {path} has {why}")
     load_state(module, path / WEIGHTS)
 
 
@@ -110,10 +108,17 @@ def require_alike(parent: Any, training: Any) -> None:
         theirs, ours = (encode(getattr(one, name)) for one in (parent, training))
         if theirs != ours:
             raise ValueError(f"begin: it has {_difference(name, theirs, ours)}")
-    for name in getattr(training.objective, "meaning", ()):
-        theirs, ours = (encode(getattr(one.objective, name, None)) for one in (parent, training))
-        if theirs != ours:
-            raise ValueError(f"begin: it has {_difference(f'objective.{name}', theirs, ours)}")
+    if why := _of_another_meaning(encode(parent.objective), training.objective):
+        raise ValueError(f"begin: it has {why}")
+
+
+def _of_another_meaning(theirs: dict[str, Any], objective: Any) -> str | None:
+    """In what an encoded objective differs that says what outputs and labels mean; None if in nothing."""
+    ours = encode(objective)
+    if theirs.get("is") != ours["is"]:  # of one kind, as pairs of labels and labels are
+        return _difference("objective", theirs, ours)
+    differing = [name for name in getattr(objective, "meaning", ()) if theirs.get(name) != ours[name]]
+    return _difference(f"objective.{differing[0]}", theirs.get(differing[0]), ours[differing[0]]) if differing else None
 
 
 def load_state(module: nn.Module, file: Path) -> None:

@@ -20,7 +20,7 @@ from guidance.noise import SampleNoise
 @value
 class DenoisingLoss(Task):
     """losses.csv with the columns branch ("conditional", "unconditional"), logsnr, value: the mean over n test images and
-    dimensions of |eps - eps_theta(z, lambda, c)|^2, c the label or none.
+    dimensions of |eps - eps_theta(z, lambda, c)|^2, c the label or none (of a training that dropped no label, the label alone).
 
     The lambdas are the middles of `levels` parts of equal probability of the training's density, so that their mean is the loss
     of Ho & Salimans (arXiv 2207.12598, Algorithm 1) on the test set. Every network meets the same noise. ValueError of a
@@ -48,15 +48,20 @@ class DenoisingLoss(Task):
         model = self.denoiser.play("model", {}, store, device, rows=250)["model"]
         x, label = load_test_set(world, self.n, device)
         noise = SampleNoise(0, range(len(x)), world.shape, device, "test")
-        rows = []
+        rows, asked = [], labels_asked(model, label)
         for level in density((torch.arange(self.levels, dtype=torch.float64) + 0.5) / self.levels).tolist():
             logsnr, eps = torch.full((len(x),), level, device=device), noise()
             with torch.no_grad():
-                branches = model.branches(add_noise(x, eps, logsnr), logsnr, [label, None])
-            for branch, pred in zip(("conditional", "unconditional"), branches):
+                preds = model.branches(add_noise(x, eps, logsnr), logsnr, [*asked.values()])
+            for branch, pred in zip(asked, preds):
                 rows.append({"branch": branch, "logsnr": level, "value": (eps - pred.eps).square().mean().item()})
         write_rows(folder / "losses.csv", rows)
 
     def rows(self, store: Store) -> Iterator[dict[str, Any]]:
         """branch, logsnr, value."""
         return read_rows(store.open(self) / "losses.csv")
+
+
+def labels_asked(model: Any, label: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """The labels of both branches, by the branch; that without one is left out where the model knows no null label."""
+    return {"conditional": label} | ({"unconditional": None} if getattr(model, "has_null", True) else {})

@@ -31,6 +31,11 @@ KEPT = 2**28  # bytes, at six tensors of each at every call
 WARM_UP = 32  # samples of two steps that come before everything that is timed
 
 
+def warm_up(levels: Tensor) -> Tensor:
+    """The two levels of the samples that come first: the ends of the others', since a network may know no further ones."""
+    return levels[[0, -1]]
+
+
 class Drawing:
     """Roles loaded on a device, and batches drawn with them. Problem for a graph elsewhere than on a GPU."""
 
@@ -58,8 +63,7 @@ class Drawing:
             return self._drawn(own)
 
     def _drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:
-        two_levels = self.task.grid(self.task.density, 2)
-        self._batch(range(min(WARM_UP, self.task.n)), two_levels)  # warms the libraries up
+        self._batch(range(min(WARM_UP, self.task.n)), warm_up(self.levels))  # warms the libraries up
         replayed = self._captured(len(own)) if self.task.compute.graph else None
         with self._metered(replayed) as price:
             ends = [*range(own.start, own.stop, self.task.batch), own.stop]

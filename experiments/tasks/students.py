@@ -7,19 +7,19 @@ from experiments.objectives.guided_distillation import GuidedDistillation
 from experiments.objectives.progressive_distillation import ProgressiveDistillation
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
+from experiments.worlds.world import clip_of
 
 
 def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options: Any) -> Train:
-    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective.
-
-    ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
+    """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective,
+    whose clip is the world's. ValueError for a teacher that cannot be guided, and for a network that has no option `strength`.
     """
     if not hasattr(teacher.network, "strength"):
         raise ValueError(f"network: {teacher.network.name} cannot be conditioned on a strength")
     return Train(
         world=teacher.world,
         network=replace(teacher.network, strength=True),
-        objective=GuidedDistillation(teacher=teacher, **options),
+        objective=GuidedDistillation(**{"teacher": teacher, "clip": clip_of(teacher.world), **options}),
         fit=fit,
         seed=teacher.seed if seed is None else seed,
         n_test=teacher.n_test,
@@ -30,7 +30,8 @@ def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -
     """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
 
     start: steps of the teacher's own sampling, `end` times a power of two; a teacher of few steps has that many. options: of
-    the objective; what a student predicts is what its teacher does. ValueError for another start.
+    the objective; without them a student predicts what its teacher does, on the grid of its teacher's steps, and drops no labels
+    where its teacher knows no null label. ValueError for another start.
     """
     students: dict[int, Train] = {}
     if end < 2 or start <= end or start % end or (start // end).bit_count() != 1:
@@ -38,6 +39,13 @@ def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -
     steps = start
     while steps > end:
         steps //= 2
-        objective = ProgressiveDistillation(**{"teacher": teacher, "steps": steps, "target": teacher.objective.target, **options})
+        given = {"teacher": teacher, "steps": steps, "clip": clip_of(teacher.world)}
+        objective = ProgressiveDistillation(**given | _inherited(teacher.objective) | options)
         teacher = students[steps] = replace(teacher, objective=objective, fit=fit, begin=None)
     return students
+
+
+def _inherited(theirs: Any) -> dict[str, Any]:
+    """The options of a student of few steps that are those of its teacher's objective."""
+    found = {name: getattr(theirs, name) for name in ("target", "grid") if hasattr(theirs, name)}
+    return found | ({"p_uncond": 0.0} if getattr(theirs, "p_uncond", None) == 0 else {})

@@ -17,7 +17,7 @@ from experiments.problems import Problem
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import N_TEST, N_TRAIN, draws
 from experiments.worlds.split import interleaved
-from experiments.worlds.world import Data, Labelled, World, data
+from experiments.worlds.world import Data, Labelled, World, clip_of, data
 from guidance.mixture import Mixture
 from guidance.paired import Pairs
 
@@ -101,6 +101,11 @@ class Paired(World):
     @property
     def exact(self) -> bool:  # type: ignore[override]
         return self.base.exact
+
+    @property
+    def clip(self) -> float | None:
+        """Where x is clipped."""
+        return clip_of(self.base)
 
     def load(self) -> Data:
         """The base's data under the labels of pairs. Problem for a pair that no image has."""

@@ -69,7 +69,7 @@ class World:
     guidance_bench.worlds.
 
     name: by which it is registered. classes, shape: of the labels and of one sample. exact: whether it has an exact oracle.
-    trains: whether it has images or points to train networks on.
+    trains: whether it has images or points to train networks on. An exact world may say where its x is clipped, by `clip`.
     """
 
     name: ClassVar[str]
@@ -86,6 +86,11 @@ class World:
     def load(self) -> Data:
         """The data; called once a process, by `data`."""
         raise NotImplementedError
+
+
+def clip_of(world: Any) -> float | None:
+    """Where the x of a world is clipped: images at 1, and an exact world's, which may lie beyond, where it says, or nowhere."""
+    return getattr(world, "clip", None if world.exact else 1.0)
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,9 @@ from tiny import make_here, results_of, tiny_study
 from experiments.graph.value import encode
 from experiments.networks import UNet
 from experiments.studies.sweep import Curve
+from experiments.tasks.power_ema import Averages
+from experiments.tasks.snapshot import Snapshot
+from experiments.tasks.weaker import PostHoc
 from experiments.worlds.digits import Digits
 from guidance import METHODS
 
@@ -56,3 +59,30 @@ def test_what_cannot_be_is_refused(model):
         study(Curve(method="classifier-free", model=replace(model, world=Digits()), called="other"))
     with pytest.raises(ValueError, match="autoguidance needs a network for its role 'weak'"):
         study(Curve(method="autoguidance"))
+
+
+def test_a_state_that_the_model_has_not_is_refused_of_a_curve_too():
+    for state, why in (
+        (Snapshot(step=11), "methods.1.weak: step: 11 is no snapshot of its training, which keeps none"),
+        (PostHoc(sigma_rel=0.2), "methods.1.weak: training: it keeps no averages to rebuild others from"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            study(Curve(method="autoguidance", weak=state))
+
+
+def test_states_of_trainings_are_held_to_what_trainings_are(model):
+    kept = replace(model, fit=replace(model.fit, snapshots=(10,), averages=Averages(every=10)))
+
+    def states(training):
+        return Snapshot(training=training, step=10), PostHoc(training=training, sigma_rel=0.2)
+
+    for state in states(replace(kept, world=Digits())):
+        with pytest.raises(ValueError, match="weak.training: it is of the world digits, and the study of digits-exact"):
+            replace(study(), weak=state)
+        with pytest.raises(ValueError, match="methods.1.model.training: it is of the world digits"):
+            study(Curve(method="classifier-free", model=state, called="other"))
+    for state in states(replace(kept, seed=3)):
+        with pytest.raises(ValueError, match="methods.1.weak.training: its seed and density are set by train_seeds"):
+            study(Curve(method="autoguidance", weak=state))
+    for state in states(kept):
+        assert study(Curve(method="autoguidance", weak=state)).cells()

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
+from students_made import LISTED
 from tiny import make_here, results_of, tiny_study
 
 from experiments.graph.store import Store
+from experiments.pricing.measuring import price_denoising_loss
 from experiments.studies.digits import EVALUATOR
 from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.tables import read_rows
@@ -55,6 +57,17 @@ def test_the_exact_model_has_the_least_loss_there_is(tmp_path, monkeypatch):
     assert (both["value_x"] < both["value_y"]).all()
     mean = exact.groupby("branch")["value"].mean()
     assert mean["conditional"] < mean["unconditional"], "a label is worth knowing"
+
+
+def test_a_network_that_dropped_no_label_is_asked_with_labels_alone_and_priced_so(tmp_path):
+    both, store = tiny_study("digits", {"model.fit.steps": 1}).model, Store(tmp_path)
+    alone = replace(both, objective=replace(both.objective, p_uncond=0.0))
+    task = DenoisingLoss(denoiser=alone, n=20, levels=2)
+    store.make(alone, "cpu")
+    store.make(task, "cpu")
+    assert [row["branch"] for row in task.rows(store)] == ["conditional"] * 2
+    prices = [price_denoising_loss(replace(task, denoiser=one), LISTED, {}).flops for one in (alone, both)]
+    assert prices[1] == 2 * prices[0] > 0
 
 
 def test_a_classifier_has_no_such_loss():

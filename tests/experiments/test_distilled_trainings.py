@@ -174,6 +174,17 @@ def test_the_price_of_samples_is_what_they_do(store, tmp_path):
     assert price_sample(task, LISTED, {}).flops == pytest.approx(done.flops, rel=1e-9)
 
 
+def test_a_student_of_an_odd_number_of_steps_is_sampled_and_priced(store, tmp_path):
+    """The grid of two levels has u = 1/2, which that of three lacks."""
+    three = halved(STUDENT, FIT, 6, 3)[3]
+    store.make(three, "cpu")
+    task = replace(few_samples(), model=three, steps=3)
+    store.make(task, "cpu")
+    assert task.prices(store)["nfe_denoiser_forward"] == 3
+    done = counted(lambda: untrained(task).run(tmp_path, store, "cpu"))
+    assert price_sample(task, LISTED, {}).flops == pytest.approx(done.flops, rel=1e-9)
+
+
 def test_a_run_of_a_student_is_found_by_its_folder_and_exported_with_its_recipe(store, tmp_path):
     assert trained(store.path(ROUNDS[4])) == ROUNDS[4]
     export(ROUNDS[4], store, tmp_path / "student.safetensors")

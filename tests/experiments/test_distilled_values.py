@@ -1,4 +1,4 @@
-"""Students as values: what they are made of, what is refused before any work, and losses that are zero at their ideals alone."""
+"""Students as values: what they are made of, what a study refuses, and losses that are zero at their ideals alone."""
 
 from dataclasses import replace
 
@@ -8,27 +8,27 @@ from pydantic import ValidationError
 from students_made import FIT, ROUNDS, STUDENT, TEACHER
 from tiny import tiny_study
 
+from experiments.distilled import planned
 from experiments.graph.run import everything
 from experiments.graph.value import encode
-from experiments.networks import DiT, Timm, UNet
+from experiments.networks import Timm
 from experiments.objectives.cross_entropy import CrossEntropy
 from experiments.objectives.denoising import Denoising
-from experiments.objectives.guided_distillation import GuidedDistillation
-from experiments.objectives.paired_denoising import PairedDenoising
-from experiments.objectives.progressive_distillation import ProgressiveDistillation
 from experiments.problems import Problem
 from experiments.settings import override
 from experiments.studies.sweep import Curve, Sweep
+from experiments.tasks.power_ema import Averages
 from experiments.tasks.students import guided_student, halved
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
+from experiments.worlds.gaussians import Gaussians
 from experiments.worlds.paired import Paired
-from experiments.worlds.world import Labelled
+from experiments.worlds.world import Labelled, clip_of
 from guidance import METHODS, SAMPLERS, CosineLogSNR, Mixture
 from guidance.diffusion import from_x, v_of
 from guidance.distillation import guided_x, two_step_x
-from guidance.grids import EvenInU, Nested
+from guidance.grids import Nested
 from guidance.trained_strength import ExactlyTrained
 from guidance.weightings import ELBO
 
@@ -57,86 +57,32 @@ def test_a_student_survives_json_inside_a_study_and_a_recipe():
     assert again == ROUNDS[4] and again.address == ROUNDS[4].address
 
 
-REFUSED = {
-    "world": (DigitsExact(), STUDENT.network, STUDENT.objective, "it is of the world digits, and the student of digits-exact"),
-    "width": (Digits(), UNet(width=16, strength=True), STUDENT.objective, "its network is another, of width 8, not 16"),
-    "kind": (Digits(), DiT(patch=2, strength=True), STUDENT.objective, "its network is another, unet, not dit"),
-    "strength": (Digits(), UNet(width=8, multipliers=(1,), attention=()), STUDENT.objective, "set network.strength=true"),
-    "target": (
-        Digits(),
-        STUDENT.network,
-        ProgressiveDistillation(teacher=STUDENT, target="eps", steps=8),
-        "it predicts v, and the student, which begins as it, eps",
-    ),
-    "unconditioned": (
-        Digits(),
-        UNet(width=8, multipliers=(1,), attention=()),
-        ProgressiveDistillation(teacher=STUDENT, steps=8),
-        "conditioned on a strength, and the teacher's is not, or the other way",
-    ),
-    "steps": (
-        Digits(),
-        STUDENT.network,
-        ProgressiveDistillation(teacher=ROUNDS[8], steps=8),
-        "it makes 8 steps, and that of a student of 8 makes 16",
-    ),
-    "grid": (
-        Digits(),
-        STUDENT.network,
-        ProgressiveDistillation(teacher=STUDENT, steps=8, grid=EvenInU()),
-        "grid: u of 16 levels skips those of 8",
-    ),
-    "groups": (
-        Digits(),
-        STUDENT.network,
-        GuidedDistillation(teacher=replace(TEACHER, objective=Denoising(groups=2))),
-        "learned its variance or groups",
-    ),
-    "no conditional model": (
-        Digits(),
-        STUDENT.network,
-        GuidedDistillation(teacher=replace(TEACHER, objective=Denoising(p_uncond=1.0))),
-        "it knows no label but the null one, so that it cannot be guided",
-    ),
-    "pairs": (
-        Paired(),
-        STUDENT.network,
-        GuidedDistillation(teacher=replace(TEACHER, world=Paired(), objective=PairedDenoising())),
-        "it learned pairs of labels, which no student does",
-    ),
-    "classifier": (
-        Digits(),
-        STUDENT.network,
-        GuidedDistillation(teacher=Train(world=Digits(), network=Timm(), objective=CrossEntropy(), fit=FIT)),
-        "a evaluator is no denoiser",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_teacher_of_something_else_is_refused_before_any_work_in_one_line(case):
-    world, network, objective, why = REFUSED[case]
-    with pytest.raises(ValidationError) as refused:
-        Train(world=world, network=network, objective=objective, fit=FIT)
-    (error,) = refused.value.errors()
-    assert why in error["msg"] and "\n" not in error["msg"]
-
-
-def test_a_setting_that_takes_a_student_from_its_teacher_is_a_problem_of_one_line():
-    with pytest.raises(Problem, match=r"objective.teacher: its network is another, of width 8, not 12$"):
-        override(STUDENT, ["network.width=12"])
-    with pytest.raises(Problem, match="begin: a student begins with the weights of its teacher"):
-        override(STUDENT, ["begin=timm"])
-    with pytest.raises(Problem, match=r"objective\.high.*greater than 0"):
-        override(STUDENT, ["objective.high=0"])
-    wider = override(STUDENT, ["network.width=12", "objective.teacher.network.width=12"])
-    assert wider.objective.teacher.network.width == 12
-
-
 @pytest.mark.parametrize(("start", "end"), [(12, 5), (24, 4), (4, 4), (8, 1), (2, 4)])
 def test_steps_that_are_no_halves_of_each_other_are_refused(start, end):
     with pytest.raises(ValueError, match="times a power of two"):
         halved(STUDENT, FIT, start, end)
+
+
+def test_rounds_take_over_the_grid_of_their_teacher_and_that_it_knows_no_null_label():
+    teacher = replace(
+        TEACHER, objective=Denoising(p_uncond=0.0, target="v"), fit=replace(FIT, snapshots=(4,), averages=Averages(every=4))
+    )
+    for settings in ([], ["objective.p_uncond=0"], ["objective.grid=strided"]):
+        *_, last = planned(teacher, 16, 4, settings)
+        assert last.objective.p_uncond == 0 and last.objective.steps == 4 and last.objective.teacher.objective.steps == 8
+        assert last.fit.snapshots == () and last.fit.averages is None
+        assert (last.objective.grid == Nested()) == (settings != ["objective.grid=strided"])
+    with pytest.raises(Problem, match="a evaluator is no denoiser"):
+        [*planned(Train(world=Digits(), network=Timm(), objective=CrossEntropy(), fit=FIT), 8, 4, [])]
+
+
+def test_the_teacher_s_x_is_clipped_where_that_of_its_world_is():
+    for world, clip in ((Digits(), 1.0), (DigitsExact(), 3.0), (Paired(base=DigitsExact()), 3.0)):
+        student = guided_student(replace(TEACHER, world=world), FIT)
+        rounds = halved(student, FIT, 8, 4)
+        assert student.objective.clip == clip == rounds[4].objective.clip
+        assert [task.objective.clip for task in planned(student.objective.teacher, None, 4, [])] == [clip]
+    assert guided_student(TEACHER, FIT, clip=None).objective.clip is None is clip_of(Gaussians())
 
 
 def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_asked():
@@ -145,10 +91,13 @@ def test_a_study_takes_a_student_as_its_model_and_refuses_what_it_cannot_be_aske
     study = replace(tiny_study("digits"), sweeps=(sweep,), **few)
     assert STUDENT in [*everything([placed.task for placed in study.cells()])]
     assert replace(study, model=ROUNDS[4]).cells()
+    null = (Curve(method=METHODS["distilled"](), ws=(-1.0, 0.0)),)  # the null label, which students are trained on
+    assert all(replace(study, model=model, methods=null).cells() for model in (STUDENT, ROUNDS[4]))
     for changes, why in (
         ({"model": TEACHER}, "methods: distilled needs a network trained for it"),
         ({"methods": (Curve(method=METHODS["distilled"](), ws=(5.0,)),)}, r"sweeps: distilled: w = 5 lies outside the \[0, 4\]"),
         ({"model": ROUNDS[8]}, "sweeps: the model was distilled to ddim of 8 steps on nested"),
+        ({"model": override(STUDENT, ["objective.p_uncond=0"]), "methods": null}, "sweeps: distilled: w = -1 is the null label"),
     ):
         with pytest.raises(ValidationError, match=why):
             replace(study, **changes)

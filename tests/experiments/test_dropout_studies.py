@@ -10,6 +10,9 @@ from tiny import tiny_study
 from experiments.graph.run import everything
 from experiments.graph.store import Store
 from experiments.objectives.denoising import Denoising
+from experiments.objectives.guidance_free import GuidanceFree
+from experiments.objectives.model_guidance import ModelGuidance
+from experiments.objectives.paired_denoising import PairedDenoising
 from experiments.problems import Problem
 from experiments.registry import lookup
 from experiments.settings import override
@@ -26,6 +29,7 @@ from experiments.tasks.power_ema import Averages
 from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.train import Train
 from experiments.tasks.weaker import PostHoc, Smaller
+from experiments.worlds.paired import Paired
 from guidance.samplers.ddim import DDIM
 
 FAST = (Sweep(sampler=DDIM(), steps=3, ws=(0.0, 1.0)),)
@@ -111,6 +115,23 @@ def test_a_parent_of_another_kind_is_refused_in_one_line(tmp_path):
     store.make(v, "cpu")
     with pytest.raises(Exception, match="objective.target v, not eps"):
         store.make(replace(model, begin=weights_of(str(store.path(v)))), "cpu")
+
+
+def test_a_parent_whose_outputs_or_labels_mean_something_else_is_refused(tmp_path):
+    model, fit = small().model, replace(small().model.fit, steps=1)
+    network = replace(model.network, strength=True)
+    learns = [replace(model, network=network, objective=one) for one in (GuidanceFree(), ModelGuidance())]
+    for learned in learns:
+        with pytest.raises(ValueError, match="begin: it has objective.target v, not eps"):
+            replace(learned, begin=replace(learned, objective=replace(learned.objective, target="v")))
+        assert replace(learned, begin=replace(learned, seed=1)).begin.seed == 1
+    pairs, labels = (replace(model, world=Paired(), objective=one, fit=fit) for one in (PairedDenoising(), Denoising()))
+    with pytest.raises(ValueError, match="begin: it has objective denoising, not paired-denoising"):
+        replace(pairs, begin=labels)
+    store, v = Store(tmp_path), replace(learns[0], objective=GuidanceFree(target="v"), fit=fit)
+    store.make(v, "cpu")
+    with pytest.raises(Exception, match="has objective.target v, not eps"):
+        store.make(replace(learns[0], begin=weights_of(str(store.path(v)))), "cpu")
 
 
 def test_p_unconds_are_four_trainings_of_one_command():

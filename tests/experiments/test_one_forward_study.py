@@ -66,6 +66,7 @@ def test_the_ways_differ_from_the_plain_network_in_what_they_are_called_alone(fo
             assert model.world == study.world and model.seed == study.model.seed
             assert replace(model.network, strength=False, label_from=0, internal_head=0) == study.model.network, label
             assert model.fit == study.model.fit or label == "distilled"
+        assert trained["model-guidance"].objective.logsnr_min is None, "it aims at the field that the others do"
         for curve in study.methods:
             strength = curve.model is not None and curve.model.network.strength
             assert isinstance(curve.method, TrainedStrength) == strength

@@ -152,6 +152,16 @@ def test_the_optimum_over_a_range_of_w_is_plain_guidance_of_each(target):
         assert losses[~guided].max() < 1e-20 < 1e-9 < losses[guided].mean()
 
 
+def test_below_its_lowest_lambda_the_optimum_of_every_w_is_the_plain_model():
+    data, chosen, uniform = rows(null=False), torch.zeros(N, dtype=torch.float64), drawn()
+    inside = data[2] >= LOWEST
+    whole = lambda s: 1 + s  # noqa: E731
+    windowed = lambda s: 1 + s * inside if len(s) == N else whole(s)  # noqa: E731  # fewer rows: of what is held fixed, at 0
+    given = (World, *data, chosen, uniform)
+    best, other = (ModelGuidance(w=3.0).losses_of(Field("eps", k, True), *given) for k in (windowed, whole))
+    assert best.max() < 1e-20 < 1e-9 < other[~inside].mean() and other[inside].max() < 1e-20
+
+
 def gradients(module, losses):
     module.zero_grad()
     losses.mean().backward()

@@ -17,6 +17,9 @@ from experiments.graph.executors import executor
 from experiments.graph.files import read_json
 from experiments.graph.run import plan, run
 from experiments.graph.store import Store
+from experiments.graph.value import encode
+from experiments.objectives.guidance_free import GuidanceFree
+from experiments.objectives.model_guidance import ModelGuidance
 from experiments.problems import Failed, Problem
 from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
@@ -109,9 +112,12 @@ def test_the_loss_of_model_guidance_is_given_the_average_that_is_kept_in_the_end
     assert len(seen) == 1 and all(torch.equal(kept[name], seen[0][name]) for name in kept)
 
 
+SWEEP = {"sampler": "ddim", "steps": 3, "ws": [0, 0.25]}
+
+
 def study(name, **settings):
     few = {"model.network.strength": True, "model.objective": {"is": name}, "methods": [name], "model.fit.steps": 12, "n": 20}
-    return tiny_study("digits", few | {"sweeps": [{"sampler": "ddim", "steps": 3, "ws": [0, 0.25]}]} | settings)
+    return tiny_study("digits", few | {"sweeps": [SWEEP]} | settings)
 
 
 @pytest.mark.parametrize("name", ["guidance-free", pytest.param("model-guidance", marks=pytest.mark.slow)])
@@ -137,6 +143,22 @@ def test_a_study_trains_and_samples_it_at_one_forward_a_call(tmp_path, name):
 def test_a_study_whose_network_was_not_trained_for_the_method_is_refused_before_any_work(name, settings):
     with pytest.raises(Problem, match=f"{name} needs a network trained for it: set model.objective to one that trains"):
         study(name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("objective", "high"),
+    [(GuidanceFree(min_beta=0.2), 4.0), (ModelGuidance(w=3.0), 3.0)],
+    ids=["guidance-free", "model-guidance"],
+)
+def test_a_w_beyond_its_training_is_refused_before_any_work(objective, high):
+    def asked(w):
+        return study(objective.name, **{"model.objective": encode(objective), "sweeps": [{**SWEEP, "ws": [-1, 0, w]}]})
+
+    assert asked(high).cells()
+    with pytest.raises(
+        Problem, match=rf"sweeps: {objective.name}: w = 5 is the strength .*, and this network was trained from 0"
+    ):
+        asked(5.0)
 
 
 @pytest.mark.parametrize("kind", ["guidance-free", "model-guidance"])
