@@ -51,7 +51,10 @@ def price_training(task: Train, machine: Any, known: dict[str, Any]) -> Price:
 
 
 def count_step(task: Train) -> tuple[Count, int]:
-    """One step's forward and backward pass, and the bytes of the weights; on two real images where meta ones do not do."""
+    """One step's forward and backward pass, and the bytes of the weights.
+
+    On real images where meta ones do not do, as numbers decide which rows are evaluated: a batch, or two of a large network.
+    """
     given = images(task.world, 64)
     opened = untrained(task).opened
 
@@ -67,6 +70,8 @@ def count_step(task: Train) -> tuple[Count, int]:
         real, times = task.module().train(), task.fit.batch / 2
         found = counted(lambda: step(real, 2, "cpu"))
         found = Count(found.flops * times, found.kernels, found.peak * times)
+        if found.flops <= PROBE:
+            found = counted(lambda: step(real, task.fit.batch, "cpu"))
     return found, size_of(module)
 
 

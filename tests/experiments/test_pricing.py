@@ -11,6 +11,7 @@ from experiments.graph.store import Store
 from experiments.networks import Timm, UNet
 from experiments.objectives.cross_entropy import CrossEntropy
 from experiments.objectives.denoising import Denoising
+from experiments.objectives.model_guidance import ModelGuidance
 from experiments.objectives.noisy_cross_entropy import NoisyCrossEntropy
 from experiments.pricing.counting import Count, count_call, counted
 from experiments.pricing.devices import DEVICES, KERNEL
@@ -124,3 +125,10 @@ def test_fewer_test_images_cost_less():
     all_of_them, few = (price_training(replace(MODEL, n_test=n), LISTED, {}).flops for n in (None, 50))
     steps = price_training(replace(MODEL, n_test=None, fit=Fit(steps=6, batch=4)), LISTED, {}).flops - all_of_them
     assert all_of_them - steps == pytest.approx(10 * (few - steps)), "of 500 test images"
+
+
+def test_where_numbers_decide_what_is_evaluated_a_whole_batch_is_counted(tmp_path):
+    """Model-guidance evaluates two branches more of the rows that have a w: of two rows it may be none or both."""
+    task = replace(MODEL, objective=ModelGuidance(w=0.5, logsnr_min=0.0), fit=Fit(steps=4, batch=64), n_test=2)
+    done = counted(lambda: task.run(tmp_path, Store(tmp_path), "cpu"))
+    assert price_training(task, LISTED, {}).flops == pytest.approx(done.flops, rel=0.06)
