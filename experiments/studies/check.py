@@ -82,14 +82,17 @@ def _one_world(study: Any) -> None:
         if role in trainings:  # what is known by its file needs no images
             raise ValueError(f"{role}: its images lie elsewhere than the study's: set {role}.world to the same place as world")
     for role, source in trainings.items():
-        seeded = role.startswith("methods.") or role.removesuffix(".training") in ("model", "classifier", "weak", "unconditional")
+        seeded = role.partition(".")[0] in ("methods", "model", "classifier", "weak", "unconditional")
         if seeded and (source.seed or source.objective.density not in (CosineLogSNR(), study.density)):
             raise ValueError(f"{role}: its seed and density are set by train_seeds and density: change those")
 
 
 def _of_training(role: str, source: Any) -> tuple[str, Any]:
-    """A source and where it stands; of one that plays another state of a training, that training."""
-    return (f"{role}.training", source.training) if hasattr(source, "training") else (role, source)
+    """A source and where it stands; of a guide its classifier, of what plays another state of a training that training."""
+    for part in ("classifier", "training"):
+        if (inside := getattr(source, part, None)) is not None:
+            role, source = f"{role}.{part}", inside
+    return role, source
 
 
 def _of_model(study: Any) -> None:
@@ -109,7 +112,7 @@ def _independent(study: Any) -> None:
     evaluator, guide = study.evaluator, study.classifier
     if not (isinstance(evaluator, Train) and isinstance(guide, Train)):
         return
-    if _arch(evaluator) == _arch(guide) or evaluator.seed in study.train_seeds:
+    if arch(evaluator) == arch(guide) or evaluator.seed in study.train_seeds:
         raise ValueError("evaluator: it must be independent of the guide, of another arch and with another seed")
 
 
@@ -128,7 +131,7 @@ def _judges(study: Any) -> None:
         if getattr(judge.real, "evaluator", made) != made:
             raise ValueError(f"{where}.real: its features are of another classifier")
         if isinstance(made, Train):
-            alike = [role for role, source in trained.items() if _arch(source) == _arch(made)]
+            alike = [role for role, source in trained.items() if arch(source) == arch(made)]
             if alike or made.seed in (*study.train_seeds, *(source.seed for source in trained.values())):
                 other = f"the {alike[0]}" if alike else "others"
                 raise ValueError(f"{where}.classifier: it must be independent of {other}, of another arch and with another seed")
@@ -209,41 +212,6 @@ def _possible(study: Any, curve: Any) -> None:
         raise ValueError(f"methods: {method.name} needs {missing[0]}")
 
 
-def check_guides(study: Any) -> None:
-    """ValueError for networks of another world, evaluators that guide, or guides that are missing."""
-    trainings = {
-        "model": study.model,
-        "clean": study.clean,
-        **{f"guides.{name}": entry for name, entry in study.guides.items()},
-        **{f"evaluators.{name}": entry for name, entry in study.evaluators.items()},
-        **({"joint": study.joint} if study.joint is not None else {}),
-    }
-    for where, entry in trainings.items():
-        if entry.world != study.world:
-            raise ValueError(f"{where}: it is of the world {entry.world.label}, and the study of {study.world.label}")
-    for where in ("model", *(f"guides.{name}" for name in study.guides)):
-        entry = trainings[where]
-        if entry.seed or entry.objective.density not in (CosineLogSNR(), study.density):
-            raise ValueError(f"{where}: its seed and density are set by train_seeds and density: change those")
-    if not study.world.exact and len(study.evaluators) < 2:
-        raise ValueError("evaluators: two at least, for a world without an exact oracle")
-    if study.world.exact and (study.evaluators or study.joint is not None):
-        raise ValueError(f"evaluators, joint: {study.world.label} has an exact oracle, which evaluates; leave both out")
-    guiding = {_arch(entry) for entry in (study.clean, *study.guides.values())}
-    evaluating = [_arch(entry) for entry in study.evaluators.values()]
-    if (both := guiding & set(evaluating)) or len(set(evaluating)) < len(evaluating):
-        raise ValueError(f"evaluators: each of an architecture of its own that no guide has, not {', '.join(both) or 'the same'}")
-    if strange := {entry.classifier for entry in study.guided.values() if entry.classifier} - set(study.guides):
-        raise ValueError(f"guided: {sorted(strange)[0]!r} is none of the guides, {', '.join(study.guides)}")
-    if (least := 2 * study.world.classes) > study.n:
-        raise ValueError(f"n must be at least {least}, two samples of each class, not {study.n}")
-    for name, entry in study.guided.items():
-        for w in entry.ws:
-            if why := entry.method.refuses(study.sampler):
-                raise ValueError(f"guided.{name}: w = {w:g}: {why}")
-        if lacking := {"attention", "embedding", "groups", "strength", "internal"} & set(entry.method.requires_model):
-            raise ValueError(f"guided.{name}: {entry.method.name} needs {sorted(lacking)[0]}, which this study's models have not")
-
-
-def _arch(training: Train) -> str:
+def arch(training: Train) -> str:
+    """What a network is told apart by: the architecture of one of timm, or its kind."""
     return getattr(training.network, "arch", training.network.name)

@@ -12,7 +12,7 @@ from experiments.fields import Count, DensityOf, Name, Positive, SamplerOf, Seed
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.studies.beside import NO_TRAINING, REAL
-from experiments.studies.check import check_guides
+from experiments.studies.check_guides import check_guides
 from experiments.studies.guided import Guided
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.tasks.assess import ASSESS_LOGSNRS, Assess

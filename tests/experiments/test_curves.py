@@ -10,6 +10,7 @@ from experiments.networks import UNet
 from experiments.studies.sweep import Curve
 from experiments.tasks.power_ema import Averages
 from experiments.tasks.snapshot import Snapshot
+from experiments.tasks.sources import Guide
 from experiments.tasks.weaker import PostHoc
 from experiments.worlds.digits import Digits
 from guidance import METHODS
@@ -86,3 +87,9 @@ def test_states_of_trainings_are_held_to_what_trainings_are(model):
             study(Curve(method="autoguidance", weak=state))
     for state in states(kept):
         assert study(Curve(method="autoguidance", weak=state)).cells()
+
+
+def test_the_classifier_of_a_guide_is_of_the_studys_world():
+    classifier = tiny_study("digits").classifier
+    with pytest.raises(ValueError, match=r"classifier\.classifier: it is of the world digits, and the study of digits-exact"):
+        replace(study(), classifier=Guide(classifier=classifier, temperature=2.0))
