@@ -59,7 +59,7 @@ def _intro(results: Results) -> str:
         "model and on the same model asked without a label (or on an unconditional network, if the study has one). "
         f"{results.n[results.world.name]:,} samples a cell, {seeds(results)}.{spread_words(results)}\n\nPublished numbers are "
         "those of the paper's Table 4. Under every figure and table stands whether a number could be equal to the paper's, or "
-        f"only the shape be alike. FID and its like rest on the features of {features_of(results)}."
+        f"only the shape be alike. FID and its like rest on the features of {conditions(results).features}."
     )
 
 

@@ -62,7 +62,7 @@ def _intro(results: Results) -> str:
         f"strength w; w = 0 is the conditional model. {results.n[results.world.name]:,} samples a cell, {seeds(results)}."
         f"{spread_words(results)}\n\nPublished numbers are those of the paper's tables, from CSV files of this package. Under "
         "every figure and table stands whether a number could be equal to the paper's, or only the shape be alike. FID and "
-        f"Inception score of the study rest on the features of {features_of(results)}."
+        f"Inception score of the study rest on the features of {conditions(results).features}."
     )
 
 
