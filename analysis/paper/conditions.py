@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analysis.metrics import column
 from analysis.results import Results
 
 
@@ -62,6 +63,14 @@ def features_of(results: Results) -> str:
     """
     held = set(results.columns)
     return next((suffix for suffix in EVALUATED if {f"fid_{suffix}", f"is_{suffix}"} <= held), results.world.name)
+
+
+def column_of(measure: str, results: Results) -> str:
+    """The column of "fid", "is", ... beside the papers' numbers; sFID is FID on Inception's spatial layer."""
+    suffix = features_of(results)
+    if measure == "sfid" and suffix in EVALUATED:
+        return column("fid", suffix.replace("inception", "inception-spatial"))
+    return column(measure, suffix)
 
 
 def conditions(results: Results) -> Conditions:

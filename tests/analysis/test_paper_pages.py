@@ -13,7 +13,7 @@ from analysis import reference
 from analysis.paper import curves as paper_curves
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
-from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, conditions, differences, features_of, verdict
+from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, column_of, conditions, differences, features_of, verdict
 from analysis.paper.samples import sheets
 from analysis.reports import REPORTS
 from analysis.reports.html import html
@@ -167,6 +167,15 @@ def test_inception_s_features_are_taken_where_the_study_has_them(suffix):
     assert "features (" not in caption and "data (digits, not ImageNet 64x64)" in caption
     assert ("evaluation (ours, not adm)" in caption) == (suffix == "inception")
     assert "rest on the features of inception." in report.intro
+
+
+def test_sfid_is_that_of_inception_s_spatial_layer():
+    report = REPORTS["paper-adm"](also_on(adm(), "inception-adm", "inception-spatial-adm"))
+    table, figures = report.tables["table_4"], {one.name: one.figure for part in report.sections for one in part.figures}
+    assert table["sFID ↓ study"].tolist() == table["FID ↓ study"].tolist() and table["sFID ↓ study"].notna().any()
+    assert table["sFID ↓ paper"].notna().all() and len(figures["figure_4"].axes) == 2 * 5
+    assert column_of("sfid", also_on(adm(), "inception", "inception-spatial-adm")) == "fid_inception-spatial", "of one protocol"
+    assert column_of("sfid", adm()) not in adm().columns
 
 
 def test_the_evaluation_of_the_paper_is_preferred_to_ours():
