@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import reference
-from analysis.figures.style import colour, head, name_ends, panels, scale_log, scale_w
+from analysis.figures.style import colour, head, label_y, name_ends, panels, scale_log, scale_w
 from analysis.figures.training import SHADES, by_training, said
 from analysis.metrics import metric
 from analysis.table import cells_at
@@ -29,7 +29,7 @@ def beside_paper(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
             names[axes].append((curve[column].iloc[-1], f"p_uncond = {p_uncond:g}", "black"))
         scale_w(axes, [0.0, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0])
         head(axes, f"{metric(column).title}, Inception-v3", "Ho & Salimans, Table 1: ImageNet 64x64, n = 50,000")
-        axes.set_ylabel(metric(column).label)
+        label_y(axes, metric(column).label)
     for axes in (ours_fid, paper_fid):
         scale_log(axes, least=1.0)  # both, or their shapes could not be compared
     for axes, ends in names.items():
@@ -55,5 +55,5 @@ def _ours(axes: Axes, summary: pd.DataFrame, column: str, sampler: str, steps: i
     scale_w(axes, cells["w"])
     about = f"this study: {cells['world'].iloc[0]}, {sampler}, T = {steps}, n = {int(cells['n'].iloc[0]):,}"
     head(axes, described.title, about)
-    axes.set_ylabel(described.label)
+    label_y(axes, described.label)
     return ends

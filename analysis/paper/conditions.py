@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from analysis.metrics import column
 from analysis.results import Results
 
 
@@ -9,12 +10,13 @@ from analysis.results import Results
 class Conditions:
     """What FID, Inception score, precision and recall depend on.
 
-    data: the world's label; features: the network's; n: samples of a number; steps: those sampled with; words: data and features
-    as one says them. weights: whether the networks are the paper's own.
+    data: the world's label; features: the network's; protocol: of the evaluation, "ours" or "adm"; n: samples of a number;
+    steps: those sampled with; words: data and features as one says them. weights: whether the networks are the paper's own.
     """
 
     data: str
     features: str
+    protocol: str
     n: int
     sampler: str
     steps: tuple[int, ...]
@@ -28,12 +30,14 @@ class Conditions:
         return f"{data}, {features} features, n = {self.n:,}"
 
 
+# Ho & Salimans do not say how labels were drawn: the evaluation of the numbers with which they compare theirs
 CFG_TABLE1 = Conditions(
-    "imagenet64-area", "inception", 50_000, "ancestral", (256,), ("ImageNet 64x64", "Inception-v3"), weights=False
+    "imagenet64-area", "inception", "adm", 50_000, "ancestral", (256,), ("ImageNet 64x64", "Inception-v3"), weights=False
 )
 CFG_TABLE2 = Conditions(
     "imagenet128-area",
     "inception",
+    "adm",
     50_000,
     "ancestral(v=0.2)",
     (128, 256, 1024),
@@ -41,21 +45,40 @@ CFG_TABLE2 = Conditions(
     weights=False,
 )
 ADM_TABLE4 = Conditions(
-    "images-imagenet-256-adm", "inception", 50_000, "ancestral(v=None)", (250,), ("ImageNet 256x256", "Inception-v3")
+    "images-imagenet-256-adm",
+    "inception",
+    "adm",
+    50_000,
+    "ancestral(v=None)",
+    (250,),
+    ("ImageNet 256x256", "Inception-v3"),
 )
+# features and protocol by the columns' suffix, the best first
+EVALUATED = {"inception-adm": ("inception", "adm"), "inception": ("inception", "ours")}
 
 
 def features_of(results: Results) -> str:
-    """Whose features the papers' numbers are set beside: Inception's, where the study has them, or its own evaluator's."""
-    inception = {"fid_inception", "is_inception"} <= set(results.columns)
-    return "inception" if inception else results.world.name
+    """The suffix of the columns that are set beside the papers' numbers: Inception's where the study has them, by ADM's
+    evaluation rather than by ours, or else its own evaluator's.
+    """
+    held = set(results.columns)
+    return next((suffix for suffix in EVALUATED if {f"fid_{suffix}", f"is_{suffix}"} <= held), results.world.name)
+
+
+def column_of(measure: str, results: Results) -> str:
+    """The column of "fid", "is", ... beside the papers' numbers; sFID is FID on Inception's spatial layer."""
+    suffix = features_of(results)
+    if measure == "sfid" and suffix in EVALUATED:
+        return column("fid", suffix.replace("inception", "inception-spatial"))
+    return column(measure, suffix)
 
 
 def conditions(results: Results) -> Conditions:
     """Those of a study of one world: of its main sampler, at all numbers of steps."""
     sampled = results.sampled[results.sampled["sampler"] == results.sampler]
     steps = tuple(sorted({int(count) for count in sampled["steps"]}))
-    return Conditions(results.world.name, features_of(results), results.n[results.world.name], results.sampler, steps)
+    features, protocol = EVALUATED.get(suffix := features_of(results), (suffix, "ours"))
+    return Conditions(results.world.name, features, protocol, results.n[results.world.name], results.sampler, steps)
 
 
 def differences(ours: Conditions, paper: Conditions) -> list[str]:
@@ -63,6 +86,7 @@ def differences(ours: Conditions, paper: Conditions) -> list[str]:
     data, features = (own or known for own, known in zip(paper.words, (paper.data, paper.features)))
     found = [f"data ({ours.data}, not {data})"] if ours.data != paper.data else []
     found += [f"features ({ours.features}, not {features})"] if ours.features != paper.features else []
+    found += [f"evaluation ({ours.protocol}, not {paper.protocol})"] if ours.protocol != paper.protocol else []
     found += [f"n ({ours.n:,}, not {paper.n:,})"] if ours.n != paper.n else []
     found += [f"sampler ({ours.sampler}, not {paper.sampler})"] if ours.sampler != paper.sampler else []
     found += [f"T ({_either(ours.steps)}, not {_either(paper.steps)})"] if set(ours.steps) != set(paper.steps) else []
@@ -74,7 +98,7 @@ def verdict(ours: Conditions, paper: Conditions) -> str:
     found = differences(ours, paper)
     if not found:
         own = "with the paper's networks" if paper.weights else "up to another training: the paper's networks are not public"
-        return f"These numbers could be equal {own}: data, features, n, sampler and T are the paper's."
+        return f"These numbers could be equal {own}: data, features, evaluation, n, sampler and T are the paper's."
     return f"Shape only, no number can be equal: other {', '.join(found)}, and other networks."
 
 

@@ -7,10 +7,9 @@ from matplotlib.figure import Figure
 
 from analysis import reference
 from analysis.figures import pictures
-from analysis.metrics import column
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
-from analysis.paper.conditions import ADM_TABLE4, conditions, features_of, verdict
+from analysis.paper.conditions import ADM_TABLE4, column_of, conditions, verdict
 from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
@@ -37,7 +36,7 @@ def report(results: Results) -> Report:
     paper, mine = reference.table("adm_table4_imagenet256"), conditions(results)
     note, said = verdict(mine, ADM_TABLE4), (f"{mine.said}, {results.sampler}, T = {results.steps}", ADM_TABLE4.said)
     tables = {"table": results.table, "summary": results.summary}
-    measures = {name: column(name, features_of(results)) for name in paper_scales.MEASURES}
+    measures = {name: column_of(name, results) for name in paper_scales.MEASURES}
     try:
         ours = paper_scales.by_scale(results.summary, measures, results.sampler, results.steps)
     except ValueError as error:
@@ -59,7 +58,7 @@ def _intro(results: Results) -> str:
         "model and on the same model asked without a label (or on an unconditional network, if the study has one). "
         f"{results.n[results.world.name]:,} samples a cell, {seeds(results)}.{spread_words(results)}\n\nPublished numbers are "
         "those of the paper's Table 4. Under every figure and table stands whether a number could be equal to the paper's, or "
-        f"only the shape be alike. FID and its like rest on the features of {features_of(results)}."
+        f"only the shape be alike. FID and its like rest on the features of {conditions(results).features}."
     )
 
 

@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from analysis import reference
 from analysis.figures import pictures
 from analysis.figures import plane as plane_figures
-from analysis.metrics import column
 from analysis.paper import curves as paper_curves
 from analysis.paper import tables as paper_tables
-from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, conditions, features_of, verdict
+from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, column_of, conditions, verdict
 from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
@@ -62,7 +61,7 @@ def _intro(results: Results) -> str:
         f"strength w; w = 0 is the conditional model. {results.n[results.world.name]:,} samples a cell, {seeds(results)}."
         f"{spread_words(results)}\n\nPublished numbers are those of the paper's tables, from CSV files of this package. Under "
         "every figure and table stands whether a number could be equal to the paper's, or only the shape be alike. FID and "
-        f"Inception score of the study rest on the features of {features_of(results)}."
+        f"Inception score of the study rest on the features of {conditions(results).features}."
     )
 
 
@@ -82,7 +81,7 @@ def _by_steps(results: Results) -> pd.DataFrame | Missing:
 
 
 def _curve(results: Results, method: str, steps: int) -> pd.DataFrame | str:
-    fid, score = (column(name, features_of(results)) for name in ("fid", "is"))
+    fid, score = (column_of(name, results) for name in ("fid", "is"))
     try:
         return paper_curves.curve(results.summary, method, results.sampler, steps, fid, score)
     except ValueError as error:

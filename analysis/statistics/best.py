@@ -15,21 +15,36 @@ COMPARED += ["sd_trainings", "sd_seeds", "detectable"]
 def best(summary: pd.DataFrame, metric: str) -> pd.DataFrame:
     """For every world, method, sampler, steps and n: the row of `summarise` with the smallest mean of `metric` over the w's.
 
-    The smallest of many noisy means is lucky: to compare it, see `best_against_plain`. ValueError naming the metrics there are,
+    w = 0 is among every method's, as `with_plain` lends it. The smallest of many noisy means is lucky: to compare it, see
+    `best_against_plain`. ValueError naming the metrics there are,
     if `metric` is not among them.
     """
     cells = cells_of(summary, metric)
-    cells = cells[~cells["method"].isin(BASELINES)]
+    cells = with_plain(cells[~cells["method"].isin(BASELINES)])
     rows = cells.groupby(GROUP)["value"].idxmin()
     return cells.loc[rows].reset_index(drop=True)
+
+
+def with_plain(rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows`, and at w = 0, which is the conditional model for all, those of the same model for every method that has none.
+
+    rows: of a summary, or single runs, of which a method is lent the runs that it has.
+    """
+    groups = list(rows.groupby(GROUP, sort=False))
+    plain = {_model(group): zero for group, own in groups if len(zero := own[own["w"] == 0])}
+    bare = [(group, own) for group, own in groups if not (own["w"] == 0).any() and _model(group) in plain]
+    runs = [name for name in RUN if name in rows]
+    lent = [plain[_model(group)].assign(method=group[1]) for group, _ in bare]
+    if runs:
+        lent = [zero.merge(own[runs].drop_duplicates()) for zero, (_, own) in zip(lent, bare)]
+    return pd.concat([rows, *lent], ignore_index=True)
 
 
 def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The w with the smallest mean of `metric` on one half of the sampling seeds, against w = 0 on the other half, run by run.
 
     `table` is the tidy table of single runs. One row per world, method, sampler, steps and n. A method that was not sampled at
-    w = 0 takes the others' of the same model, since w = 0 is the conditional model for all; a group without any, or with one
-    sampling seed, is left out. Columns after these five:
+    w = 0 takes the others' (`with_plain`); a group without any, or with one sampling seed, is left out. Columns after these five:
 
     w             the guidance strength chosen
     plain, value  means at w = 0 and at w over the half that reports
@@ -43,12 +58,9 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     rows = []
     cells_of(table, metric)
-    own = table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))]
+    own = with_plain(table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))])
     curves = {group: cells.pivot(index=RUN, columns="w", values="value") for group, cells in own.groupby(GROUP, sort=False)}
-    plain = {_model(group): curve[0.0] for group, curve in curves.items() if 0.0 in curve}
     for group, curve in curves.items():
-        if 0.0 not in curve and _model(group) in plain:
-            curve = pd.concat([plain[_model(group)].reindex(curve.index), curve], axis=1)
         if 0.0 not in curve or curve.index.get_level_values("seed").nunique() < 2:
             continue
         w, values = best_w(curve)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis.costs import COSTS
 from analysis.metrics import column
+from analysis.statistics.best import with_plain
 from analysis.statistics.paired import spread
 
 PRICES = tuple(name for name in COSTS if name.startswith("nfe_"))
@@ -40,9 +41,11 @@ def attack_gap(table: pd.DataFrame, guides: Mapping[str, str | None], evaluators
 def costs(summary: pd.DataFrame, labels: Sequence[str], measures: Sequence[str]) -> pd.DataFrame:
     """One row per label at its best w by the first of `measures` (the smaller, the better), and its price where it guides.
 
-    The price is that at its largest w: at w = 0 no guide is evaluated. Samples that none of `labels` made have no price.
+    w = 0, the conditional model, is among every label's. The price is that at its largest w: at w = 0 no guide is evaluated.
+    Samples that none of `labels` made have no price.
     """
-    rows = []
+    rows, made = [], summary["method"].isin(labels)
+    summary = pd.concat([with_plain(summary[made]), summary[~made]])
     for label in [*labels, *sorted(set(summary["method"]) - set(labels))]:
         cells = summary[summary["method"] == label].assign(w=lambda frame: frame["w"].fillna(0.0))
         row = (wide := cells.pivot_table(index="w", columns="metric", values="value")).loc[wide[measures[0]].idxmin()]

@@ -46,13 +46,21 @@ def _registered(paper: str, world: str, full: bool) -> OfParts:
         )
     base = _form(lookup("studies", world), world, full)
     if isinstance(base, OfParts):
-        return base
+        return _of_this_paper(base, paper, world)
     if not isinstance(base, TradeOff):
         raise Problem(f"--world: {world} is no study of one world with methods over w: the papers' figures cannot be drawn of it")
     try:
         return PAPERS[paper].paper_of(base)
     except ValueError as error:
         raise Problem(f"--world {world}: {_reason(error)}") from error
+
+
+def _of_this_paper(study: OfParts, paper: str, world: str) -> OfParts:
+    """The study, if it is this paper's: another's would be run in its place."""
+    whose = study.report.removeprefix("paper-")
+    if whose == paper or whose not in PAPERS:
+        return study
+    raise Problem(f"--world: {world} is a study of the paper {whose}, not {paper}: give `paper {whose}`, or another world")
 
 
 def _form(entry: Any, world: str, full: bool) -> Any:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from synthetic import study
 
-from analysis.statistics.best import COMPARED, best, best_against_plain
+from analysis.statistics.best import COMPARED, best, best_against_plain, with_plain
 from analysis.table import COLUMNS, summarise
 
 
@@ -80,6 +80,14 @@ def test_one_sampling_seed_leaves_nothing_to_test():
     assert one.empty and list(one.columns) == COMPARED == list(best_against_plain(study(), "fid_digits").columns)
 
 
+def test_a_run_is_lent_only_to_a_method_that_has_it():
+    table = curve([-0.02, -0.01] * 3)
+    bare = table[(table["w"] != 0) & (table["train_seed"] < 2)].assign(method="apg")
+    lent = with_plain(pd.concat([table, bare])).query("method == 'apg' and w == 0")
+    assert set(lent["train_seed"]) == {0, 1} and len(lent) == 4
+    pd.testing.assert_frame_equal(with_plain(table), table)
+
+
 def test_a_method_without_a_plain_cell_takes_the_others():
     """w = 0 is the conditional model for all; that of another stage of the training is another model."""
     table = curve([-0.02, -0.01] * 3)
@@ -88,6 +96,9 @@ def test_a_method_without_a_plain_cell_takes_the_others():
     found = best_against_plain(pd.concat([table, bare, stage]), "fid_digits").set_index("method")
     assert set(found.index) == {"classifier-free", "apg(radius=5)"}
     assert found["difference"].nunique() == 1 and (found["w"] == 0.1).all()
+    lowest = best(summarise(pd.concat([table, bare.assign(value=99.0), stage])), "fid_digits").set_index("method")
+    assert lowest.loc["apg(radius=5)", ["w", "value"]].tolist() == [0.0, table.loc[table["w"] == 0, "value"].mean()]
+    assert lowest.loc["apg (after 10 steps)", "w"] == 0.1
     early = table.assign(method="classifier-free (after 10 steps)", value=table["value"] + table["w"])
     found = best_against_plain(pd.concat([table, stage, early]), "fid_digits").set_index("method")
     assert found.loc["apg (after 10 steps)", "difference"] == found.loc["classifier-free", "difference"]

@@ -142,6 +142,15 @@ def test_ours_and_the_papers_fid_have_one_kind_of_axis(summary):
     assert ours.get_yscale() == theirs.get_yscale() == "log"
 
 
+def test_labels_of_the_papers_panels_are_no_longer_than_these(summary):
+    fashion = summary.assign(metric=summary["metric"].str.replace("_digits", "_efficientnet-lite0"))
+    figure = beside_paper(fashion, **{**TRADE, "fid": "fid_efficientnet-lite0", "score": "is_efficientnet-lite0"})
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        label, panel = axes.yaxis.label.get_window_extent(), axes.get_window_extent()
+        assert panel.y0 <= label.y0 and label.y1 <= panel.y1, axes.get_ylabel()
+
+
 def test_what_is_not_there_is_named_with_what_is(summary):
     with pytest.raises(ValueError, match="it holds ancestral T = 32"):
         metric_against_w(summary, "fid_digits", sampler="heun", steps=32)

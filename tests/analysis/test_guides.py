@@ -70,6 +70,13 @@ def test_the_price_is_that_of_guiding_whatever_w_is_best_and_what_none_made_has_
     assert found.loc["real", "fid"] == 1 and found.loc["real", "best w"] == "" and found.loc["real", "denoiser forward"] == ""
 
 
+def test_the_best_w_of_a_label_may_be_the_conditional_model_that_another_was_sampled_at():
+    table = made()
+    bare = table[(table["method"] != "plain") | (table["w"] != 0)]
+    found, whole = (costs(summarise(one), LABELS, ("fid", "diversity")) for one in (bare, table))
+    assert found.loc["plain", "best w"] == 0 and found.loc["plain"].equals(whole.loc["plain"])
+
+
 def levels() -> pd.DataFrame:
     rows = [
         {"classifier": name, "metric": metric, "logsnr": level, "value": 0.5 + 0.04 * level, "train_seed": seed}

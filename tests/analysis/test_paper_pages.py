@@ -13,7 +13,7 @@ from analysis import reference
 from analysis.paper import curves as paper_curves
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
-from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, differences, verdict
+from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, column_of, conditions, differences, features_of, verdict
 from analysis.paper.samples import sheets
 from analysis.reports import REPORTS
 from analysis.reports.html import html
@@ -145,20 +145,43 @@ def test_what_a_study_lacks_is_said_and_the_rest_is_drawn():
 def test_numbers_could_be_equal_only_where_nothing_differs():
     for paper in (CFG_TABLE1, CFG_TABLE2, ADM_TABLE4):
         assert verdict(replace(paper, words=("", "")), paper).startswith("These numbers could be equal")
-        for change in ({"data": "x"}, {"features": "x"}, {"n": 5}, {"sampler": "x"}, {"steps": (3,)}):
+        for change in ({"data": "x"}, {"features": "x"}, {"protocol": "ours"}, {"n": 5}, {"sampler": "x"}, {"steps": (3,)}):
             assert len(differences(replace(paper, **change), paper)) == 1, change
             assert verdict(replace(paper, **change), paper).startswith("Shape only")
     assert "networks are not public" in verdict(CFG_TABLE1, CFG_TABLE1)
     assert "with the paper's networks" in verdict(ADM_TABLE4, ADM_TABLE4)
 
 
-def test_inception_s_features_are_taken_where_the_study_has_them():
-    table = cfg().table
-    both = pd.concat([table, table.assign(metric=table["metric"].str.replace("digits", "inception"), value=table["value"] + 7)])
-    report = REPORTS["paper-cfg"](replace(cfg(), table=both))
+def also_on(made, *suffixes):
+    """The same with the columns of further feature networks, in which every number is 7 more."""
+    own = made.table.assign(value=made.table["value"] + 7)
+    more = [own.assign(metric=own["metric"].str.replace("digits", suffix)) for suffix in suffixes]
+    return replace(made, table=pd.concat([made.table, *more]))
+
+
+@pytest.mark.parametrize("suffix", ["inception", "inception-adm"])
+def test_inception_s_features_are_taken_where_the_study_has_them(suffix):
+    report = REPORTS["paper-cfg"](also_on(cfg(), suffix))
     assert report.tables["table_1"].set_index("w").loc[0.5, "FID ↓ p_uncond = 0.1 study"] == pytest.approx(8.1)
     (caption,) = [caption for section in report.sections for caption, _ in section.tables if caption.startswith("Table 1 of")]
     assert "features (" not in caption and "data (digits, not ImageNet 64x64)" in caption
+    assert ("evaluation (ours, not adm)" in caption) == (suffix == "inception")
+    assert "rest on the features of inception." in report.intro
+
+
+def test_sfid_is_that_of_inception_s_spatial_layer():
+    report = REPORTS["paper-adm"](also_on(adm(), "inception-adm", "inception-spatial-adm"))
+    table, figures = report.tables["table_4"], {one.name: one.figure for part in report.sections for one in part.figures}
+    assert table["sFID ↓ study"].tolist() == table["FID ↓ study"].tolist() and table["sFID ↓ study"].notna().any()
+    assert table["sFID ↓ paper"].notna().all() and len(figures["figure_4"].axes) == 2 * 5
+    assert column_of("sfid", also_on(adm(), "inception", "inception-spatial-adm")) == "fid_inception-spatial", "of one protocol"
+    assert column_of("sfid", adm()) not in adm().columns
+
+
+def test_the_evaluation_of_the_paper_is_preferred_to_ours():
+    both = also_on(cfg(), "inception", "inception-adm")
+    assert features_of(both) == "inception-adm"
+    assert (conditions(both).features, conditions(both).protocol) == ("inception", "adm")
 
 
 def test_sheets_need_as_many_images_each():

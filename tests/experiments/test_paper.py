@@ -147,6 +147,8 @@ REFUSED = {
     "there is no paper 'vae': choose one of cfg, adm": ["vae"],
     "'nowhere' has no study": ["cfg", "--world", "nowhere"],
     "is no study of one world": ["cfg", "--world", "methods"],
+    "paper-adm-digits is a study of the paper adm, not cfg": ["cfg", "--world", "paper-adm-digits"],
+    "paper-cfg-fashion is a study of the paper cfg, not adm": ["adm", "--world", "paper-cfg-fashion"],
     "judged by its exact density": ["adm", "--world", "digits-exact"],
     "go together": ["cfg", "--checkpoint", "x.pt"],
     "there is no nothing.pt": ["cfg", "--checkpoint", "nothing.pt", "--adapter", "edm"],

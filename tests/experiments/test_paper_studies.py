@@ -1,21 +1,34 @@
 """The studies behind `guidance-bench paper`: their parts, the base that is never given a label, and whose networks they take."""
 
+import re
+import shlex
 from dataclasses import replace
+from pathlib import Path
 
+import pandas as pd
+import pytest
 import torch
 
+from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, conditions, verdict
+from analysis.results import Results, WorldFacts
+from analysis.table import COLUMNS
 from experiments.graph.files import content_sha256
+from experiments.graph.value import label
+from experiments.settings import override
 from experiments.shipped import located, shipped
+from experiments.studies.digits import QUICK as BASE
 from experiments.studies.paper_adm import DIGITS_STUDIES as ADM
 from experiments.studies.paper_cfg import DIGITS_STUDIES as CFG
 from experiments.studies.paper_cfg import FASHION_STUDIES
-from experiments.studies.paper_chosen import chosen_paper
+from experiments.studies.paper_chosen import PAPERS, chosen_paper
 from experiments.tasks.sources import Exact, shipped_source
 from experiments.tasks.train import Train
 from experiments.tasks.unlabelled import Unlabelled, WithoutLabel
 from experiments.worlds.digits import Digits
 from experiments.worlds.digits_exact import DigitsExact
 from experiments.worlds.fashion import Fashion
+from experiments.worlds.imagenet import ImageNet64, ImageNet128
+from experiments.worlds.images import Images
 from experiments.worlds.world import data
 from guidance import METHODS
 from guidance.oracle import exact_roles
@@ -98,3 +111,39 @@ def test_any_study_of_images_has_its_papers_with_its_own_networks():
     study = chosen_paper("cfg", "controls", False, ["base.n=100", "base.part=100"])
     assert study.name == "paper-cfg-controls" and study.base.n == 100 and isinstance(study.base.model, Train)
     assert study.base.world == Digits() and study.base.classifier is None
+
+
+NOWHERE = {"path": "nowhere", "classes": 1000, "fingerprint": "0" * 64}
+EQUAL = {
+    "cfg, Table 1": (ImageNet64(**NOWHERE, preprocessing="area"), CFG_TABLE1),
+    "cfg, Table 2": (ImageNet128(**NOWHERE, preprocessing="area"), CFG_TABLE2),
+    "adm, Table 4": (Images(**NOWHERE, called="imagenet", size=256, preprocessing="adm"), ADM_TABLE4),
+}
+
+
+def measured(base) -> Results:
+    """A table of one number a column, as the study would make it."""
+    world, (network,) = base.world.label, base.features
+    rows = [
+        (world, 0, "m", 0.0, label(sweep.sampler), sweep.steps, 0, base.n, f"{name}_{network.label}-{base.protocol.label}", 1.0)
+        for sweep in base.sweeps
+        for name in ("fid", "is")
+    ]
+    facts, first = {world: WorldFacts(world, 1000, base.world.shape, {}, exact=False)}, base.sweeps[0]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return Results("made", "made", facts, table, [], label(first.sampler), first.steps, {world: base.n})
+
+
+@pytest.mark.parametrize("numbers", EQUAL)
+def test_what_the_page_says_to_set_gives_numbers_that_could_be_equal(numbers):
+    world, paper = EQUAL[numbers]
+    page = (Path(__file__).parents[2] / "docs" / "paper.md").read_text()
+    settings = shlex.split(re.search(r"`(--set base\.protocol[^`]*)`", page)[1])[1::2]
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {numbers} | ") and "`[" in line]
+    own = {role: replace(getattr(BASE, role), world=world) for role in ("model", "classifier", "evaluator")}
+    base = replace(BASE, world=world, judges=(), n=2000, part=2000, **own)
+    study = PAPERS[numbers[:3]].paper_of(base)
+    said = conditions(measured(override(study, [*settings, f"base.sweeps={row.split('`')[-2]}"]).base))
+    assert verdict(said, paper).startswith("These numbers could be equal"), verdict(said, paper)
+    bare = conditions(measured(override(study, settings).base))
+    assert "T (" in verdict(bare, paper), "the sweeps of the page are needed"
