@@ -121,3 +121,14 @@ def test_the_leaderboard_is_the_one_that_the_committed_submissions_make(tmp_path
 
     list(write_page(ROOT / "docs" / "results" / "benchmark", [], None, tmp_path / "page.md"))
     assert (tmp_path / "page.md").read_text() == (ROOT / "docs" / "leaderboard.md").read_text()
+
+
+def test_on_the_leaderboard_every_measure_has_a_gap_of_its_own():
+    lines = (ROOT / "docs" / "leaderboard.md").read_text().split("### fashion")[1].split("### ")[0].splitlines()
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    for measure in ("fid_fashion", "fid_fashion-convnext"):
+        value, gap = head.index(f"{measure} ↓"), head.index(f"less classifier-free ({measure})")
+        means = {row[1]: (row[value], row[gap]) for row in rows if row[1] not in ("method", "---")}
+        plain = float(means["classifier-free"][0].split()[0])
+        gaps = {name: (float(own.split()[0]) - plain, float(less.split()[0])) for name, (own, less) in means.items() if less}
+        assert len(gaps) > 40 and all(abs(wanted - found) < 0.02 + 0.01 * abs(wanted) for wanted, found in gaps.values())

@@ -124,7 +124,8 @@ def shown(
         arrow = "↑" if metric(name).higher_is_better else "↓"
         columns[f"{name} {arrow}"] = _with_interval(frame, name)
         gaps = _with_interval(frame, f"{name} gap")
-        columns[f"less {REFERENCE}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
+        of = f" ({name})" if len(question.measures) > 1 else ""
+        columns[f"less {REFERENCE}{of}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
     columns["against it"] = list(frame["against"])
     columns["strengths"] = [f"{len(by_label[name].ws(world))}" for name in frame["method"]]
     columns["evaluations"] = [f"{by_label[name].evaluations(world):g}" for name in frame["method"]]
