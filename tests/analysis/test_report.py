@@ -50,7 +50,7 @@ def test_figures_have_the_room_that_everything_else_leaves(text, pictures, monke
     whole = report.html("", "", [Section("FID", "", pictures)])
     monkeypatch.setattr(report, "LIMIT", len(whole) - 20_000)
     tight = report.html("", "", [Section("FID", "", pictures)])
-    assert len(tight) <= report.LIMIT and tight.count("data:image/png") == 2 and 'src="figure:' not in tight
+    assert len(tight) <= report.LIMIT and tight.count("data:image/webp") == 2 and 'src="figure:' not in tight
 
 
 def test_nothing_is_fetched(text):
