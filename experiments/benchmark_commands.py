@@ -74,6 +74,8 @@ def submit(
 
     found = list(of_run(run, method or [], read_protocol(protocol)))
     paths = [_free(out, cells.name) for cells, _ in found]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise Problem(f"{twice} would be written twice: give one --method at a time, and another --out")
     packed = [pack(cells, store, by, cite) for cells, store in found]  # all, before the first is written
     for submission, path in zip(packed, paths):
         _write(submission, path)
@@ -82,11 +84,12 @@ def submit(
 def check_submission(file: File, protocol: Rules = "v1") -> None:
     """Say whether a submission fits the protocol; if not, which rule, and which row."""
     from experiments.benchmark.check import check_submission as check
+    from experiments.benchmark.committed import committed, place, reference
     from experiments.benchmark.protocol import read_protocol
     from experiments.benchmark.submission import read_submission
 
-    submission = read_submission(file)
-    check(submission, read_protocol(protocol))
+    submission, rules = read_submission(file), read_protocol(protocol)
+    check(submission, rules, plain=reference(committed(place(), rules)))
     typer.echo(f"fits    {submission.protocol}: {submission.label}, {len(submission.content['cells'])} cells")
 
 

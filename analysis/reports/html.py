@@ -7,6 +7,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,12 @@ from matplotlib.figure import Figure
 from analysis.figures.style import png
 from analysis.files import write_atomically
 from analysis.findings.words import SHOWN
-from analysis.reports.shrink import fitting
+from analysis.reports.shrink import BUDGET, fitting
 from analysis.reports.tables import markup
 
 PAGE = Path(__file__).with_name("page")
 PLOTLY = "vendor/plotly-basic-4.1.1.min.js"
+LIMIT = 4_900_000  # bytes of a page, below the 5 MB that docs/report.md states
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
     """
     pictures = [picture for section in sections for picture in section.figures]
     numbers = {picture.name: number for number, picture in reversed([*enumerate(pictures, 1)])}
-    images, tables = zip(count(1), pictures, fitting([picture.image for picture in pictures])), count(1)
-    texts = [_section(f"s{i}", section, images, tables, numbers) for i, section in enumerate(sections)]
+    figures, tables = zip(count(1), pictures), count(1)
+    texts = [_section(f"s{i}", section, figures, tables, numbers) for i, section in enumerate(sections)]
     plotted = next((i for i, section in enumerate(sections) if section.plot), -1)  # what was found and the plot come first
     texts.insert(plotted + 1, f'<section id="done"><h2>What was done</h2>{_paragraphs(intro)}</section>\n')
     first = f'<section id="found"><h2>What was found</h2>{_listed(found)}</section>\n' if found else ""
@@ -87,7 +89,7 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
     contents = "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in names)
     scripts = [_file(name) for name in ("page.js", "tables.js", *(["explore.js"] if plotted >= 0 else []))]
     library = [_file(PLOTLY)] if plotted >= 0 else []
-    return (
+    page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy([*scripts, *library])}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -99,6 +101,14 @@ def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[st
         f"{''.join(_packed(text, 'plotly') for text in library)}"
         f"{''.join(f'<script>{script}</script>' for script in scripts)}</body></html>\n"
     )
+    return _with_images(page, [picture.image for picture in pictures])
+
+
+def _with_images(page: str, images: Sequence[bytes]) -> str:
+    """The page with its figures, which have the room that all else leaves. No text is taken for one: its quotes are escaped."""
+    left = (LIMIT - len(page.encode())) * 3 // 4  # base64 takes four characters for three bytes
+    data = [base64.b64encode(image).decode() for image in fitting(images, min(BUDGET, left))]
+    return re.sub(r'src="figure:(\d+)"', lambda found: f'src="data:image/png;base64,{data[int(found[1]) - 1]}"', page)
 
 
 def _listed(sentences: Sequence[str]) -> str:
@@ -126,17 +136,17 @@ def _policy(scripts: Sequence[str]) -> str:
     return f"default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src {allowed}"
 
 
-def _section(anchor: str, section: Section, images: Iterator, tables: Iterator[int], numbers: Mapping[str, int]) -> str:
+def _section(anchor: str, section: Section, figures: Iterator, tables: Iterator[int], numbers: Mapping[str, int]) -> str:
     plot = _plot(section.plot, numbers) if section.plot else ""
-    figures = "".join(_figure(*image) for _, image in zip(section.figures, images))
-    figures = f'<div class="figures">{figures}</div>' if figures else ""
+    drawn = "".join(_figure(*figure) for _, figure in zip(section.figures, figures))
+    drawn = f'<div class="figures">{drawn}</div>' if drawn else ""
     shown = "".join(_table(caption, frame, next(tables)) for caption, frame in section.tables)
     code = "".join(_code(what, text) for what, text in section.code)
     details = (
         f"<details><summary>configuration</summary><pre>{escape(section.details)}</pre></details>" if section.details else ""
     )
     heading = f"<h2>{escape(section.heading)}</h2>{_paragraphs(section.text)}"
-    return f'<section id="{anchor}">{heading}{plot}{figures}{shown}{_paragraphs(section.notes)}{code}{details}</section>\n'
+    return f'<section id="{anchor}">{heading}{plot}{drawn}{shown}{_paragraphs(section.notes)}{code}{details}</section>\n'
 
 
 def _plot(plot: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
@@ -155,13 +165,12 @@ def _packed(text: str, name: str) -> str:
     return f'<script type="application/gzip" id="{name}">{held}</script>'
 
 
-def _figure(number: int, picture: Picture, image: bytes) -> str:
+def _figure(number: int, picture: Picture) -> str:
     if not picture.alt.strip():
         raise ValueError("a picture has no alt text: say in words what it shows")
-    data = base64.b64encode(image).decode()
     inches = picture.figure.get_figwidth()  # in proportion, so that letters in every figure have one size; never below legible
     size = f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"'
-    shown = f'<img src="data:image/png;base64,{data}" alt="{escape(picture.alt)}" {size}>'
+    shown = f'<img src="figure:{number}" alt="{escape(picture.alt)}" {size}>'
     caption = f"<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption>"
     box = f'<div class="image" role="region" tabindex="0" aria-label="Figure {number}">{shown}</div>'
     return f'<figure id="f{number}" style="width:{round(100 * inches)}px">{box}{caption}</figure>'  # else a caption takes a row

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-BUDGET = 2_000_000  # bytes of all figures of a page; in base64 a third more
+BUDGET = 2_000_000  # bytes of all figures of a page, at most; in base64 a third more
 SCALES = (1.0, 0.75, 0.6, 0.5, 0.4)
 
 
-def fitting(images: Sequence[bytes], budget: int = BUDGET) -> list[bytes]:
+def fitting(images: Sequence[bytes], budget: int) -> list[bytes]:
     """The PNGs, equal bytes where they fit together; else the same pictures in as many pixels of 256 colours as do.
 
     What fits at no scale comes at the smallest. The same bytes for the same images.

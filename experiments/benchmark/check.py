@@ -1,21 +1,25 @@
 """What does not fit the protocol is refused: which rule, and which row."""
 
-import math
 from collections import Counter
 from typing import Any
 
 from experiments.benchmark.protocol import Protocol, WorldRules, known
-from experiments.benchmark.submission import Submission
-from experiments.graph.value import label
+from experiments.benchmark.submission import Submission, is_number
 from experiments.problems import Problem, one_line
 from experiments.studies.beside import NO_TRAINING
 
+DISTANCES = ("frechet_", "fid_")
+ROUNDING = 1e-6
 
-def check_submission(submission: Submission, protocol: Protocol, of_this_code: bool = True) -> None:
+
+def check_submission(
+    submission: Submission, protocol: Protocol, of_this_code: bool = True, plain: Submission | None = None
+) -> None:
     """Problem, in one line, for the first rule that is broken and the row that breaks it.
 
     of_this_code: each run is also the one that this version of the package would make. What was published is not held to that:
-    a later version may measure under other addresses, and old numbers stay.
+    a later version may measure under other addresses, and old numbers stay. plain: whose rows at w = 0 its own must be, seed by
+    seed, in the worlds that both have: plain guidance of the committed ones.
     """
     name = submission.place
     if submission.sha256 != protocol.sha256:
@@ -24,6 +28,8 @@ def check_submission(submission: Submission, protocol: Protocol, of_this_code: b
             f"{name}: rule protocol: it was made under {theirs}, and not under {protocol.label}: numbers of two protocols are "
             "never compared"
         )
+    if submission.content["protocol"]["title"] != protocol.title:
+        raise Problem(f"{name}: rule protocol: it says {submission.content['protocol']['title']!r}, and means {protocol.title}")
     rules = protocol.rules.worlds
     rows: dict[str, list[dict[str, Any]]] = {}
     for index, cell in enumerate(submission.content["cells"]):
@@ -34,6 +40,8 @@ def check_submission(submission: Submission, protocol: Protocol, of_this_code: b
         rows.setdefault(cell["world"], []).append(cell)
     for world, cells in rows.items():
         _check_world(cells, rules[world], f"{name}: {world}")
+        if plain is not None:
+            _check_plain(cells, plain, rules[world], f"{name}: {world}")
     if of_this_code:
         _check_runs(submission, protocol, rows)
     runs = Counter(run for cell in submission.content["cells"] for run in cell["runs"])
@@ -42,8 +50,9 @@ def check_submission(submission: Submission, protocol: Protocol, of_this_code: b
 
 
 def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list[dict[str, Any]]]) -> None:
-    """Of a method that is installed: each row is of the run that the protocol asks for, whose address says all its values."""
+    """Of a method of the registry: each row is of the run that the protocol asks for, whose address says all its values."""
     from experiments.benchmark.cells import MethodCells
+    from experiments.benchmark.described import described
     from experiments.studies.sweep import Curve
     from guidance.methods import METHODS
 
@@ -55,6 +64,9 @@ def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list
         cells = MethodCells(name="checked", protocol=protocol.content, methods=methods)
     except ValueError as error:
         raise Problem(f"{submission.place}: rule method: {one_line(error)}") from error
+    for field, true in described(next(iter(methods.values()))).items():
+        if field in ("label", "where", "family") and (said := submission.content["method"][field]) != true:
+            raise Problem(f"{submission.place}: rule method: its {field} is {said!r}, and that of its values {true!r}")
     wanted: dict[tuple, set[str]] = {}
     for placed in cells.cells():
         wanted.setdefault(tuple(placed.place[key] for key in ("world", "w", "seed")), set()).add(placed.task.address)
@@ -69,27 +81,34 @@ def _check_runs(submission: Submission, protocol: Protocol, rows: dict[str, list
 
 def _check_row(cell: dict[str, Any], rules: WorldRules, where: str) -> None:
     """One row against the rules of its world."""
-    steps = {"sampler": label(rules.sampler) + _grid(rules), "steps": rules.steps, "n": rules.n}
-    for field, wanted in steps.items():
+    from experiments.studies.sweep import Sweep
+
+    sweep = Sweep(sampler=rules.sampler, steps=rules.steps, ws=(0.0,), grid=rules.grid)
+    for field, wanted in {"sampler": sweep.label, "steps": rules.steps, "n": rules.n}.items():
         if cell[field] != wanted:
             raise Problem(f"{where}: rule {field}: {cell[field]!r}, and the protocol has {wanted!r}")
     if cell["seed"] not in rules.sample_seeds:
         raise Problem(f"{where}: rule sample_seeds: the protocol has {', '.join(map(str, rules.sample_seeds))}")
     if cell["train_seed"] != NO_TRAINING:
         raise Problem(f"{where}: rule train_seed: {cell['train_seed']}, and the protocol's networks are given ({NO_TRAINING})")
-    if not math.isfinite(cell["w"]):
-        raise Problem(f"{where}: rule strengths: w is {cell['w']}")
     for measure in rules.measures:
         if measure not in cell["values"]:
             raise Problem(f"{where}: rule measures: {measure} is missing")
     for metric, number in cell["values"].items():
-        if type(number) not in (int, float) or not math.isfinite(number):
-            raise Problem(f"{where}: rule measures: {metric} is {number!r}, and no finite number")
+        if not is_number(number):
+            raise Problem(f"{where}: rule measures: {metric} is {str(number)[:20]}, and no finite number")
+        if metric.startswith(DISTANCES) and number < -ROUNDING:
+            raise Problem(f"{where}: rule measures: {metric} is {number:g}, and no distance is below 0")
         if metric.startswith("nfe_") and number < 0:
             raise Problem(f"{where}: rule budget: {metric} is {number}")
-    counted = sum(number for metric, number in cell["values"].items() if metric.startswith("nfe_"))
-    if counted < 1:
-        raise Problem(f"{where}: rule budget: {counted:g} network evaluations a sample were counted, and no sample takes none")
+    if _counted(cell) < 1:
+        raise Problem(
+            f"{where}: rule budget: {_counted(cell):g} network evaluations a sample were counted, and no sample takes none"
+        )
+
+
+def _counted(cell: dict[str, Any]) -> float:
+    return sum(number for metric, number in cell["values"].items() if metric.startswith("nfe_"))
 
 
 def _check_world(cells: list[dict[str, Any]], rules: WorldRules, where: str) -> None:
@@ -104,6 +123,13 @@ def _check_world(cells: list[dict[str, Any]], rules: WorldRules, where: str) -> 
         raise Problem(f"{where}: rule strengths: {why}")
     if missing := [(w, seed) for w in ws for seed in rules.sample_seeds if (w, seed) not in counts]:
         raise Problem(f"{where}, w = {missing[0][0]:g}: rule sample_seeds: seed {missing[0][1]} is missing")
+    for w in ws:
+        for measure in rules.measures:
+            found = [cell["values"][measure] for cell in cells if cell["w"] == w]
+            if len(found) > 1 and len({*found}) == 1:
+                raise Problem(
+                    f"{where}, w = {w:g}: rule sample_seeds: {measure} is {found[0]:g} at every seed, as no samples are"
+                )
     plain = [cell["values"] for cell in cells if cell["w"] == 0]
     for measure, wanted in rules.plain.items():
         found = sum(values[measure] for values in plain) / len(plain)
@@ -114,7 +140,21 @@ def _check_world(cells: list[dict[str, Any]], rules: WorldRules, where: str) -> 
             )
 
 
-def _grid(rules: WorldRules) -> str:
-    from guidance.grids import EvenInU
-
-    return "" if rules.grid == EvenInU() else f" on {label(rules.grid)}"
+def _check_plain(cells: list[dict[str, Any]], plain: Submission, rules: WorldRules, where: str) -> None:
+    """At w = 0 every method is the plain model, from the noise of its seed: the same numbers, and the same price."""
+    theirs = {(cell["world"], cell["seed"]): cell for cell in plain.content["cells"] if cell["w"] == 0}
+    for cell in cells:
+        if cell["w"] or (other := theirs.get((cell["world"], cell["seed"]))) is None:
+            continue
+        for measure in rules.measures:
+            found, wanted = cell["values"][measure], other["values"][measure]
+            if abs(found - wanted) > rules.tolerance * abs(wanted):
+                raise Problem(
+                    f"{where}, w = 0, seed {cell['seed']}: rule plain: {measure} is {found:.6g}, and that of {plain.label} is "
+                    f"{wanted:.6g} (within {rules.tolerance:.0%}): other noise, networks or measures made this row"
+                )
+        if _counted(cell) != _counted(other):
+            raise Problem(
+                f"{where}, w = 0, seed {cell['seed']}: rule budget: {_counted(cell):g} network evaluations were counted, and the "
+                f"plain model takes {_counted(other):g}"
+            )

@@ -10,14 +10,12 @@ from analysis.headline import markdown
 from analysis.metrics import metric
 from analysis.statistics.ranking import networks, ranking
 from experiments.benchmark.check import check_submission
+from experiments.benchmark.committed import PACKAGED, REFERENCE, RESULTS, committed, place, reference
 from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
 from experiments.benchmark.submission import Submission, read_submission
 from experiments.graph.files import disk_problems
 from experiments.problems import Problem
 
-REFERENCE = "classifier-free"
-RESULTS = Path("docs/results/benchmark")
-PACKAGED = Path(__file__).with_name("results")  # where a wheel has them
 HEAD = """\
 # Leaderboard
 
@@ -34,32 +32,29 @@ was near its best. `evaluations` are those of its dearest cell.
 """
 
 
-def committed(folder: Path, protocol: Protocol) -> list[Submission]:
-    """The submissions of a folder that were made under a protocol, by name. Problem for one that is none, or does not fit."""
-    found = [read_submission(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
-    return [submission for submission in found if submission.sha256 == protocol.sha256]
-
-
 def gathered(folder: Path, further: Sequence[Path], protocol: Protocol) -> list[Submission]:
     """Those of the folder and of further files, each checked. Problem for a file of another protocol, or two of one method."""
     submissions = [*committed(folder, protocol), *(read_submission(path) for path in further)]
     taken: dict[str, str] = {}
+    plain = reference(submissions)
     for index, submission in enumerate(submissions):
-        check_submission(submission, protocol, of_this_code=index >= len(submissions) - len(further))
+        check_submission(submission, protocol, of_this_code=index >= len(submissions) - len(further), plain=plain)
         if submission.label in taken:
             raise Problem(f"{submission.label} is in {taken[submission.label]} and in {submission.place}: leave one of them out")
         taken[submission.label] = submission.place
     return submissions
 
 
-def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequence[Path] = ()) -> str:
+def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequence[Path] = (), folder: Path = RESULTS) -> str:
     """The page: a section for each protocol, with a table for each question in each of its worlds.
 
-    further: files beside the committed ones, which make it a local page.
+    further: files beside those of the folder, which make it a local page, as another folder than the committed one does.
     """
+    ours = folder.absolute() == RESULTS.absolute()
+    held = "of the package" if folder == PACKAGED else f"in `{RESULTS if ours else folder}`"
     beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
-    made = f"Made by `guidance-bench leaderboard` of the submissions in `{RESULTS}` alone{beside}."
-    link = "BENCHMARK.md of guidance-bench" if further else "[BENCHMARK.md](../BENCHMARK.md)"
+    made = f"Made by `guidance-bench leaderboard` of the submissions {held} alone{beside}."
+    link = "[BENCHMARK.md](../BENCHMARK.md)" if ours and not further else "BENCHMARK.md of guidance-bench"
     return "\n".join(
         [HEAD.format(made=made, benchmark=link), *(line for protocol, own in sections for line in _section(protocol, own))]
     )
@@ -157,7 +152,8 @@ def verified(folder: Path) -> Iterator[str]:
         submission = read_submission(path)
         if submission.sha256 not in shipped:
             raise Problem(f"{path}: rule protocol: {submission.protocol} does not ship with this package")
-        check_submission(submission, shipped[submission.sha256], of_this_code=False)
+        plain = reference(committed(folder, shipped[submission.sha256]))
+        check_submission(submission, shipped[submission.sha256], of_this_code=False, plain=plain)
         yield f"fits    {path}: {submission.protocol}"
 
 
@@ -165,7 +161,7 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     """Writes the page and says where. results: None is that of this checkout, or of this package. named: the protocol; None: all
     versions that ship, of which `further` are of the newest.
     """
-    folder = results or next((place for place in (RESULTS, PACKAGED) if place.is_dir()), RESULTS)
+    folder = results or place()
     if results is not None and not results.is_dir():
         raise Problem(f"--results {results} is no folder")
     protocols = [read_protocol(named)] if named is not None else [read_protocol(version) for version in versions()[::-1]]
@@ -176,7 +172,7 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     ours = folder == RESULTS and not further
     path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):
-        write_atomically(path, page(sections, further).encode())
+        write_atomically(path, page(sections, further, folder).encode())
     for protocol, own in sections:
         yield f"{protocol.label}: {_counted(own)}"
     yield f"page {path}"

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from experiments.benchmark.cells import MethodCells
 from experiments.benchmark.check import check_submission
+from experiments.benchmark.described import described
 from experiments.benchmark.protocol import Protocol
 from experiments.benchmark.submission import SCHEMA, Submission, sealed
 from experiments.graph.files import read_object
-from experiments.graph.fingerprint import PROJECT_PACKAGES
 from experiments.graph.store import FOUND, MISSING, Store
-from experiments.graph.value import encode
 from experiments.graph.verify import verify_run
 from experiments.problems import Problem
 from experiments.studies.by_world import ByWorld
@@ -23,7 +21,6 @@ from experiments.studies.study import Placed
 from experiments.studies.sweep import Curve
 from experiments.studies.tradeoff import TradeOff
 
-OURS = "guidance-bench"
 SHOWN = 16  # digits of a seal
 
 
@@ -45,7 +42,9 @@ def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
                 if code.setdefault(module, found) != found:
                     raise Problem(f"{run} was made by another {module} than the others: --remake makes them again")
             revisions.add(str(record.get("revision")))
-            packages |= record.get("packages", {})
+            for package, found in record.get("packages", {}).items():
+                if packages.setdefault(package, found) != found:
+                    raise Problem(f"{run} was made with another {package} than the others: --remake makes them again")
             if record.get("machine") not in machines:
                 machines.append(record.get("machine"))
         manifest = verify_run(path)
@@ -68,23 +67,6 @@ def pack(cells: MethodCells, store: Store, who: str, cite: str) -> Submission:
     submission = Submission(sealed(content), f"the submission of {content['method']['label']}")
     check_submission(submission, cells.of)
     return submission
-
-
-def described(curve: Curve) -> dict[str, Any]:
-    """What a submission says of a method: its label, where its class is, its values but w, its family, and its package."""
-    method = curve.method
-    kind = type(method)
-    top = kind.__module__.partition(".")[0]
-    names = [OURS] if top in PROJECT_PACKAGES else packages_distributions().get(top, [])
-    package = f"{names[0]} {version(names[0])}" if names else f"{top} (not installed)"
-    values = {name: held for name, held in encode(method).items() if name != "w"}
-    return {
-        "label": curve.label,
-        "where": f"{kind.__module__}:{kind.__qualname__}",
-        "values": values,
-        "family": method.family,
-        "package": package,
-    }
 
 
 def of_run(folder: Path, names: list[str], protocol: Protocol) -> Iterator[tuple[MethodCells, Store]]:
@@ -134,8 +116,10 @@ def with_plain(curve: Curve) -> Curve:
 
 
 def slug(text: str) -> str:
-    """As part of a name: small letters, digits and single dashes."""
-    kept = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower().replace("+", "p"))
+    """As part of a name: small letters, digits and single dashes; a minus before a number is an m."""
+    kept = "".join(
+        letter if letter.isascii() and letter.isalnum() else "-" for letter in text.lower().replace("+", "p").replace("=-", "=m")
+    )
     return "-".join(part for part in kept.split("-") if part) or "method"
 
 

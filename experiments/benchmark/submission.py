@@ -1,7 +1,7 @@
 """A submission: one method's cells under one protocol, with what made them, in one JSON file; and the same as a tidy table.
 
 Its content, beside a "seal" (the sha256 of the rest, so that a truncated or edited file is noticed):
-    schema, protocol {title, sha256}, made {who, cite, date}, method {label, where, values, family, roles, package}, code
+    schema, protocol {title, sha256}, made {who, cite, date}, method {label, where, values, family, package}, code
     {module: digest}, packages, machines, revisions, cells [{world, w, seed, n, sampler, steps, train_seed, runs {address: seal},
     made_from {address: seal}, values {metric: number}}]; runs are the measures, made_from what they measured
 """
@@ -119,13 +119,28 @@ def read_submission(path: Path) -> Submission:
     _require(content["protocol"], {"title": str, "sha256": str}, f"{path}: protocol")
     _require(content["method"], {"label": str, "where": str, "values": dict, "family": str, "package": str}, f"{path}: method")
     _require(content["made"], {"who": str, "cite": str, "date": str}, f"{path}: made")
-    if not content["cells"]:
-        raise Problem(f"{path} has no cells")
+    for name in ("code", "packages", "machines", "revisions", "cells"):
+        if not content[name]:
+            raise Problem(f"{path} has no {name}")
+    if not isinstance(content["method"]["values"].get("is"), str):
+        raise Problem(f"{path}: the values of its method do not say what it is")
+    for text in (content["protocol"]["title"], *content["method"].values(), *content["made"].values()):
+        if isinstance(text, str) and not text.isprintable():
+            raise Problem(f"{path}: {text!r} is no line of text")
     for index, cell in enumerate(content["cells"]):
         _require(cell, CELL, f"{path}: cell {index}")
+        if not is_number(cell["w"]):
+            raise Problem(f"{path}: cell {index}: w is no finite number")
+        if lacking := [name for name in ("runs", "made_from", "values") if not cell[name]]:
+            raise Problem(f"{path}: cell {index} has no {lacking[0]}")
     if sealed(content)["seal"] != content["seal"]:
         raise Problem(f"{path} was altered after it was packed (its seal is of other content): pack it again by submit")
     return Submission(content, str(path))
+
+
+def is_number(given: Any) -> bool:
+    """Whether it is a finite number that a table can hold: JSON has integers beyond those of floats."""
+    return type(given) in (int, float) and abs(given) < 1e300
 
 
 def _require(held: Any, fields: dict[str, type], where: str) -> None:

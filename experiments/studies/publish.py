@@ -1,7 +1,7 @@
 """Results that are committed: copied from a clean checkout's run, verified, and reproduced to be compared row by row.
 
-A committed folder has its table as parquet too, and as CSV, which is read in a browser, where that is not large; its manifest
-names what is there.
+A committed folder has its table as parquet too, and as CSV, which is read in a browser, where that is not large; a large summary
+is parquet as well. The manifest names what is there.
 """
 
 import math
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from analysis.table import KEYS, SUMMARY, parquet_bytes, read_table, summarise
+from analysis.table import KEYS, SUMMARY, parquet_bytes, read_table, summarise, table_file
 from experiments.graph.files import disk_problems, read_object, sha256, write_json
 from experiments.graph.manifest import read_manifest
 from experiments.graph.provenance import provenance, same_machine
@@ -58,13 +58,22 @@ def publish(run: Path, place: Path) -> Path:
 
 def _tabled(copy: Path, table: bytes) -> None:
     """The parquet beside the CSV, or instead of a large one, and the manifest of what is there then."""
-    (copy / "table.parquet").write_bytes(table)
     manifest = read_object(copy / "manifest.json")
-    files = manifest["files"] | {"table.parquet": sha256(copy / "table.parquet")}
-    if (copy / "table.csv").stat().st_size >= LARGE:
-        (copy / "table.csv").unlink()
-        del files["table.csv"]
+    files = manifest["files"]
+    (copy / "table.parquet").write_bytes(table)
+    if _large(copy / "summary.csv"):
+        (copy / "summary.parquet").write_bytes(parquet_bytes(pd.read_csv(copy / "summary.csv")))
+    for name in ("table", "summary"):
+        if (copy / f"{name}.parquet").is_file():
+            files[f"{name}.parquet"] = sha256(copy / f"{name}.parquet")
+        if _large(copy / f"{name}.csv"):
+            (copy / f"{name}.csv").unlink()
+            del files[f"{name}.csv"]
     write_json(copy / "manifest.json", manifest | {"files": dict(sorted(files.items()))})
+
+
+def _large(path: Path) -> bool:
+    return path.stat().st_size >= LARGE
 
 
 def behind(run: Path) -> list[Path]:
@@ -88,8 +97,10 @@ def check_published(folder: Path) -> None:
     table = read_table(folder / "table.csv")
     if (folder / "table.parquet").is_file() and not table.equals(read_table(folder / "table.parquet")):
         raise Problem(f"{folder / 'table.parquet'} is not the table of table.csv")
-    if wrong := next(wrong_rows(table, pd.read_csv(folder / "summary.csv")), None):
-        raise Problem(f"{folder / 'summary.csv'} is not the summary of table.csv: {wrong}")
+    shown = folder / ("summary.parquet" if (folder / "summary.parquet").is_file() else "summary.csv")
+    summary = pd.read_parquet(shown) if shown.suffix == ".parquet" else pd.read_csv(shown)
+    if wrong := next(wrong_rows(table, summary), None):
+        raise Problem(f"{shown} is not the summary of {table_file(folder).name}: {wrong}")
 
 
 def wrong_rows(table: pd.DataFrame, summary: pd.DataFrame) -> Iterator[str]:
