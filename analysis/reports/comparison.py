@@ -122,6 +122,7 @@ def _world(results: Results, verdict: Table | Missing, others: Sequence[Table | 
                 equal, price,
             )
             for price, name, words in (("nfe", "nfe", "network evaluations"), ("seconds_per_sample", "seconds", "seconds"))
+            if every["steps"].nunique() > 1  # else the curves are those above
         ),
         picture(
             f"{world}_equal_nfe",
