@@ -12,6 +12,7 @@ from PIL import Image
 from small import here
 from tiny import make_here, results_of, sets
 
+from analysis.measures.some_rows import some_rows
 from experiments.features.efficientnet_lite0 import PACKAGE
 from experiments.graph.store import Store
 from experiments.problems import Problem
@@ -111,7 +112,7 @@ def test_a_part_of_the_training_images_is_read_where_it_is_sliced(place):
     (own,) = study.references.values() if study.references else [None]
     world = study.world
     images, label = TrainingSet(world=world, n=30).images(None)
-    rows = np.arange(30) * 50 // 30
+    rows = some_rows(50, 30)
     train = data(world).train
     assert images.shape == (30, 32, 32, 3) and len(images) == 30 and images.dtype == np.uint8 and images.ndim == 4
     assert np.array_equal(images[5:9], as_bytes(train.x.subset(rows))[5:9]) and label.tolist() == train.label[rows].tolist()

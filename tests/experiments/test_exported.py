@@ -11,6 +11,7 @@ from folders import folder
 from safetensors.torch import load_file, save_file
 from tiny import make_here, results_of, tiny_study
 
+from analysis.measures.some_rows import some_rows
 from experiments.checkpoints.exported import export, load, read_header, training_of
 from experiments.graph.files import sha256
 from experiments.graph.store import FOUND, Store
@@ -113,7 +114,7 @@ def test_kept_features_measure_as_the_images_do(trained, tmp_path):
     name = ("classifier-free", 1.0, 40)
     assert few.loc[(*name, "fid_digits")] == kept.loc[(*name, "fid_digits")], "300 rows are for what needs rows alone"
     rows, label = study.real.arrays(Store(base / "runs")), data(Digits()).train.label.numpy()
-    assert rows["neighbours_label"].tolist() == label[np.arange(300) * len(label) // 300].tolist()
+    assert rows["neighbours_label"].tolist() == label[some_rows(len(label), 300)].tolist()
     assert reference_of(rows).label.tolist() == rows["neighbours_label"].tolist()
 
 

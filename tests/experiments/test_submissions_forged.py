@@ -33,7 +33,8 @@ def written(folder: Path, content: dict) -> Path:
 def next_seeds(content: dict) -> None:
     values = {(cell["world"], cell["w"], cell["seed"]): cell["values"] for cell in deepcopy(content["cells"])}
     for cell in content["cells"]:
-        cell["values"] = values[cell["world"], cell["w"], (cell["seed"] + 1) % 8]
+        seeds = len(PROTOCOL.rules.worlds[cell["world"]].sample_seeds)
+        cell["values"] = values[cell["world"], cell["w"], (cell["seed"] + 1) % seeds]
 
 
 def one_seed(content: dict) -> None:
