@@ -16,6 +16,11 @@ def place() -> Path:
     return next((folder for folder in (RESULTS, PACKAGED) if folder.is_dir()), RESULTS)
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether it is the folder of this checkout, however it is named."""
+    return folder.absolute() == RESULTS.absolute()
+
+
 def committed(folder: Path, protocol: Protocol) -> list[Submission]:
     """Those of a folder that were made under a protocol, by file name. Problem for a file that is none, or of a protocol that is
     neither this one nor ships.

@@ -10,7 +10,7 @@ from analysis.headline import markdown
 from analysis.metrics import metric
 from analysis.statistics.ranking import networks, ranking
 from experiments.benchmark.check import check_submission
-from experiments.benchmark.committed import PACKAGED, REFERENCE, RESULTS, committed, place, reference
+from experiments.benchmark.committed import PACKAGED, REFERENCE, RESULTS, committed, is_ours, place, reference
 from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
 from experiments.benchmark.submission import Submission, read_submission
 from experiments.graph.files import disk_problems
@@ -50,7 +50,7 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
 
     further: files beside those of the folder, which make it a local page, as another folder than the committed one does.
     """
-    ours = folder.absolute() == RESULTS.absolute()
+    ours = is_ours(folder)
     held = "of the package" if folder == PACKAGED else f"in `{RESULTS if ours else folder}`"
     beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
     made = f"Made by `guidance-bench leaderboard` of the submissions {held} alone{beside}."
@@ -148,14 +148,11 @@ def _with_interval(frame: pd.DataFrame, name: str) -> list[str]:
 
 def verified(folder: Path) -> Iterator[str]:
     """A line for each submission of a folder, which fits the protocol that it names. Problem for one that does not."""
-    shipped = {read_protocol(version).sha256: read_protocol(version) for version in versions()}
-    for path in sorted(folder.glob("*.json")):
-        submission = read_submission(path)
-        if submission.sha256 not in shipped:
-            raise Problem(f"{path}: rule protocol: {submission.protocol} does not ship with this package")
-        plain = reference(committed(folder, shipped[submission.sha256]))
-        check_submission(submission, shipped[submission.sha256], of_this_code=False, plain=plain)
-        yield f"fits    {path}: {submission.protocol}"
+    for protocol in map(read_protocol, versions()):
+        found = committed(folder, protocol)
+        for submission in found:
+            check_submission(submission, protocol, of_this_code=False, plain=reference(found))
+            yield f"fits    {submission.place}: {submission.protocol}"
 
 
 def write_page(results: Path | None, further: Sequence[Path], named: str | None, out: Path | None) -> Iterator[str]:
@@ -170,7 +167,7 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     sections = [(protocol, own) for protocol, own in sections if own]
     if not sections:
         raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
-    ours = folder == RESULTS and not further
+    ours = is_ours(folder) and not further
     path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):
         write_atomically(path, page(sections, further, folder).encode())
