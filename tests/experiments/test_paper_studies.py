@@ -13,7 +13,7 @@ from analysis.paper.conditions import ADM_TABLE4, CFG_TABLE1, CFG_TABLE2, condit
 from analysis.results import Results, WorldFacts
 from analysis.table import COLUMNS
 from experiments.graph.files import content_sha256
-from experiments.graph.value import label
+from experiments.graph.value import encode
 from experiments.settings import override
 from experiments.shipped import located, shipped
 from experiments.studies.digits import QUICK as BASE
@@ -125,13 +125,13 @@ def measured(base) -> Results:
     """A table of one number a column, as the study would make it."""
     world, (network,) = base.world.label, base.features
     rows = [
-        (world, 0, "m", 0.0, label(sweep.sampler), sweep.steps, 0, base.n, f"{name}_{network.label}-{base.protocol.label}", 1.0)
+        (world, 0, "m", 0.0, sweep.label, sweep.steps, 0, base.n, f"{name}_{network.label}-{base.protocol.label}", 1.0)
         for sweep in base.sweeps
         for name in ("fid", "is")
     ]
     facts, first = {world: WorldFacts(world, 1000, base.world.shape, {}, exact=False)}, base.sweeps[0]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return Results("made", "made", facts, table, [], label(first.sampler), first.steps, {world: base.n})
+    return Results("made", "made", facts, table, [], first.label, first.steps, {world: base.n}, values=encode(base, expand=True))
 
 
 @pytest.mark.parametrize("numbers", EQUAL)
