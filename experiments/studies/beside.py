@@ -79,10 +79,11 @@ def networks(study: Any) -> Iterator[Placed]:
 
 
 def losses(study: Any, seed: int) -> Iterator[Placed]:
-    """The loss of every trained model on test images: the study's own first, then those of curves, by the curves' labels."""
+    """The loss of every trained model on test images: the study's own first, then those of curves, by the curves' labels.
+    Students of few steps have none."""
     models = {"": study.network("model", seed)}
     models |= {curve.label: study.network("model", seed, curve) for curve in study.methods if curve.model is not None}
     for name, source in models.items():
-        if isinstance(source, Train):
+        if isinstance(source, Train) and not hasattr(source.objective, "steps"):
             place = {"world": study.world.label, "train_seed": seed, "network": name or "plain"}
             yield Placed("denoising_loss", place, DenoisingLoss(denoiser=source, n=study.denoising_loss))

@@ -24,7 +24,7 @@ class DenoisingLoss(Task):
 
     The lambdas are the middles of `levels` parts of equal probability of the training's density, so that their mean is the loss
     of Ho & Salimans (arXiv 2207.12598, Algorithm 1) on the test set. Every network meets the same noise. ValueError of a
-    training of no denoiser.
+    training of no denoiser, or of a student of few steps, which answers at its own lambdas alone.
     """
 
     name: ClassVar[str] = "denoising-loss"
@@ -37,6 +37,8 @@ class DenoisingLoss(Task):
     def denoises(self) -> "DenoisingLoss":
         if not hasattr(self.denoiser.objective, "target"):
             raise ValueError(f"denoiser: a {self.denoiser.kind} is no denoiser")
+        if hasattr(self.denoiser.objective, "steps"):
+            raise ValueError("denoiser: a student of few steps answers at their levels alone, and has no loss over all of them")
         return self
 
     @property

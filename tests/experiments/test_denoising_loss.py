@@ -10,12 +10,17 @@ from tiny import make_here, results_of, tiny_study
 
 from experiments.graph.store import Store
 from experiments.pricing.measuring import price_denoising_loss
+from experiments.studies.beside import losses as study_losses
 from experiments.studies.digits import EVALUATOR
+from experiments.studies.sweep import Curve, Sweep
 from experiments.tasks.denoising_loss import DenoisingLoss
+from experiments.tasks.students import halved
 from experiments.tasks.tables import read_rows
 from experiments.worlds.world import data
 from guidance import METHODS
 from guidance.diffusion import alpha_sigma, from_eps
+from guidance.grids import Nested
+from guidance.samplers.ddim import DDIM
 
 
 def losses(task, folder, model, monkeypatch):
@@ -70,9 +75,18 @@ def test_a_network_that_dropped_no_label_is_asked_with_labels_alone_and_priced_s
     assert prices[1] == 2 * prices[0] > 0
 
 
-def test_a_classifier_has_no_such_loss():
+def test_a_classifier_and_a_student_of_few_steps_have_no_such_loss():
     with pytest.raises(ValueError, match="evaluator is no denoiser"):
         DenoisingLoss(denoiser=EVALUATOR)
+    study = tiny_study("digits", {})
+    teacher = replace(study.model, objective=replace(study.model.objective, target="v"))
+    student = halved(teacher, teacher.fit, 16, 8)[8]
+    with pytest.raises(ValueError, match="student of few steps answers at their levels alone"):
+        DenoisingLoss(denoiser=student)
+    shorter = Curve(method="classifier-free", model=student, called="8 steps", ws=(0.0,))
+    its_own = Sweep(sampler=DDIM(), steps=8, ws=(0.0,), grid=Nested())
+    study = replace(study, denoising_loss=20, methods=(shorter,), sweeps=(its_own,))
+    assert "plain" in (networks := [one.place["network"] for one in study_losses(study, 0)]) and shorter.label not in networks
 
 
 def test_a_training_tells_its_loss_on_as_many_test_images_as_it_says(tmp_path):
