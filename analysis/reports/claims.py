@@ -17,7 +17,8 @@ from analysis.statistics.round_classes import EXACT, LEAST, MARGIN
 from analysis.statistics.round_moves import by_distance
 
 INTRO = (
-    "Score, classifier and density of these mixtures of round Gaussians are exact, so that every error is of sampling alone. "
+    "Score, classifier and density of these mixtures of round Gaussians are exact: errors are those of sampling "
+    "and of the sampler's steps, not of a network. "
     "Each number is a change from the unguided samples of the same noise; intervals are at 95 %, over sampling seeds, the means "
     "of the classes being given. Lengths are in standard deviations of a class. The class direction points from the mean of all "
     "classes' means to the class's own."

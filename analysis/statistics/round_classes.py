@@ -1,7 +1,7 @@
 """Changes that guidance makes to samples of round classes, paired by sampling seed: one frame for each claim that is tested.
 
 A change is that of a measure from the unguided samples of the same noise, in the same world with the same sampler and number of
-steps; it is free of the sampler's own error and of the noise that both share. What is independent are the sampling seeds; the
+steps; the noise that both share drops out, and most of the sampler's own error. What is independent are the sampling seeds; the
 means of the classes are given. Two changes are equivalent if they are shown to differ by less than `margin`, a tenth of the
 larger change, at least LEAST (Schuirmann's two one-sided tests, after Holm over the frame), whether or not they are equal;
 "undecided" is what more seeds would tell.
