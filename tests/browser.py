@@ -89,9 +89,21 @@ class Tab:
         """What it is laid out for: screen or print, until `scheme` is called."""
         self.call("Emulation.setEmulatedMedia", media=name)
 
+    def offline(self) -> None:
+        """No network: what a page asks for fails, and is an error of its console."""
+        self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+
     def move(self, x: float, y: float) -> None:
         """The mouse, to a point of the window."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def point(self, selector: str, place: int = 0) -> None:
+        """The mouse, to the middle of an element, scrolled into sight; place: which of those that match."""
+        found = f"document.querySelectorAll({json.dumps(selector)})[{place}]"
+        self.run(f"{found}.scrollIntoView({{block: 'center'}})")
+        box = f"(({{x, y, width, height}}) => [x, y, width, height])({found}.getBoundingClientRect())"
+        x, y, width, height = self.run(box)
+        self.move(x + width / 2, y + height / 2)
 
     def press(self, key: str) -> None:
         """A key, down and up."""

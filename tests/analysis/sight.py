@@ -1,4 +1,6 @@
-"""How far two colours are apart to normal and to colour-blind eyes."""
+"""How bright a colour is, and how far two are apart to normal and to colour-blind eyes."""
+
+import re
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -23,3 +25,8 @@ def seen(shade: str, eyes: str) -> np.ndarray:
 def apart(one: str, other: str) -> float:
     """The least distance over all eyes."""
     return min(float(np.linalg.norm(seen(one, eyes) - seen(other, eyes))) for eyes in EYES)
+
+
+def luminance(shade):
+    red, green, blue = (int(part) / 255 for part in re.findall(r"\d+", shade)[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 from browser import chromium, executable
 from made import in_the_plane, of_images, of_methods
+from sight import luminance
 
 from analysis.figures.style import png
 from analysis.reports import REPORTS, Report, common
@@ -21,14 +22,12 @@ pytestmark = pytest.mark.skipif(executable() is None, reason="there is no chromi
 STUDIES = {"images": of_images, "plane": in_the_plane, "methods": of_methods}
 SAID = "document.querySelector('.panel').innerText"
 CURVES = "document.querySelectorAll('.plot .scatterlayer .trace').length"
-NARROW = "document.documentElement.scrollWidth <= 360 && innerWidth === 360"
 
 
 def short(made):
     """The report without its figures: plot, main table, commands and citation."""
     tables = [common.main_table(made.of(world)) for world in made.worlds]
-    shown = section("Numbers", "", *tables)
-    return Report("Short", "Made for a test.", [*explorer(made, by_comparison), shown, *common.closing(made)], {}, "")
+    return Report("Short", "", [*explorer(made, by_comparison), section("Numbers", "", *tables), *common.closing(made)], {}, "")
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +52,8 @@ def tab(browser):
     """A tab of 1,400 px in a light system, which is offline: what a page asks for would fail, and be an error of its console."""
     browser.size(1400)
     browser.scheme("light")
-    browser.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    browser.offline()
     return browser
-
-
-def middle(tab, selector, place=0):
-    """The middle of an element, scrolled into sight."""
-    found = f"document.querySelectorAll({json.dumps(selector)})[{place}]"
-    tab.run(f"{found}.scrollIntoView({{block: 'center'}})")
-    x, y, width, height = tab.run(f"(({{x, y, width, height}}) => [x, y, width, height])({found}.getBoundingClientRect())")
-    return x + width / 2, y + height / 2
 
 
 def data(page):
@@ -95,7 +86,7 @@ def test_pointing_at_a_cell_shows_its_method_its_numbers_and_its_samples(pages, 
         own = [[cell for cell in world["cells"] if cell[0] == method and cell[1] == 0] for method in (0, 1)]
         cell = own[curve][point]
         tab.move(5, 5)
-        tab.move(*middle(tab, ".plot .scatterlayer .point", curve * len(own[0]) + point))
+        tab.point(".plot .scatterlayer .point", curve * len(own[0]) + point)
         said = tab.wait(f"{SAID}.includes('{world['methods'][curve]['name']}, w = {cell[4][0]:g}') && {SAID}")
         assert "± " in said and "4 runs" in said
         at = world["metrics"].index(next(one for one in world["metrics"] if one["name"] == "fid_digits"))
@@ -181,11 +172,6 @@ def test_tables_are_filtered_by_words_and_by_a_key(pages, tab):
     assert tab.run(FIRST.replace("COLUMN", "1")) == ["0.5"]
 
 
-def luminance(shade):
-    red, green, blue = (int(part) / 255 for part in re.findall(r"\d+", shade)[:3])
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 def test_two_themes_that_of_the_system_and_the_one_that_is_chosen(pages, tab):
     opened(tab, pages["images"])
     ground, ink = ("getComputedStyle(document.body).backgroundColor", "getComputedStyle(document.body).color")
@@ -212,7 +198,7 @@ def test_a_phone_scrolls_nothing_but_boxes_sideways(pages, tab, name):
     tab.size(360, 740)
     opened(tab, pages[name])
     tab.wait(f"{CURVES} >= 0")
-    assert tab.run(NARROW)
+    assert tab.run("document.documentElement.scrollWidth <= 360 && innerWidth === 360")
     assert not tab.run("document.querySelector('nav details').open")
 
 
