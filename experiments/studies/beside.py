@@ -11,6 +11,7 @@ from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.densities import in_the_plane
 from experiments.tasks.network_error import NetworkError
 from experiments.tasks.real_features import StoredFeatures
+from experiments.tasks.students import of_few_steps
 from experiments.tasks.train import Train
 
 NO_TRAINING = -1  # instead of a training seed
@@ -84,6 +85,6 @@ def losses(study: Any, seed: int) -> Iterator[Placed]:
     models = {"": study.network("model", seed)}
     models |= {curve.label: study.network("model", seed, curve) for curve in study.methods if curve.model is not None}
     for name, source in models.items():
-        if isinstance(source, Train) and not hasattr(source.objective, "steps"):
+        if isinstance(source, Train) and not of_few_steps(source):
             place = {"world": study.world.label, "train_seed": seed, "network": name or "plain"}
             yield Placed("denoising_loss", place, DenoisingLoss(denoiser=source, n=study.denoising_loss))

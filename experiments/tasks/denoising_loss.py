@@ -11,6 +11,7 @@ from experiments.fields import Count
 from experiments.graph.store import Store
 from experiments.graph.task import Task
 from experiments.graph.value import value
+from experiments.tasks.students import of_few_steps
 from experiments.tasks.tables import read_rows, write_rows
 from experiments.tasks.train import Train, load_test_set
 from guidance.diffusion import add_noise
@@ -37,7 +38,7 @@ class DenoisingLoss(Task):
     def denoises(self) -> "DenoisingLoss":
         if not hasattr(self.denoiser.objective, "target"):
             raise ValueError(f"denoiser: a {self.denoiser.kind} is no denoiser")
-        if hasattr(self.denoiser.objective, "steps"):
+        if of_few_steps(self.denoiser):
             raise ValueError("denoiser: a student of few steps answers at their levels alone, and has no loss over all of them")
         return self
 

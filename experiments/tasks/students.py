@@ -26,6 +26,11 @@ def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options:
     )
 
 
+def of_few_steps(training: Train) -> bool:
+    """Whether it is the training of a student that knows the lambdas of its own few steps and no others."""
+    return hasattr(training.objective, "steps")
+
+
 def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -> dict[int, Train]:
     """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
 
