@@ -7,57 +7,56 @@ b. Does the distortion of guidance grow with the number of classes against the d
 c. Does classifier-free guidance become exact as the dimension grows? (arXiv 2502.07849)
 d. Do classifier and classifier-free guidance push away from decision boundaries alike? (arXiv 2503.10638)
 
-Dimensions 1 to 128 by factors of 2 to 4, and 2, 8 and 32 classes: log(classes) / dimension, which b is about, then runs from
-0.005 to 3.5, through the 1 that exponentially many classes mean. Quick: five sampling seeds of one draw of the means; full: ten,
-and four times as many samples.
+Dimensions 1 to 128 by factors of 2 to 4. b has 2, 8 and 32 classes in each, and 2^d in d = 2 to 8, as many as the claim needs.
+c has two classes, between which guidance sees one direction alone, so that the largest dimensions are a problem of one. Quick:
+five sampling seeds of one draw of the means; full: ten, and four times as many samples.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from math import sqrt
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field, model_validator
 
-from experiments.fields import Count, DensityOf, MethodOf, Name, SamplerOf, Seeds, Size, Strengths, WorldOf
+from experiments.fields import Count, DensityOf, GridOf, MethodOf, Name, SamplerOf, Seeds, Size, Strengths, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
 from experiments.studies.beside import NO_TRAINING
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
-from experiments.studies.sweep import Curve, Curves
+from experiments.studies.sweep import Curves
+from experiments.studies.turning import in_windows, turning
 from experiments.tasks.round_classes import GuidanceField, MeasureRoundClasses, Moved, round_classes_of
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import Exact
 from experiments.worlds.mixture import MixtureWorld
+from guidance.grids import EvenInLogSNR, EvenInU
 from guidance.methods import METHODS
 from guidance.samplers.ddim import DDIM
+from guidance.samplers.dpm_solver import DPMSolver, DPMSolverSDE
 from guidance.schedules import CosineLogSNR
 
-EARLY, LATE = -2.0, 2.0  # lambda where a window of b ends, and the next one begins
 Dimensions = Annotated[tuple[Count, ...], Field(min_length=1)]
 ClassCounts = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
 
 
-def in_windows(w: float) -> tuple[Curve, ...]:
-    """Classifier-free guidance at one w within one of three windows of lambda, the conditional model outside."""
-    ends = ((None, EARLY), (EARLY, LATE), (LATE, None))
-    kind = METHODS["limited-interval"]
-    return tuple(Curve(method=kind(w=w, logsnr_min=low, logsnr_max=high), ws=(w,)) for low, high in ends)
+class Asked(NamedTuple):
+    """A world of a question, and the dimension that it stands for: its own, but where two classes are put on a line."""
 
-
-def turning() -> tuple[Curve, ...]:
-    """Guidance that pushes at first, and turns to a negative w for good at one of two lambdas."""
-    kind = METHODS["negative-window"]
-    return tuple(Curve(method=kind(turn=turn), ws=(1.0, 4.0)) for turn in (EARLY, LATE))
+    world: MixtureWorld
+    dimension: int
 
 
 @value
 class Claims(Study):
     """A cell is one method at one w in one world, one sampler, one sampling seed: n samples of the exact model, no network.
 
-    world: its std, radius and draw are those of every world here; a and d have its number of classes in every dimension, the
-    windows of b are tried in it as it is, b takes every dimension with every number of classes, c two classes at -m and m, whose
-    distance grows with the dimension (growth = 1) and does not (growth = 0).
-    sampler, steps: of all questions, a sampler that draws its steps; fewer: a's other numbers of steps; flow: c's other sampler.
+    world: its std, radius and draw are those of every world here; a and d have its number of classes in every dimension, and d
+    two classes on a line; the windows of b are tried in it as it is, b takes every dimension with every number of classes, and
+    2^d classes in d = `exponential`; c two classes at -m and m, whose distance grows with the dimension (growth = 1), on a line
+    for the dimensions `beyond`, and does not (growth = 0, the smallest and the largest dimension).
+    sampler, grid, steps: of b, c and d, a sampler that draws its steps; flow: another of b's exponential classes and of c.
+    ancestral, fewer: a's sampler, whose steps have a mean, on even u; its other numbers of steps.
     mean: a's two methods, the gradient at z and at the step's mean. windows: what b tries in windows of lambda, with strengths of
     their own. kinds: d's methods, the first of which the others are compared with.
     """
@@ -66,13 +65,17 @@ class Claims(Study):
     name: Name = "claims"
     world: WorldOf = MixtureWorld()
     dimensions: Dimensions = (1, 2, 8, 32, 128)
+    beyond: tuple[Count, ...] = (512, 2048)
     class_counts: ClassCounts = (2, 8, 32)
+    exponential: tuple[Annotated[int, Field(ge=1, le=10)], ...] = (2, 4, 6, 8)
     ws: Strengths = (0.0, 1.0, 4.0)
-    sampler: SamplerOf = DDIM(eta=1.0)
-    flow: SamplerOf = DDIM()
+    sampler: SamplerOf = DPMSolverSDE()
+    flow: SamplerOf = DPMSolver()
+    ancestral: SamplerOf = DDIM(eta=1.0)
+    grid: GridOf = EvenInLogSNR()
     steps: Annotated[int, Field(ge=2)] = 128
     fewer: tuple[Annotated[int, Field(ge=2)], ...] = (8, 32)
-    density: DensityOf = CosineLogSNR(min=-14.0, max=14.0)
+    density: DensityOf = CosineLogSNR(min=-20.0, max=14.0)
     mean: tuple[MethodOf, MethodOf] = (METHODS["classifier-mean"](), METHODS["classifier-at-mean"]())
     windows: Curves = (*in_windows(-0.5), *in_windows(1.0), *turning())
     kinds: Annotated[tuple[MethodOf, ...], Field(min_length=2)] = (
@@ -93,26 +96,35 @@ class Claims(Study):
             raise ValueError("ws: 0, which everything is compared with, and at least one other")
         if self.steps in self.fewer:
             raise ValueError(f"fewer: {self.steps} is steps already")
-        if self.n < 4 * max(*self.class_counts, self.world.classes):
-            raise ValueError(f"n: at least four samples of each of {max(*self.class_counts, self.world.classes)} classes")
-        for method in (*self.mean, *self.kinds, *(curve.method for curve in self.windows)):
-            if why := method.refuses(self.sampler):
-                raise ValueError(f"sampler: {why}")
+        if self.n < 4 * (most := max(*self.class_counts, *(2**d for d in self.exponential), self.world.classes)):
+            raise ValueError(f"n: at least four samples of each of {most} classes")
+        own = (*self.kinds, *(curve.method for curve in self.windows))
+        for name, methods in {"ancestral": self.mean, "sampler": own}.items():
+            for method in methods:
+                if why := method.refuses(getattr(self, name)):
+                    raise ValueError(f"{name}: {why}")
         if any(curve.ws is None for curve in self.windows):
             raise ValueError('windows: give each strengths of its own, as in {"is": "limited-interval", "ws": [-0.5]}')
         return self
 
     @property
-    def worlds(self) -> dict[str, list[MixtureWorld]]:
-        """The worlds of every question."""
+    def worlds(self) -> dict[str, list[Asked]]:
+        """The worlds of every question; `exponential` is of b."""
         grown = [replace(self.world, dimension=d) for d in self.dimensions]
-        return {
+        two = [replace(world, classes=2, growth=1.0) for world in grown]
+        ends = [two[0], two[-1]] if len(two) > 1 else two
+        asked = {
             "a": grown,
             "b": [replace(world, classes=k) for world in grown for k in self.class_counts],
+            "exponential": [replace(self.world, dimension=d, classes=2**d) for d in self.exponential],
             "window": [self.world],
-            "c": [replace(world, classes=2, growth=growth) for growth in (1.0, 0.0) for world in grown],
-            "d": grown,
+            "c": [*two, *(replace(world, growth=0.0) for world in ends)],
+            "d": [replace(self.world, dimension=1, classes=2), *grown],
         }
+        found = {question: [Asked(world, world.dimension) for world in dict.fromkeys(own)] for question, own in asked.items()}
+        line = replace(self.world, dimension=1, classes=2)
+        found["c"] += [Asked(replace(line, radius=self.world.radius * sqrt(d), growth=1.0), d) for d in self.beyond]
+        return found
 
     def cells(self) -> Iterator[Placed]:
         """Of every question, each place once."""
@@ -131,28 +143,19 @@ class Claims(Study):
         cells = list(self.cells())
         tables, asked = tables_of(cells, store), self.worlds
         tables["worlds"] = pd.DataFrame(
-            {
-                "question": question,
-                "world": world.label,
-                **{key: getattr(world, key) for key in ("dimension", "classes", "growth")},
-            }
+            {"question": question, "world": world.label, "dimension": dimension, "classes": world.classes, "growth": world.growth}
             for question, worlds in asked.items()
-            for world in worlds
+            for world, dimension in worlds
         )
-        compared = {"a": self.mean, "window": [curve.method for curve in self.windows], "d": self.kinds}
-        tables["compared"] = pd.DataFrame(
-            {"question": question, "method": name}
-            for question, methods in compared.items()
-            for name in dict.fromkeys(label(method, "w") for method in methods)
-        )
-        every = {world.label: world for worlds in asked.values() for world in worlds}
+        tables["compared"] = pd.DataFrame(self._compared())
+        every = {world.label: world for worlds in asked.values() for world, _ in worlds}
         return Results(
             name=self.name,
             title="Claims about guidance, where everything is exact",
             worlds={name: facts_of(world) for name, world in every.items()},
             table=tables.pop(TABLE, pd.DataFrame()),
             cells=samples_of(cells, store),
-            sampler=label(self.sampler),
+            sampler=self._named(),
             steps=self.steps,
             n=dict.fromkeys(every, self.n),
             tables=tables,
@@ -167,30 +170,58 @@ class Claims(Study):
         worlds = {place["world"] for _, place, _ in cells}
         return f"study {self.name}: {sum(c.table == TABLE for c in cells)} cells of {self.n:,} samples in {len(worlds)} worlds"
 
+    def _compared(self) -> Iterator[dict[str, Any]]:
+        """Of every question its methods, each with its samplers; of guidance that turns where, and to which share of w."""
+        free, windows = (METHODS["classifier-free"](),), tuple(curve.method for curve in self.windows)
+        one, both = [self._named()], [*dict.fromkeys((self._named(), self._named(sampler=self.flow)))]
+        asked = {"a": (self.mean, [self._named(**self._drawn)]), "b": (free, one), "exponential": (free, both)}
+        asked |= {"window": (windows, one), "c": (free, both), "d": (self.kinds, one)}
+        for question, (methods, samplers) in asked.items():
+            for name, method in {label(method, "w"): method for method in methods}.items():
+                turns = {key: getattr(method, key, None) for key in ("turn", "negative")}
+                yield from ({"question": question, "method": name, "sampler": sampler, **turns} for sampler in samplers)
+
+    @property
+    def _drawn(self) -> dict[str, Any]:
+        """How a's samples are drawn."""
+        return {"sampler": self.ancestral, "grid": EvenInU()}
+
     def _cells(self) -> Iterator[Placed]:
         asked, free = self.worlds, METHODS["classifier-free"]()
         for seed in self.sample_seeds:
-            for world in asked["a"]:
+            for world, _ in asked["a"]:
                 for steps in (*self.fewer, self.steps):
                     for method in self.mean:
-                        yield from self._swept(world, method, seed, steps=steps)
-            for world in asked["b"]:
+                        yield from self._swept(world, method, seed, **self._drawn, steps=steps)
+            for world, _ in asked["b"]:
                 yield from self._swept(world, free, seed)
-            for world in asked["window"]:
+            for world, _ in asked["window"]:
                 yield from self._swept(world, free, seed)
                 for curve in self.windows:
                     yield from self._swept(world, curve.method, seed, ws=curve.ws)
-            for world in asked["c"]:
+            for world, _ in (*asked["exponential"], *asked["c"]):
                 for sampler in dict.fromkeys((self.sampler, self.flow)):
                     yield from self._swept(world, free, seed, sampler=sampler)
-            for world in asked["d"]:
+            for world, _ in asked["d"]:
                 for method in self.kinds:
                     yield from self._swept(world, method, seed)
                     yield from self._moved(world, method, seed)
-        for world in asked["c"]:
+        for world, _ in asked["c"]:
             yield Placed("field", {"world": world.label}, GuidanceField(world=world))
 
-    def _samples(self, world: MixtureWorld, method: Any, seed: int, sampler: Any = None, steps: int | None = None) -> Sample:
+    def _named(self, **how: Any) -> str:
+        """A sampler as a table has it: with its grid, as far as that is not the usual one."""
+        return self._samples(self.world, METHODS["classifier-free"](w=0.0), 0, **how).sampler_label
+
+    def _samples(
+        self,
+        world: MixtureWorld,
+        method: Any,
+        seed: int,
+        sampler: Any = None,
+        grid: Any = None,
+        steps: int | None = None,
+    ) -> Sample:
         return shared(
             Sample(
                 world=world,
@@ -198,6 +229,7 @@ class Claims(Study):
                 method=method,
                 sampler=sampler or self.sampler,
                 steps=steps or self.steps,
+                grid=grid or self.grid,
                 density=self.density,
                 seed=seed,
                 n=self.n,
@@ -214,7 +246,7 @@ class Claims(Study):
             samples = self._samples(world, replace(method, w=w), seed, **how)
             name = label(samples.method, "w")
             place = {"world": world.label, "train_seed": NO_TRAINING, "method": name, "w": w}
-            place |= {"sampler": label(samples.sampler), "steps": samples.steps, "seed": seed}
+            place |= {"sampler": samples.sampler_label, "steps": samples.steps, "seed": seed}
             yield Placed(TABLE, place, MeasureRoundClasses(samples=samples))
 
     def _moved(self, world: MixtureWorld, method: Any, seed: int) -> Iterator[Placed]:

@@ -13,28 +13,33 @@ from analysis.results import Results, WorldFacts
 from analysis.statistics import round_classes as measured
 
 MEANS, STD = np.array([[2.0, 0.0], [-2.0, 0.0]]), 0.5
-SDE, FLOW, STEPS, SEEDS = "ddim(eta=1.0)", "ddim", 32, (0, 1, 2, 3)
+SDE, STEPS, SEEDS = "ddim(eta=1.0)", 32, (0, 1, 2, 3)
+TURNED = {"negative-window(turn=0.25)": 0.25, "negative-window(turn=1)": 1.0}  # where they turn, and what variance that adds
 
 
 def made(gap: float = 0.0, growth: float = 0.5, seeds: tuple[int, ...] = SEEDS) -> Results:
     """A study as it would be: guidance shifts by w / dimension, more with more classes; gap: of a's second method."""
     worlds = [("a", 8, 1.0, 8), ("a", 32, 1.0, 8), ("window", 8, 1.0, 8), ("d", 8, 1.0, 8)]
-    worlds += [("b", d, 1.0, k) for d in (2, 8) for k in (2, 8)] + [("c", d, g, 2) for g in (1.0, 0.0) for d in (2, 128)]
+    worlds += [("b", d, 1.0, k) for d in (2, 8) for k in (2, 8)] + [("exponential", 2, 1.0, 4), ("exponential", 4, 1.0, 16)]
+    worlds += [("c", d, g, 2) for g in (1.0, 0.0) for d in (2, 128)]
     frame = pd.DataFrame(worlds, columns=["question", "dimension", "growth", "classes"])
     frame["world"] = [
         f"d{d}-k{k}" + ("" if g else "-growth0") for d, g, k in zip(frame["dimension"], frame["growth"], frame["classes"])
     ]
     rng, rows, moved = np.random.default_rng(2), {}, []
-    methods = {"a": ("classifier-mean", "classifier-at-mean"), "window": ("limited-interval(logsnr_max=-2.0)",),
+    methods = {"a": ("classifier-mean", "classifier-at-mean"), "window": ("limited-interval(logsnr_max=-2.0)", *TURNED),
                "d": ("classifier-free", "classifier")}  # fmt: skip
+    methods |= dict.fromkeys(("b", "exponential", "c"), ("classifier-free",))
     for world in frame.itertuples():
         for seed in seeds:
             luck = np.sin(7 * seed) / 10
-            for method in ("classifier-free", *methods.get(world.question, ())):
+            for method in dict.fromkeys(("classifier-free", *methods[world.question])):
                 for w in (-0.5,) if "interval" in method else (0.0, 2.0) if method == "classifier-free" else (2.0,):
+                    turned = TURNED.get(method, 0.0)
                     own = w / world.dimension * (1 + growth * np.log(world.classes)) + gap * (method == "classifier-at-mean")
                     own += rng.standard_normal() / 1000
                     values = {"shift_along": own, "variance_along": 1 - own, "distortion": own**2, "boundary_distance": own + 3}
+                    values |= {"variance_along": 1 + turned - own, "wrong_side": 0.1 + turned / 10, "variance_across": 1.0}
                     for metric, number in values.items():
                         key = (world.world, -1, method, w, SDE, STEPS, seed, 100, metric)
                         rows[key] = number + luck
@@ -51,10 +56,11 @@ def made(gap: float = 0.0, growth: float = 0.5, seeds: tuple[int, ...] = SEEDS) 
         for world in frame[frame["question"] == "c"].itertuples()
         for level in levels
     ]  # fmt: skip
-    compared = [(question, method) for question, names in methods.items() for method in names]
+    compared = [(question, method, SDE, TURNED.get(method)) for question, names in methods.items() for method in names]
     facts = {name: WorldFacts(name, 8, (2,), {}, True) for name in frame["world"].unique()}
     tables = {"worlds": frame, "moved": pd.DataFrame(moved), "field": pd.DataFrame(field)}
-    tables["compared"] = pd.DataFrame(compared, columns=["question", "method"])
+    tables["compared"] = pd.DataFrame(compared, columns=["question", "method", "sampler", "turn"])
+    tables["compared"]["negative"] = tables["compared"]["turn"] * 0 - 0.5
     return Results("claims", "Claims", facts, table, [], SDE, STEPS, dict.fromkeys(facts, 100), tables=tables)
 
 
@@ -75,7 +81,6 @@ def test_what_is_equivalent_is_called_so_and_a_difference_what_it_is():
 def test_growth_with_classes_has_its_sign():
     up, down = (measured.growth_with_classes(made(growth=growth), 2.0).set_index("dimension") for growth in (0.5, -0.2))
     assert up["apart"].all() and (up["growth"] > 0).all() and (down["growth"] < 0).all()
-    assert measured.rank_correlation(made(), 2.0).mean > 0.3
 
 
 def test_exact_is_what_is_shown_to_be_small_in_both():
@@ -95,6 +100,10 @@ def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_
         and "alike in 1 of 1" in told
         and "grows with the number of classes in 2 of 2" in told
     )
+    assert "With 2^d classes, ddim(eta=1.0), w = 2, the distortion falls from 2.8" in told
+    assert "with 8 classes it falls from 4.1" in told and "std^2 in d = 2 to 0.259 in d = 8" in told
+    assert "Of 2 lambdas where w = 2 turns to -1, 0.25 leaves the variance nearest" in told
+    assert "where plain guidance changes them by -0.51" in told
     assert "0 equivalent" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
     report = REPORTS["claims"](made())
     asked = [section for section in report.sections if section.heading[:2] in ("a.", "b.", "c.", "d.")]

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small import here
 from tiny import make_here, results_of
 
@@ -21,7 +22,7 @@ from experiments.worlds.mixture import MixtureWorld
 from experiments.worlds.world import data
 
 TINY = {"dimensions": [4], "class_counts": [2, 3], "world.classes": 3, "world.dimension": 4, "ws": [0, 2], "steps": 6,
-        "fewer": [2], "sample_seeds": [0, 1], "n": 96}  # fmt: skip
+        "fewer": [2], "sample_seeds": [0, 1], "n": 96, "exponential": [1, 2], "beyond": [64]}  # fmt: skip
 SETTINGS = [f"{name}={json.dumps(value)}" for name, value in TINY.items()]
 
 
@@ -76,7 +77,11 @@ def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     assert {"classifier-mean", "classifier-at-mean", "classifier-free", "classifier", "classifier-unconditional"} <= set(
         table["method"]
     )
-    assert {"mixture-d4-k2", "mixture-d4-k3", "mixture-d4-k2-growth0"} == set(table["world"]) and set(table["steps"]) == {2, 6}
+    of_c, of_b = {"mixture-d4-k2", "mixture-d4-k2-growth0", "mixture-d1-k2-radius8"}, {"mixture-d1-k2", "mixture-d2-k4"}
+    assert of_c | of_b | {"mixture-d4-k3"} == set(table["world"]) and set(table["steps"]) == {2, 6}
+    samplers = table.groupby("sampler")["method"].unique().map(set)
+    assert samplers["ddim(eta=1.0)"] == {"classifier-mean", "classifier-at-mean", "classifier-free"}, "a alone"
+    assert samplers["dpm-solver++ on logsnr"] == {"classifier-free"}
     assert {"at_mean", "by_classes", "with_dimension", "from_boundaries"} == {
         path.stem for path in (folder / "figures").iterdir()
     }
@@ -91,11 +96,31 @@ def test_guidance_that_turns_is_told_beside_plain_guidance(made):
     _, folder = made
     windows = pd.read_csv(folder / "windows.csv").set_index(["method", "w"])
     turned = windows[windows.index.get_level_values("method").str.startswith("negative-window")]
-    assert {*turned.index.get_level_values("w")} == {1.0, 4.0} and len(turned) == 4
-    told = [text for text in (folder / "summary.txt").read_text().splitlines() if "Positive at first and negative later" in text]
-    assert len(told) == 2 and "where plain guidance has" not in "".join(told), "not sampled at these w here"
-    best = turned.xs(4.0, level="w")["variance_along"].idxmax()
-    assert f"{best} at w = 4 changes" in told[1]
+    assert {*turned.index.get_level_values("w")} == {1.0, 4.0} and len(turned) == 15
+    told = [text for text in (folder / "summary.txt").read_text().splitlines() if " lambdas where w = " in text]
+    assert len(told) == 3 and "where plain guidance" not in "".join(told), "not sampled at these w here"
+    half = turned[turned["negative"] == -0.5].xs(4.0, level="w")
+    nearest = half.loc[half["variance_along"].abs().idxmin(), "turn"]
+    assert sum(f"Of 5 lambdas where w = 4 turns to -1, {nearest:g} leaves" in text for text in told) == 1
+    assert sum("where w = 1 turns to -0.5," in text for text in told) == sum("w = 1 turns to -1," in text for text in told) == 1
+
+
+def test_two_classes_of_many_dimensions_are_a_problem_on_a_line():
+    """The denoiser of d = 9 along the means is that of one dimension whose means are as far apart."""
+    many, line = (
+        MixtureWorld(dimension=9, classes=2),
+        next(w for w, d in override(QUICK, ["beyond=[9]"]).worlds["c"] if d == 9 > w.dimension),
+    )
+    assert float((many.means()[0] - many.means()[1]).norm()) == pytest.approx(float((line.means()[0] - line.means()[1]).norm()))
+    z, unit = (
+        torch.randn(5, 9, generator=torch.Generator().manual_seed(3), dtype=torch.float64),
+        torch.full((9, 1), 1 / 3).double(),
+    )
+    level, label = torch.linspace(-4, 4, 5, dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1])
+    for own in (label, None):
+        whole = data(many).oracle.double().branches(z, level, [own])[0].eps
+        alone = data(line).oracle.double().branches(z @ unit, level, [own])[0].eps
+        assert torch.allclose(whole @ unit, alone)
 
 
 def test_unguided_samples_of_a_gaussian_are_the_gaussian(made):
@@ -109,7 +134,7 @@ def test_unguided_samples_of_a_gaussian_are_the_gaussian(made):
 def test_guidance_moves_outwards_and_the_two_kinds_are_one(made):
     study, folder = made
     table = read_table(folder / "table.csv").set_index(["world", "method", "w", "sampler", "steps", "seed", "metric"])["value"]
-    at = ("ddim(eta=1.0)", 6, 0)
+    at = ("dpm-solver++-sde on logsnr", 6, 0)
     shift = {w: table[("mixture-d4-k2", "classifier-free", w, *at, "shift_along")] for w in (0.0, 2.0)}
     assert shift[2.0] > shift[0.0] + 0.2
     kinds = [
@@ -123,7 +148,7 @@ def test_guidance_moves_outwards_and_the_two_kinds_are_one(made):
 def test_unguided_samples_are_as_far_from_the_boundary_as_the_distance_of_the_two_means_says(made):
     frame = results_of(made[0], made[1].parent).table
     frame = frame[(frame["metric"] == "boundary_distance") & (frame["w"] == 0)]
-    of = frame[(frame["sampler"] == "ddim") & (frame["steps"] == 6)].groupby("world")["value"].mean()
+    of = frame[(frame["sampler"] == "dpm-solver++ on logsnr") & (frame["steps"] == 6)].groupby("world")["value"].mean()
     assert of["mixture-d4-k2-growth0"] == pytest.approx(2**-0.5, abs=0.2)
     assert of["mixture-d4-k2"] == pytest.approx(2**0.5, abs=0.2)
 
@@ -150,7 +175,8 @@ def test_the_guidance_field_is_that_of_an_integral(tmp_path):
         ("ws=[1]", "ws: 0"),
         ("fewer=[128]", "fewer"),
         ("n=100", "n: at least four"),
-        ("sampler=ddim", "classifier-mean"),
+        ("ancestral=ddim", "ancestral: classifier-mean"),
+        ("exponential=[9]", "four samples of each of 512"),
         ("windows=[\"limited-interval\"]", "strengths of its own"),
     ],
 )  # fmt: skip
