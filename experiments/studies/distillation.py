@@ -40,8 +40,8 @@ def distillation(base: TradeOff, name: str, steps: int, student_steps: int, ws: 
     return Several(name=name, base=plain, others=others)
 
 
-SMALL = replace(DIGITS, n=500, sample_seeds=(0, 1))
-LARGE = replace(SMALL, train_seeds=(0, 1, 2), sample_seeds=(0, 1, 2, 3))
+SMALL = replace(DIGITS, n=500, sample_seeds=(0, 1, 2, 3))
+LARGE = replace(SMALL, train_seeds=(0, 1, 2))
 STUDIES = {
     "quick": distillation(SMALL, "distillation-digits", 1000, 500, FEWER),
     "full": distillation(LARGE, "distillation-digits", 2500, 1000, WS),
