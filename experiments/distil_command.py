@@ -13,7 +13,7 @@ def distil(
     start: Annotated[
         int | None, typer.Option("--from", help="Steps of the teacher's own sampling, which every round halves.")
     ] = None,
-    end: Annotated[int, typer.Option("--to", help="Steps of the last student.")] = 4,
+    end: Annotated[int | None, typer.Option("--to", help="Steps of the last student, with --from; default: 4.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="As in --set objective.high=8 or --set fit.steps=2000, of every round. Repeatable."),

@@ -15,12 +15,12 @@ from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.sample_command import trained
 from experiments.settings import explain, override
-from experiments.tasks.students import guided_student, halved
+from experiments.tasks.students import LAST, guided_student, halved
 from experiments.tasks.train import Train
 from experiments.train_command import record
 
 
-def students(folder: Path, start: int | None, end: int, settings: list[str], device: str) -> Iterator[str]:
+def students(folder: Path, start: int | None, end: int | None, settings: list[str], device: str) -> Iterator[str]:
     """Trains them, or finds them again: a line on what each reaches. Problem for whatever cannot be, before any work."""
     teacher = trained(folder)
     store, tasks = Store(folder.absolute().parent), list(planned(teacher, start, end, settings))
@@ -41,14 +41,16 @@ def students(folder: Path, start: int | None, end: int, settings: list[str], dev
     release()
 
 
-def planned(teacher: Train, start: int | None, end: int, settings: list[str]) -> Iterator[Train]:
-    """The trainings, each with the settings, and of the one before it as its teacher."""
+def planned(teacher: Train, start: int | None, end: int | None, settings: list[str]) -> Iterator[Train]:
+    """The trainings, each with the settings, and of the one before it as its teacher. Problem for an end without a start."""
+    if start is None and end is not None:
+        raise Problem(f"--to {end}: steps are halved from those of the teacher's sampling: give --from too, as --from {8 * end}")
     fit = replace(teacher.fit, snapshots=(), averages=None)
     try:
         if start is None:
             yield override(guided_student(teacher, fit), settings)
             return
-        for steps in halved(teacher, fit, start, end):
+        for steps in halved(teacher, fit, start, LAST if end is None else end):
             teacher = override(halved(teacher, fit, 2 * steps, steps)[steps], settings)
             yield teacher
     except ValidationError as error:

@@ -12,8 +12,8 @@ Name = Annotated[
     str,
     typer.Argument(
         help="A study: digits, fashion, gaussians, digits-exact, controls, controls-exact, methods, classifiers, claims, "
-        "one-forward, p-uncond-digits, p-uncond-fashion, dropout-digits, weak-models-digits, two-conditions-digits, "
-        "two-conditions-fashion, two-conditions-exact, cifar10-jpeg, cifar10-jpeg-dit, paper-cfg-digits, "
+        "one-forward, distillation-digits, p-uncond-digits, p-uncond-fashion, dropout-digits, weak-models-digits, "
+        "two-conditions-digits, two-conditions-fashion, two-conditions-exact, cifar10-jpeg, cifar10-jpeg-dit, paper-cfg-digits, "
         "paper-cfg-fashion, paper-adm-digits, paper-adm-fashion, or "
         "package.module:Name."
     ),

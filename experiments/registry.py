@@ -131,6 +131,7 @@ STUDIES = Registry(
         "p-uncond-fashion": "experiments.studies.dropout:P_UNCOND_FASHION",
         "dropout-digits": "experiments.studies.dropout:DROPOUT_DIGITS",
         "weak-models-digits": "experiments.studies.weak_models:STUDIES",
+        "distillation-digits": "experiments.studies.distillation:STUDIES",
         "two-conditions-digits": "experiments.studies.two_conditions:DIGITS_STUDIES",
         "two-conditions-fashion": "experiments.studies.two_conditions:FASHION_STUDIES",
         "two-conditions-exact": "experiments.studies.two_conditions:EXACT_STUDIES",

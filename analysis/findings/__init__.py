@@ -1,7 +1,7 @@
 """What a study found, in a few sentences with numbers: what its report begins with."""
 
 from analysis.figures.training import whole
-from analysis.findings import exact, guides, methods, tradeoff
+from analysis.findings import exact, guides, methods, steps, tradeoff
 from analysis.findings.words import first_of_each
 from analysis.results import Results
 
@@ -18,7 +18,7 @@ def found(results: Results) -> list[str]:
     told: list[list[str]] = []
     for world in results.worlds:
         part = results.of(world)
-        kinds = [exact, tradeoff, methods] if not part.world.guides else [guides, exact]
+        kinds = [steps, exact, tradeoff, methods] if not part.world.guides else [guides, exact]
         if len([name for name in part.methods if whole(name)]) > MANY and not part.world.guides:
             kinds = [methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]

@@ -127,7 +127,14 @@ def conditional_model(results: Results) -> Section:
     groups = [hashes for hashes in plain.values() if len(hashes) > 1]
     same = sum(len(set(hashes)) == 1 for hashes in groups)
     text = f"In {same} of {len(groups)} groups of cells at w = 0 the samples of all methods are equal bit for bit in float32."
+    text += " Methods of another network are another model there too." if same < len(groups) and several_models(results) else ""
     return section("w = 0 is the conditional model", text if groups else "No two methods were sampled at w = 0.")
+
+
+def several_models(results: Results) -> bool:
+    """Whether methods were sampled on denoisers under several names, which those of the methods tell."""
+    found = results.tables.get("networks")
+    return found is not None and len({name for name in found.get("network", ()) if name.startswith("denoiser")}) > 1
 
 
 def networks(results: Results) -> list[Section]:

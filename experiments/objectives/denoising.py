@@ -97,10 +97,9 @@ class Denoising(ByRows):
             null = world.classes + self.conditions(world)
             return eps_loss(module, x, eps, logsnr, torch.full_like(label, null), self.target)
 
-        conditional = by_level(data.test, device, partial(eps_loss, module, target=self.target))
-        if self.p_uncond == 0:
-            return {"eps_loss_conditional": conditional}
-        return {"eps_loss_conditional": conditional, "eps_loss_null": by_level(data.test, device, null_loss)}
+        asked = {"eps_loss_conditional": partial(eps_loss, module, target=self.target)} if self.p_uncond < 1 else {}
+        asked |= {"eps_loss_null": null_loss} if self.p_uncond > 0 else {}  # a label that was never seen has no loss
+        return {name: by_level(data.test, device, loss) for name, loss in asked.items()}
 
     def play(self, role: str, module: nn.Module, world: Any, rows: int | None) -> dict[str, Any]:
         ends = (self.density.min, self.density.max)

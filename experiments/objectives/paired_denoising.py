@@ -13,13 +13,13 @@ from guidance.paired import PairedDenoiser, Pairs, drop_paired_labels
 @value
 class PairedDenoising(Denoising):
     """Of a world of pairs (experiments.worlds.paired): the first label is dropped alone in a share p_first of the images, the
-    second in p_second, both in p_uncond.
+    second in p_second, both in p_uncond. p_second may be 0: no method asks for the first label alone.
     """
 
     name: ClassVar[str] = "paired-denoising"
     of_pairs: ClassVar[bool] = True
     p_uncond: Annotated[float, Field(gt=0, le=1)] = 0.05
-    p_first: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    p_first: Annotated[float, Field(gt=0, lt=1)] = 0.05  # else the second label alone, which guidance asks for, is never seen
     p_second: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
     @model_validator(mode="after")

@@ -30,7 +30,9 @@ class ProgressiveDistillation(Distilling):
     """One round: a student of `steps` steps of a teacher of twice as many, on the levels of `grid` over the teacher's density.
 
     The teacher is a model of every lambda, or a student of the round before, conditioned on w or not; so is the student. It
-    predicts what its teacher does, since it begins as the teacher: v or x, as the paper says that eps is unsuited to few steps.
+    predicts what its teacher does, since it begins with the teacher's weights: v or x. A teacher of eps is refused: at the first
+    of a few steps alpha is about 0, where x = (z - sigma eps) / alpha is the error of eps magnified, and no step puts it right
+    (section 4 of the paper); as v its weights mean nothing.
     weighting: the paper's two are "truncated-snr", max(SNR, 1), and "v", SNR + 1.
     """
 
@@ -61,6 +63,8 @@ class ProgressiveDistillation(Distilling):
         if why := super().refuses(world, network):
             return why
         theirs = self.teacher.objective
+        if theirs.target == "eps":
+            return "objective.teacher: it predicts eps, which says nothing of x in few steps: train it with target v or x"
         if theirs.target != self.target:
             return f"objective.teacher: it predicts {theirs.target}, and the student, which begins as it, {self.target}"
         if self.teacher.network != network:

@@ -92,7 +92,7 @@ def price_denoising_loss(task: DenoisingLoss, machine: Any, known: dict[str, Any
 
     @torch.no_grad()
     def both() -> Any:
-        return model.branches(z, logsnr, [*labels_asked(model, label).values()])
+        return model.branches(z, logsnr, [*labels_asked(task.denoiser, model, label).values()])
 
     return Price(n * counted(both).flops / few, n * seconds_of(both) / few)
 

@@ -23,9 +23,9 @@ class Several(OfParts):
 
     @model_validator(mode="after")
     def compare(self) -> "Several":
-        """ValueError for others of another world, or measured otherwise: their rows stand in one table."""
+        """ValueError for others of another world, measured otherwise or of other seeds: their rows are paired in one table."""
         for name, other in self.others.items():
-            for part in ("world", "evaluator", "oracle", "n", "part"):
+            for part in ("world", "evaluator", "oracle", "n", "part", "train_seeds", "sample_seeds"):
                 if getattr(other, part) != getattr(self.base, part):
                     raise ValueError(f"others.{name}.{part}: it is not that of the base, so that they do not compare")
         return self

@@ -39,11 +39,13 @@ def grid(classes: tuple[float, ...], seconds: tuple[float, ...]) -> tuple[Curve,
     return tuple(Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items()))
 
 
-def of_pairs(base: TradeOff, world: Paired, name: str, steps: int, sweep: Sweep, **changes: Any) -> TradeOff:
-    """The study of a world of pairs: the base's network, evaluator and numbers, both labels dropped in training."""
+def of_pairs(
+    base: TradeOff, world: Paired, name: str, steps: int, sweep: Sweep, n_test: int | None = None, **changes: Any
+) -> TradeOff:
+    """The study of a world of pairs: the base's network, evaluator and numbers, both labels dropped in training (its n_test)."""
     objective = PairedDenoising(density=base.model.objective.density)
     fit = replace(base.model.fit, steps=steps, snapshots=())
-    model = replace(base.model, world=world, objective=objective, fit=fit)
+    model = replace(base.model, world=world, objective=objective, fit=fit, n_test=n_test)
     own = {"world": world, "model": model, "classifier": None, "weak": None, "features": (), "references": {}}
     own |= {"name": name, "sweeps": (sweep,), "metrics": (SecondLabel(),), "real": None}
     if base.evaluator is not None:
@@ -70,7 +72,7 @@ DIGITS_STUDIES = {
     "full": DIGITS_OF(DIGITS_FULL, steps=2500, **scales(SCALES)),
 }
 FASHION_STUDIES = {
-    "quick": FASHION_OF(FASHION, steps=500, n=500, part=500, **ONE, **scales(FEWER)),
+    "quick": FASHION_OF(FASHION, steps=500, n_test=500, n=500, part=500, **ONE, **scales(FEWER)),
     "full": FASHION_OF(FASHION, steps=2000, **scales(SCALES)),
 }
 EXACT_STUDIES = {

@@ -21,7 +21,8 @@ from guidance.noise import SampleNoise
 @value
 class DenoisingLoss(Task):
     """losses.csv with the columns branch ("conditional", "unconditional"), logsnr, value: the mean over n test images and
-    dimensions of |eps - eps_theta(z, lambda, c)|^2, c the label or none (of a training that dropped no label, the label alone).
+    dimensions of |eps - eps_theta(z, lambda, c)|^2, c the label or none; of a training that dropped no label, or every one, the
+    branch that it saw alone.
 
     The lambdas are the middles of `levels` parts of equal probability of the training's density, so that their mean is the loss
     of Ho & Salimans (arXiv 2207.12598, Algorithm 1) on the test set. Every network meets the same noise. ValueError of a
@@ -51,7 +52,7 @@ class DenoisingLoss(Task):
         model = self.denoiser.play("model", {}, store, device, rows=250)["model"]
         x, label = load_test_set(world, self.n, device)
         noise = SampleNoise(0, range(len(x)), world.shape, device, "test")
-        rows, asked = [], labels_asked(model, label)
+        rows, asked = [], labels_asked(self.denoiser, model, label)
         for level in density((torch.arange(self.levels, dtype=torch.float64) + 0.5) / self.levels).tolist():
             logsnr, eps = torch.full((len(x),), level, device=device), noise()
             with torch.no_grad():
@@ -65,6 +66,7 @@ class DenoisingLoss(Task):
         return read_rows(store.open(self) / "losses.csv")
 
 
-def labels_asked(model: Any, label: torch.Tensor) -> dict[str, torch.Tensor | None]:
-    """The labels of both branches, by the branch; that without one is left out where the model knows no null label."""
-    return {"conditional": label} | ({"unconditional": None} if getattr(model, "has_null", True) else {})
+def labels_asked(denoiser: Train, model: Any, label: torch.Tensor) -> dict[str, torch.Tensor | None]:
+    """The labels of both branches, by the branch, for the model that a training plays; that which it never saw is left out."""
+    conditional = {"conditional": label} if getattr(denoiser.objective, "p_uncond", 0) < 1 else {}
+    return conditional | ({"unconditional": None} if getattr(model, "has_null", True) else {})

@@ -9,6 +9,8 @@ from experiments.tasks.fit import Fit
 from experiments.tasks.train import Train
 from experiments.worlds.world import clip_of
 
+LAST = 4  # steps of the last student, if nothing else is said
+
 
 def guided_student(teacher: Train, fit: Fit, seed: int | None = None, **options: Any) -> Train:
     """The student of stage one: the teacher's network conditioned on w. seed: the teacher's if None; options: of the objective,
@@ -31,12 +33,13 @@ def of_few_steps(training: Train) -> bool:
     return hasattr(training.objective, "steps")
 
 
-def halved(teacher: Train, fit: Fit, start: int, end: int = 4, **options: Any) -> dict[int, Train]:
+def halved(teacher: Train, fit: Fit, start: int, end: int = LAST, **options: Any) -> dict[int, Train]:
     """The students of half as many steps, and half as many again, by their steps, start / 2 to end, each the next one's teacher.
 
     start: steps of the teacher's own sampling, `end` times a power of two; a teacher of few steps has that many. options: of
     the objective; without them a student predicts what its teacher does, on the grid of its teacher's steps, and drops no labels
-    where its teacher knows no null label. ValueError for another start.
+    where its teacher knows no null label. ValueError for another start, and for a teacher that predicts eps (the objective says
+    why): its student of guidance, which learns v, is one that can be halved.
     """
     students: dict[int, Train] = {}
     if end < 2 or start <= end or start % end or (start // end).bit_count() != 1:

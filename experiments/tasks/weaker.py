@@ -6,23 +6,26 @@
 """
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import model_validator
 
 from experiments.fields import Count
 from experiments.graph.value import value
-from experiments.tasks.power_ema import SigmaRel, average_file, coefficients
+from experiments.tasks.power_ema import Averages, SigmaRel, average_file, coefficients, misfit
 from experiments.tasks.snapshot import OfTraining
 from experiments.tasks.train import Train
+
+WORST = 0.2  # misfit of a profile that still is one of the length asked for
 
 
 @value
 class PostHoc(OfTraining):
     """The average of a training's weights of length sigma_rel after `step` steps (None: all), from those of its fit.averages.
 
-    How near it comes: experiments.tasks.power_ema.misfit, 1 % to 8 % of its profile for sigma_rel of 0.15 to 0.25 from 16 kept
-    of 0.05 and 0.1, and at 0.02 8 %; those that were tracked are rebuilt exactly.
+    How near it comes: experiments.tasks.power_ema.misfit, 1 % to 8 % of its profile for sigma_rel of 0.15 to 0.25 from 0.05 and
+    0.1 kept 17 times, and at 0.02 8 %; those that were tracked are rebuilt exactly. ValueError above WORST.
     """
 
     name: ClassVar[str] = "post-hoc"
@@ -40,6 +43,11 @@ class PostHoc(OfTraining):
         marks = sorted({step for _, step in kept.kept(self.training.fit.steps)})
         if self.step not in (None, *marks):  # what happened after the last that was kept is in none of them
             raise ValueError(f"step: no average was kept after {self.step} steps, but every {kept.every}, and after {marks[-1]}")
+        if (off := _off(kept, self.training.fit.steps, self.sigma_rel, self.step or marks[-1])) > WORST:
+            raise ValueError(
+                f"sigma_rel: {self.sigma_rel:g} is rebuilt from averages of every {kept.every} steps with a misfit of {off:.2f}, "
+                f"above {WORST:g}: keep them more often (fit.averages.every)"
+            )
         return self
 
     @property
@@ -70,3 +78,8 @@ class Smaller:
 
     def play(self, role: str, given: dict[str, Any], store: Any, device: str, rows: int | None = None) -> dict[str, Any]:
         raise ValueError("a smaller network is one of a study, whose model it is smaller than: give a training")
+
+
+@cache  # values are made again and again, and the least squares are of as many rows as a training has steps
+def _off(averages: Averages, steps: int, sigma: float, step: int) -> float:
+    return misfit(averages.kept(steps), sigma, step)

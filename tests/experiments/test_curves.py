@@ -72,7 +72,7 @@ def test_a_state_that_the_model_has_not_is_refused_of_a_curve_too():
 
 
 def test_states_of_trainings_are_held_to_what_trainings_are(model):
-    kept = replace(model, fit=replace(model.fit, snapshots=(10,), averages=Averages(every=10)))
+    kept = replace(model, fit=replace(model.fit, snapshots=(10,), averages=Averages(every=1)))
 
     def states(training):
         return Snapshot(training=training, step=10), PostHoc(training=training, sigma_rel=0.2)

@@ -31,6 +31,12 @@ REFUSED = {
         ProgressiveDistillation(teacher=STUDENT, target="eps", steps=8),
         "it predicts v, and the student, which begins as it, eps",
     ),
+    "eps": (
+        Digits(),
+        TEACHER.network,
+        ProgressiveDistillation(teacher=TEACHER, target="eps", steps=8),
+        "it predicts eps, which says nothing of x in few steps: train it with target v or x",
+    ),
     "unconditioned": (
         Digits(),
         UNet(width=8, multipliers=(1,), attention=()),

@@ -72,8 +72,16 @@ def test_rounds_take_over_the_grid_of_their_teacher_and_that_it_knows_no_null_la
         assert last.objective.p_uncond == 0 and last.objective.steps == 4 and last.objective.teacher.objective.steps == 8
         assert last.fit.snapshots == () and last.fit.averages is None
         assert (last.objective.grid == Nested()) == (settings != ["objective.grid=strided"])
+    with pytest.raises(Problem, match="which says nothing of x in few steps: train it with target v or x"):
+        [*planned(TEACHER, 8, None, [])]
     with pytest.raises(Problem, match="a evaluator is no denoiser"):
         [*planned(Train(world=Digits(), network=Timm(), objective=CrossEntropy(), fit=FIT), 8, 4, [])]
+
+
+def test_the_steps_of_the_last_student_are_nothing_without_those_of_the_teacher():
+    with pytest.raises(Problem, match="--to 4: .*give --from too, as --from 32"):
+        [*planned(TEACHER, None, 4, [])]
+    assert [task.objective.steps for task in planned(STUDENT, 16, None, [])] == [8, 4]
 
 
 def test_the_teacher_s_x_is_clipped_where_that_of_its_world_is():
@@ -81,7 +89,7 @@ def test_the_teacher_s_x_is_clipped_where_that_of_its_world_is():
         student = guided_student(replace(TEACHER, world=world), FIT)
         rounds = halved(student, FIT, 8, 4)
         assert student.objective.clip == clip == rounds[4].objective.clip
-        assert [task.objective.clip for task in planned(student.objective.teacher, None, 4, [])] == [clip]
+        assert [task.objective.clip for task in planned(student.objective.teacher, None, None, [])] == [clip]
     assert guided_student(TEACHER, FIT, clip=None).objective.clip is None is clip_of(Gaussians())
 
 

@@ -101,6 +101,9 @@ def test_a_network_of_pairs_knows_every_id_and_is_refused_elsewhere():
         PairedDenoising(p_first=0.5, p_second=0.5, p_uncond=0.1)
     with pytest.raises(ValueError, match="groups"):
         PairedDenoising(groups=2)
+    with pytest.raises(ValueError, match=r"p_first\n.*greater than 0"):
+        PairedDenoising(p_first=0.0)
+    assert PairedDenoising(p_second=0.0).p_second == 0, "no method asks for the first label alone"
     assert PairedDenoising().p_uncond == PairedDenoising().p_first == PairedDenoising().p_second == 0.05
     assert Denoising().p_uncond == 0.1
 
