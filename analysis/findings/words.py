@@ -7,6 +7,9 @@ import pandas as pd
 
 from analysis.metrics import metric
 from analysis.results import Results
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.paired import by_run
+from analysis.table import in_brackets
 
 SHOWN = 6  # sentences that a reader sees before asking for more
 
@@ -37,6 +40,14 @@ def named(column: str) -> str:
 def guided(method: str) -> str:
     """How a sentence about samples of one method begins."""
     return f"With {method} guidance"
+
+
+def another_network(rows: pd.DataFrame, column: str, method: str) -> str:
+    """The words in brackets of a method that stands on another network than plain guidance; "" where its samples at w = 0 are
+    those of plain guidance, so that the words are of its weak network alone."""
+    own, plain = (by_run(rows, column, name) for name in (method, REFERENCE))
+    same = 0.0 in own and 0.0 in plain and own[0.0].equals(plain[0.0])
+    return "" if same else in_brackets(method)
 
 
 def at_the_main_sweep(results: Results) -> pd.DataFrame:

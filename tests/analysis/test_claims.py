@@ -13,7 +13,7 @@ from analysis.findings import found
 from analysis.findings.words import first_of_each
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
-from analysis.statistics.claims import claim, counts
+from analysis.statistics.claims import SAME, claim, counts
 from analysis.statistics.verdicts import VERDICTS
 
 
@@ -139,6 +139,67 @@ def test_a_study_without_numbers_says_so_and_order_changes_nothing():
     made = images(bowl)
     shuffled = made.table.sort_values("seed", ascending=False, kind="stable")  # methods stay in the study's order
     assert found(replace(made, table=shuffled)) == found(made)
+
+
+def test_a_method_on_another_network_is_not_called_plain_guidance_with_another_w():
+    """Words in brackets are of another network, but where w = 0 is that of plain guidance: then only the weak one differs."""
+
+    def told(*names, at_zero=0.0):
+        made = of_methods(worlds=("plane",), methods=("classifier-free", *names), seeds=range(8))
+        table = made.table[made.table["method"] == "classifier-free"]
+        values = table["value"] + at_zero * (table["w"] == 0)
+        return found(replace(made, table=pd.concat([table, *(table.assign(method=name, value=values) for name in names)])))
+
+    def verdicts_in(texts):
+        return [text.split(" (")[0] if text.startswith("Of ") else text for text in texts if "another w" in text or SAME in text]
+
+    (away,) = verdicts_in(told("apg (small)", at_zero=1.0))
+    assert f"apg (small): {SAME}; " in away and "another w" not in away
+    (here,) = verdicts_in(told("apg (small)"))
+    assert "apg (small): plain guidance with another w; " in here
+    many = verdicts_in(told(*(f"m{k} (small)" for k in range(4)), at_zero=1.0))
+    assert many == [f"Of 4 methods on other networks 4 are shown to be {SAME}"]
+    both = told("apg", "apg (small)", at_zero=1.0)
+    assert [SAME in text for text in both if text.startswith("Beside")] == [False, True], "each of its own kind"
+
+
+def test_counts_of_methods_on_other_networks_are_told_in_their_words():
+    told = claim(compared(another_w=6, no_effect=2, better=1), elsewhere=True)
+    assert told.startswith(
+        f"Of 9 methods on other networks 6 are shown to be {SAME}, 2 are shown to be {SAME} at w = 0, 1 differs"
+    )
+    assert told.endswith(f": most methods are {SAME}.") and "another w" not in told
+
+
+def test_without_guidance_the_network_is_told_where_it_is_another():
+    def told(lowest, zero):
+        """On digits features the method of `lowest` is best at w = 0, on those of big plain guidance."""
+
+        def of(favoured):
+            return lambda method, w: 2.0 + w - (method == favoured) * (zero if w == 0 else 0.0)
+
+        made = images(of(lowest), of("classifier-free"), methods=("classifier-free", "other (small)"), noise=0.0)
+        return next(text for text in found(made) if text.startswith("The 2 feature networks"))
+
+    apart = told("other (small)", 0.5)
+    assert "disagree about the lowest (digits: w = 0, no guidance (small), big: w = 0, no guidance;" in apart
+    assert "have the same method lowest (digits: w = 0, no guidance, big: w = 0, no guidance;" in told("classifier-free", 0.0)
+
+
+def test_a_method_on_another_network_is_lent_no_w_0():
+    def rising(method, w):
+        return 2.0 + w
+
+    bare = images(rising, rising, methods=("classifier-free", "other (small)"), noise=0.001)
+    bare = replace(bare, table=bare.table[(bare.table["w"] != 0) | (bare.table["method"] == "classifier-free")])
+    beside = next(text for text in found(bare) if "each method at its own best w" in text)
+    assert "at w = 0, as it" not in beside and "higher: other (small) (" in beside
+    chosen = (bare.table["method"] == "classifier-free") & (
+        bare.table["w"] == 4
+    )  # best on the seeds that choose, worst on others
+    moved = bare.table["value"].where(~chosen, 9.0 - 9.0 * (bare.table["seed"] % 2))
+    told = next(text for text in found(replace(bare, table=bare.table.assign(value=moved))) if "feature networks" in text)
+    assert "digits: other (small) at w = 1" in told and "no guidance" not in told
 
 
 def test_the_first_sentences_tell_of_all_groups():
