@@ -40,7 +40,7 @@ def sentences(results: Results) -> list[str]:
         for frame, given in zip(compared, (False, True))
     ]
     texts = [f"{text} ({drawn(results)}; by {', '.join(alike)})." for text in dict.fromkeys(found) if text]
-    return texts + _front(results, rows, quality, diversity) + cheapest_way(results) if texts else []
+    return texts + _front(results, rows, quality, diversity) if texts else []
 
 
 def cheapest_way(results: Results) -> list[str]:

@@ -62,7 +62,7 @@ def drawn(results: Results) -> str:
     return f"n = {results.n[results.world.name]:,}, {trainings}{several(len(results.sample_seeds), 'sampling seeds')}"
 
 
-def first_of_each(groups: Sequence[Sequence[str]]) -> list[str]:
-    """All sentences, the first ones of every group before the rest, so that those which are read first (SHOWN) tell of all."""
-    each = max(1, SHOWN // max(1, len(groups)))
+def first_of_each(groups: Sequence[Sequence[str]], shown: int = SHOWN) -> list[str]:
+    """All sentences, the first ones of every group before the rest, so that those which are read first (shown) tell of all."""
+    each = max(1, shown // max(1, len(groups)))
     return [text for own in groups for text in own[:each]] + [text for own in groups for text in own[each:]]

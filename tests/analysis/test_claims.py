@@ -246,3 +246,17 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
     none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: deep(w) + 0.9, evaluations=1.0)))
     assert "No other method is shown to have the quality" in none
+    few = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0))
+    assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
+    many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), deep, evaluations=1.0) for k in range(7)))
+    assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def test_the_answer_of_a_world_comes_before_what_is_told_of_all():
+    names = tuple(f"m{k}" for k in range(7))
+    made = of_methods(worlds=("plane", "moons"), methods=("classifier-free", *names))
+    own = made.table["world"] == "moons"  # guidance reaches something there alone
+    lower = 2 * made.table["w"] * (own & made.table["metric"].isin(["fid_moons", "fid_pixels"]))
+    told = found(replace(made, table=made.table.assign(value=made.table["value"] - lower)))
+    assert [text.split(" ")[0] for text in told[:4]] == ["moons:", "plane:", "plane:", "moons:"]
+    assert "the quality of classifier-free guidance at its best w" in told[0] and told[3].startswith("moons: Of 7 methods")
