@@ -1,11 +1,12 @@
 """What the studies of a paper's figures are made of: trade-offs of several models, in one table under names of their own."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from experiments.graph.store import Store
 from experiments.graph.value import encode
+from experiments.studies.beside import NO_TRAINING, networks
 from experiments.studies.by_world import joined
 from experiments.studies.study import TABLE, Placed, Study
 from experiments.studies.tradeoff import TradeOff
@@ -15,18 +16,19 @@ BASELINES = ("real", "tilted draws")  # rows that no method made: the same in ev
 
 
 class Part(NamedTuple):
-    """A trade-off, what is added to the names of its methods and of its denoiser, and what is added to its w."""
+    """A trade-off, what is added to the names of its methods, what is added to its w, and what its networks are called."""
 
     study: TradeOff
     of: str = ""
     shift: float = 0.0
+    names: Mapping[str, str] = {}
 
     def placed(self, place: dict[str, Any]) -> dict[str, Any]:
         """Where a row of the part stands in the joint table."""
         if "method" in place and place["method"] not in BASELINES:
             return {**place, "method": place["method"] + self.of, "w": place["w"] + self.shift}
-        if place.get("network") == "denoiser":
-            return {**place, "network": f"denoiser{self.of}"}
+        if "network" in place:
+            return {**place, "network": self.names[place["network"]]}
         return place
 
     def results(self, store: Store, device: str) -> Any:
@@ -46,7 +48,7 @@ class Part(NamedTuple):
             method = frame["method"].where(~made, frame["method"] + self.of)
             return frame.assign(method=method, w=frame["w"] + self.shift * made)
         if "network" in frame:
-            return frame.assign(network=frame["network"].replace("denoiser", f"denoiser{self.of}"))
+            return frame.assign(network=frame["network"].map(self.names))
         return frame
 
 
@@ -61,10 +63,25 @@ class OfParts(Study):
     def parts(self) -> list[Part]:
         raise NotImplementedError
 
+    @property
+    def named(self) -> list[Part]:
+        """The parts with the names of their networks: each network of a training seed has its part's words added, but one that an
+        earlier part has in the same role keeps the name that it has there, so that it stands in a table once."""
+        known: dict[tuple[str, str], str] = {}
+        parts = []
+        for part in self.parts:
+            names: dict[str, str] = {}
+            for _, place, task in networks(part.study):
+                if "network" in place:
+                    name, own = place["network"], "" if place["train_seed"] == NO_TRAINING else part.of
+                    names.setdefault(name, known.setdefault((name, task.address), name + own))
+            parts.append(part._replace(names=names))
+        return parts
+
     def cells(self) -> Iterator[Placed]:
         """Of every part, each place once: the baselines and the evaluator belong to all."""
         seen = set()
-        for part in self.parts:
+        for part in self.named:
             for table, place, task in part.study.cells():
                 place = part.placed(place)
                 if (key := (table, tuple(place.items()), task.address)) not in seen:
@@ -72,7 +89,7 @@ class OfParts(Study):
                     yield Placed(table, place, task)
 
     def results(self, store: Store, device: str = "cpu") -> Any:
-        everything = joined([part.results(store, device) for part in self.parts])
+        everything = joined([part.results(store, device) for part in self.named])
         return dataclasses.replace(
             everything,
             name=self.name,

@@ -13,7 +13,7 @@ from experiments.studies.tradeoff import TradeOff
 
 @value
 class Several(OfParts):
-    """base, whose methods keep their names, and others, whose methods and denoisers have theirs added: `apg (small)`."""
+    """base, whose methods keep their names, and others, whose methods and own networks have theirs added: `apg (small)`."""
 
     report: ClassVar[str] = "trade-off"
     title: ClassVar[str] = "Guidance of several networks"

@@ -13,7 +13,7 @@ from analysis.findings import found
 from analysis.findings.words import first_of_each
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
-from analysis.statistics.claims import claim, counts
+from analysis.statistics.claims import SAME, claim, counts
 from analysis.statistics.verdicts import VERDICTS
 
 
@@ -141,6 +141,67 @@ def test_a_study_without_numbers_says_so_and_order_changes_nothing():
     assert found(replace(made, table=shuffled)) == found(made)
 
 
+def test_a_method_on_another_network_is_not_called_plain_guidance_with_another_w():
+    """Words in brackets are of another network, but where w = 0 is that of plain guidance: then only the weak one differs."""
+
+    def told(*names, at_zero=0.0):
+        made = of_methods(worlds=("plane",), methods=("classifier-free", *names), seeds=range(8))
+        table = made.table[made.table["method"] == "classifier-free"]
+        values = table["value"] + at_zero * (table["w"] == 0)
+        return found(replace(made, table=pd.concat([table, *(table.assign(method=name, value=values) for name in names)])))
+
+    def verdicts_in(texts):
+        return [text.split(" (")[0] if text.startswith("Of ") else text for text in texts if "another w" in text or SAME in text]
+
+    (away,) = verdicts_in(told("apg (small)", at_zero=1.0))
+    assert f"apg (small): {SAME}; " in away and "another w" not in away
+    (here,) = verdicts_in(told("apg (small)"))
+    assert "apg (small): plain guidance with another w; " in here
+    many = verdicts_in(told(*(f"m{k} (small)" for k in range(4)), at_zero=1.0))
+    assert many == [f"Of 4 methods on other networks 4 are shown to be {SAME}"]
+    both = told("apg", "apg (small)", at_zero=1.0)
+    assert [SAME in text for text in both if text.startswith("Beside")] == [False, True], "each of its own kind"
+
+
+def test_counts_of_methods_on_other_networks_are_told_in_their_words():
+    told = claim(compared(another_w=6, no_effect=2, better=1), elsewhere=True)
+    assert told.startswith(
+        f"Of 9 methods on other networks 6 are shown to be {SAME}, 2 are shown to be {SAME} at w = 0, 1 differs"
+    )
+    assert told.endswith(f": most methods are {SAME}.") and "another w" not in told
+
+
+def test_without_guidance_the_network_is_told_where_it_is_another():
+    def told(lowest, zero):
+        """On digits features the method of `lowest` is best at w = 0, on those of big plain guidance."""
+
+        def of(favoured):
+            return lambda method, w: 2.0 + w - (method == favoured) * (zero if w == 0 else 0.0)
+
+        made = images(of(lowest), of("classifier-free"), methods=("classifier-free", "other (small)"), noise=0.0)
+        return next(text for text in found(made) if text.startswith("The 2 feature networks"))
+
+    apart = told("other (small)", 0.5)
+    assert "disagree about the lowest (digits: w = 0, no guidance (small), big: w = 0, no guidance;" in apart
+    assert "have the same method lowest (digits: w = 0, no guidance, big: w = 0, no guidance;" in told("classifier-free", 0.0)
+
+
+def test_a_method_on_another_network_is_lent_no_w_0():
+    def rising(method, w):
+        return 2.0 + w
+
+    bare = images(rising, rising, methods=("classifier-free", "other (small)"), noise=0.001)
+    bare = replace(bare, table=bare.table[(bare.table["w"] != 0) | (bare.table["method"] == "classifier-free")])
+    beside = next(text for text in found(bare) if "each method at its own best w" in text)
+    assert "at w = 0, as it" not in beside and "higher: other (small) (" in beside
+    chosen = (bare.table["method"] == "classifier-free") & (
+        bare.table["w"] == 4
+    )  # best on the seeds that choose, worst on others
+    moved = bare.table["value"].where(~chosen, 9.0 - 9.0 * (bare.table["seed"] % 2))
+    told = next(text for text in found(replace(bare, table=bare.table.assign(value=moved))) if "feature networks" in text)
+    assert "digits: other (small) at w = 1" in told and "no guidance" not in told
+
+
 def test_the_first_sentences_tell_of_all_groups():
     groups = [[f"{name}{i}" for i in range(4)] for name in "ab"]
     assert first_of_each(groups) == ["a0", "a1", "a2", "b0", "b1", "b2", "a3", "b3"] and first_of_each([]) == []
@@ -185,3 +246,17 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
     none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: deep(w) + 0.9, evaluations=1.0)))
     assert "No other method is shown to have the quality" in none
+    few = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0))
+    assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
+    many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), deep, evaluations=1.0) for k in range(7)))
+    assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def test_the_answer_of_a_world_comes_before_what_is_told_of_all():
+    names = tuple(f"m{k}" for k in range(7))
+    made = of_methods(worlds=("plane", "moons"), methods=("classifier-free", *names))
+    own = made.table["world"] == "moons"  # guidance reaches something there alone
+    lower = 2 * made.table["w"] * (own & made.table["metric"].isin(["fid_moons", "fid_pixels"]))
+    told = found(replace(made, table=made.table.assign(value=made.table["value"] - lower)))
+    assert [text.split(" ")[0] for text in told[:4]] == ["moons:", "plane:", "plane:", "moons:"]
+    assert "the quality of classifier-free guidance at its best w" in told[0] and told[3].startswith("moons: Of 7 methods")

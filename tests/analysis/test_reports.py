@@ -144,6 +144,43 @@ def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(u
     assert "As training goes on" in sections and "As training goes on" not in {one.heading for one in report(made).sections}
 
 
+def of_other_networks(own: dict[str, bool]):
+    """of_images and classifier-free under further words in brackets; own: whether each has samples of its own at w = 0."""
+    made = of_images()
+    plain = [cell for cell in made.cells if cell.method == "classifier-free"]
+    rows = made.table[made.table["method"] == "classifier-free"]
+    names = {words: f"classifier-free ({words})" for words in own}
+    tables = [rows.assign(method=name) for name in names.values()]
+    cells = [replace(cell, method=names[words], sha256=cell.sha256 + words * own[words]) for words in own for cell in plain]
+    return replace(made, table=pd.concat([made.table, *tables], ignore_index=True), cells=[*made.cells, *cells])
+
+
+def test_the_w_0_of_another_network_is_its_own_and_that_of_another_weak_one_is_not(undrawn):
+    def told(results):
+        (text,) = (one.text for one in report(results).sections if one.heading == "w = 0 is the conditional model")
+        return text
+
+    same = "the samples of all methods are equal bit for bit in float32."
+    assert told(of_other_networks({"average": False})) == told(of_images()) == f"In 8 of 8 groups of cells at w = 0 {same}"
+    both = of_other_networks({"two trainings": True, "average": False, "fine-tuned": True})
+    assert told(both) == (
+        "In 8 of 8 groups of cells at w = 0 the samples of all methods of one network are equal bit for bit in float32. "
+        "Each of these has a w = 0 of its own: two trainings, fine-tuned."
+    )
+    lone = replace(both, cells=[cell for cell in both.cells if "classifier-free" in cell.method and "average" not in cell.method])
+    assert told(lone).startswith("No two methods of one network were sampled at w = 0. Each of these")
+    broken = [replace(cell, sha256=f"{cell} broken") if cell.method == "classifier" else cell for cell in both.cells]
+    assert told(replace(both, cells=broken)).startswith("In 0 of 8 groups"), "a name without words has no excuse"
+
+
+def test_a_report_of_several_networks_does_not_speak_of_one(undrawn):
+    one, several = report(of_images()), report(of_other_networks({"fine-tuned": True}))
+    assert "on one diffusion model of digits, from the same noise" in one.intro
+    assert "of digits or, where words in brackets say so, on another or beside another weak one, from" in several.intro
+    texts = [next(part.text for part in made.sections if part.heading == "The networks") for made in (one, several)]
+    assert "not" not in texts[0] and texts[1].endswith("snapshots, and other averages of a training's weights, are not.")
+
+
 def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_drawn(undrawn):
     made = of_images()
     bare = replace(made, table=made.table[made.table["metric"] != "accuracy_guide"])

@@ -55,6 +55,44 @@ def fast(study: Several) -> Several:
     return replace(study, base=replace(study.base, sweeps=FAST), others=shorter)
 
 
+def networks_of(study) -> dict[str, Train]:
+    """The trainings of the table of networks by the names that they have there."""
+    return {placed.place["network"]: placed.task for placed in study.cells() if placed.table == "networks"}
+
+
+def assert_each_network_once(study, store):
+    rows = study.results(store).tables["networks"]
+    assert set(rows["network"]) == set(networks_of(study))
+    assert not rows.duplicated(["train_seed", "network", "metric", "logsnr"]).any()
+
+
+def test_a_network_has_the_words_of_its_part_only_where_it_is_the_part_s_own():
+    study = weak_models(small(steps=16), "tiny-weak", 16)
+    width = "a third of the width"
+    found = networks_of(study)
+    assert set(found) == {"denoiser", f"weak ({width})", "evaluator"}, "the model has one name, and states of it have no rows"
+    assert found["denoiser"] == study.base.model and found[f"weak ({width})"] == study.others[width].network("weak", 0)
+    twice = replace(study, others={**study.others, "the same": replace(study.others[width])})
+    assert set(networks_of(twice)) == set(found), "what two parts share stands there once"
+    study = forms(small(), "tiny-dropout")
+    found = networks_of(study)
+    assert found["unconditional (two trainings)"] == study.others["two trainings"].unconditional
+    models = {"": study.base, " (two trainings)": study.others["two trainings"], " (fine-tuned)": study.others["fine-tuned"]}
+    assert {words: found[f"denoiser{words}"] for words in models} == {words: part.model for words, part in models.items()}
+    assert len(found) == 5, "and the evaluator, which is that of all"
+    paper = networks_of(p_unconds(paper_of(small()), "tiny-p-uncond"))
+    assert set(paper) == {*(f"denoiser (p_uncond = {share:g})" for share in P_UNCONDS), "evaluator"}
+
+
+def test_a_loss_on_test_images_is_told_of_each_model_by_its_own_name():
+    study = forms(small(denoising_loss=20), "tiny-dropout")
+    found = {placed.place["network"]: placed.task.denoiser for placed in study.cells() if placed.table == "denoising_loss"}
+    assert found == {
+        "plain": study.base.model,
+        **{f"plain ({words})": other.model for words, other in study.others.items()},
+    }
+
+
 def test_addresses_of_trainings_that_say_nothing_new_are_what_they_were():
     """Frozen before p_uncond = 0, fit.averages and parents to begin with were there."""
     assert DIGITS.model.address == "denoiser-b72d462f0e14"
@@ -70,6 +108,7 @@ def test_forms_of_dropout_run_from_end_to_end(tmp_path):
     methods = set(table["method"]) - {"real"}
     assert methods == {"classifier-free", "two-networks (two trainings)", "classifier-free (fine-tuned)"}
     assert read_study(folder) == study
+    assert_each_network_once(study, Store(tmp_path))
     price = table[(table["w"] == 1) & (table["metric"] == "nfe_weak_forward")].groupby("method")["value"].first()
     assert price["two-networks (two trainings)"] == 3 and price["classifier-free"] == 0, (
         "one call of a step is the second network's"
@@ -164,6 +203,7 @@ def test_weak_models_are_named_in_one_line_and_run_from_end_to_end(tmp_path):
     at = table[(table["w"] == 1) & (table["metric"] == "fid_pixels")].groupby("method")["value"].first()
     assert at.nunique() == len(at), "every weak model guides elsewhere"
     assert read_study(folder) == study
+    assert_each_network_once(study, Store(tmp_path))
     trained = {p.task.address for p in study.cells() if isinstance(p.task, Train) and p.task.kind == "denoiser"}
     assert len(trained) == 2, "the model, once, and the smaller one"
 
