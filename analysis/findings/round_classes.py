@@ -64,9 +64,10 @@ def _families(results: Results, w: float, own: pd.DataFrame) -> Iterator[str]:
         line = measured.along_dimension(results, w, sampler, "exponential")
         yield f"(b) With 2^d classes, {sampler}, w = {w:g}, the distortion {_way(line, 0)}."
     lines = {k: measured.along_dimension(results, w, results.sampler, "b", k) for k in sorted(set(own["classes"]))}
-    ways = [f"{k} classes it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
+    ways = [f"{k} it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
     if ways:
-        yield f"(b) In any dimension with {'; with '.join(ways)} ({results.sampler}, w = {w:g}; from the largest on)."
+        told = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
+        yield f"(b) With a number of classes that stays ({told}): with {'; with '.join(ways)}."
 
 
 def _way(line: pd.DataFrame, start: int) -> str:

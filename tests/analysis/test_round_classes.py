@@ -101,7 +101,7 @@ def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_
         and "grows with the number of classes in 2 of 2" in told
     )
     assert "With 2^d classes, ddim(eta=1.0), w = 2, the distortion falls from 2.8" in told
-    assert "with 8 classes it falls from 4.1" in told and "std^2 in d = 2 to 0.259 in d = 8" in told
+    assert "; with 8 it falls from 4.1" in told and "std^2 in d = 2 to 0.259 in d = 8" in told
     assert "Of 2 lambdas where w = 2 turns to -1, 0.25 leaves the variance nearest" in told
     assert "where plain guidance changes them by -0.51" in told
     assert "0 equivalent" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
