@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import cache
 from html import unescape
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -25,10 +26,10 @@ FID = {0.0: 2.0, 0.5: 1.0, 4.0: 3.0}
 TABLE1, TABLE4 = reference.table("cfg_table1_imagenet64"), reference.table("adm_table4_imagenet256")
 
 
-def rows(method, w, steps, shift=0.0):
+def rows(method, w, steps, shift=0.0, seed=0):
     values = {"fid_digits": FID.get(w, 2.0 + w) + shift, "is_digits": 5.0 + w - shift}
     values |= {"precision_digits": 0.5 + 0.01 * w, "recall_digits": 0.6 - 0.01 * w}
-    return [("digits", 0, method, w, "ancestral", steps, 0, 100, name, value) for name, value in values.items()]
+    return [("digits", 0, method, w, "ancestral", steps, seed, 100, name, value) for name, value in values.items()]
 
 
 def cfg(p_unconds=P_UNCONDS, classes=10, **more):
@@ -82,6 +83,36 @@ def test_a_checkpoint_has_one_curve_and_the_page_says_why():
     page = unescape(html(report.title, report.intro, report.sections))
     assert "is a checkpoint, and p_uncond belongs to a training" in page and "the checkpoint's p_uncond" in page
     assert "is a checkpoint" not in html("", "", cfg_report().sections)
+
+
+def by_p_uncond(p_unconds=(0.05, 0.1, 0.5), seeds=4):
+    """A study of one number of steps; p_uncond = 0.05 adds 0.05 to FID, 0.1 adds 0.1, 0.5 adds 2."""
+    shifts, table = {0.05: 0.05, 0.1: 0.1, 0.5: 2.0}, []
+    for p, w, seed in product(p_unconds, WS, range(seeds)):
+        noise = 0.01 * np.sin(7 * seed + 100 * p)
+        table += rows(f"classifier-free (p_uncond = {p:g})", w, 8, shifts[p] + noise, seed)
+    world = WorldFacts("digits", 10, (1, 8, 8), CARD, exact=False, train_size=50)
+    return results(pd.DataFrame(table, columns=list(COLUMNS)), [world], pictures(80), sampler="ancestral")
+
+
+def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_are_of(monkeypatch):
+    sampled = []
+    monkeypatch.setattr("analysis.reports.paper_cfg._one_class", lambda cells, label: sampled.extend(cells))
+    report = REPORTS["paper-cfg"](by_p_uncond())
+    frame = report.tables["by_p_uncond"].set_index("p_uncond")
+    assert list(frame.index) == [0.05, 0.5] and dict(frame["verdict"]) == {0.05: "equivalent", 0.5: "worse"}
+    assert frame.loc[0.5, "difference"] == pytest.approx(1.9, abs=0.05) and set(frame["units"]) == {2}
+    assert "beside p_uncond = 0.1: 0.05 equivalent" in report.summary_text and "0.5 higher (1.9" in report.summary_text
+    assert {cell.method for cell in sampled} == {"classifier-free (p_uncond = 0.1)"} and len(sampled) == len(WS)
+    one = REPORTS["paper-cfg"](by_p_uncond(p_unconds=(0.5,)))
+    assert "by_p_uncond" not in one.tables and "one p_uncond was trained" in unescape(html("", "", one.sections))
+
+
+def test_a_figure_by_t_needs_several_t():
+    report = REPORTS["paper-cfg"](by_p_uncond())
+    drawn = {picture.name for section in report.sections for picture in section.figures}
+    assert "figure_4" in drawn and not {"figure_5", "figure_5_one_plane"} & drawn and "table_2" not in report.tables
+    assert "the study was sampled at one number of steps, T = 8" in unescape(html("", "", report.sections))
 
 
 def test_every_figure_is_drawn_and_every_one_that_holds_published_numbers_says_what_may_be_equal():
