@@ -14,14 +14,14 @@ five sampling seeds of one draw of the means; full: ten, and four times as many 
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import sqrt
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
 from experiments.fields import Count, DensityOf, GridOf, MethodOf, Name, SamplerOf, Seeds, Size, Strengths, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
+from experiments.studies.asked import Asked, asked
 from experiments.studies.beside import NO_TRAINING
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curves
@@ -38,13 +38,6 @@ from guidance.schedules import CosineLogSNR
 
 Dimensions = Annotated[tuple[Count, ...], Field(min_length=1)]
 ClassCounts = Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)]
-
-
-class Asked(NamedTuple):
-    """A world of a question, and the dimension that it stands for: its own, but where two classes are put on a line."""
-
-    world: MixtureWorld
-    dimension: int
 
 
 @value
@@ -110,21 +103,7 @@ class Claims(Study):
     @property
     def worlds(self) -> dict[str, list[Asked]]:
         """The worlds of every question; `exponential` is of b."""
-        grown = [replace(self.world, dimension=d) for d in self.dimensions]
-        two = [replace(world, classes=2, growth=1.0) for world in grown]
-        ends = [two[0], two[-1]] if len(two) > 1 else two
-        asked = {
-            "a": grown,
-            "b": [replace(world, classes=k) for world in grown for k in self.class_counts],
-            "exponential": [replace(self.world, dimension=d, classes=2**d) for d in self.exponential],
-            "window": [self.world],
-            "c": [*two, *(replace(world, growth=0.0) for world in ends)],
-            "d": [replace(self.world, dimension=1, classes=2), *grown],
-        }
-        found = {question: [Asked(world, world.dimension) for world in dict.fromkeys(own)] for question, own in asked.items()}
-        line = replace(self.world, dimension=1, classes=2)
-        found["c"] += [Asked(replace(line, radius=self.world.radius * sqrt(d), growth=1.0), d) for d in self.beyond]
-        return found
+        return asked(self.world, self.dimensions, self.class_counts, self.exponential, self.beyond)
 
     def cells(self) -> Iterator[Placed]:
         """Of every question, each place once."""
@@ -141,14 +120,14 @@ class Claims(Study):
         from experiments.studies.facts import facts_of
 
         cells = list(self.cells())
-        tables, asked = tables_of(cells, store), self.worlds
+        tables, questions = tables_of(cells, store), self.worlds
         tables["worlds"] = pd.DataFrame(
             {"question": question, "world": world.label, "dimension": dimension, "classes": world.classes, "growth": world.growth}
-            for question, worlds in asked.items()
+            for question, worlds in questions.items()
             for world, dimension in worlds
         )
         tables["compared"] = pd.DataFrame(self._compared())
-        every = {world.label: world for worlds in asked.values() for world, _ in worlds}
+        every = {world.label: world for worlds in questions.values() for world, _ in worlds}
         return Results(
             name=self.name,
             title="Claims about guidance, where everything is exact",
@@ -174,9 +153,9 @@ class Claims(Study):
         """Of every question its methods, each with its samplers; of guidance that turns where, and to which share of w."""
         free, windows = (METHODS["classifier-free"](),), tuple(curve.method for curve in self.windows)
         one, both = [self._named()], [*dict.fromkeys((self._named(), self._named(sampler=self.flow)))]
-        asked = {"a": (self.mean, [self._named(**self._drawn)]), "b": (free, one), "exponential": (free, both)}
-        asked |= {"window": (windows, one), "c": (free, both), "d": (self.kinds, one)}
-        for question, (methods, samplers) in asked.items():
+        methods_of = {"a": (self.mean, [self._named(**self._drawn)]), "b": (free, one), "exponential": (free, both)}
+        methods_of |= {"window": (windows, one), "c": (free, both), "d": (self.kinds, one)}
+        for question, (methods, samplers) in methods_of.items():
             for name, method in {label(method, "w"): method for method in methods}.items():
                 turns = {key: getattr(method, key, None) for key in ("turn", "negative")}
                 yield from ({"question": question, "method": name, "sampler": sampler, **turns} for sampler in samplers)
@@ -187,26 +166,26 @@ class Claims(Study):
         return {"sampler": self.ancestral, "grid": EvenInU()}
 
     def _cells(self) -> Iterator[Placed]:
-        asked, free = self.worlds, METHODS["classifier-free"]()
+        worlds, free = self.worlds, METHODS["classifier-free"]()
         for seed in self.sample_seeds:
-            for world, _ in asked["a"]:
+            for world, _ in worlds["a"]:
                 for steps in (*self.fewer, self.steps):
                     for method in self.mean:
                         yield from self._swept(world, method, seed, **self._drawn, steps=steps)
-            for world, _ in asked["b"]:
+            for world, _ in worlds["b"]:
                 yield from self._swept(world, free, seed)
-            for world, _ in asked["window"]:
+            for world, _ in worlds["window"]:
                 yield from self._swept(world, free, seed)
                 for curve in self.windows:
                     yield from self._swept(world, curve.method, seed, ws=curve.ws)
-            for world, _ in (*asked["exponential"], *asked["c"]):
+            for world, _ in (*worlds["exponential"], *worlds["c"]):
                 for sampler in dict.fromkeys((self.sampler, self.flow)):
                     yield from self._swept(world, free, seed, sampler=sampler)
-            for world, _ in asked["d"]:
+            for world, _ in worlds["d"]:
                 for method in self.kinds:
                     yield from self._swept(world, method, seed)
                     yield from self._moved(world, method, seed)
-        for world, _ in asked["c"]:
+        for world, _ in worlds["c"]:
             yield Placed("field", {"world": world.label}, GuidanceField(world=world))
 
     def _named(self, **how: Any) -> str:

@@ -233,8 +233,8 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     from test_matched import bowl as deep
     from test_matched import cells, table
 
-    def of(*others):
-        frame = table(*others)
+    def of(*others, trainings=1):
+        frame = table(*others, trainings=trainings)
         more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
         frame = pd.concat([frame, more])
         return found(
@@ -245,7 +245,9 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert "is free at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
     assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
     none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: deep(w) + 0.9, evaluations=1.0)))
-    assert "No other method is shown to have the quality" in none
+    assert "No other method is shown to have the quality" in none and "Of these networks alone" not in none
+    three = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0, trainings=3), trainings=3)
+    assert "over 3 trainings" in three[1] and three[2].startswith("Of these networks alone: the cheapest"), three[:3]
     few = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0))
     assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
     many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), deep, evaluations=1.0) for k in range(7)))
