@@ -23,7 +23,7 @@ from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import Difference, best_w, by_run, difference, judge
 from analysis.statistics.reference_curve import ReferenceCurve
 from analysis.statistics.verdicts import MARGIN
-from analysis.table import BASELINES
+from analysis.table import BASELINES, in_brackets
 
 COLUMNS = ["method", "w", "steps", "reference_w", "price", "value", "reference", "difference", "low", "high", "units", "over"]
 COLUMNS += ["margin", "detectable", "verdict"]
@@ -36,9 +36,9 @@ AT_MOST_OFF = 0.25  # of the price: a method that has no number of levels nearer
 def at_own_best(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
     """Each method and plain guidance at the w with the best mean on one half of the sampling seeds, compared on the other.
 
-    w = 0, the conditional model, is among every method's. A method that is best there, as plain guidance is, is not judged:
-    the two are one model. ValueError for one sampling seed, for a metric of which neither
-    direction is better, and where plain guidance has no curve.
+    w = 0, the conditional model, is among the ws of every method of the same network. A method that is best there, as plain
+    guidance is, is not judged: the two are one model. ValueError for one sampling seed, for a metric of which neither direction
+    is better, and where plain guidance has no curve.
     """
     rows, lower = _of_the_largest_n(table), _lower_is_better(metric)
     return _at_best(rows, {name: steps for name in _others(rows, steps)}, {}, metric, steps, lower)
@@ -96,7 +96,8 @@ def _at_best(
     cells, gaps = [], []
     for name, own in levels.items():
         values = by_run(rows[rows["steps"] == own], metric, name)
-        if own == steps and 0.0 in plain and 0.0 not in values:  # the plain model costs less at the levels that guidance has
+        lent = own == steps and not in_brackets(name)  # the plain model, which costs less at the levels that guidance has
+        if lent and 0.0 in plain and 0.0 not in values:
             values = values.join(plain[[0.0]])
         values = values.loc[values.index.isin(plain.index)].dropna(axis=1)
         if values.empty:

@@ -11,18 +11,19 @@ FEW = 50  # samples of a bin, over all seeds, below which nothing is said of it
 
 
 def by_distance(results: Results) -> pd.DataFrame:
-    """Claim d: by dimension, w, method and bin of the unguided distance the mean move over seeds, with its interval; bins of FEW
-    samples or more.
+    """Claim d: by dimension, classes, w, method and bin of the unguided distance the mean move over seeds, with its interval;
+    bins of FEW samples or more.
     """
     moved = results.tables["moved"]
     moved = moved[(moved["of"] == "unguided") & (moved["bin"] != "largest")]
-    worlds = changes_of(results).asked("d").set_index("world")["dimension"]
+    worlds = changes_of(results).asked("d").set_index("world")
     rows = []
     for (world, w, method, where), own in moved.groupby(["world", "w", "method", "bin"], sort=False):
         if own["n"].sum() < FEW:
             continue
         runs = own.assign(train_seed=-1).set_index(["train_seed", "seed"])["moved"]
-        head = {"dimension": worlds[world], "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
+        sizes = {key: int(worlds[key][world]) for key in ("dimension", "classes")}
+        head = {**sizes, "w": w, "method": method, "bin": where, "n": int(own["n"].sum())}
         rows.append({**head, **columns_of(difference(runs), "moved")})
     frame = pd.DataFrame(rows)
     return frame.assign(bin=pd.Categorical(frame["bin"], [name for name in BINS if name in set(frame["bin"])]))
