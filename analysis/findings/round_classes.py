@@ -8,6 +8,7 @@ from analysis.findings.words import first_of_each, interval, number, several
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import ACROSS, DISTORTION, EXACT, FAMILY, LEAST, MARGIN, SHIFT, VARIANCE, WRONG
+from analysis.statistics.round_moves import from_boundaries
 
 PARTS = {SHIFT: "shift", VARIANCE: "variance"}
 
@@ -138,7 +139,7 @@ def _with_dimension(results: Results) -> Iterator[str]:
 
 
 def _from_boundaries(results: Results) -> Iterator[str]:
-    frame = measured.from_boundaries(results)
+    frame = from_boundaries(results)
     if frame.empty or "verdict" not in frame:
         return
     others = frame[frame["verdict"] != ""]

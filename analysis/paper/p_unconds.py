@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from analysis.findings.words import interval, named, number, several
 from analysis.metrics import columns_of
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.matched import at_own_best
 
 USUAL = 0.1  # of Ho & Salimans' best FID and Inception score, and what most have taken since
-WORDS = {"better": "lower", "worse": "higher"}  # of a Frechet distance
 
 
 def usual(p_unconds: Mapping[float, str]) -> float:
@@ -38,20 +36,3 @@ def beside_usual(results: Results, p_unconds: Mapping[float, str]) -> pd.DataFra
         frames.append(found.assign(metric=column, p_uncond=found["method"].map(of)).drop(columns=["method", "price"]))
     joined = pd.concat(frames, ignore_index=True)
     return joined[["metric", "p_uncond", *(name for name in joined if name not in ("metric", "p_uncond"))]]
-
-
-def sentence(frame: pd.DataFrame, against: float) -> str:
-    """What `beside_usual` shows, feature network by feature network."""
-    told = []
-    for column, own in frame.groupby("metric", sort=False):
-        gaps = [
-            f"{row.p_uncond:g} {WORDS.get(row.verdict, row.verdict)} ({number(row.difference)}, {interval(row.low, row.high)})"
-            for row in own.itertuples()
-        ]
-        first = own.iloc[0]
-        told.append(
-            f"In {named(column)}, beside p_uncond = {against:g}: {', '.join(gaps)} (each at its own best w; "
-            f"{several(int(own['units'].min()), first['over'])}; equivalent: shown to be within {number(first['margin'])}; after "
-            f"Holm over {several(len(own), 'p_unconds')})."
-        )
-    return " ".join(told)

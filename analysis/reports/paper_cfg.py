@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from analysis import reference
 from analysis.figures import pictures
 from analysis.figures import plane as plane_figures
+from analysis.findings.p_unconds import sentence
 from analysis.paper import curves as paper_curves
 from analysis.paper import tables as paper_tables
 from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, column_of, conditions, verdict
-from analysis.paper.p_unconds import beside_usual, sentence, usual
+from analysis.paper.p_unconds import beside_usual, usual
 from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
