@@ -92,11 +92,6 @@ def _windows(results: Results) -> Iterator[str]:
     if frame.empty:
         return
     plain, rest = frame[frame["method"] == measured.REFERENCE], frame[frame["method"] != measured.REFERENCE]
-    negative = rest[rest["w"] < 0]
-    if plain.empty or negative.empty:
-        return
-    weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
-    verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
     for (share, w), own in rest.dropna(subset="turn").groupby(["negative", "w"], sort=False):
         nearest, beside = own.loc[own[VARIANCE].abs().idxmin()], plain[plain["w"] == w]
         to = f"{max(share * w, -1):g}" if share < 0 else f"{share * w:g}"
@@ -105,6 +100,11 @@ def _windows(results: Results) -> Iterator[str]:
             f"(b) Of {len(own)} lambdas where w = {w:g} turns to {to}, {nearest['turn']:g} leaves the variance nearest to the "
             f"class's: it changes variance, shift in std and share on the wrong side by {_all(nearest)}{told}."
         )
+    negative = rest[rest["w"] < 0]
+    if plain.empty or negative.empty:
+        return
+    weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
+    verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
     yield (
         f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
         f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w alone, {best['method']} at w = {best['w']:g} "

@@ -104,6 +104,9 @@ def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_
     assert "; with 8 it falls from 4.1" in told and "std^2 in d = 2 to 0.259 in d = 8" in told
     assert "Of 2 lambdas where w = 2 turns to -1, 0.25 leaves the variance nearest" in told
     assert "where plain guidance changes them by -0.509" in told
+    results = made()
+    rest = results.table[~results.table["method"].str.startswith("limited-interval")]
+    assert "Of 2 lambdas" in " ".join(sentences(dataclasses.replace(results, table=rest))), "no window alone was tried"
     assert "0 equivalent" in " ".join(sentences(made(0.2))) and "falls in 2" in " ".join(sentences(made(growth=-0.2)))
     report = REPORTS["claims"](made())
     asked = [section for section in report.sections if section.heading[:2] in ("a.", "b.", "c.", "d.")]
