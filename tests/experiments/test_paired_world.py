@@ -110,8 +110,8 @@ def test_a_network_of_pairs_knows_every_id_and_is_refused_elsewhere():
 
 def test_the_grid_has_every_pair_of_scales_once():
     curves = grid((1.0, 4.0), (0.0, 1.0, 4.0))
-    scales = [(w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
-    assert sorted(scales) == [(c, s) for c in (1.0, 4.0) for s in (0.0, 1.0, 4.0)]
+    scales = [(curve.method.fine * w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
+    assert sorted(scales) == [(c, s) for c in (0.0, 1.0, 4.0) for s in (0.0, 1.0, 4.0) if c or s]
     assert all(curve.ws[0] == 0.0 for curve in curves)
 
 
@@ -131,6 +131,6 @@ def test_two_scales_are_sampled_on_the_exact_world(tmp_path):
     folder = make_here(study, tmp_path)
     table = results_of(study, tmp_path).table
     right = table[table["metric"] == "second_label"].set_index(["method", "w"])["value"]
-    assert len(right[right.index.get_level_values("method") != "real"]) == 10 and right.between(0, 1).all()
+    assert len(right[right.index.get_level_values("method") != "real"]) == 13 and right.between(0, 1).all()
     spent = table[(table["metric"] == "nfe_denoiser_forward") & (table["w"] == 4)]
     assert (spent["value"] == 3 * 6).all() and read_study(folder) == study
