@@ -191,8 +191,9 @@ def _by_size(sizes: Iterable[int]) -> dict[int, str]:
 
 
 def _log(axes: Axes, values: Iterable[float], name: str, few: bool = False) -> None:
-    """A logarithmic x axis with a tick at each value, or at powers of ten."""
+    """A logarithmic x axis with a tick at each value that is not too near the next one's, or at powers of ten."""
     every = sorted(set(values))
+    every = [one for one, after in zip(every, [*every[1:], float("inf")]) if after >= 1.5 * one]
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     if not few:

@@ -8,6 +8,7 @@ from analysis.findings.words import first_of_each, interval, number, several
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import ACROSS, DISTORTION, EXACT, FAMILY, LEAST, MARGIN, SHIFT, VARIANCE, WRONG
+from analysis.statistics.round_moves import from_boundaries
 
 PARTS = {SHIFT: "shift", VARIANCE: "variance"}
 
@@ -64,9 +65,10 @@ def _families(results: Results, w: float, own: pd.DataFrame) -> Iterator[str]:
         line = measured.along_dimension(results, w, sampler, "exponential")
         yield f"(b) With 2^d classes, {sampler}, w = {w:g}, the distortion {_way(line, 0)}."
     lines = {k: measured.along_dimension(results, w, results.sampler, "b", k) for k in sorted(set(own["classes"]))}
-    ways = [f"{k} classes it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
+    ways = [f"{k} it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
     if ways:
-        yield f"(b) In any dimension with {'; with '.join(ways)} ({results.sampler}, w = {w:g}; from the largest on)."
+        told = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
+        yield f"(b) With a number of classes that stays ({told}): with {'; with '.join(ways)}."
 
 
 def _way(line: pd.DataFrame, start: int) -> str:
@@ -90,11 +92,6 @@ def _windows(results: Results) -> Iterator[str]:
     if frame.empty:
         return
     plain, rest = frame[frame["method"] == measured.REFERENCE], frame[frame["method"] != measured.REFERENCE]
-    negative = rest[rest["w"] < 0]
-    if plain.empty or negative.empty:
-        return
-    weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
-    verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
     for (share, w), own in rest.dropna(subset="turn").groupby(["negative", "w"], sort=False):
         nearest, beside = own.loc[own[VARIANCE].abs().idxmin()], plain[plain["w"] == w]
         to = f"{max(share * w, -1):g}" if share < 0 else f"{share * w:g}"
@@ -103,6 +100,11 @@ def _windows(results: Results) -> Iterator[str]:
             f"(b) Of {len(own)} lambdas where w = {w:g} turns to {to}, {nearest['turn']:g} leaves the variance nearest to the "
             f"class's: it changes variance, shift in std and share on the wrong side by {_all(nearest)}{told}."
         )
+    negative = rest[rest["w"] < 0]
+    if plain.empty or negative.empty:
+        return
+    weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
+    verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
     yield (
         f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
         f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w alone, {best['method']} at w = {best['w']:g} "
@@ -137,7 +139,7 @@ def _with_dimension(results: Results) -> Iterator[str]:
 
 
 def _from_boundaries(results: Results) -> Iterator[str]:
-    frame = measured.from_boundaries(results)
+    frame = from_boundaries(results)
     if frame.empty or "verdict" not in frame:
         return
     others = frame[frame["verdict"] != ""]

@@ -14,7 +14,7 @@ from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import EXACT, LEAST, MARGIN
-from analysis.statistics.round_moves import by_distance
+from analysis.statistics.round_moves import by_distance, from_boundaries
 
 INTRO = (
     "Score, classifier and density of these mixtures of round Gaussians are exact: errors are those of sampling "
@@ -103,7 +103,7 @@ FRAMES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "classes": measured.by_classes,
     "windows": measured.in_windows,
     "dimension": measured.with_dimension,
-    "boundary": measured.from_boundaries,
+    "boundary": from_boundaries,
     "by_distance": by_distance,
 }
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis.metrics import metric as described
 from analysis.statistics.compare import REFERENCE
-from analysis.statistics.matched import mean_prices
+from analysis.statistics.matched import prices_of
 from analysis.statistics.paired import by_run, difference, judge
 from analysis.statistics.reference_curve import ReferenceCurve
 from analysis.statistics.verdicts import MARGIN
@@ -31,7 +31,7 @@ def fewer_steps(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
     """
     plain = {own: by_run(rows, metric, REFERENCE) for own, rows in table.groupby("steps")}
     margin = MARGIN * ReferenceCurve(table[table["steps"] == steps], [metric]).span[metric]
-    prices = mean_prices(table, "nfe", ["method", "steps", "w"])
+    prices = prices_of(table, "nfe", ["method", "steps", "w"])
     cells, gaps = [], []
     for name in of_other_steps(table, steps):
         for own, rows in table[table["method"] == name].groupby("steps"):

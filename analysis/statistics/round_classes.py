@@ -211,46 +211,6 @@ def half_way(results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def from_boundaries(results: Results) -> pd.DataFrame:
-    """Claim d: by dimension, classes, w and method the change of the distance to the nearest boundary, its difference from the
-    first method's, and the largest distance between two samples of one noise.
-    """
-    changes, moved = changes_of(results), results.tables["moved"]
-    rows, gaps, pairs = [], [], []
-    names = changes.methods("d")
-    for world in changes.asked("d").itertuples():
-        for w in changes.ws:
-            for name in names:
-                place = (BOUNDARY, world.world)
-                first, own = (changes.of(*place, each, w, results.sampler, results.steps) for each in (names[0], name))
-                if first is None or own is None:
-                    continue
-                head = {"dimension": world.dimension, "classes": world.classes, "w": w, "method": name}
-                row = {**head, **columns_of(difference(own), "moved"), **_share(moved, world.world, name, w)}
-                if name == names[0]:
-                    rows.append(row)
-                    continue
-                gaps.append(difference((own - first).dropna()))
-                here = moved[(moved["world"] == world.world) & (moved["method"] == name) & (moved["w"] == w)]
-                largest = here[(here["of"] == names[0]) & (here["bin"] == "largest")]["moved"].max()
-                pairs.append(len(rows))
-                rows.append({**row, **columns_of(gaps[-1], "gap"), "largest": float(largest)})
-    frame = pd.DataFrame(rows)
-    if gaps:
-        margins = [max(MARGIN * abs(rows[at]["moved"]), LEAST) for at in pairs]
-        frame["verdict"] = ""
-        for at, word in zip(pairs, judge(gaps, margins)):
-            frame.loc[at, "verdict"] = WORDS[word]
-    return frame
-
-
-def _share(moved: pd.DataFrame, world: str, method: str, w: float) -> Mapping[str, float]:
-    """The share of samples that are further from the boundary, on their own side, than without guidance."""
-    own = moved[(moved["world"] == world) & (moved["method"] == method) & (moved["w"] == w)]
-    own = own[(own["of"] == "unguided") & (own["bin"] != "largest")]
-    return {"away": float((own["away"] * own["n"]).sum() / own["n"].sum()) if len(own) else float("nan")}
-
-
 def _judged(rows: list[dict], gaps: list[Difference], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
     margins = [max(MARGIN * max(abs(row[one]), abs(row[other])), LEAST) for row, (one, other) in zip(rows, pairs)]
     words = judge(gaps, margins) if gaps else []
