@@ -2,7 +2,7 @@
 `two-conditions-fashion` and `two-conditions-exact`.
 
 The worlds have a second label that is worked out from every sample (experiments.worlds.paired). The scales are the paper's:
-1 + w of the class, 1 + coarse w of the second label; w = 0 is the conditional model whatever `coarse`.
+1 + fine w of the class, 1 + coarse w of the second label; w = 0 is the conditional model whatever the shares.
 """
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ from experiments.second_label import SecondLabel
 from experiments.studies.digits import FULL as DIGITS_FULL
 from experiments.studies.digits import PAPER
 from experiments.studies.digits import QUICK as DIGITS
-from experiments.studies.digits_exact import QUICK as DIGITS_EXACT
+from experiments.studies.digits_exact import FULL as DIGITS_EXACT
 from experiments.studies.fashion import FULL as FASHION
 from experiments.studies.fashion import MAIN
 from experiments.studies.sweep import Curve, Sweep
@@ -31,12 +31,16 @@ FEWER = (1.0, 4.0)
 
 
 def grid(classes: tuple[float, ...], seconds: tuple[float, ...]) -> tuple[Curve, ...]:
-    """Curves over all (w of the class, w of the second label), and w = 0: one for each share of the two, `coarse`."""
+    """Curves over all (w of the class, w of the second label), and w = 0: one for each share of the two, `coarse`, and one with
+    `fine` = 0 over the second label's w alone, which no share of the class's w reaches."""
     by_share: dict[float, list[float]] = {}
     for w in classes:
         for second in seconds:
             by_share.setdefault(second / w, []).append(w)
-    return tuple(Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items()))
+    curves = [Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items())]
+    if alone := tuple(second for second in seconds if second):
+        curves.append(Curve(method=METHODS["two-conditions"](coarse=1.0, fine=0.0), ws=(0.0, *alone)))
+    return tuple(curves)
 
 
 def of_pairs(
@@ -57,7 +61,7 @@ def of_pairs(
 
 
 def scales(ws: tuple[float, ...]) -> dict[str, Any]:
-    """All pairs of these w, and none of the second label."""
+    """All pairs of these w and 0."""
     return {"methods": grid(ws, (0.0, *ws))}
 
 
@@ -76,6 +80,6 @@ FASHION_STUDIES = {
     "full": FASHION_OF(FASHION, steps=2000, **scales(SCALES)),
 }
 EXACT_STUDIES = {
-    "quick": EXACT_OF(model=None, sample_seeds=(0,), **scales(FEWER)),
+    "quick": EXACT_OF(model=None, **ONE, **scales(FEWER)),
     "full": EXACT_OF(**scales(SCALES)),
 }

@@ -110,9 +110,17 @@ def test_a_network_of_pairs_knows_every_id_and_is_refused_elsewhere():
 
 def test_the_grid_has_every_pair_of_scales_once():
     curves = grid((1.0, 4.0), (0.0, 1.0, 4.0))
-    scales = [(w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
-    assert sorted(scales) == [(c, s) for c in (1.0, 4.0) for s in (0.0, 1.0, 4.0)]
+    scales = [(curve.method.fine * w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
+    assert sorted(scales) == [(c, s) for c in (0.0, 1.0, 4.0) for s in (0.0, 1.0, 4.0)][1:]
     assert all(curve.ws[0] == 0.0 for curve in curves)
+    assert all(curve.method.fine for curve in grid((1.0, 4.0), (0.0,))), "no second w, no curve of it alone"
+
+
+def test_the_full_study_of_the_exact_pairs_trains_a_network_for_each_seed():
+    quick, full = (lookup("studies", "two-conditions-exact")[form] for form in ("quick", "full"))
+    assert full.train_seeds == lookup("studies", "digits-exact")["full"].train_seeds and len(full.train_seeds) == 3
+    trained = {seed for seed, exact in full.models if not exact}
+    assert trained == set(full.train_seeds) and quick.model is None and len(quick.models) == 1
 
 
 def test_the_second_label_of_real_images_is_right_and_of_others_is_not():
@@ -131,6 +139,6 @@ def test_two_scales_are_sampled_on_the_exact_world(tmp_path):
     folder = make_here(study, tmp_path)
     table = results_of(study, tmp_path).table
     right = table[table["metric"] == "second_label"].set_index(["method", "w"])["value"]
-    assert len(right[right.index.get_level_values("method") != "real"]) == 10 and right.between(0, 1).all()
+    assert len(right[right.index.get_level_values("method") != "real"]) == 13 and right.between(0, 1).all()
     spent = table[(table["metric"] == "nfe_denoiser_forward") & (table["w"] == 4)]
     assert (spent["value"] == 3 * 6).all() and read_study(folder) == study
