@@ -29,6 +29,7 @@ from experiments.studies.computing import choices, of_compute
 from experiments.studies.on_features import by_judges, described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curve, Curves, Sweep
+from experiments.studies.two_scales import scales_of
 from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
@@ -169,7 +170,7 @@ class TradeOff(Study):
             steps=main.steps,
             n={self.world.label: self.n},
             part={self.world.label: self.part},
-            tables=tables,
+            tables=tables | scales_of(self, self._labels),
             families={
                 curve.label + self._labels + sweep.of_model + of_compute(compute): curve.method.family
                 for sweep in self.sweeps
