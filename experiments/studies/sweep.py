@@ -53,12 +53,6 @@ def as_curve(given: Any) -> Any:
 Curves = Annotated[tuple[Annotated[Curve, BeforeValidator(as_curve)], ...], Field(min_length=1)]
 
 
-def scales_of(curves: Sequence[Curve]) -> list[dict[str, Any]]:
-    """Of every method with two scales, 1 + fine w of the class and 1 + coarse w of a second condition, its shares of w."""
-    both = [curve for curve in curves if hasattr(curve.method, "fine") and hasattr(curve.method, "coarse")]
-    return [{"method": curve.label, "fine": curve.method.fine, "coarse": curve.method.coarse} for curve in both]
-
-
 @value
 class Sweep:
     """One sampler over a grid of w, for the methods of these names (None: for all of the study's).

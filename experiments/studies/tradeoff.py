@@ -28,7 +28,8 @@ from experiments.studies.check import check_trade_off
 from experiments.studies.computing import choices, of_compute
 from experiments.studies.on_features import by_judges, described, on_features
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
-from experiments.studies.sweep import Curve, Curves, Sweep, scales_of
+from experiments.studies.sweep import Curve, Curves, Sweep
+from experiments.studies.two_scales import scales_of
 from experiments.tasks.guided_error import GuidedError
 from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
@@ -159,7 +160,6 @@ class TradeOff(Study):
 
         cells, main = list(self.cells()), self.sweeps[0]
         tables = tables_of(cells, store)
-        tables |= {"scales": pd.DataFrame(shares)} if (shares := scales_of(self.methods)) else {}
         return Results(
             name=self.name,
             title=f"Guidance on {self.world.label}",
@@ -170,7 +170,7 @@ class TradeOff(Study):
             steps=main.steps,
             n={self.world.label: self.n},
             part={self.world.label: self.part},
-            tables=tables,
+            tables=tables | scales_of(self, self._labels),
             families={
                 curve.label + self._labels + sweep.of_model + of_compute(compute): curve.method.family
                 for sweep in self.sweeps

@@ -2,7 +2,7 @@
 `two-conditions-fashion` and `two-conditions-exact`.
 
 The worlds have a second label that is worked out from every sample (experiments.worlds.paired). The scales are the paper's:
-1 + fine w of the class, 1 + coarse w of the second label; w = 0 is the conditional model whatever these are.
+1 + fine w of the class, 1 + coarse w of the second label; w = 0 is the conditional model whatever the shares.
 """
 
 from dataclasses import replace
@@ -14,8 +14,7 @@ from experiments.second_label import SecondLabel
 from experiments.studies.digits import FULL as DIGITS_FULL
 from experiments.studies.digits import PAPER
 from experiments.studies.digits import QUICK as DIGITS
-from experiments.studies.digits_exact import FULL as DIGITS_EXACT_FULL
-from experiments.studies.digits_exact import QUICK as DIGITS_EXACT
+from experiments.studies.digits_exact import FULL as DIGITS_EXACT
 from experiments.studies.fashion import FULL as FASHION
 from experiments.studies.fashion import MAIN
 from experiments.studies.sweep import Curve, Sweep
@@ -32,16 +31,16 @@ FEWER = (1.0, 4.0)
 
 
 def grid(classes: tuple[float, ...], seconds: tuple[float, ...]) -> tuple[Curve, ...]:
-    """Curves over all (w of the class, w of the second label), and w = 0: one for each share of the two, `coarse`, and one
-    of the second label alone, whose w is its own.
-    """
+    """Curves over all (w of the class, w of the second label), and w = 0: one for each share of the two, `coarse`, and one with
+    `fine` = 0 over the second label's w alone, which no share of the class's w reaches."""
     by_share: dict[float, list[float]] = {}
     for w in classes:
         for second in seconds:
             by_share.setdefault(second / w, []).append(w)
-    alone = Curve(method=METHODS["two-conditions"](coarse=1.0, fine=0.0), ws=(0.0, *(second for second in seconds if second)))
-    shared = [Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items())]
-    return (*shared, alone)
+    curves = [Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items())]
+    if alone := tuple(second for second in seconds if second):
+        curves.append(Curve(method=METHODS["two-conditions"](coarse=1.0, fine=0.0), ws=(0.0, *alone)))
+    return tuple(curves)
 
 
 def of_pairs(
@@ -62,7 +61,7 @@ def of_pairs(
 
 
 def scales(ws: tuple[float, ...]) -> dict[str, Any]:
-    """All pairs of these w, and none of the second label."""
+    """All pairs of these w and 0."""
     return {"methods": grid(ws, (0.0, *ws))}
 
 
@@ -70,9 +69,7 @@ SAMPLED = Sweep(sampler=PAPER, steps=32, ws=(0.0,))
 DIGITS_OF = partial(of_pairs, world=Paired(), name="two-conditions-digits", sweep=SAMPLED)
 FASHION_OF = partial(of_pairs, world=Paired(base=Fashion()), name="two-conditions-fashion", sweep=MAIN(ws=(0.0,)))
 EXACT = Paired(base=DigitsExact())
-EXACT_OF = partial(
-    of_pairs, world=EXACT, name="two-conditions-exact", steps=2500, sweep=DIGITS_EXACT.sweeps[0], oracle=Exact(world=EXACT)
-)
+EXACT_OF = partial(of_pairs, DIGITS_EXACT, EXACT, "two-conditions-exact", 2500, DIGITS_EXACT.sweeps[0], oracle=Exact(world=EXACT))
 ONE = {"train_seeds": (0,), "sample_seeds": (0,)}
 DIGITS_STUDIES = {
     "quick": DIGITS_OF(DIGITS, steps=1000, **scales(FEWER)),
@@ -83,6 +80,6 @@ FASHION_STUDIES = {
     "full": FASHION_OF(FASHION, steps=2000, **scales(SCALES)),
 }
 EXACT_STUDIES = {
-    "quick": EXACT_OF(DIGITS_EXACT, model=None, sample_seeds=(0,), **scales(FEWER)),
-    "full": EXACT_OF(DIGITS_EXACT_FULL, **scales(SCALES)),
+    "quick": EXACT_OF(model=None, **ONE, **scales(FEWER)),
+    "full": EXACT_OF(**scales(SCALES)),
 }

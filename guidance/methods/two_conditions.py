@@ -6,6 +6,7 @@ A class is the fine condition, the group that it belongs to the coarse one, as a
 of pairs (guidance.paired) the second condition is the coarse one, and neither implies the other.
 """
 
+import math
 from dataclasses import dataclass
 
 from guidance.cost import NFE
@@ -25,13 +26,19 @@ class TwoConditions(
 ):
     """Pushes towards the group of the class and, separately, towards the class within its group.
 
-    coarse: the share of w for the group; fine: that for the class within it, 0 where the group alone is pushed. Both 1 are
-    classifier-free guidance. The groups are the model's: see guidance.grouped, and guidance.objective.drop_two_labels for the
-    dropout of its training.
+    coarse: the share of w for the group, any finite number; 1, with `fine` at 1, is classifier-free guidance. The groups are the
+    model's: see guidance.grouped, and guidance.objective.drop_two_labels for the dropout of its training.
+    fine: the share of w for the class within its group, any finite number; 0 guides towards the group alone.
     """
 
     coarse: float = 0.5
     fine: float = 1.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        for share, value in (("coarse", self.coarse), ("fine", self.fine)):
+            if not math.isfinite(value):
+                raise ValueError(f"{share} must be a finite number, not {value}")
 
     def guided(self, model: Denoiser) -> Denoiser:
         weights = [1 + self.fine * self.w, (self.coarse - self.fine) * self.w, -self.coarse * self.w]

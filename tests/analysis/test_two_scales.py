@@ -1,7 +1,4 @@
-"""Two scales: the grid that is made of shares of w, what is said of it, and its section in a report."""
-
-from dataclasses import replace
-from itertools import product
+"""A grid of two scales of known numbers: its cells, what is drawn and tabled, what is told, and where there is no grid."""
 
 import pandas as pd
 import pytest
@@ -11,53 +8,111 @@ from analysis.figures.two_scales import heat_maps
 from analysis.findings import found, two_scales
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
-from analysis.statistics.two_scales import grid, of_the_second_scale
+from analysis.statistics.two_scales import grids, means, measures
 from analysis.table import COLUMNS
 
-SHARES = {
-    "two-conditions(coarse=0.0)": (1.0, 0.0),
-    "two-conditions(coarse=1.0)": (1.0, 1.0),
-    "two-conditions(coarse=1.0, fine=0.0)": (0.0, 1.0),
-}
+CURVES = {"a": (1.0, 0.0), "b": (1.0, 0.3), "c": (0.0, 1.0), "d": (0.1, 1.0)}  # name: fine, coarse
+WS = {"a": (0.0, 1.0), "b": (0.0, 1.0), "c": (0.0, 0.3), "d": (0.0,)}
+CELLS = {(1.0, 1.0), (2.0, 1.0), (2.0, 1.3), (1.0, 1.3)}
+METRICS = ["fid_digits", "fid_other", "accuracy_evaluator", "second_label", "diversity_digits", "diversity_other"]
+SHOWN = ["fid_digits", "accuracy_evaluator", "second_label", "diversity_digits"]
 
 
-def made(seeds=4, **tables):
-    """The distance is (class scale - 2)^2 + second scale, second_label half the second scale, up to a seed's own luck."""
+def value(metric, one, two, run):
+    """The distance is smallest at (2, 1.3); the second label rises by 0.3 at every run, accuracy falls by what its run says."""
+    far, noise = abs(one - 2) + abs(two - 1.3), 0.04 * run
+    by_kind = {"fid": 1 + far + noise, "second": 0.5 + (two - 1) + 0.01 * run, "accuracy": 0.9 - (two - 1) * (run - 2.4)}
+    return by_kind.get(metric.split("_")[0], 0.4 - 0.1 * one + noise)
+
+
+def table(words="", runs=6, curves=CURVES):
     rows = []
-    for (method, (fine, coarse)), w, seed in product(SHARES.items(), (0.0, 1.0, 3.0), range(seeds)):
-        of_class, second = 1 + fine * w, 1 + coarse * w
-        values = {"fid_digits": (of_class - 2) ** 2 + second + 3 * seed, "second_label": second / 2, "is_digits": 1.0}
-        rows += [("digits", 0, method, w, "ddim", 8, seed, 100, name, value) for name, value in values.items()]
-    whole = results(
-        pd.DataFrame(rows, columns=list(COLUMNS)), [WorldFacts("digits", 10, (1, 8, 8), CARD, False, 50)], pictures(80)
+    for method in curves:
+        fine, coarse = CURVES[method]
+        for w, run, metric in ((w, run, metric) for w in WS[method] for run in range(runs) for metric in METRICS):
+            place = ("digits", run // 2, method + words, w, "ddim", 8, run % 2, 100, metric)
+            rows.append((*place, value(metric, 1 + fine * w, 1 + coarse * w, run)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def shares(words=""):
+    return pd.DataFrame(
+        [("digits", name + words, *own) for name, own in CURVES.items()], columns=["world", "method", "fine", "coarse"]
     )
-    shares = pd.DataFrame([{"method": method, "fine": fine, "coarse": coarse} for method, (fine, coarse) in SHARES.items()])
-    return replace(whole, tables={"scales": shares, **tables})
 
 
-def test_the_grid_has_every_pair_that_was_sampled_once():
-    frame = grid(made(), "second_label")
-    assert list(frame.index) == [1.0, 2.0, 4.0] and list(frame.columns) == [1.0, 2.0, 4.0]
-    assert frame.loc[1.0].tolist() == [0.5, 1.0, 2.0], "the second scale alone"
-    assert frame.loc[2.0, 2.0] == 1.0 and pd.isna(frame.loc[2.0, 4.0]), "no such pair was sampled"
-    with pytest.raises(ValueError, match="no method with two scales has fid_moons"):
-        grid(made(), "fid_moons")
+def made(frame, **tables):
+    return results(frame, [WorldFacts("digits", 10, (1, 8, 8), CARD, False, 100)], pictures(), tables=tables)
 
 
-def test_what_the_second_scale_does_alone_is_paired_by_run():
-    largest, value, gap = of_the_second_scale(made(), "fid_digits")
-    assert (largest, gap.units) == (4.0, 4) and value == pytest.approx(9.5) and gap.mean == pytest.approx(3) and gap.error < 1e-9
+def test_a_cell_has_each_run_once_however_many_curves_meet_in_it():
+    grid = grids(table(), shares())[""]
+    rows = grid[grid["metric"] == "fid_digits"]
+    assert set(zip(rows["class_scale"], rows["second_scale"])) == CELLS and len(rows) == 6 * len(CELLS)
+    cell = means(grid, "fid_digits").loc[(2.0, 1.3)]
+    assert cell["value"] == pytest.approx(1.1) and cell["sd"] == pytest.approx(0.08)  # of the three trainings' means
+    with pytest.raises(ValueError, match="no cell of two scales has kid"):
+        means(grid, "kid")
+    both = pd.concat([table(), table(" (exact)")]), pd.concat([shares(), shares(" (exact)")])
+    assert list(grids(*both)) == ["", " (exact)"]
 
 
-def test_the_sentences_and_the_section_are_of_methods_with_two_scales_alone():
-    told = two_scales.sentences(made())
-    assert "from 1 to 4, that of the class 1, the" in told[0] and "goes from 0.500 to 2.00 (1.50" in told[0]
-    assert "Of 7 pairs of scales" in told[1] and "where that of the class is 2 and that of the second label 1" in told[1]
-    assert found(made())[0] == told[0]
-    (section,) = [section for section in REPORTS["trade-off"](made()).sections if section.heading == "Two scales"]
-    assert [figure.name for figure in section.figures] == ["two_scales"] and len(section.tables) == 2 and not section.notes
-    panel = heat_maps({"x": grid(made(), "second_label")}).axes[0]
-    assert sorted(text.get_text() for text in panel.texts if text.get_text())[:2] == ["0.5", "0.5"]
-    plain = replace(made(), tables={})
-    assert two_scales.sentences(plain) == []
-    assert "Two scales" not in [section.heading for section in REPORTS["trade-off"](plain).sections]
+def test_one_curve_or_no_shares_are_no_grid():
+    assert grids(table(), None) == grids(table(), shares()[:0]) == grids(table(curves=("b",)), shares()) == {}
+    for frame, tables in ((table(), {}), (table(curves=("b",)), {"scales": shares()})):
+        plain = made(frame, **tables)
+        assert two_scales.sentences(plain) == []
+        assert "Two scales" not in [section.heading for section in REPORTS["trade-off"](plain).sections]
+
+
+def test_what_is_shown_are_the_main_features_alone():
+    assert measures(METRICS) == SHOWN
+    exact = ["accuracy_exact", "std_within_class", "frechet_exact"]
+    assert measures(exact) == ["frechet_exact", "accuracy_exact", "std_within_class"] and measures(["is_digits"]) == []
+
+
+def test_the_heat_maps_write_each_mean_in_its_cell_and_make_better_ones_darker():
+    figure = heat_maps(grids(table(), shares())[""], SHOWN, "ddim")
+    panels = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(panels) == len(SHOWN)
+    for axes, metric in zip(panels, SHOWN):
+        assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "1.3"]
+        assert [text.get_text() for text in axes.get_yticklabels()] == ["1", "2"]
+        written = [float(text.get_text()) for text in axes.texts if text.get_text().replace(".", "").isdigit()]
+        known = [sum(value(metric, one, two, run) for run in range(6)) / 6 for one, two in sorted(CELLS)]
+        assert written == pytest.approx(known, abs=0.01)
+        mesh = axes.collections[0]
+        light = mesh.to_rgba(mesh.get_array().ravel())[:, :3].sum(1)
+        order = sorted(range(4), key=lambda cell: known[cell], reverse=not metric.startswith("fid"))
+        assert light[order[0]] < light[order[-1]]
+
+
+def test_the_section_has_a_table_of_each_measure_with_class_scales_down():
+    (section,) = [one for one in REPORTS["trade-off"](made(table(), scales=shares())).sections if one.heading == "Two scales"]
+    assert [figure.name for figure in section.figures] == ["two_scales"] and not section.notes
+    assert len(section.tables) == len(SHOWN) and "accuracy asks for the pair" in section.text
+    frame = section.tables[0][1]
+    assert list(frame.index) == ["1", "2"] and list(frame.columns) == ["second scale 1", "second scale 1.3"]
+    assert frame.loc["2", "second scale 1.3"] == "1.100 ± 0.080"
+
+
+def test_the_findings_begin_with_the_second_scale_alone_and_the_lowest_pair():
+    alone, lowest = found(made(table(), scales=shares()))[:2]
+    assert alone.startswith("With two scales, at class scale 1, from second scale 1 to 1.3 the share of samples with")
+    assert "rises from 0.525 to 0.825 (difference 0.300, 95 % interval 0.300 to 0.300 over 3 trainings)" in alone
+    assert "the accuracy, independent evaluator does not measurably move from 0.900 to 0.870" in alone
+    assert "the Fréchet distance on digits features falls from 2.40 to 2.10" in alone
+    assert (
+        "Of 4 pairs of scales the Fréchet distance on digits features is lowest at class scale 2 and second scale 1.3" in lowest
+    )
+    assert "1.10, beside 2.40 without guidance" in lowest
+    one = found(made(table(runs=1), scales=shares()))[0]
+    assert "falls from 2.30 to 2.00 (one run: no interval)" in one
+
+
+def test_a_comparison_of_many_begins_with_them_too():
+    names = [f"{name}{i}" for i in range(2) for name in CURVES]
+    frames = [table(curves=(name[0],)).assign(method=name) for name in names]
+    kinds = pd.concat([shares().assign(method=shares()["method"] + str(i)) for i in range(2)])
+    told = found(made(pd.concat(frames), scales=kinds))
+    assert told[0].startswith("With two scales, at class scale 1")

@@ -1,10 +1,13 @@
 """Worlds of pairs: the second label is counted in the images, the mixture's is exact, and a study samples with two scales."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from tiny import make_here, results_of
 
+from experiments.features.protocol import Protocol
 from experiments.objectives.denoising import Denoising
 from experiments.objectives.paired_denoising import PairedDenoising
 from experiments.registry import lookup
@@ -12,6 +15,7 @@ from experiments.second_label import SecondLabel
 from experiments.settings import override
 from experiments.studies.decode import read_study
 from experiments.studies.two_conditions import grid
+from experiments.studies.two_scales import scales_of
 from experiments.tasks.sources import Exact
 from experiments.tasks.train import Train
 from experiments.worlds.digits import Digits
@@ -19,6 +23,7 @@ from experiments.worlds.digits_exact import DigitsExact
 from experiments.worlds.gaussians import Gaussians
 from experiments.worlds.paired import HOLES, Paired, holes, tone
 from experiments.worlds.world import data
+from guidance.compute import Compute
 from guidance.paired import PairedDenoiser, PairedMixture
 
 RING = """
@@ -111,8 +116,28 @@ def test_a_network_of_pairs_knows_every_id_and_is_refused_elsewhere():
 def test_the_grid_has_every_pair_of_scales_once():
     curves = grid((1.0, 4.0), (0.0, 1.0, 4.0))
     scales = [(curve.method.fine * w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
-    assert sorted(scales) == [(c, s) for c in (0.0, 1.0, 4.0) for s in (0.0, 1.0, 4.0) if c or s]
+    assert sorted(scales) == [(c, s) for c in (0.0, 1.0, 4.0) for s in (0.0, 1.0, 4.0)][1:]
     assert all(curve.ws[0] == 0.0 for curve in curves)
+    assert all(curve.method.fine for curve in grid((1.0, 4.0), (0.0,))), "no second w, no curve of it alone"
+
+
+def test_the_full_study_of_the_exact_pairs_trains_a_network_for_each_seed():
+    quick, full = (lookup("studies", "two-conditions-exact")[form] for form in ("quick", "full"))
+    assert full.train_seeds == lookup("studies", "digits-exact")["full"].train_seeds and len(full.train_seeds) == 3
+    trained = {seed for seed, exact in full.models if not exact}
+    assert trained == set(full.train_seeds) and quick.model is None and len(quick.models) == 1
+
+
+def test_the_shares_are_tabled_by_the_names_that_the_cells_have():
+    full, lossy = lookup("studies", "two-conditions-exact")["full"], Compute(precision="bfloat16")
+    for study in (full, replace(full, compute=lossy), replace(full, protocol=Protocol(labels="random"))):
+        table = scales_of(study, study._labels)["scales"].set_index("method")
+        names = {placed.place["method"] for placed in study.cells() if placed.table == "table"} - {"real"}
+        assert names <= set(table.index) and table.index.is_unique and set(table["world"]) == {study.world.label}
+        assert {tuple(row) for row in table[["fine", "coarse"]].to_numpy()} == {
+            (curve.method.fine, curve.method.coarse) for curve in study.methods
+        }
+    assert scales_of(lookup("studies", "digits")["quick"], "") == {}
 
 
 def test_the_second_label_of_real_images_is_right_and_of_others_is_not():
@@ -133,4 +158,5 @@ def test_two_scales_are_sampled_on_the_exact_world(tmp_path):
     right = table[table["metric"] == "second_label"].set_index(["method", "w"])["value"]
     assert len(right[right.index.get_level_values("method") != "real"]) == 13 and right.between(0, 1).all()
     spent = table[(table["metric"] == "nfe_denoiser_forward") & (table["w"] == 4)]
+    assert set(results_of(study, tmp_path).tables["scales"]["method"]) >= set(table["method"]) - {"real"}
     assert (spent["value"] == 3 * 6).all() and read_study(folder) == study

@@ -56,14 +56,17 @@ def points() -> tuple[torch.Tensor, torch.Tensor]:
     return z, torch.tensor([-3.0, -1.0, 0.0, 1.0, 4.0], dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("w", "coarse"), [(1.5, 0.5), (1.5, 0.0), (2.0, 1.0), (0.5, 4.0), (-0.5, 2.0)])
-def test_the_field_of_two_scales_is_that_of_its_closed_form(exact, w, coarse):
-    """eps~ = -sigma grad [log p(z|c,g) + w log p(c|g,z) + coarse w log p(g|z)]: eq. 3 of InstructPix2Pix in densities."""
+@pytest.mark.parametrize(
+    ("w", "coarse", "fine"),
+    [(1.5, 0.5, 1.0), (1.5, 0.0, 1.0), (2.0, 1.0, 1.0), (0.5, 4.0, 1.0), (-0.5, 2.0, 1.0), (2.0, 1.0, 0.0), (1.5, 0.5, 0.25)],
+)
+def test_the_field_of_two_scales_is_that_of_its_closed_form(exact, w, coarse, fine):
+    """eps~ = -sigma grad [log p(z|c,g) + fine w log p(c|g,z) + coarse w log p(g|z)]: eq. 3 of InstructPix2Pix in densities."""
     z, logsnr = points()
-    guided = METHODS["two-conditions"](w=w, coarse=coarse)(exact)(z, logsnr, LABEL)
+    guided = METHODS["two-conditions"](w=w, coarse=coarse, fine=fine)(exact)(z, logsnr, LABEL)
     at = z.clone().requires_grad_()
     pair, second, null = (exact.log_joint(at, logsnr, label) for label in (LABEL, PAIRS.second(LABEL), None))
-    total = pair + w * (pair - second) + coarse * w * (second - null)
+    total = pair + fine * w * (pair - second) + coarse * w * (second - null)
     (score,) = torch.autograd.grad(total.sum(), at)
     assert torch.allclose(guided.eps, -alpha_sigma(logsnr, z)[1] * score, atol=1e-9)
 
@@ -85,7 +88,8 @@ def test_equal_scales_are_classifier_free_guidance_and_w_0_is_the_pair(exact):
     z, logsnr = points()
     plain = METHODS["classifier-free"](w=2.0)(exact)(z, logsnr, LABEL)
     assert torch.allclose(METHODS["two-conditions"](w=2.0, coarse=1.0)(exact)(z, logsnr, LABEL).eps, plain.eps)
-    assert torch.equal(METHODS["two-conditions"](w=0.0, coarse=3.0)(exact)(z, logsnr, LABEL).eps, exact(z, logsnr, LABEL).eps)
+    for shares in ({"coarse": 3.0}, {"coarse": 1.0, "fine": 0.0}):
+        assert torch.equal(METHODS["two-conditions"](w=0.0, **shares)(exact)(z, logsnr, LABEL).eps, exact(z, logsnr, LABEL).eps)
 
 
 class Echo(nn.Module):

@@ -48,8 +48,11 @@ def test_two_conditions_push_to_the_group_and_to_the_class_in_it():
     group = eps(4 + LABEL % 2, model=model)
     expected = eps(LABEL) + 2.0 * (eps(LABEL) - group) + 2.0 * 0.25 * (group - eps(None))
     torch.testing.assert_close(said("two-conditions", model=model, w=2.0, coarse=0.25), expected)
-    alone = eps(LABEL) + 2.0 * (group - eps(None))
-    torch.testing.assert_close(said("two-conditions", model=model, w=2.0, coarse=1.0, fine=0.0), alone)
+    to_the_class = expected - 1.5 * (eps(LABEL) - group)
+    torch.testing.assert_close(said("two-conditions", model=model, w=2.0, coarse=0.25, fine=0.25), to_the_class)
+    for share in ("coarse", "fine"):
+        with pytest.raises(ValueError, match=f"^{share} must be a finite number, not nan"):
+            METHODS["two-conditions"](**{share: float("nan")})
     with pytest.raises(ValueError, match="knows no groups"):
         said("two-conditions")
 

@@ -1,0 +1,27 @@
+"""The shares of w that methods with two scales have, by their names in a study's tables: what a page makes a grid of."""
+
+from itertools import product
+from typing import Any
+
+from experiments.studies.computing import of_compute
+from guidance.compute import Compute
+
+
+def scales_of(study: Any, labels: str) -> dict[str, Any]:
+    """The table `scales` of a trade-off: world, method, fine, coarse; empty where no method has both shares.
+
+    labels: what a cell's name says of its labels. A name of the exact model is there whether or not a cell has it.
+    """
+    import pandas as pd
+
+    both = [curve for curve in study.methods if hasattr(curve.method, "fine") and hasattr(curve.method, "coarse")]
+    rows = [
+        {
+            "world": study.world.label,
+            "method": curve.label + exact + labels + of_compute(compute),
+            "fine": curve.method.fine,
+            "coarse": curve.method.coarse,
+        }
+        for curve, exact, compute in product(both, ("", " (exact)"), dict.fromkeys((study.compute, Compute())))
+    ]
+    return {"scales": pd.DataFrame(rows).drop_duplicates()} if rows else {}
