@@ -37,7 +37,8 @@ def heat_maps(grid: pd.DataFrame, metrics: Sequence[str], subtitle: str) -> Figu
         axes.set(xlabel="second scale", ylabel="class scale")
         axes.tick_params(length=0, labelsize=9)
         axes.spines[:].set_visible(False)
-        head(axes, about.heading, f"{about.of} features" if about.suffix == "features" else subtitle)
+        behind = {"features": f"{about.of} features", "classifier": f"by {about.of}"}.get(about.suffix, "") if about.of else ""
+        head(axes, about.heading, behind or subtitle)
     for axes in axes_of[len(metrics) :]:
         axes.set_visible(False)
     return figure
