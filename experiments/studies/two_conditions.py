@@ -66,7 +66,8 @@ def scales(ws: tuple[float, ...]) -> dict[str, Any]:
 
 
 SAMPLED = Sweep(sampler=PAPER, steps=32, ws=(0.0,))
-DIGITS_OF = partial(of_pairs, world=Paired(), name="two-conditions-digits", sweep=SAMPLED)
+PART = 448  # the test set has 457 images, of 14 pairs: as many of each in a part
+DIGITS_OF = partial(of_pairs, world=Paired(), name="two-conditions-digits", sweep=SAMPLED, part=PART)
 FASHION_OF = partial(of_pairs, world=Paired(base=Fashion()), name="two-conditions-fashion", sweep=MAIN(ws=(0.0,)))
 EXACT = Paired(base=DigitsExact())
 EXACT_OF = partial(of_pairs, DIGITS_EXACT, EXACT, "two-conditions-exact", 2500, DIGITS_EXACT.sweeps[0], oracle=Exact(world=EXACT))

@@ -128,6 +128,11 @@ def test_the_full_study_of_the_exact_pairs_trains_a_network_for_each_seed():
     assert trained == set(full.train_seeds) and quick.model is None and len(quick.models) == 1
 
 
+def test_the_test_set_of_pairs_fills_a_part_with_as_many_of_each_pair():
+    for study in lookup("studies", "two-conditions-digits").values():
+        assert len(data(study.world).test.label) >= study.part <= study.n and study.part % study.world.classes == 0
+
+
 def test_the_shares_are_tabled_by_the_names_that_the_cells_have():
     full, lossy = lookup("studies", "two-conditions-exact")["full"], Compute(precision="bfloat16")
     for study in (full, replace(full, compute=lossy), replace(full, protocol=Protocol(labels="random"))):
