@@ -46,23 +46,23 @@ def report(results: Results) -> Report:
         images,
         _methods(images),
     )
-    told = ""
+    found = ""
     if isinstance(compared, Table):
         tables["by_p_uncond"] = compared.frame
-        told = sentence(compared.frame, usual(_methods(images)))
+        found = sentence(compared.frame, usual(_methods(images)))
     said = (f"{mine.said}, {images.sampler}", CFG_TABLE1.said, CFG_TABLE2.said)
     sections = [
         *common.failed(results),
         _samples(images),
         _plane(planes),
         _curves("Figure 4 and Table 1: by p_uncond", first, paper, "p_uncond", (4, 1), said[:2], notes[0], _lone(images)),
-        *([] if _lone(images) else [section("p_uncond", told, compared)]),
+        *([] if _lone(images) else [section("p_uncond", found, compared)]),
         _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), said[::2], notes[1], TABLE_2),
         *common.networks(images),
         common.provenance(images),
         *common.closing(results),
     ]
-    text = "\n".join(filter(None, [_text(first, notes[0]), told]))
+    text = "\n".join(filter(None, [_text(first, notes[0]), found]))
     return Report(results.title, _intro(images), sections, tables, text + common.failed_text(results))
 
 

@@ -21,8 +21,8 @@ from pydantic import Field, model_validator
 from experiments.fields import Count, DensityOf, GridOf, MethodOf, Name, SamplerOf, Seeds, Size, Strengths, WorldOf
 from experiments.graph.store import Store
 from experiments.graph.value import encode, label, value
-from experiments.studies.asked import Asked, asked
 from experiments.studies.beside import NO_TRAINING
+from experiments.studies.claim_worlds import ClaimWorld, worlds_of_claims
 from experiments.studies.study import TABLE, Placed, Study, failures_of, provenance_of, samples_of, shared, tables_of
 from experiments.studies.sweep import Curves
 from experiments.studies.turning import in_windows, turning
@@ -101,9 +101,9 @@ class Claims(Study):
         return self
 
     @property
-    def worlds(self) -> dict[str, list[Asked]]:
+    def worlds(self) -> dict[str, list[ClaimWorld]]:
         """The worlds of every question; `exponential` is of b."""
-        return asked(self.world, self.dimensions, self.class_counts, self.exponential, self.beyond)
+        return worlds_of_claims(self.world, self.dimensions, self.class_counts, self.exponential, self.beyond)
 
     def cells(self) -> Iterator[Placed]:
         """Of every question, each place once."""

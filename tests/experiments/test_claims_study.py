@@ -99,7 +99,7 @@ def test_guidance_that_turns_is_told_beside_plain_guidance(made):
     assert {*turned.index.get_level_values("w")} == {1.0, 4.0} and len(turned) == 15
     told = [text for text in (folder / "summary.txt").read_text().splitlines() if " lambdas where w = " in text]
     assert len(told) == 3 and "where plain guidance" not in "".join(told), "not sampled at these w here"
-    half = turned[turned["negative"] == -0.5].xs(4.0, level="w")
+    half = turned[turned["to"] == -1.0].xs(4.0, level="w")
     nearest = half.loc[half["variance_along"].abs().idxmin(), "turn"]
     assert sum(f"Of 5 lambdas where w = 4 turns to -1, {nearest:g} leaves" in text for text in told) == 1
     assert sum("where w = 1 turns to -0.5," in text for text in told) == sum("w = 1 turns to -1," in text for text in told) == 1
