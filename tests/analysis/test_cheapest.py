@@ -1,10 +1,15 @@
-"""The price of plain guidance's quality."""
+"""The price of plain guidance's quality, and what is said of it."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from made import of_methods, pictures, results
 from test_matched import bowl, cells, table
 
+from analysis.findings import found
+from analysis.results import WorldFacts
 from analysis.statistics.cheapest import cheapest, enough
 
 CHEAP = {
@@ -15,12 +20,12 @@ CHEAP = {
 }
 
 
-def found(*names):
+def priced(*names):
     return cheapest(table(*(cells(name, **CHEAP[name]) for name in names)), "fid_moons", 16).set_index("method")
 
 
 def test_prices_are_multiples_of_the_unguided_cost_and_the_cheapest_comes_first():
-    told = found("dear", "late", "free", "poor")
+    told = priced("dear", "late", "free", "poor")
     assert told["evaluations"].round(6).to_dict() == {
         "free": 1.0, "poor": 1.0, "late": 1.2, "classifier-free": 2.0, "dear": 3.0
     }  # fmt: skip
@@ -54,3 +59,35 @@ def test_without_an_unguided_cell_there_is_no_price():
     rows = table(cells("free", **CHEAP["free"]))
     with pytest.raises(ValueError, match="no cell at w = 0: there is no unguided cost"):
         cheapest(rows[rows["w"] != 0], "fid_moons", 16)
+
+
+def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_price():
+    def of(*others, trainings=1):
+        frame = table(*others, trainings=trainings)
+        more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
+        frame = pd.concat([frame, more])
+        return found(
+            replace(results(frame, [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)], pictures()), sampler="ddim", steps=16)
+        )
+
+    text = " ".join(of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0), cells("dear", (0.5, 1.0), bowl, evaluations=3.0)))
+    assert "is free at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
+    assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
+    none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: bowl(w) + 0.9, evaluations=1.0)))
+    assert "No other method is shown to have the quality" in none and "Of these networks alone" not in none
+    three = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0, trainings=3), trainings=3)
+    assert "over 3 trainings" in three[1] and three[2].startswith("Of these networks alone: the cheapest"), three[:3]
+    few = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0))
+    assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
+    many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), bowl, evaluations=1.0) for k in range(7)))
+    assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def test_the_answer_of_a_world_comes_before_what_is_told_of_all():
+    names = tuple(f"m{k}" for k in range(7))
+    made = of_methods(worlds=("plane", "moons"), methods=("classifier-free", *names))
+    own = made.table["world"] == "moons"  # guidance reaches something there alone
+    lower = 2 * made.table["w"] * (own & made.table["metric"].isin(["fid_moons", "fid_pixels"]))
+    told = found(replace(made, table=made.table.assign(value=made.table["value"] - lower)))
+    assert [text.split(" ")[0] for text in told[:4]] == ["moons:", "plane:", "plane:", "moons:"]
+    assert "the quality of classifier-free guidance at its best w" in told[0] and told[3].startswith("moons: Of 7 methods")

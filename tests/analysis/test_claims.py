@@ -227,38 +227,3 @@ def test_where_no_guidance_is_best_methods_are_not_called_ties():
     made = replace(made, table=made.table[(made.table["method"] != "other") | (made.table["w"] != 0)])  # of one plain model
     beside = next(text for text in found(made) if "each method at its own best w" in text)
     assert "best without guidance, at w = 0, as it: other" in beside and "equivalent" not in beside.partition(";")[0]
-
-
-def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_price():
-    from test_matched import bowl as deep
-    from test_matched import cells, table
-
-    def of(*others, trainings=1):
-        frame = table(*others, trainings=trainings)
-        more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
-        frame = pd.concat([frame, more])
-        return found(
-            replace(results(frame, [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)], pictures()), sampler="ddim", steps=16)
-        )
-
-    text = " ".join(of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0), cells("dear", (0.5, 1.0), deep, evaluations=3.0)))
-    assert "is free at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
-    assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
-    none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: deep(w) + 0.9, evaluations=1.0)))
-    assert "No other method is shown to have the quality" in none and "Of these networks alone" not in none
-    three = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0, trainings=3), trainings=3)
-    assert "over 3 trainings" in three[1] and three[2].startswith("Of these networks alone: the cheapest"), three[:3]
-    few = of(cells("free", (0.5, 1.0, 2.0), deep, evaluations=1.0))
-    assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
-    many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), deep, evaluations=1.0) for k in range(7)))
-    assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
-
-
-def test_the_answer_of_a_world_comes_before_what_is_told_of_all():
-    names = tuple(f"m{k}" for k in range(7))
-    made = of_methods(worlds=("plane", "moons"), methods=("classifier-free", *names))
-    own = made.table["world"] == "moons"  # guidance reaches something there alone
-    lower = 2 * made.table["w"] * (own & made.table["metric"].isin(["fid_moons", "fid_pixels"]))
-    told = found(replace(made, table=made.table.assign(value=made.table["value"] - lower)))
-    assert [text.split(" ")[0] for text in told[:4]] == ["moons:", "plane:", "plane:", "moons:"]
-    assert "the quality of classifier-free guidance at its best w" in told[0] and told[3].startswith("moons: Of 7 methods")

@@ -13,20 +13,17 @@ from experiments.objectives.denoising import Denoising
 from experiments.objectives.guidance_free import GuidanceFree
 from experiments.objectives.model_guidance import ModelGuidance
 from experiments.objectives.paired_denoising import PairedDenoising
-from experiments.problems import Problem
 from experiments.registry import lookup
 from experiments.settings import override
 from experiments.studies.decode import read_study
 from experiments.studies.digits import QUICK as DIGITS
-from experiments.studies.dropout import P_UNCONDS, fine_tuned, forms, p_unconds, two_networks, with_p_uncond
+from experiments.studies.dropout import P_UNCONDS, fine_tuned, forms, p_unconds
 from experiments.studies.paper_cfg import paper_of
 from experiments.studies.running import make
 from experiments.studies.several import Several
-from experiments.studies.sweep import Curve, Sweep
+from experiments.studies.sweep import Sweep
 from experiments.studies.weak_models import weak_models
 from experiments.tasks.begin import weights_of
-from experiments.tasks.denoising_loss import DenoisingLoss
-from experiments.tasks.power_ema import Averages
 from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.train import Train
 from experiments.tasks.weaker import PostHoc, Smaller
@@ -222,62 +219,6 @@ def test_a_weak_model_is_set_on_the_command_line():
     assert study.network("weak", 1).network.width == 8 and study.network("weak", 1).fit.averages is None
 
 
-@pytest.mark.parametrize(
-    ("weak", "words"),
-    [
-        ('{"is": "snapshot", "step": 11}', "weak: step: 11 is no snapshot of its training, which keeps none"),
-        ('{"is": "post-hoc", "sigma_rel": 0.2}', "weak: training: it keeps no averages to rebuild others from: set fit.averages"),
-        ('{"is": "post-hoc", "sigma_rel": 0.5}', "weak.sigma_rel|sigma_rel"),
-        ('{"is": "earlier"}', "snapshot, post-hoc, smaller"),
-    ],
-)
-def test_a_state_that_the_model_has_not_is_refused_before_any_work(weak, words):
-    with pytest.raises(Problem, match=words):
-        override(DIGITS, ['methods=["autoguidance"]', "classifier=null", f"weak={weak}"])
-
-
-def test_what_needs_a_null_label_is_refused_of_a_model_without_one():
-    alone = with_p_uncond(DIGITS.model, 0.0)
-    with pytest.raises(ValueError, match=r"classifier-free needs a model that knows the null label: .*p_uncond is 0"):
-        replace(DIGITS, model=alone)
-    assert replace(DIGITS, methods=("two-networks",), classifier=None, sweeps=FAST, **two_networks(DIGITS.model)).model == alone
-
-
-def test_a_network_that_saw_no_label_is_refused_as_a_model_and_has_no_loss_with_one(tmp_path):
-    study, pair = small(steps=1), two_networks(small(steps=1).model)
-    with pytest.raises(ValueError, match="model: its training drops every label .* it can be `unconditional` alone"):
-        replace(study, model=pair["unconditional"])
-    with pytest.raises(ValueError, match=r"methods: classifier-free \(other\): its model: its training drops every label"):
-        replace(study, methods=(Curve(method="classifier-free", model=pair["unconditional"], called="other"),))
-    assert replace(study, methods=("two-networks",), **pair).unconditional == pair["unconditional"]
-    store, loss = Store(tmp_path), DenoisingLoss(denoiser=pair["unconditional"], n=20, levels=2)
-    store.make(loss.denoiser, "cpu"), store.make(loss, "cpu")
-    assert {row["metric"] for row in loss.denoiser.rows(store)} == {"eps_loss_null"}
-    assert {row["branch"] for row in loss.rows(store)} == {"unconditional"}
-
-
-def test_an_average_that_comes_near_no_profile_of_its_length_is_refused():
-    model = replace(DIGITS.model, fit=replace(DIGITS.model.fit, averages=Averages(every=1000)))
-    with pytest.raises(ValueError, match=r"sigma_rel: 0.2 .* of every 1000 steps with a misfit of 0\.2\d, above 0.2: keep them"):
-        PostHoc(training=model, sigma_rel=0.2)
-    assert PostHoc(training=model, sigma_rel=0.1).files, "what was tracked is exact"
-
-
-def test_rows_that_are_paired_by_seeds_are_of_the_same_seeds():
-    study = forms(small(), "tiny-dropout")
-    for seeds in ({"train_seeds": (0, 1)}, {"sample_seeds": (5,)}):
-        with pytest.raises(ValueError, match=f"others.other.{next(iter(seeds))}: it is not that of the base"):
-            replace(study, others={"other": replace(study.base, **seeds)})
-
-
 def test_short_trainings_on_fashion_are_tested_on_a_few_images():
     paper, pairs = (lookup("studies", name)["quick"] for name in ("p-uncond-fashion", "two-conditions-fashion"))
     assert [part.study.model.n_test for part in paper.parts] == [500] * len(P_UNCONDS) and pairs.model.n_test == 500
-
-
-def test_an_average_after_a_step_that_was_not_kept_is_refused():
-    model = replace(DIGITS.model, fit=replace(DIGITS.model.fit, averages=Averages(every=400)))
-    with pytest.raises(ValueError, match="step: no average was kept after 600 steps, but every 400, and after 2500"):
-        PostHoc(training=model, sigma_rel=0.1, step=600)
-    assert len(PostHoc(training=model, sigma_rel=0.15).files) == 14
-    assert [*PostHoc(training=model, sigma_rel=0.1, step=800).files].count("average-0.1-0000800.safetensors") == 1
