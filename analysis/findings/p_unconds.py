@@ -7,7 +7,7 @@ from analysis.findings.words import interval, named, number, several
 WORDS = {"better": "lower", "worse": "higher"}  # of a Frechet distance
 
 
-def sentence(frame: pd.DataFrame, against: float) -> str:
+def sentences(frame: pd.DataFrame, against: float) -> list[str]:
     """What `analysis.paper.p_unconds.beside_usual` shows, feature network by feature network."""
     texts = []
     for column, own in frame.groupby("metric", sort=False):
@@ -21,4 +21,4 @@ def sentence(frame: pd.DataFrame, against: float) -> str:
             f"{several(int(own['units'].min()), first['over'])}; equivalent: shown to be within {number(first['margin'])}; after "
             f"Holm over {several(len(own), 'p_unconds')})."
         )
-    return " ".join(texts)
+    return texts
