@@ -53,7 +53,8 @@ class NullFromClasses(
             require_labels(require_label(label, self.name), prob.shape[1])
             preds = branches(model, z, logsnr, [labels_within(torch.full_like(label, k), k, k) for k in range(prob.shape[1])])
             x, eps = (torch.stack([getattr(pred, name) for pred in preds], 1) for name in ("x", "eps"))
-            cond = preds[0]._replace(x=x[torch.arange(len(z)), label], eps=eps[torch.arange(len(z)), label])
+            rows = torch.arange(len(z), device=z.device)
+            cond = preds[0]._replace(x=x[rows, label], eps=eps[rows, label])
             weight = like(prob.flatten(), x.flatten(0, 1)).view(len(z), -1, *(1,) * (z.ndim - 1))
             return extrapolate(cond, cond._replace(x=(weight * x).sum(1), eps=(weight * eps).sum(1)), self.w)
 

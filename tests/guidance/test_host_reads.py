@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from waves import Waves
 
 from guidance import METHODS, SAMPLERS
@@ -24,11 +25,14 @@ N = 4
 
 
 class NothingSent(TorchDispatchMode):
-    """Raises for a tensor made of Python numbers, which on a device would be sent there."""
+    """Raises for a tensor made of Python numbers, which on a device would be sent there, and for an index that lies elsewhere."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         if func in (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift.default):
             raise AssertionError("a tensor is made of Python numbers inside the trajectory")
+        held = [one for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.ndim]
+        if len({one.device.type for one in held}) > 1:  # torch lets indices lie on the CPU, and sends them
+            raise AssertionError(f"{func} is given tensors of two devices")
         return func(*args, **(kwargs or {}))
 
 
@@ -96,8 +100,9 @@ def test_a_sampler_reads_nothing_back(sampler):
         lambda pred, logsnr: pred._replace(x=pred.x[pred.x[:, 0, 0, 0] > 0]),
         lambda pred, logsnr: pred._replace(x=pred.x * torch.tensor([2.0], device=pred.x.device)),
         lambda pred, logsnr: pred._replace(x=pred.x * torch.ones(1)),
+        lambda pred, logsnr: pred._replace(x=pred.x[torch.arange(len(pred.x))]),
     ],
-    ids=["item", "bool", "mask", "made of a number", "another device"],
+    ids=["item", "bool", "mask", "made of a number", "another device", "an index"],
 )
 def test_a_breach_is_seen(breach):
     class Breach(METHODS["classifier-free"]):
