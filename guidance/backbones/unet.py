@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from guidance.backbones.condition import Condition, zeroed
 from guidance.backbones.late import Features, block_of, by_branch, require_call, require_head, require_one_trunk, with_inner
 from guidance.backbones.layers import PerturbedLayers
+from guidance.backbones.normalise import GroupNorm, modulated
 from guidance.backbones.perturb import Perturbation
 from guidance.backbones.strength import Strength
 
@@ -39,9 +40,9 @@ class ResidualBlock(nn.Module):
     ):
         super().__init__()
         self.resample = resample or nn.Identity()
-        self.enter = nn.Sequential(nn.GroupNorm(groups(width_in), width_in), nn.SiLU())
+        self.enter = nn.Sequential(GroupNorm(groups(width_in), width_in), nn.SiLU())
         self.conv1 = nn.Conv2d(width_in, width, 3, padding=1)
-        self.norm = nn.GroupNorm(groups(width), width, affine=False)
+        self.norm = GroupNorm(groups(width), width, affine=False)
         self.adapt = nn.Linear(condition, 2 * width)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = zeroed(nn.Conv2d(width, width, 3, padding=1))
@@ -57,7 +58,7 @@ class ResidualBlock(nn.Module):
     def finish(self, inner: Tensor, bypass: Tensor, condition: Tensor) -> Tensor:
         """The output, of what `begin` gave."""
         scale, shift = self.adapt(condition)[..., None, None].chunk(2, dim=1)
-        return bypass + self.conv2(self.dropout(F.silu(inner * (1 + scale) + shift)))
+        return bypass + self.conv2(self.dropout(F.silu(modulated(inner, scale, shift))))
 
 
 class Attention(nn.Module):
@@ -66,7 +67,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int):
         super().__init__()
         self.heads = heads
-        self.norm = nn.GroupNorm(groups(width), width)
+        self.norm = GroupNorm(groups(width), width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.out = zeroed(nn.Conv2d(width, width, 1))
 
@@ -241,7 +242,7 @@ class UNet(nn.Module):
 
 def leaving(width: int, channels: int) -> nn.Sequential:
     """The layers from activations to an output, which starts at 0."""
-    return nn.Sequential(nn.GroupNorm(groups(width), width), nn.SiLU(), zeroed(nn.Conv2d(width, channels, 3, padding=1)))
+    return nn.Sequential(GroupNorm(groups(width), width), nn.SiLU(), zeroed(nn.Conv2d(width, channels, 3, padding=1)))
 
 
 def stages_of(level: Any) -> Iterable[nn.ModuleList]:
