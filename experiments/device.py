@@ -1,10 +1,15 @@
 """The device that a command names."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
 from experiments import launch
+from experiments.graph.locks import lock
 from experiments.problems import Problem
 
 
@@ -33,3 +38,17 @@ def _of_this_process(name: str, local: int, there: int) -> str:
     own = f"cuda:{local if there > 1 else 0}"
     torch.cuda.set_device(own)
     return own
+
+
+@contextmanager
+def alone(device: str) -> Iterator[None]:
+    """A block during which no other process of ours on this machine is in such a block of the same GPU, so that its seconds are
+    its own: several workers of a study share one. On a CPU nothing is waited for.
+    """
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    name = f"guidance-bench-{os.getuid()}-{torch.cuda.get_device_properties(device).uuid}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("w") as file:
+        lock(file.fileno())
+        yield

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.device import alone
 from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.tasks.images import labels_of
@@ -59,7 +60,7 @@ class Drawing:
 
     def drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:
         """x of the samples `own`, what they cost, and how hard the first of all were pushed, if they are among them."""
-        with with_tf32(self.task.compute.precision != "float32", self.device):  # of networks' gradients too
+        with alone(self.device), with_tf32(self.task.compute.precision != "float32", self.device):  # of gradients too
             return self._drawn(own)
 
     def _drawn(self, own: range) -> tuple[np.ndarray, dict[str, float], dict[str, Any] | None]:

@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from experiments import launch
 from experiments.collectives import collected, mine
+from experiments.device import alone
 from experiments.features.network import loaded
 from experiments.fields import FeatureOf
 from experiments.graph.files import write_json
@@ -88,7 +89,8 @@ class Features(Task):
         own = mine(len(images), self.network.batch)
         if not own and len(images):
             return {}, label
-        features, logits = extract(loaded(self.network, device), images[own.start : own.stop], self.network.batch, device)
+        with alone(device):
+            features, logits = extract(loaded(self.network, device), images[own.start : own.stop], self.network.batch, device)
         return {"features": features} | ({} if logits is None else {"logits": logits}), label
 
     def arrays(self, store: Store) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from analysis.measures.some_rows import some_rows
 from analysis.metrics import MAX_PIXELS
+from experiments.device import alone
 from experiments.fields import Count, Metrics, WorldOf
 from experiments.graph.files import read_json, write_json
 from experiments.graph.store import Store
@@ -107,8 +108,9 @@ class Measure(Measured):
         images, label = self.samples.images(store)
         x = FromBytes(images)
         network = load_evaluator(self.evaluator, store.root, seal_of(self.evaluator, store), device)
-        features, logits = evaluate(network, x, device)
-        guide = guide_logits(self.guide, store, x, device) if self.guide else None
+        with alone(device):
+            features, logits = evaluate(network, x, device)
+            guide = guide_logits(self.guide, store, x, device) if self.guide else None
         pixels = FromBytes(images, numpy=True)
         return Samples(images=pixels, label=label, features=features, logits=logits, guide_logits=guide)
 

@@ -1,6 +1,7 @@
 """How samples are drawn: batch by batch or replayed, with the same samples and the same count of evaluations."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_gradients_of_networks_are_drawn_in_the_precision_too(trained, monkeypat
     """torch's convolutions take tf32 on a GPU unless they are told not to, and gradients are taken outside of `prepare`."""
     inside = []
     monkeypatch.setattr(drawing.Drawing, "_drawn", lambda self, own: inside.append(torch.backends.cudnn.allow_tf32))
+    monkeypatch.setattr(drawing, "alone", nullcontext)
     played = drawing.Drawing(replace(SAMPLE, compute=Compute(precision)), trained, "cpu")
     played.device = "cuda:0"
     played.drawn(range(2))
