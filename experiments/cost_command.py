@@ -29,9 +29,15 @@ def cost(
     workers: Workers = None,
     utilisation: Share = 0.3,
     bf16: Annotated[bool, typer.Option("--bf16", help="Of a listed device: in bfloat16, not in float32.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write it as JSON too.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Draw a batch by every method here, untrained, and print what a sample costs.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="With --measure: samples in the batch.")] = 500,
+    out: Annotated[Path | None, typer.Option(help="Write it as JSON too; with --measure as .json or .csv.")] = None,
 ) -> None:
-    """Predict FLOPs, seconds, memory and disk of a study, by kind of run, before anything runs. What exists costs nothing."""
+    """Predict FLOPs, seconds, memory and disk of a study, by kind of run, before anything runs. What exists costs nothing.
+    With --measure: what a sample of each of its methods takes on this machine.
+    """
     from experiments.graph.executors import cores, one_thread
     from experiments.graph.store import Store
     from experiments.pricing.lines import as_data, lines
@@ -40,7 +46,10 @@ def cost(
 
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise Problem(f"--out: give a file in a folder that exists, not {out}")
-    study, machine = chosen(name, full, settings or []), machine_of(device, utilisation, bf16)
+    study = chosen(name, full, settings or [])
+    if measure:
+        return measured(study, device, batch, out)
+    machine = machine_of(device, utilisation, bf16)
     one_thread()
     with resumable("nothing was made"):
         began = start()  # in any case: imports are no part of the statistics that are timed here
@@ -52,6 +61,35 @@ def cost(
         from experiments.graph.files import write_json
 
         write_json(out, as_data(study.name, found, workers))
+
+
+def measured(study, device: str, batch: int, out: Path | None) -> None:
+    """Prints the rows as they come, and writes all."""
+    from experiments.device import resolve
+    from experiments.graph.executors import one_thread
+    from experiments.graph.provenance import provenance
+    from experiments.records import write_rows
+    from experiments.sample_prices import dearest, lines, measured_prices
+
+    if out is not None and out.suffix not in (".json", ".csv"):
+        raise Problem(f"--out: with --measure give a .json or a .csv, not {out}")
+    if not hasattr(study, "cells"):
+        raise Problem(f"{study.name}: --measure is of studies, and this is a table of the paper")
+    here = resolve(device)
+    dearest(study)
+    rows: list[dict] = []
+    with one_thread(), resumable("nothing was written"):
+        for line in lines(kept(measured_prices(study, here, batch), rows)):
+            typer.echo(line)
+    if out is not None:
+        write_rows(out, rows, {"study": study.name, "batch": batch, **provenance(here)})
+
+
+def kept(items, into: list):
+    """The items, each put into a list as it passes."""
+    for item in items:
+        into.append(item)
+        yield item
 
 
 def chosen(name: str, full: bool, settings: list[str]):

@@ -25,11 +25,17 @@ def speed(
     steps: Annotated[int, typer.Option(min=2, help="With --against: levels of DDIM; they divide 1000.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="With --against: how often each system is timed, in turn.")] = 5,
     launches: Annotated[int, typer.Option(min=1, help="With --against: how often processes are started anew for that.")] = 3,
+    ways: Annotated[
+        bool, typer.Option("--ways", help="Time guided images by precision, CUDA graph and branches in one batch or two calls.")
+    ] = False,
+    compiled: Annotated[bool, typer.Option("--compiled", help="With --ways: by torch.compile too, a minute for each.")] = False,
     show: Annotated[Path | None, typer.Option(help="Print the README's table of a .json that --out wrote.")] = None,
-    out: Annotated[Path | None, typer.Option(help="With --against: write every number as .json, or the systems as .csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="With --against or --ways: write every number as .json, or the table as .csv.")
+    ] = None,
 ) -> None:
     """Time what sampler and method cost beside the network, against a hand-written loop; and the ways to batch branches.
-    With --against: beside other people's loops, on the same network.
+    With --against: beside other people's loops, on the same network. With --ways: guided images, by how they are computed.
     """
     from experiments.device import resolve
     from experiments.graph.executors import one_thread
@@ -46,13 +52,15 @@ def speed(
         return typer.echo("\n".join(found))
     device = resolve(device)
     one_thread()  # as the studies do
-    if against is None:
+    if against is None and not ways:
         for line in report(device):
             typer.echo(line)
         return
     if out is not None and (out.suffix not in (".json", ".csv") or not out.parent.is_dir()):
         raise Problem(f"--out: give a .json or a .csv in a folder that exists, not {out}")
     with resumable("nothing was written"):
+        if against is None:
+            return by_ways(tasks_of(network, size, batches, steps, device), compiled, out)
         record = compared(against, network, size, batches, steps, (rounds, launches), device)
     if out is not None:
         write(record, out)
@@ -63,12 +71,23 @@ def compared(
 ) -> dict:
     """Prints the comparison, and returns all of it."""
     from experiments.peers.compare import PEERS, installed
-    from experiments.peers.task import Task
-    from experiments.settings import parse
     from experiments.speed import against as measured
 
     names = PEERS if against == "all" else [name.strip() for name in against.split(",")]
     there, missing = installed(names)
+    tasks = tasks_of(network, size, batches, steps, device)
+    for line, record in measured(tasks, there, *repeats, missing):
+        if line is None:
+            return record
+        typer.echo(line)
+    raise AssertionError("the record comes last")
+
+
+def tasks_of(network: str | None, size: int, batches: str, steps: int, device: str) -> list:
+    """What is timed, one for each number of images. Problem, in one line, for what cannot be."""
+    from experiments.peers.task import Task
+    from experiments.settings import parse
+
     options = {"steps": steps, "network": parse(network) if network else None, "size": size, "device": device}
     try:
         if not all(batch.strip().isdigit() for batch in batches.split(",")):
@@ -79,11 +98,27 @@ def compared(
         _ = tasks[0].net  # that it can be built
     except (ValueError, AttributeError, RuntimeError) as error:
         raise Problem(f"speed: {' '.join(str(error).split())[:300]}") from error
-    for line, record in measured(tasks, there, *repeats, missing):
-        if line is None:
-            return record
-        typer.echo(line)
-    raise AssertionError("the record comes last")
+    return tasks
+
+
+def by_ways(tasks: list, compiled: bool, out: Path | None) -> None:
+    """Prints a line for each way as it is timed, and writes all."""
+    from experiments.peers.report import machine
+    from experiments.records import write_rows
+    from experiments.speed import machine_line
+    from experiments.ways import heading, line, measured
+
+    made = machine(tasks[0].device)
+    parameters = sum(p.numel() for p in tasks[0].net.parameters())
+    typer.echo(machine_line(made))
+    typer.echo(f"classifier-free guidance, DDIM of {tasks[0].steps} steps, {tasks[0].shape}, {parameters / 1e6:.2f} M parameters")
+    typer.echo(heading())
+    rows = []
+    for row in measured(tasks, compiled):
+        typer.echo(line(row))
+        rows.append(row)
+    if out is not None:
+        write_rows(out, rows, {**made, "steps": tasks[0].steps, "shape": tasks[0].shape, "parameters": parameters})
 
 
 def write(record: dict, out: Path) -> None:
