@@ -68,12 +68,13 @@ def measured(study, device: str, batch: int, out: Path | None) -> None:
     from experiments.device import resolve
     from experiments.graph.executors import one_thread
     from experiments.graph.provenance import provenance
-    from experiments.records import write_rows
+    from experiments.pricing.paper import PaperTable
+    from experiments.records import require_place, write_rows
     from experiments.sample_prices import dearest, lines, measured_prices
 
-    if out is not None and out.suffix not in (".json", ".csv"):
-        raise Problem(f"--out: with --measure give a .json or a .csv, not {out}")
-    if not hasattr(study, "cells"):
+    if out is not None:
+        require_place(out)
+    if isinstance(study, PaperTable):
         raise Problem(f"{study.name}: --measure is of studies, and this is a table of the paper")
     here = resolve(device)
     dearest(study)

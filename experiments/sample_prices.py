@@ -1,6 +1,7 @@
 """What a sample of every method of a study costs on this machine: drawn, with networks that are not trained, and not predicted.
 
-Untrained networks cost what trained ones do; but of methods that decide by their numbers (adaptive) the time is another.
+Untrained networks cost what trained ones do; but of methods that decide by their numbers (adaptive) the time is another. Nothing
+is replayed from a CUDA graph, which two batches take.
 """
 
 import statistics
@@ -8,19 +9,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from experiments.gpu_prices import PLAIN
 from experiments.graph.run import everything
 from experiments.graph.value import label
 from experiments.pricing.networks import NOWHERE
-from experiments.pricing.untrained import Untrained, untrained
+from experiments.pricing.untrained import untrained
 from experiments.problems import Problem
 from experiments.studies.computing import of_compute
 from experiments.studies.study import Report
 from experiments.tasks.drawing import Drawing
 from experiments.tasks.sample import Sample
+from experiments.tasks.train import Train
 from guidance.cost import NFE
 from guidance.methods import METHODS
 
-PLAIN = "unguided (w = 0)"
 BATCH, ROUNDS = 500, 3
 
 
@@ -42,17 +44,20 @@ def measured_prices(study: Any, device: str, n: int = BATCH, rounds: int = ROUND
 
 
 def dearest(study: Any) -> list[Sample]:
-    """By world and method: the samples at its largest w, of the first sampler that has them."""
-    tasks = [task for task in everything([Report(study=study)]) if isinstance(task, Sample) and task.method.w]
+    """By world and method: the samples at its largest w, of the first sampler that has them, and of networks that are trained,
+    also where the exact model guides beside them. Problem if there are none.
+    """
     chosen: dict[tuple[str, str], Sample] = {}
-    for task in tasks:
+    for task in everything([Report(study=study)]):
+        if not isinstance(task, Sample) or not isinstance(task.model, Train) or not task.method.w:
+            continue
         key = (task.world.label, called(task))
         first = chosen.setdefault(key, task)
         if (first.sampler_label, first.steps) == (task.sampler_label, task.steps) and task.method.w > first.method.w:
             chosen[key] = task
-    if not (found := [task for task in chosen.values() if isinstance(untrained(task).model, Untrained)]):
+    if not chosen:
         raise Problem(f"{study.name}: --measure draws with untrained networks, and it has no samples of networks that it trains")
-    return found
+    return [*chosen.values()]
 
 
 def called(task: Sample) -> str:
@@ -87,10 +92,13 @@ def _row(task: Sample, name: str, found: dict[str, Any], plain: dict[str, Any]) 
 
 
 def lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """The rows as a table, each as it comes."""
+    """The rows as a table, each as it comes, under the name of its world."""
     titles = f"{'evaluations':>24}{'ms a sample':>13}{'x evaluations':>15}{'x time':>9}{'MiB':>9}"
     yield f"{'method':30}{'w':>6}  {'sampler':26}{titles}"
+    world = None
     for row in rows:
+        if row["world"] != world:
+            yield (world := row["world"])
         made = f"{row['sampler']} T={row['steps']}"
         cost = f"{row['ms']:13.4g}{row['times_nfe']:15.2f}{row['times_ms']:9.2f}{row['mib']:9.0f}"
         yield f"{row['method']:30}{row['w']:6g}  {made:26}{row['evaluations']:>24}{cost}"
