@@ -13,16 +13,18 @@ Peers = Annotated[
     str | None,
     typer.Option(help="Other systems to be timed beside ours: diffusers, azula, guided-diffusion, k-diffusion, or all."),
 ]
-Net = Annotated[str | None, typer.Option(help='With --against: a network by name or as JSON, {"is": "unet", "width": 32}.')]
+Net = Annotated[
+    str | None, typer.Option(help='With --against or --ways: a network by name or as JSON, {"is": "unet", "width": 32}.')
+]
 
 
 def speed(
     device: Device = "auto",
     against: Peers = None,
     network: Net = None,
-    size: Annotated[int, typer.Option(min=4, help="With --against: of the images, in pixels.")] = 32,
-    batches: Annotated[str, typer.Option(help="With --against: images at a time, as 16,64.")] = "16,64",
-    steps: Annotated[int, typer.Option(min=2, help="With --against: levels of DDIM; they divide 1000.")] = 10,
+    size: Annotated[int, typer.Option(min=4, help="With --against or --ways: of the images, in pixels.")] = 32,
+    batches: Annotated[str, typer.Option(help="With --against or --ways: images at a time, as 16,64.")] = "16,64",
+    steps: Annotated[int, typer.Option(min=2, help="With --against or --ways: levels of DDIM; they divide 1000.")] = 10,
     rounds: Annotated[int, typer.Option(min=1, help="With --against: how often each system is timed, in turn.")] = 5,
     launches: Annotated[int, typer.Option(min=1, help="With --against: how often processes are started anew for that.")] = 3,
     ways: Annotated[
@@ -39,6 +41,7 @@ def speed(
     """
     from experiments.device import resolve
     from experiments.graph.executors import one_thread
+    from experiments.records import require_place
     from experiments.speed import report
 
     if show is not None:
@@ -50,14 +53,20 @@ def speed(
         except (KeyError, TypeError) as error:
             raise Problem(f"--show: {show} is nothing that --out of this command wrote: there is no {error}") from error
         return typer.echo("\n".join(found))
+    if against is not None and ways:
+        raise Problem("speed: --against and --ways are two measurements; give one of them")
+    if compiled and not ways:
+        raise Problem("speed: --compiled is of --ways")
+    if out is not None and against is None and not ways:
+        raise Problem("--out: there is something to write with --against or --ways")
+    if out is not None:
+        require_place(out)
     device = resolve(device)
     one_thread()  # as the studies do
     if against is None and not ways:
         for line in report(device):
             typer.echo(line)
         return
-    if out is not None and (out.suffix not in (".json", ".csv") or not out.parent.is_dir()):
-        raise Problem(f"--out: give a .json or a .csv in a folder that exists, not {out}")
     with resumable("nothing was written"):
         if against is None:
             return by_ways(tasks_of(network, size, batches, steps, device), compiled, out)

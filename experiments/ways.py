@@ -7,7 +7,6 @@ to its precision. Seconds are the device's; energy is what NVML counts for the w
 import copy
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,19 +105,21 @@ def timed(draw: Draw, task: Task, seconds: float) -> tuple[float, float, float |
 
 def joules_of(action: Callable[[], Any], device: str, seconds: float) -> float | None:
     """What the GPU took for one run of an action that is repeated for some seconds; None without NVML (nvidia-ml-py)."""
-    with suppress(Exception):  # no package, no driver, a GPU that does not count
+    try:
         import pynvml
 
         pynvml.nvmlInit()
         handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(handle)
+    except Exception:  # no package, no driver, a GPU that does not count: NVML has an error for each
+        return None
+    torch.cuda.synchronize(device)
+    before, start, runs = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle), time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        action()
+        runs += 1
         torch.cuda.synchronize(device)
-        before, start, runs = pynvml.nvmlDeviceGetTotalEnergyConsumption(handle), time.perf_counter(), 0
-        while time.perf_counter() - start < seconds:
-            action()
-            runs += 1
-            torch.cuda.synchronize(device)
-        return (pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) - before) / 1e3 / runs
-    return None
+    return (pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) - before) / 1e3 / runs
 
 
 def matrix_rate(device: str, precision: str) -> float:
