@@ -42,9 +42,9 @@ def _of_this_process(name: str, local: int, there: int) -> str:
 
 @contextmanager
 def alone(device: str) -> Iterator[None]:
-    """A block during which no other process of ours on this machine is in such a block of the same GPU, so that its seconds are
-    its own: several workers of a study share one. Memory that the process keeps there and does not use is given back after it. On
-    a CPU nothing is waited for.
+    """A block during which no other process of ours on this machine is in such a block of the same GPU: several workers of a
+    study share one, and would stretch each other's seconds. Trainings beside it still do. Memory that the process keeps there and
+    does not use is given back after it. On a CPU nothing is waited for. A block of one GPU inside another would wait for ever.
     """
     if torch.device(device).type != "cuda":
         yield
