@@ -140,6 +140,29 @@ def test_one_setting_of_the_world_is_that_of_everything_in_the_study():
         override(quick, ["classifier.world.path=elsewhere"])
 
 
+def test_in_full_no_two_of_guide_evaluator_and_judge_are_of_one_kind():
+    full = lookup("studies", "cifar10-jpeg")["full"]
+    (judge,) = full.judges
+    trainings = [full.classifier, full.evaluator, judge.classifier]
+    assert len({training.network.arch for training in trainings}) == len({training.seed for training in trainings}) == 3
+    assert full.real.evaluator == full.evaluator and judge.real.evaluator == judge.classifier
+    assert full.features[0].label in full.references, "and pretrained features, which none of them has seen"
+    moved = override(full, ["world.path=elsewhere"])
+    worlds = [*worlds_of(moved), moved.real.evaluator.world, moved.judges[0].real.evaluator.world]
+    assert {(world.path, world.at_most) for world in worlds} == {("elsewhere", None)}, "all of the images"
+
+
+def test_in_full_every_method_is_sampled_by_a_sampler_that_has_plain_guidance_too():
+    full = lookup("studies", "cifar10-jpeg")["full"]
+    samples = [placed.task.samples for placed in full.cells() if isinstance(getattr(placed.task, "samples", None), Sample)]
+    by_sampler = {}
+    for task in samples:
+        by_sampler.setdefault((task.sampler_label, task.steps), set()).add(task.method.name)
+    assert len(by_sampler) == 2 and set.union(*by_sampler.values()) == {curve.method.name for curve in full.methods}
+    assert all("classifier-free" in names for names in by_sampler.values())
+    assert {task.compute.precision for task in samples} == {"tf32", "float32"}
+
+
 def test_without_the_images_it_says_so_in_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GUIDANCE_BENCH_CACHE", str(tmp_path / "cache"))
@@ -148,3 +171,5 @@ def test_without_the_images_it_says_so_in_one_line(tmp_path, monkeypatch, capsys
     assert len(done.stderr.splitlines()) == 1 and not list(Path("runs").glob("[!.]*"))
     shown = here(["study", "cifar10-jpeg", "--show-config"], capsys)
     assert json.loads(shown.stdout)["world"]["path"] == "cifar10-jpeg", "it can be read without them"
+    shown = here(["study", "cifar10-jpeg", "--full", "--show-config"], capsys)
+    assert json.loads(shown.stdout)["world"]["at_most"] is None and not shown.returncode
