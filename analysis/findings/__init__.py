@@ -1,7 +1,7 @@
 """What a study found, in a few sentences with numbers: what its report begins with."""
 
 from analysis.figures.training import whole
-from analysis.findings import exact, guides, methods, steps, tradeoff
+from analysis.findings import exact, guides, methods, steps, tradeoff, two_scales
 from analysis.findings.words import SHOWN, first_of_each
 from analysis.results import Results
 
@@ -20,10 +20,10 @@ def found(results: Results) -> list[str]:
     answers: list[str] = []
     for world in results.worlds:
         part = results.of(world)
-        kinds = [steps, exact, tradeoff, methods] if not part.world.guides else [guides, exact]
+        kinds = [two_scales, steps, exact, tradeoff, methods] if not part.world.guides else [guides, exact]
         many = len([name for name in part.methods if whole(name)]) > MANY and not part.world.guides
         if many:
-            kinds = [methods, tradeoff, exact]
+            kinds = [two_scales, methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]
         answer = methods.cheapest_way(part) if texts and methods in kinds else []
         begin = f"{world}: " if len(results.worlds) > 1 else ""

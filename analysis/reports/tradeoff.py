@@ -15,6 +15,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.reports.steps import few_steps
+from analysis.reports.two_scales import two_scales
 from analysis.results import Results
 from analysis.statistics.best import best, best_against_plain
 from analysis.table import SUMMARY, in_brackets
@@ -63,6 +64,7 @@ def _sections(everything: Results) -> list[Section]:
     results = everything if table.empty else replace(everything, table=table[table["method"].map(whole)], cells=cells)
     sections = [
         *_against_w(results),
+        *two_scales(results),
         *few_steps(results),
         *_training(everything),
         common.samples(results),
