@@ -137,6 +137,15 @@ def what_is_held(summary: pd.DataFrame) -> str:
     return "it holds " + (", ".join(f"{sampler} T = {steps} n = {n}" for sampler, steps, n in kinds) or "no cell at all")
 
 
+def in_brackets(method: str) -> str:
+    """The words in brackets at the end of a method's name, with the space before them: of another model, weak model or labels.
+
+    Methods with the same words are of one model: their w = 0 is the same.
+    """
+    _, space, words = method.partition(" (")
+    return space + words
+
+
 def _checked(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if missing := [column for column in COLUMNS if column not in table]:
         raise ValueError(f"{name} lacks {', '.join(missing)}: a study's table has the columns {', '.join(COLUMNS)}")

@@ -14,7 +14,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.figures.colours import GREY, SHADES, look
 from analysis.figures.style import error_bars, head, name_ends, panels
-from analysis.statistics.round_classes import DISTORTION, SHIFT, VARIANCE
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.round_classes import DISTORTION, FAMILY, SHIFT, VARIANCE
 
 SHORT = {SHIFT: "shift, std", VARIANCE: "variance, share", DISTORTION: "distortion, std²"}
 MARKERS = "osD^vP"
@@ -40,20 +41,34 @@ def at_mean(frame: pd.DataFrame) -> Figure:
 
 
 def by_classes(frame: pd.DataFrame, windows: pd.DataFrame) -> Figure:
-    """Claim b: the change of distortion against log(classes) / dimension, a panel for each w, a line for each dimension along
-    which the number of classes grows; and what each window of w does to the variance of one world.
+    """Claim b: above the change of distortion against the dimension, a panel for each w, a line for each number of classes, and
+    for 2^d classes by each sampler; below what guidance that turns does to variance and shift, against the lambda where it turns.
     """
     _require(frame)
     ws = sorted(set(frame["w"]))
-    figure, grid = panels(1, len(ws) + 1, (0.9 + 4.6 * (len(ws) + 1), 4.0))
-    shades, names = _by_size(frame["dimension"]), []
+    turning = not windows.dropna(subset="turn").empty if len(windows) else False
+    columns = max(2, len(ws))
+    figure, grid = panels(1 + turning, columns, (0.9 + 4.6 * columns, 4.0 + 3.6 * turning))
+    kinds = list(dict.fromkeys(zip(frame["family"], frame["sampler"])))
+    shades, names = _by_size(range(len(kinds))), []
     for axes, w in zip(grid, ws):
-        parts = frame[frame["w"] == w].groupby("dimension")
-        names.append([_line(axes, "load", one, DISTORTION, f"d = {d}", shades[d], m) for m, (d, one) in zip(MARKERS, parts)])
-        _log(axes, frame["load"], "log(number of classes) / dimension", few=True)
-        head(axes, f"Change of the {SHORT[DISTORTION]}", f"classifier-free, w = {w:g}; more classes to the right")
-    _bars(grid[-1], windows)
-    _finish(grid[:-1], names)
+        names.append([])
+        for place, (family, sampler) in enumerate(kinds):
+            own = frame[(frame["w"] == w) & (frame["family"] == family) & (frame["sampler"] == sampler)]
+            text = f"{family} classes" + (f", {sampler.partition(' ')[0]}" if family == FAMILY else "")
+            style = "-" if family == FAMILY else (0, (4, 2))
+            names[-1].append(_line(axes, "dimension", own, DISTORTION, text, shades[place], MARKERS[place % len(MARKERS)], style))
+        _log(axes, frame["dimension"], "dimension")
+        head(axes, f"Change of the {SHORT[DISTORTION]}", f"classifier-free, w = {w:g}")
+    for axes in grid[len(ws) : columns]:
+        axes.set_visible(False)
+    shown = [*grid[: len(ws)]]
+    for axes, measure in zip(grid[columns:], (VARIANCE, SHIFT)) if turning else ():
+        names.append(_turns(axes, windows, measure))
+        shown.append(axes)
+    for axes in grid[columns + 2 :]:
+        axes.set_visible(False)
+    _finish(shown, names)
     return figure
 
 
@@ -88,9 +103,11 @@ def with_dimension(frame: pd.DataFrame, field: pd.DataFrame, worlds: pd.DataFram
 
 def from_boundaries(frame: pd.DataFrame, moved: pd.DataFrame) -> Figure:
     """Claim d: the change of the distance to the nearest boundary against the dimension, a line for each method; and by where the
-    unguided sample was, a panel for each w, for every dimension and the first method.
+    unguided sample was, a panel for each w, for every dimension and the first method; worlds of the most classes.
     """
     _require(frame)
+    most = frame["classes"].max()
+    frame, moved = frame[frame["classes"] == most], moved[moved["classes"] == most]
     ws, methods = sorted(set(frame["w"])), list(dict.fromkeys(frame["method"]))
     figure, grid = panels(2, len(ws), (0.9 + 5.0 * len(ws), 7.2))
     names: list[list] = [[] for _ in grid]
@@ -103,7 +120,7 @@ def from_boundaries(frame: pd.DataFrame, moved: pd.DataFrame) -> Figure:
             shade, marker = look(method)
             names[column].append(_line(axes, "dimension", own, "moved", method, shade, marker, size=size))
         _log(axes, frame["dimension"], "dimension")
-        head(axes, "Move away from the nearest boundary, std", f"w = {w:g}, {UNGUIDED}")
+        head(axes, "Move away from the nearest boundary, std", f"{most} classes, w = {w:g}, {UNGUIDED}")
         axes = grid[len(ws) + column]
         first = moved[(moved["w"] == w) & (moved["method"] == methods[0])]
         for mark, (dimension, own) in zip(MARKERS, first.groupby("dimension")):
@@ -134,42 +151,18 @@ def _phases(axes: Axes, field: pd.DataFrame, worlds: pd.DataFrame, quantity: str
     return ends
 
 
-def _bars(axes: Axes, windows: pd.DataFrame) -> None:
-    """The change of variance with every method of a frame, one below the other."""
-    if windows.empty:
-        axes.set_visible(False)
-        return
-    rows = [f"{_brief(method)}, w = {w:g}" for method, w in zip(windows["method"], windows["w"])]
-    places = np.arange(len(rows))[::-1]
-    means, low, high = (windows[name].to_numpy() for name in (VARIANCE, f"{VARIANCE}_low", f"{VARIANCE}_high"))
-    shades = [_shade(method, w) for method, w in zip(windows["method"], windows["w"])]
-    axes.barh(places, means, color=shades, height=0.6)
-    axes.errorbar(means, places, xerr=[means - low, high - means], fmt="none", ecolor="black", elinewidth=1, capsize=2)
-    axes.axvline(0, color=GREY, linewidth=1)
-    axes.set_yticks(places, rows, fontsize=9)
-    axes.grid(axis="y", visible=False)
-    axes.set_xlabel("change of the variance, share")
-    head(axes, "Windows of w", "the variance along the class direction, one world")
-
-
-def _shade(method: str, w: float) -> str:
-    """Of plain guidance, of a window with negative w, alone or after positive guidance, and of one with positive w."""
-    negative = w < 0 or method.startswith("negative-window")
-    return SHADES[0] if "(" not in method else SHADES[1] if negative else SHADES[2]
-
-
-def _brief(method: str) -> str:
-    """limited-interval(logsnr_min=-2.0, logsnr_max=2.0) as `λ -2 to 2`, negative-window(turn=2.0) as `negative from λ 2`."""
-    if method.startswith("negative-window(turn="):
-        return f"negative from λ {float(method.removesuffix(')').split('=')[1]):g}"
-    if not method.startswith("limited-interval("):
-        return method
-    parts = dict(part.split("=") for part in method.removesuffix(")").split("(")[1].split(", "))
-    low, high = (parts.get(name, "None") for name in ("logsnr_min", "logsnr_max"))
-    ends = [None if text == "None" else f"{float(text):g}" for text in (low, high)]
-    if ends[0] is None:
-        return f"λ below {ends[1]}"
-    return f"λ from {ends[0]}" if ends[1] is None else f"λ {ends[0]} to {ends[1]}"
+def _turns(axes: Axes, windows: pd.DataFrame, measure: str) -> list[tuple]:
+    """A change against the lambda where guidance turns, a line for each w and what it turns to; dotted: plain guidance at w."""
+    plain, turned = windows[windows["method"] == REFERENCE], windows.dropna(subset="turn")
+    kinds = list(turned.groupby(["w", "to"], sort=True))
+    shades, ends = _by_size(range(len(kinds))), []
+    for place, ((w, to), own) in enumerate(kinds):
+        ends.append(_line(axes, "turn", own, measure, f"w = {w:g}, then {to:g}", shades[place], MARKERS[place]))
+        for level in plain.loc[plain["w"] == w, measure]:
+            axes.axhline(level, color=shades[place], linewidth=1.2, linestyle=":")
+    axes.set_xlabel("λ where guidance turns")
+    head(axes, f"Change of the {SHORT[measure]}", "guidance that turns, one world; dotted: plain guidance")
+    return ends
 
 
 def _line(
@@ -197,8 +190,9 @@ def _by_size(sizes: Iterable[int]) -> dict[int, str]:
 
 
 def _log(axes: Axes, values: Iterable[float], name: str, few: bool = False) -> None:
-    """A logarithmic x axis with a tick at each value, or at powers of ten."""
+    """A logarithmic x axis with a tick at each value that is not too near the next one's, or at powers of ten."""
     every = sorted(set(values))
+    every = [one for one, after in zip(every, [*every[1:], float("inf")]) if after >= 1.5 * one]
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     if not few:

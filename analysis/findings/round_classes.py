@@ -7,7 +7,8 @@ import pandas as pd
 from analysis.findings.words import first_of_each, interval, number, several
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
-from analysis.statistics.round_classes import DISTORTION, EXACT, LEAST, MARGIN, SHIFT, VARIANCE
+from analysis.statistics.round_classes import ACROSS, DISTORTION, EXACT, FAMILY, LEAST, MARGIN, SHIFT, VARIANCE, WRONG
+from analysis.statistics.round_moves import from_boundaries
 
 PARTS = {SHIFT: "shift", VARIANCE: "variance"}
 
@@ -41,6 +42,8 @@ def _at_mean(results: Results) -> Iterator[str]:
 def _by_classes(results: Results) -> Iterator[str]:
     frame = measured.by_classes(results)
     for w, own in frame.groupby("w") if len(frame) else ():
+        yield from _families(results, w, own)
+    for w, own in frame.groupby("w") if len(frame) else ():
         growth = measured.growth_with_classes(results, w)
         shown = [_growth(row) for row in growth.itertuples()]
         up, down = (growth["apart"] & (growth["growth"] > 0)).sum(), (growth["apart"] & (growth["growth"] < 0)).sum()
@@ -48,17 +51,35 @@ def _by_classes(results: Results) -> Iterator[str]:
             f"(b) At w = {w:g} the distortion grows with the number of classes in {up} of "
             f"{len(growth)} dimensions, falls in {down}, and is undecided in {len(growth) - up - down}: {'; '.join(shown)}."
         )
-        most = own[own["classes"] == own["classes"].max()].sort_values("dimension")
-        along = ", ".join(f"{_of(row, DISTORTION)} in d = {row['dimension']:.0f}" for _, row in most.iterrows())
-        yield f"(b) At w = {w:g} and {most['classes'].iloc[0]} classes the change of distortion, in std^2, is {along}."
-        try:
-            rank = measured.rank_correlation(results, w)
-        except ValueError:
-            continue
-        yield (
-            f"(b) Rank correlation of distortion with log(classes) / dimension over {len(own)} worlds at w = {w:g}: "
-            f"{number(rank.mean)} ({interval(rank.low, rank.high)} over {several(rank.units, rank.over)})."
-        )
+        for _, row in own[own["family"] == FAMILY].iterrows():
+            across = f", of that across it {_of(row, ACROSS)}" if row.get(ACROSS) == row.get(ACROSS) else ""
+            yield (
+                f"(b) {row['classes']} classes in d = {row['dimension']}, {row['sampler']}, w = {w:g}: shift {_of(row, SHIFT)} "
+                f"std, change of the variance along the class direction {_of(row, VARIANCE)}{across}."
+            )
+
+
+def _families(results: Results, w: float, own: pd.DataFrame) -> Iterator[str]:
+    """How distortion goes with the dimension: with 2^d classes, by every sampler, and with a number of classes that stays."""
+    for sampler in dict.fromkeys(own[own["family"] == FAMILY]["sampler"]):
+        line = measured.along_dimension(results, w, sampler, "exponential")
+        yield f"(b) With 2^d classes, {sampler}, w = {w:g}, the distortion {_way(line, 0)}."
+    lines = {k: measured.along_dimension(results, w, results.sampler, "b", k) for k in sorted(set(own["classes"]))}
+    ways = [f"{k} it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
+    if ways:
+        where = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
+        yield f"(b) With a number of classes that stays ({where}): with {'; with '.join(ways)}."
+
+
+def _way(line: pd.DataFrame, start: int) -> str:
+    """From a row of a line to its last, and whether it is shown to be another number there."""
+    first, last = line.loc[start], line.iloc[-1]
+    gap = number(-first["gap"]), interval(-first["gap_high"], -first["gap_low"])
+    verb = "grows" if first["gap_high"] < 0 else "falls" if first["gap_low"] > 0 else "is not shown to change"
+    return (
+        f"{verb} from {number(first[DISTORTION])} std^2 in d = {first['dimension']:.0f} to {number(last[DISTORTION])} in "
+        f"d = {last['dimension']:.0f} ({gap[0]}, {gap[1]})"
+    )
 
 
 def _growth(row: object) -> str:
@@ -71,26 +92,28 @@ def _windows(results: Results) -> Iterator[str]:
     if frame.empty:
         return
     plain, rest = frame[frame["method"] == measured.REFERENCE], frame[frame["method"] != measured.REFERENCE]
+    for (to, w), own in rest.dropna(subset="turn").groupby(["to", "w"], sort=False):
+        nearest, beside = own.loc[own[VARIANCE].abs().idxmin()], plain[plain["w"] == w]
+        beside_plain = f", where plain guidance changes them by {_all(beside.iloc[0])}" if len(beside) else ""
+        yield (
+            f"(b) Of {len(own)} lambdas where w = {w:g} turns to {to:g}, {nearest['turn']:g} leaves the variance nearest to the "
+            f"class's: it changes variance, shift in std and share on the wrong side by {_all(nearest)}{beside_plain}."
+        )
     negative = rest[rest["w"] < 0]
     if plain.empty or negative.empty:
         return
     weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
     verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
+    world = measured.changes_of(results).worlds_of("window")["world"].iloc[0]
     yield (
-        f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
-        f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w, {best['method']} at w = {best['w']:g} {verb} it "
-        f"most, by {_of(best, VARIANCE)}, with a shift of {_of(best, SHIFT)} std."
+        f"(b) In {world} guidance at w = {weakest['w']:g} changes the "
+        f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w alone, {best['method']} at w = {best['w']:g} "
+        f"{verb} it most, by {_of(best, VARIANCE)}, with a shift of {_of(best, SHIFT)} std."
     )
-    turned = rest[rest["method"].str.startswith("negative-window")]
-    for w, own in turned.groupby("w"):
-        wide, beside = own.loc[own[VARIANCE].idxmax()], plain[plain["w"] == w]
-        told = (
-            f", where plain guidance has {_of(beside.iloc[0], VARIANCE)} and {_of(beside.iloc[0], SHIFT)}" if len(beside) else ""
-        )
-        yield (
-            f"(b) Positive at first and negative later, {wide['method']} at w = {w:g} changes the variance by "
-            f"{_of(wide, VARIANCE)}, with a shift of {_of(wide, SHIFT)} std{told}."
-        )
+
+
+def _all(row: pd.Series) -> str:
+    return f"{_of(row, VARIANCE)}, {_of(row, SHIFT)} and {_of(row, WRONG)}"
 
 
 def _with_dimension(results: Results) -> Iterator[str]:
@@ -116,7 +139,7 @@ def _with_dimension(results: Results) -> Iterator[str]:
 
 
 def _from_boundaries(results: Results) -> Iterator[str]:
-    frame = measured.from_boundaries(results)
+    frame = from_boundaries(results)
     if frame.empty or "verdict" not in frame:
         return
     others = frame[frame["verdict"] != ""]
@@ -129,7 +152,8 @@ def _from_boundaries(results: Results) -> Iterator[str]:
     first = frame[frame["verdict"] == ""]
     for w, own in first.groupby("w"):
         moves = ", ".join(
-            f"{number(row.moved)} in d = {row.dimension} ({row.away:.0%} of samples away)" for row in own.itertuples()
+            f"{number(row.moved)} in d = {row.dimension} with {row.classes} classes ({row.away:.0%} of samples away)"
+            for row in own.itertuples()
         )
         yield f"(d) At w = {w:g} the mean move away from the nearest boundary, in std, is {moves}."
 

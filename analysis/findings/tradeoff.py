@@ -3,13 +3,14 @@
 import pandas as pd
 
 from analysis.figures.training import whole
-from analysis.findings.words import at_the_main_sweep, drawn, guided, interval, named, number, several
+from analysis.findings.words import another_network, at_the_main_sweep, drawn, guided, interval, named, number, several
 from analysis.metrics import columns_of, metric
 from analysis.results import Results
 from analysis.statistics.best import best_against_plain
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.matched import NO_GUIDANCE, at_own_best
 from analysis.statistics.paired import best_w, by_run, difference
+from analysis.table import in_brackets
 
 FEW = 6  # methods that are named one by one
 PRICES = ("diversity", "recall")  # what is given for a smaller distance
@@ -133,7 +134,7 @@ def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
             curve = by_run(rows, column, method).dropna(axis=1)
             if curve.empty:
                 continue
-            if 0.0 not in curve and 0.0 in plain[column]:
+            if 0.0 not in curve and 0.0 in plain[column] and not in_brackets(method):
                 curve = curve.join(plain[column][[0.0]]).dropna(axis=1)
             try:
                 bests[method] = best_w(curve)
@@ -142,12 +143,15 @@ def _agree(rows: pd.DataFrame, columns: list[str]) -> str:
                 bests[method] = float(means.idxmin()), curve[means.idxmin()]
         told.append(bests)
     lowest = [min(bests, key=lambda method: bests[method][1].mean()) for bests in told]
-    words = ", ".join(
-        f"{metric(column).of or 'pixels'}: {f'{method} at w = {w:g}' if (w := bests[method][0]) else 'w = 0, no guidance'}"
+    ways = [  # at w = 0 all methods of a network are one model
+        method if bests[method][0] else f"w = 0, no guidance{another_network(rows, column, method)}"
         for column, method, bests in zip(columns, lowest, told)
+    ]
+    words = ", ".join(
+        f"{metric(column).of or 'pixels'}: {way}{f' at w = {w:g}' if (w := bests[method][0]) else ''}"
+        for column, method, bests, way in zip(columns, lowest, told, ways)
     )
-    models = {method if bests[method][0] else "" for method, bests in zip(lowest, told)}  # at w = 0 all methods are one model
-    same = "have the same method lowest" if len(models) == 1 else "disagree about the lowest"
+    same = "have the same method lowest" if len(set(ways)) == 1 else "disagree about the lowest"
     return f"The {len(columns)} feature networks {same} ({words}; means, whose differences may lie inside the noise)."
 
 

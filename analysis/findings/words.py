@@ -7,6 +7,9 @@ import pandas as pd
 
 from analysis.metrics import metric
 from analysis.results import Results
+from analysis.statistics.compare import REFERENCE
+from analysis.statistics.paired import by_run
+from analysis.table import in_brackets
 
 SHOWN = 6  # sentences that a reader sees before asking for more
 
@@ -39,6 +42,14 @@ def guided(method: str) -> str:
     return f"With {method} guidance"
 
 
+def another_network(rows: pd.DataFrame, column: str, method: str) -> str:
+    """The words in brackets of a method that stands on another network than plain guidance; "" where its samples at w = 0 are
+    those of plain guidance, so that the words are of its weak network alone."""
+    own, plain = (by_run(rows, column, name) for name in (method, REFERENCE))
+    same = 0.0 in own and 0.0 in plain and own[0.0].equals(plain[0.0])
+    return "" if same else in_brackets(method)
+
+
 def at_the_main_sweep(results: Results) -> pd.DataFrame:
     """The rows of one world that methods made with the main sampler, at its n: of the single runs."""
     rows = results.sampled[(results.sampled["sampler"] == results.sampler) & (results.sampled["steps"] == results.steps)]
@@ -51,7 +62,7 @@ def drawn(results: Results) -> str:
     return f"n = {results.n[results.world.name]:,}, {trainings}{several(len(results.sample_seeds), 'sampling seeds')}"
 
 
-def first_of_each(groups: Sequence[Sequence[str]]) -> list[str]:
-    """All sentences, the first ones of every group before the rest, so that those which are read first (SHOWN) tell of all."""
-    each = max(1, SHOWN // max(1, len(groups)))
+def first_of_each(groups: Sequence[Sequence[str]], shown: int = SHOWN) -> list[str]:
+    """All sentences, the first ones of every group before the rest, so that those which are read first (shown) tell of all."""
+    each = max(1, shown // max(1, len(groups)))
     return [text for own in groups for text in own[:each]] + [text for own in groups for text in own[each:]]

@@ -1,6 +1,8 @@
 """Under what conditions numbers were made, and whether those of a study could be equal to a paper's or have only its shape."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from analysis.metrics import column
 from analysis.results import Results
@@ -11,7 +13,9 @@ class Conditions:
     """What FID, Inception score, precision and recall depend on.
 
     data: the world's label; features: the network's; protocol: of the evaluation, "ours" or "adm"; n: samples of a number;
-    steps: those sampled with; words: data and features as one says them. weights: whether the networks are the paper's own.
+    sampler: as a table names it, with its grid where that is not u's; steps: those sampled with. density: in whose quantiles u
+    the levels are even; "" where the grid's levels are a chain's own. clip: the x of every step is clipped to [-clip, clip];
+    "" where a paper does not say. words: data and features as one says them. weights: whether the networks are the paper's own.
     """
 
     data: str
@@ -20,6 +24,8 @@ class Conditions:
     n: int
     sampler: str
     steps: tuple[int, ...]
+    density: str = ""
+    clip: float | str | None = ""
     words: tuple[str, str] = ("", "")
     weights: bool = True
 
@@ -32,7 +38,15 @@ class Conditions:
 
 # Ho & Salimans do not say how labels were drawn: the evaluation of the numbers with which they compare theirs
 CFG_TABLE1 = Conditions(
-    "imagenet64-area", "inception", "adm", 50_000, "ancestral", (256,), ("ImageNet 64x64", "Inception-v3"), weights=False
+    "imagenet64-area",
+    "inception",
+    "adm",
+    50_000,
+    "ancestral",
+    (256,),
+    density="cosine [-20, 20]",
+    words=("ImageNet 64x64", "Inception-v3"),
+    weights=False,
 )
 CFG_TABLE2 = Conditions(
     "imagenet128-area",
@@ -41,7 +55,8 @@ CFG_TABLE2 = Conditions(
     50_000,
     "ancestral(v=0.2)",
     (128, 256, 1024),
-    ("ImageNet 128x128", "Inception-v3"),
+    density="cosine [-20, 20]",
+    words=("ImageNet 128x128", "Inception-v3"),
     weights=False,
 )
 ADM_TABLE4 = Conditions(
@@ -49,9 +64,10 @@ ADM_TABLE4 = Conditions(
     "inception",
     "adm",
     50_000,
-    "ancestral(v=None)",
+    "ancestral(v=None) on strided(spacing=linspace)",  # space_timesteps("250") of guided-diffusion: 0 to 999 evenly, rounded
     (250,),
-    ("ImageNet 256x256", "Inception-v3"),
+    clip=1.0,  # clip_denoised of its scripts
+    words=("ImageNet 256x256", "Inception-v3"),
 )
 # features and protocol by the columns' suffix, the best first
 EVALUATED = {"inception-adm": ("inception", "adm"), "inception": ("inception", "ours")}
@@ -78,7 +94,9 @@ def conditions(results: Results) -> Conditions:
     sampled = results.sampled[results.sampled["sampler"] == results.sampler]
     steps = tuple(sorted({int(count) for count in sampled["steps"]}))
     features, protocol = EVALUATED.get(suffix := features_of(results), (suffix, "ours"))
-    return Conditions(results.world.name, features, protocol, results.n[results.world.name], results.sampler, steps)
+    base = results.values.get("base", results.values)
+    name, n = results.world.name, results.n[results.world.name]
+    return Conditions(name, features, protocol, n, results.sampler, steps, _density(base.get("density")), base.get("clip", ""))
 
 
 def differences(ours: Conditions, paper: Conditions) -> list[str]:
@@ -89,6 +107,8 @@ def differences(ours: Conditions, paper: Conditions) -> list[str]:
     found += [f"evaluation ({ours.protocol}, not {paper.protocol})"] if ours.protocol != paper.protocol else []
     found += [f"n ({ours.n:,}, not {paper.n:,})"] if ours.n != paper.n else []
     found += [f"sampler ({ours.sampler}, not {paper.sampler})"] if ours.sampler != paper.sampler else []
+    found += [f"levels (u of {ours.density}, not {paper.density})"] if paper.density and ours.density != paper.density else []
+    found += [f"clipping of x ({ours.clip}, not {paper.clip})"] if paper.clip != "" and ours.clip != paper.clip else []
     found += [f"T ({_either(ours.steps)}, not {_either(paper.steps)})"] if set(ours.steps) != set(paper.steps) else []
     return found
 
@@ -98,8 +118,16 @@ def verdict(ours: Conditions, paper: Conditions) -> str:
     found = differences(ours, paper)
     if not found:
         own = "with the paper's networks" if paper.weights else "up to another training: the paper's networks are not public"
-        return f"These numbers could be equal {own}: data, features, evaluation, n, sampler and T are the paper's."
+        return f"These numbers could be equal {own}: data, features, evaluation, n, sampler, levels and T are the paper's."
     return f"Shape only, no number can be equal: other {', '.join(found)}, and other networks."
+
+
+def _density(values: Mapping[str, Any] | None) -> str:
+    """A density of lambda as a study's values hold it: its name, its ends and its other options."""
+    if not values:
+        return "an unknown density"
+    options = [f"{name} = {value:g}" for name, value in values.items() if name not in ("is", "min", "max")]
+    return ", ".join([f"{values['is']} [{values['min']:g}, {values['max']:g}]", *options])
 
 
 def _either(steps: tuple[int, ...]) -> str:

@@ -14,10 +14,11 @@ from analysis.reports.report import Report
 from analysis.results import Results
 from analysis.statistics import round_classes as measured
 from analysis.statistics.round_classes import EXACT, LEAST, MARGIN
-from analysis.statistics.round_moves import by_distance
+from analysis.statistics.round_moves import by_distance, from_boundaries
 
 INTRO = (
-    "Score, classifier and density of these mixtures of round Gaussians are exact, so that every error is of sampling alone. "
+    "Score, classifier and density of these mixtures of round Gaussians are exact: errors are those of sampling "
+    "and of the sampler's steps, not of a network. "
     "Each number is a change from the unguided samples of the same noise; intervals are at 95 %, over sampling seeds, the means "
     "of the classes being given. Lengths are in standard deviations of a class. The class direction points from the mean of all "
     "classes' means to the class's own."
@@ -34,17 +35,21 @@ A = (
 B = (
     "arXiv 2602.00716 says that guidance distorts the class where the number of classes grows exponentially with the dimension, "
     "and does not where it grows more slowly; and that a window of negative w undoes the shrinking of the variance, which no "
-    "usual schedule does. Distortion: the squared error of a class's mean plus (standard deviation along the class direction - "
-    "1)^2, the mean over classes. Windows act alone here, the conditional model outside them."
+    "usual schedule does. Worlds of 2^d classes, and worlds whose number of classes is the same in every dimension. Distortion: "
+    "the squared error of a class's mean plus (standard deviation along the class direction - 1)^2, the mean over classes. "
+    "Windows alone: the conditional model outside them. Turning: guidance with w until a lambda, and from there on with a "
+    "negative one, half of -w, at -1 at most, or -1 itself, the unconditional model, as the paper switches."
 )
 C = (
     "arXiv 2502.07849 says that classifier-free guidance reproduces the class in sufficiently many dimensions, since it acts "
     "before classes are told apart and has nothing to say after. Two classes at -m and m; solid: |m|^2 grows with the dimension, "
-    f"as there; dashed: it does not. Exact: the changes of shift and of variance are both shown to be below {EXACT:g}."
+    "as there; dashed: it does not. Between two classes guidance sees one direction alone, so that the largest dimensions are a "
+    f"problem on a line. Exact: the changes of shift and of variance are both shown to be below {EXACT:g}."
 )
 D = (
     "arXiv 2503.10638 says that classifier and classifier-free guidance both work by pushing trajectories away from decision "
-    "boundaries. Distance: to the nearest plane half way between the own class's mean and another's, negative on the other side. "
+    "boundaries. Distance: to the nearest plane half way between the own class's mean and another's; on the other side of one or "
+    "more it is negative, and that of the furthest of these. "
     "With exact roles the two kinds are one function, so that what differs in practice is an error of networks. " + ALIKE
 )
 
@@ -76,17 +81,21 @@ SHOWN = {
         (["dimension", "steps", "w", "measure"], ["at_z", "at_mean", "gap"], ["verdict"]),
     ),
     "classes": Shown(
-        "Changes in every dimension and number of classes.",
-        (["w", "dimension", "classes"], ["distortion", "shift_along", "variance_along"], []),
+        "Changes in every dimension and number of classes; family 2^d: as many classes as that.",
+        (
+            ["w", "family", "dimension", "classes", "sampler"],
+            ["distortion", "shift_along", "variance_along", "variance_across"],
+            [],
+        ),
     ),
-    "windows": Shown("Windows of w, one world.", (["method", "w"], ["variance_along", "shift_along"], [])),
+    "windows": Shown("Windows of w, one world.", (["method", "w"], ["variance_along", "shift_along", "wrong_side"], [])),
     "dimension": Shown(
         "Two classes; growth 1: their distance grows with the dimension, growth 0: it does not.",
         (["growth", "sampler", "w", "dimension"], ["shift_along", "variance_along"], ["exact"]),
     ),
     "boundary": Shown(
         "Move away from the nearest boundary, and its difference from the first method's.",
-        (["w", "dimension", "method"], ["moved", "gap"], ["verdict", "largest", "away"]),
+        (["w", "dimension", "classes", "method"], ["moved", "gap"], ["verdict", "largest", "away"]),
     ),
 }
 FRAMES: dict[str, Callable[[Results], pd.DataFrame]] = {
@@ -94,7 +103,7 @@ FRAMES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "classes": measured.by_classes,
     "windows": measured.in_windows,
     "dimension": measured.with_dimension,
-    "boundary": measured.from_boundaries,
+    "boundary": from_boundaries,
     "by_distance": by_distance,
 }
 
@@ -159,8 +168,9 @@ def _sections(results: Results, frames: dict[str, pd.DataFrame]) -> list[Section
 
 
 def _caption(results: Results, question: str) -> str:
+    sampler = measured.changes_of(results).samplers(question)[0]
     return (
-        f"Claim {question}; {results.sampler}, T = {results.steps} where nothing else is said, n = {max(results.n.values()):,}, "
+        f"Claim {question}; {sampler}, T = {results.steps} where nothing else is said, n = {max(results.n.values()):,}, "
         f"{seeds(results)}; bars: intervals at 95 %."
     )
 
@@ -187,6 +197,8 @@ NAMES = {
     "distortion": "distortion, std^2",
     "shift_along": "shift, std",
     "variance_along": "variance, share",
+    "variance_across": "variance across, share",
+    "wrong_side": "on the wrong side, share",
     "moved": "away from the boundary, std",
     "largest": "largest distance of two samples",
     "away": "share moved away",

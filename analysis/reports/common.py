@@ -18,6 +18,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import Missing, Table, picture, section, table
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
+from analysis.table import in_brackets
 
 SHOWN_CLASS, SHOWN_ROWS = 3, 6
 COST = """\
@@ -119,15 +120,24 @@ def _first_run(cells: list) -> dict[float, tuple[np.ndarray, np.ndarray]]:
 
 
 def conditional_model(results: Results) -> Section:
-    """Whether w = 0 is the same samples for every method: the sha256 of their float32 values."""
-    plain: dict[tuple, list[str]] = {}
-    for cell in results.cells:
-        if cell.w == 0:
-            plain.setdefault((cell.train_seed, cell.seed, cell.sampler, cell.steps), []).append(cell.sha256)
-    groups = [hashes for hashes in plain.values() if len(hashes) > 1]
+    """Whether w = 0 is the same samples for every method of one network: the sha256 of their float32 values.
+
+    Words in brackets may be of a weak network alone, which has no part at w = 0: what differs there is of another network.
+    """
+    at_zero = [cell for cell in results.cells if cell.w == 0]
+    cells = [(in_brackets(cell.method), (cell.train_seed, cell.seed, cell.sampler, cell.steps), cell.sha256) for cell in at_zero]
+    plain = {(run, sha256) for words, run, sha256 in cells if not words}
+    alike, runs = {words for words, *cell in cells if tuple(cell) in plain}, {run for run, _ in plain}
+    own = list(dict.fromkeys(words for words, run, _ in cells if run in runs and words not in alike))
+    found: dict[tuple, list[str]] = {}
+    for words, run, sha256 in cells:
+        found.setdefault((words if words in own else "", run), []).append(sha256)
+    groups, of = [hashes for hashes in found.values() if len(hashes) > 1], " of one network" if own else ""
     same = sum(len(set(hashes)) == 1 for hashes in groups)
-    text = f"In {same} of {len(groups)} groups of cells at w = 0 the samples of all methods are equal bit for bit in float32."
-    return section("w = 0 is the conditional model", text if groups else "No two methods were sampled at w = 0.")
+    text = f"In {same} of {len(groups)} groups of cells at w = 0 the samples of all methods{of} are equal bit for bit in float32."
+    text = text if groups else f"No two methods{of} were sampled at w = 0."
+    text += f" Each of these has a w = 0 of its own: {', '.join(words.strip(' ()') for words in own)}." if own else ""
+    return section("w = 0 is the conditional model", text)
 
 
 def networks(results: Results) -> list[Section]:
@@ -143,6 +153,8 @@ def networks(results: Results) -> list[Section]:
     ]
     text = f"On clean test images, {'; '.join(words)}." if words else ""
     text += " By the noise level lambda, chance is one over the classes." if len(noisy) else ""
+    if any(map(in_brackets, results.methods)):
+        text += " Each is measured as its training ended: snapshots, and other averages of a training's weights, are not."
     parts = [table("By lambda = log SNR, on test images.", _by_lambda, noisy)] if len(noisy) else []
     return [section("The networks", text.strip(), *parts)]
 

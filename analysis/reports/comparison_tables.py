@@ -17,8 +17,10 @@ the other), at equal cost, and at matched effective w. Equivalent is shown to be
 undecided is inside the noise; "no guidance" is best at w = 0, as plain guidance is."""
 CHEAPEST = """\
 What the quality of plain guidance at its best w costs: every method at its own best w, its evaluations and seconds as
-multiples of those of the unguided model. What is equivalent or better has that quality; undecided is
-inside the noise."""
+multiples of those of the unguided model (seconds of the fastest cell). What is equivalent or better has that quality; undecided
+is inside the noise."""
+CHEAPEST_GIVEN = """\
+The same of these networks alone: what is independent are not the trainings, but the sampling seeds that all of them have."""
 GUIDED_ERROR = """\
 Error of the guided prediction against the exact guided one, along the trajectories of each method that aims at it: the mean over
 lambda of the squared error of eps, and of the exact update."""
@@ -34,6 +36,7 @@ def parts_of() -> dict[str, tuple[str, Callable[[Results], pd.DataFrame]]]:
     return {
         "matched": (MATCHED, matched),
         "cheapest": (CHEAPEST, cheapest_of),
+        "cheapest_given": (CHEAPEST_GIVEN, cheapest_given),
         "fronts": (FRONTS, fronts),
         "guided_error": (GUIDED_ERROR, guided_error),
         "denoising_loss": (DENOISING_LOSS, denoising_loss),
@@ -56,10 +59,17 @@ def matched(results: Results) -> pd.DataFrame:
     return _joined(results, parts, "compared at", why)
 
 
-def cheapest_of(results: Results) -> pd.DataFrame:
+def cheapest_of(results: Results, given: bool = False) -> pd.DataFrame:
     """Of one world what the quality of plain guidance costs, method by method. ValueError where nothing can be compared."""
-    rows = results.sampled[results.sampled["sampler"] == results.sampler]
-    return _joined(results, {"": partial(cheapest, rows, comparison(results.columns).quality, results.steps)}, "", ValueError())
+    rows, quality = results.sampled[results.sampled["sampler"] == results.sampler], comparison(results.columns).quality
+    return _joined(results, {"": partial(cheapest, rows, quality, results.steps, given)}, "", ValueError())
+
+
+def cheapest_given(results: Results) -> pd.DataFrame:
+    """The same of these networks alone. ValueError for one training too, of which all is told so."""
+    if len(results.train_seeds) < 2:
+        raise ValueError("there is one training")
+    return cheapest_of(results, given=True)
 
 
 def guided_error(results: Results) -> pd.DataFrame:

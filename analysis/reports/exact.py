@@ -10,6 +10,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import by_world, listed, picture, section, seeds, spread_words
 from analysis.reports.plane import plane_sections
 from analysis.reports.report import Report
+from analysis.reports.two_scales import two_scales
 from analysis.results import Results
 
 SHARE = """\
@@ -93,6 +94,7 @@ def _sections(results: Results) -> list[Section]:
         sections.append(_errors(errors))
     return [
         *sections,
+        *two_scales(results),
         *common.networks(results),
         common.conditional_model(results),
         common.cost(results),

@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from analysis import reference
 from analysis.figures import pictures
 from analysis.figures import plane as plane_figures
+from analysis.findings.p_unconds import sentences
 from analysis.paper import curves as paper_curves
 from analysis.paper import tables as paper_tables
 from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, column_of, conditions, verdict
+from analysis.paper.p_unconds import beside_usual, usual
 from analysis.paper.samples import sheets
 from analysis.reports import common
 from analysis.reports.html import Section
-from analysis.reports.parts import Missing, picture, section, seeds, spread_words, table
+from analysis.reports.parts import Missing, Table, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.results import Cell, Results
 
@@ -38,18 +40,30 @@ def report(results: Results) -> Report:
     tables = {"table": results.table, "summary": results.summary}
     tables |= _tables(first, paper, "p_uncond", ("figure_4", "table_1"))
     tables |= _tables(second, by_t, "steps", ("figure_5", "table_2"))
+    compared = table(
+        "Each p_uncond at its own best w, chosen on one half of the sampling seeds and reported on the other.",
+        beside_usual,
+        images,
+        _methods(images),
+    )
+    found: list[str] = []
+    if isinstance(compared, Table):
+        tables["by_p_uncond"] = compared.frame
+        found = sentences(compared.frame, usual(_methods(images)))
     said = (f"{mine.said}, {images.sampler}", CFG_TABLE1.said, CFG_TABLE2.said)
     sections = [
         *common.failed(results),
         _samples(images),
         _plane(planes),
         _curves("Figure 4 and Table 1: by p_uncond", first, paper, "p_uncond", (4, 1), said[:2], notes[0], _lone(images)),
+        *([] if _lone(images) else [section("p_uncond", "", compared)]),
         _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), said[::2], notes[1], TABLE_2),
         *common.networks(images),
         common.provenance(images),
         *common.closing(results),
     ]
-    return Report(results.title, _intro(images), sections, tables, _text(first, notes[0]) + common.failed_text(results))
+    text = "\n".join(filter(None, [_text(first, notes[0]), *found]))
+    return Report(results.title, _intro(images), sections, tables, text + common.failed_text(results), found)
 
 
 TABLE_2 = "The paper does not say which p_uncond the model of Table 2 was trained with."
@@ -74,9 +88,10 @@ def _by_p(results: Results) -> pd.DataFrame | Missing:
 def _by_steps(results: Results) -> pd.DataFrame | Missing:
     """Curves by T, of the one model that was sampled at several."""
     held = results.sampled[results.sampled["sampler"] == results.sampler]
-    counts = held.groupby("method", sort=False)["steps"].nunique()
-    method = counts.idxmax() if len(counts) else ""
+    method = _base(results)
     steps = sorted({int(count) for count in held.loc[held["method"] == method, "steps"]})
+    if len(steps) == 1:
+        return Missing("curves by T", f"the study was sampled at one number of steps, T = {steps[0]}")
     return _joined({count: _curve(results, method, count) for count in steps}, "steps")
 
 
@@ -152,8 +167,12 @@ def _samples(results: Results) -> Section:
     main = [cell for cell in results.cells if (cell.sampler, cell.steps) == (results.sampler, results.steps)]
     if not main:
         return section(heading, text, Missing("samples", "no cell of the main sampler was sampled"))
-    first = _base(results, main)
-    cells = [cell for cell in first if (cell.train_seed, cell.seed) == (first[0].train_seed, first[0].seed)]
+    first = [cell for cell in main if cell.method == _base(results)] or main
+    cells = [
+        cell
+        for cell in first
+        if (cell.method, cell.train_seed, cell.seed) == (first[0].method, first[0].train_seed, first[0].seed)
+    ]
     label = min(SHOWN_CLASS, results.world.classes - 1)
     one = f"Class {label}, w growing from left to right"
     many = f"Samples of every class without guidance and with w = {_strong(cells).w:g}"
@@ -166,10 +185,11 @@ def _samples(results: Results) -> Section:
     )
 
 
-def _base(results: Results, cells: Sequence[Cell]) -> list[Cell]:
-    """The cells of the method that was sampled at most numbers of steps: that of the base."""
-    steps = results.sampled.groupby("method", sort=False)["steps"].nunique()
-    return [cell for cell in cells if cell.method == steps.idxmax()]
+def _base(results: Results) -> str:
+    """The method that was sampled at most numbers of steps: that of the base; of several that of the usual p_uncond."""
+    counts = results.sampled[results.sampled["sampler"] == results.sampler].groupby("method", sort=False)["steps"].nunique()
+    named = {p: method for p, method in _methods(results).items() if counts.get(method) == counts.max()}
+    return named[usual(named)] if named else ""
 
 
 def _strong(cells: Sequence[Cell]) -> Cell:

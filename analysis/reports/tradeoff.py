@@ -14,9 +14,11 @@ from analysis.reports.explore import explorer
 from analysis.reports.html import Section
 from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
+from analysis.reports.steps import few_steps
+from analysis.reports.two_scales import two_scales
 from analysis.results import Results
 from analysis.statistics.best import best, best_against_plain
-from analysis.table import SUMMARY
+from analysis.table import SUMMARY, in_brackets
 
 PAPER = "Ho & Salimans, Classifier-Free Diffusion Guidance (arXiv 2207.12598)"
 FIDELITY, DIVERSITY = ("fid", "fid_pixels", "is"), ("diversity", "diversity_pixels", "precision", "recall")
@@ -36,12 +38,13 @@ def report(results: Results) -> Report:
 def _intro(results: Results) -> str:
     methods = listed([method for method in results.methods if whole(method)])
     worlds, sizes = listed(list(results.worlds)), " and ".join(str(n) for n in dict.fromkeys(results.n.values()))
-    spread = spread_words(results)
+    spread, brackets = spread_words(results), {in_brackets(method) for method in results.methods if whole(method)}
     features = listed(sorted({metric(column).of for column in columns_of("fid", results.columns)} or {"the evaluator"}))
     several = len({metric(column).of for column in columns_of("fid", results.columns)}) > len(results.worlds)
     network = "a small evaluator, or of a pretrained network that the world's card describes" if several else "a small evaluator"
+    own = " or, where words in brackets say so, on another or beside another weak one" if len(brackets) > 1 else ""
     return (
-        f"{methods} on one diffusion model of {worlds}, from the same noise, with the same sampler, at a "
+        f"{methods} on one diffusion model of {worlds}{own}, from the same noise, with the same sampler, at a "
         f"counted cost: the trade-off of {PAPER}. A cell is one method at one w, one sampler, one number of steps T, one "
         f"training seed and one sampling seed: {sizes} samples. {seeds(results)}.{spread}\n\nFréchet distance, Inception score, "
         f"precision and recall rest on the features of {network}, which the end of their names says: {features}. They "
@@ -59,7 +62,15 @@ def _sections(everything: Results) -> list[Section]:
     """Snapshots of the training have a section of their own, and are in no other figure; their best w stand with the others."""
     table, cells = everything.table, [cell for cell in everything.cells if whole(cell.method)]
     results = everything if table.empty else replace(everything, table=table[table["method"].map(whole)], cells=cells)
-    sections = [*_against_w(results), *_training(everything), common.samples(results), *_samplers(results), _minimum(everything)]
+    sections = [
+        *_against_w(results),
+        *two_scales(results),
+        *few_steps(results),
+        *_training(everything),
+        common.samples(results),
+        *_samplers(results),
+        _minimum(everything),
+    ]
     sections += [common.conditional_model(results), *common.networks(results), common.cost(results), common.provenance(results)]
     return sections
 

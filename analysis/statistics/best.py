@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from analysis.statistics.paired import RUN, best_w, difference, spread
-from analysis.table import BASELINES, cells_of
+from analysis.table import BASELINES, cells_of, in_brackets
 
 GROUP = ["world", "method", "sampler", "steps", "n"]
 COMPARED = [*GROUP, "w", "plain", "value", "difference", "low", "high", "p", "units", "over"]
@@ -76,8 +76,6 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _model(group: tuple) -> tuple:
-    """What two methods have in common if their w = 0 is the same: all but the name, of which the words in brackets at its end,
-    of another model or of other labels, are kept.
-    """
+    """What two methods have in common if their w = 0 is the same: all but the name, of which the words in brackets are kept."""
     world, method, *rest = group
-    return (world, method.partition(" (")[2], *rest)
+    return (world, in_brackets(method), *rest)

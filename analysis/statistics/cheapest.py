@@ -9,25 +9,26 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.compare import REFERENCE
-from analysis.statistics.matched import PRICES, at_own_best, mean_prices
+from analysis.statistics.matched import PRICES, at_own_best, prices_of
 
 ENOUGH = ("better", "equivalent")  # verdicts that stand for the quality of plain guidance
 KEPT = ["method", "w", "evaluations", "seconds", "value", "reference", "difference", "low", "high"]
 KEPT += ["units", "over", "margin", "detectable", "verdict"]
 
 
-def cheapest(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
+def cheapest(table: pd.DataFrame, metric: str, steps: int, given: bool = False) -> pd.DataFrame:
     """One row per method, the cheapest by evaluations first: method, w, evaluations and seconds as multiples of the unguided
     cost, and the columns of `matched` for the difference from plain guidance at its best w. Plain guidance itself is the row
     without a difference.
 
-    table: tidy, of one world and sampler. ValueError as in `at_own_best`, and where the unguided cost was not measured.
+    table: tidy, of one world and sampler. given: of these networks alone. ValueError as in `at_own_best`, and where the unguided
+    cost was not measured.
     """
-    own_best = at_own_best(table, metric, steps)
+    own_best = at_own_best(table, metric, steps, given)
     if own_best.empty:
         raise ValueError(f"no method but {REFERENCE} has {metric} at {steps} steps: nothing can be cheaper")
     rows = table[(table["steps"] == steps) & (table["n"] == table.loc[table["steps"] > 0, "n"].max())]
-    counted, clocked = (mean_prices(rows, price, ["method", "w"]) for price in PRICES)
+    counted, clocked = (prices_of(rows, price, ["method", "w"]) for price in PRICES)
     if (REFERENCE, 0.0) not in counted.index:
         raise ValueError(f"{REFERENCE} has no cell at w = 0: there is no unguided cost to compare with")
     plain = own_best.iloc[0]

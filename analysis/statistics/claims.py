@@ -7,6 +7,8 @@ import pandas as pd
 from analysis.statistics.paired import LEVEL
 from analysis.statistics.verdicts import MARGIN, VERDICTS
 
+SAME = "no different from plain guidance"  # of methods on another network, for which "another w" has no meaning
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -65,14 +67,19 @@ def counts(compared: pd.DataFrame) -> Counts:
 _KINDS = ("another_w", "no_effect", "better", "worse", "mixed", "neither", "undecided")
 
 
-def claim(compared: pd.DataFrame) -> str:
-    """The sentence about one world that its verdicts carry; where it says "most", more than half are shown to be so."""
-    found = counts(compared)
+def claim(compared: pd.DataFrame, elsewhere: bool = False) -> str:
+    """The sentence about one world that its verdicts carry; where it says "most", more than half are shown to be so.
+
+    elsewhere: the methods stand on other networks than plain guidance, so that none of them is plain guidance with another w.
+    """
+    found, of = counts(compared), " on other networks" if elsewhere else ""
+    same = SAME if elsewhere else "plain guidance with another w"
+    nothing = f"be {SAME} at w = 0" if elsewhere else "do nothing at these strengths"
     ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither where comparable"))
     shown = ", ".join(f"{number} {word}" for number, word in ways if number)
     told = (
-        (found.another_w, f"{_are(found.another_w)} shown to be plain guidance with another w"),
-        (found.no_effect, f"{_are(found.no_effect)} shown to do nothing at these strengths"),
+        (found.another_w, f"{_are(found.another_w)} shown to be {same}"),
+        (found.no_effect, f"{_are(found.no_effect)} shown to {nothing}"),
         (
             found.different,
             f"{found.different} differ{'s' * (found.different == 1)} from plain guidance ({shown}, at equal diversity)",
@@ -84,10 +91,10 @@ def claim(compared: pd.DataFrame) -> str:
     most = "it is not shown that most methods are"
     if found.most or found.most_differ:
         most = "most methods are" if found.most else "most methods are not"
+    verdicts = ", ".join(text for number, text in told if number)
     return (
-        f"Of {found.methods} methods {', '.join(text for number, text in told if number)} ({found.units} {found.over}; margin "
-        f"{MARGIN:.0%} of the span of plain guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} "
-        "plain guidance with another w."
+        f"Of {found.methods} methods{of} {verdicts} ({found.units} {found.over}; margin {MARGIN:.0%} of the span of plain "
+        f"guidance's curve; tests at {LEVEL:.0%} after Holm over all methods{open_}): {most} {same}."
     )
 
 

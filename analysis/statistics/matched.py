@@ -23,7 +23,7 @@ from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import Difference, best_w, by_run, difference, judge
 from analysis.statistics.reference_curve import ReferenceCurve
 from analysis.statistics.verdicts import MARGIN
-from analysis.table import BASELINES
+from analysis.table import BASELINES, in_brackets
 
 COLUMNS = ["method", "w", "steps", "reference_w", "price", "value", "reference", "difference", "low", "high", "units", "over"]
 COLUMNS += ["margin", "detectable", "verdict"]
@@ -33,15 +33,15 @@ ROUNDING = 1e-3  # of an effective w at the end of the curve
 AT_MOST_OFF = 0.25  # of the price: a method that has no number of levels nearer to plain guidance's cost is left out
 
 
-def at_own_best(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
+def at_own_best(table: pd.DataFrame, metric: str, steps: int, given: bool = False) -> pd.DataFrame:
     """Each method and plain guidance at the w with the best mean on one half of the sampling seeds, compared on the other.
 
-    w = 0, the conditional model, is among every method's. A method that is best there, as plain guidance is, is not judged:
-    the two are one model. ValueError for one sampling seed, for a metric of which neither
-    direction is better, and where plain guidance has no curve.
+    w = 0, the conditional model, is among the ws of every method of the same network. A method that is best there, as plain
+    guidance is, is not judged: the two are one model. given: of these networks alone, as in `difference`. ValueError for one
+    sampling seed, for a metric of which neither direction is better, and where plain guidance has no curve.
     """
     rows, lower = _of_the_largest_n(table), _lower_is_better(metric)
-    return _at_best(rows, {name: steps for name in _others(rows, steps)}, {}, metric, steps, lower)
+    return _at_best(rows, {name: steps for name in _others(rows, steps)}, {}, metric, steps, lower, given)
 
 
 def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def at_equal_cost(table: pd.DataFrame, metric: str, price: str, steps: int) -> p
     levels comes within AT_MOST_OFF of that cost is left out. ValueError as in `at_own_best`, and without prices.
     """
     rows, lower = _of_the_largest_n(table), _lower_is_better(metric)
-    guided = mean_prices(rows[rows["w"] != 0], price, ["method", "steps"])
+    guided = prices_of(rows[rows["w"] != 0], price, ["method", "steps"])
     ratio = guided / guided.get((REFERENCE, steps), np.nan)
     if ratio.dropna().empty:
         raise ValueError(f"{REFERENCE} at {steps} steps has no {price}: there is no cost to be equal to")
@@ -87,7 +87,13 @@ def at_matched_w(table: pd.DataFrame, metric: str, steps: int) -> pd.DataFrame:
 
 
 def _at_best(
-    rows: pd.DataFrame, levels: dict[str, int], prices: dict[str, float], metric: str, steps: int, lower: bool
+    rows: pd.DataFrame,
+    levels: dict[str, int],
+    prices: dict[str, float],
+    metric: str,
+    steps: int,
+    lower: bool,
+    given: bool = False,
 ) -> pd.DataFrame:
     """Methods at their own number of levels and best w, beside plain guidance at its own best w at `steps`."""
     main = rows[rows["steps"] == steps]
@@ -96,7 +102,8 @@ def _at_best(
     cells, gaps = [], []
     for name, own in levels.items():
         values = by_run(rows[rows["steps"] == own], metric, name)
-        if own == steps and 0.0 in plain and 0.0 not in values:  # the plain model costs less at the levels that guidance has
+        lent = own == steps and not in_brackets(name)  # the plain model, which costs less at the levels that guidance has
+        if lent and 0.0 in plain and 0.0 not in values:
             values = values.join(plain[[0.0]])
         values = values.loc[values.index.isin(plain.index)].dropna(axis=1)
         if values.empty:
@@ -105,7 +112,7 @@ def _at_best(
         pairs = (chosen - reference).dropna()
         if len(pairs):
             cells.append([name, w, own, reference_w, prices.get(name, np.nan), chosen.mean(), reference.mean()])
-            gaps.append(difference(pairs))
+            gaps.append(difference(pairs, given))
     return _judged(cells, gaps, MARGIN * curve.span[metric], lower)
 
 
@@ -140,10 +147,13 @@ def _lower_is_better(metric: str) -> bool:
     return not higher
 
 
-def mean_prices(rows: pd.DataFrame, price: str, by: Sequence[str]) -> pd.Series:
-    """The mean price of the cells of each group: "nfe", evaluations of every kind together, or "seconds_per_sample"."""
+def prices_of(rows: pd.DataFrame, price: str, by: Sequence[str]) -> pd.Series:
+    """The price of the cells of each group: "nfe", evaluations of every kind together, their mean; or "seconds_per_sample", those
+    of the fastest cell, since whatever else runs beside a cell only adds to its seconds.
+    """
     if price not in PRICES:
         raise ValueError(f"there is no price {price!r}: it is one of {', '.join(PRICES)}")
     own = rows["metric"].str.startswith("nfe_") if price == "nfe" else rows["metric"] == price
     of_run = rows[own].groupby(list(dict.fromkeys([*by, "w", "train_seed", "seed"])), sort=False)["value"].sum(min_count=1)
-    return of_run.groupby(list(by), sort=False).mean()
+    groups = of_run.groupby(list(by), sort=False)
+    return groups.mean() if price == "nfe" else groups.min()

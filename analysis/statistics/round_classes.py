@@ -1,7 +1,7 @@
 """Changes that guidance makes to samples of round classes, paired by sampling seed: one frame for each claim that is tested.
 
 A change is that of a measure from the unguided samples of the same noise, in the same world with the same sampler and number of
-steps; it is free of the sampler's own error and of the noise that both share. What is independent are the sampling seeds; the
+steps; the noise that both share drops out, and most of the sampler's own error. What is independent are the sampling seeds; the
 means of the classes are given. Two changes are equivalent if they are shown to differ by less than `margin`, a tenth of the
 larger change, at least LEAST (Schuirmann's two one-sided tests, after Holm over the frame), whether or not they are equal;
 "undecided" is what more seeds would tell.
@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
@@ -20,7 +19,9 @@ from analysis.statistics.paired import Difference, difference, judge
 
 MARGIN, LEAST = 0.1, 0.01  # of the larger change; standard deviations of a class, or shares of its variance
 EXACT = 0.05  # a change that is shown to be below this is called none
-SHIFT, VARIANCE, DISTORTION, BOUNDARY = "shift_along", "variance_along", "distortion", "boundary_distance"
+SHIFT, VARIANCE, ACROSS, DISTORTION = "shift_along", "variance_along", "variance_across", "distortion"
+BOUNDARY, WRONG = "boundary_distance", "wrong_side"
+FAMILY = "2^d"  # of worlds with as many classes
 WORDS = {"better": "smaller", "worse": "larger", "equivalent": "equivalent", "undecided": "undecided"}
 
 
@@ -44,9 +45,13 @@ class Changes:
 
     def methods(self, question: str) -> list[str]:
         """The labels of the methods that a question is about."""
-        return self.compared.loc[self.compared["question"] == question, "method"].tolist()
+        return list(dict.fromkeys(self.compared.loc[self.compared["question"] == question, "method"]))
 
-    def asked(self, question: str) -> pd.DataFrame:
+    def samplers(self, question: str) -> list[str]:
+        """The samplers of a question."""
+        return list(dict.fromkeys(self.compared.loc[self.compared["question"] == question, "sampler"]))
+
+    def worlds_of(self, question: str) -> pd.DataFrame:
         """The worlds of a question."""
         return self.worlds[self.worlds["question"] == question]
 
@@ -81,13 +86,13 @@ def all_columns(found: Mapping[str, pd.Series | None]) -> dict[str, float]:
 def at_mean(results: Results) -> pd.DataFrame:
     """Claim a: by dimension, steps, w and measure the change with the gradient at z and at the mean, and their difference."""
     changes, rows, gaps = changes_of(results), [], []
-    at_z, at_mu = changes.methods("a")
+    (at_z, at_mu), (sampler,) = changes.methods("a"), changes.samplers("a")
     every = sorted({(key[4], key[2]) for key in changes.held if key[1] == at_mu and key[2]})
-    for world in changes.asked("a").itertuples():
+    for world in changes.worlds_of("a").itertuples():
         for steps, w in every:
             for metric in (SHIFT, VARIANCE):
                 place = (metric, world.world)
-                one, other = (changes.of(*place, name, w, results.sampler, steps) for name in (at_z, at_mu))
+                one, other = (changes.of(*place, name, w, sampler, steps) for name in (at_z, at_mu))
                 if one is None or other is None:
                     continue
                 gaps.append(difference((other - one).dropna()))
@@ -100,23 +105,44 @@ def at_mean(results: Results) -> pd.DataFrame:
 
 
 def by_classes(results: Results) -> pd.DataFrame:
-    """Claim b: by dimension, number of classes and w the changes of distortion, shift and variance; load: log(classes) / d."""
+    """Claim b: by family, dimension, number of classes, sampler and w the changes of distortion, shift and variances.
+
+    family: the number of classes, the same in every dimension, or FAMILY. No variance across the class direction in d = 1.
+    """
     changes, rows = changes_of(results), []
-    for world in changes.asked("b").itertuples():
-        for w in changes.ws:
-            place = (world.world, REFERENCE, w, results.sampler, results.steps)
-            found = {metric: changes.of(metric, *place) for metric in (DISTORTION, SHIFT, VARIANCE)}
-            load = float(np.log(world.classes) / world.dimension)
-            head = {"dimension": world.dimension, "classes": world.classes, "load": load, "w": w}
-            if all(runs is not None for runs in found.values()):
-                rows.append(head | all_columns(found))
+    for question in ("b", "exponential"):
+        for world in changes.worlds_of(question).itertuples():
+            for sampler in changes.samplers(question):
+                for w in changes.ws:
+                    place = (world.world, REFERENCE, w, sampler, results.steps)
+                    found = {metric: changes.of(metric, *place) for metric in (DISTORTION, SHIFT, VARIANCE, ACROSS)}
+                    family = FAMILY if question == "exponential" else f"{world.classes}"
+                    head = {"family": family, "dimension": world.dimension, "classes": world.classes, "sampler": sampler, "w": w}
+                    if found[DISTORTION] is not None:
+                        rows.append(head | all_columns(found))
     return pd.DataFrame(rows)
+
+
+def along_dimension(results: Results, w: float, sampler: str, question: str, classes: int | None = None) -> pd.DataFrame:
+    """Claim b: distortion in a question's worlds, all or those of one number of classes, by dimension, and what it is above
+    that in the last, paired by seed: gap.
+    """
+    changes, held = changes_of(results), {}
+    for world in changes.worlds_of(question).sort_values("dimension").itertuples():
+        runs = changes.of(DISTORTION, world.world, REFERENCE, w, sampler, results.steps)
+        if runs is not None and classes in (None, world.classes):
+            held[world.dimension] = runs
+    last = next(reversed(held.values()), None)
+    return pd.DataFrame(
+        {"dimension": d, **columns_of(difference(runs), DISTORTION), **columns_of(difference((runs - last).dropna()), "gap")}
+        for d, runs in held.items()
+    )
 
 
 def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
     """By dimension: the distortion with the most classes minus that with the fewest, paired by seed, and its interval."""
     changes, rows = changes_of(results), []
-    for dimension, worlds in changes.asked("b").groupby("dimension"):
+    for dimension, worlds in changes.worlds_of("b").groupby("dimension"):
         worlds = worlds.sort_values("classes")
         few, many = (
             changes.of(DISTORTION, world, REFERENCE, w, results.sampler, results.steps)
@@ -129,30 +155,24 @@ def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def rank_correlation(results: Results, w: float) -> Difference:
-    """Spearman's between log(classes) / dimension and the change of distortion over the worlds of b, one for each seed."""
-    changes, columns = changes_of(results), {}
-    for world in changes.asked("b").itertuples():
-        runs = changes.of(DISTORTION, world.world, REFERENCE, w, results.sampler, results.steps)
-        if runs is not None:
-            columns[float(np.log(world.classes) / world.dimension), world.world] = runs
-    if len(columns) < 3:
-        raise ValueError("a rank correlation needs three worlds")
-    frame = pd.DataFrame(columns).dropna()
-    loads = [load for load, _ in frame.columns]
-    return difference(frame.apply(lambda row: float(spearmanr(loads, row)[0]), axis=1))
-
-
 def in_windows(results: Results) -> pd.DataFrame:
-    """Claim b: in one world the changes by classifier-free guidance at every w, and by each method that acts in a window."""
+    """Claim b: in one world the changes by classifier-free guidance at every w, and by each method that acts in a window.
+
+    turn, to: the lambda where a method turns, and the w that it turns to, -1 at least; NaN of one that does not.
+    """
     changes, rows = changes_of(results), []
-    for world in changes.asked("window").itertuples():
+    turns = changes.compared[changes.compared["question"] == "window"].drop_duplicates("method").set_index("method")
+    turns = turns[["turn", "negative"]].astype(float)
+    for world in changes.worlds_of("window").itertuples():
         for method, w in [(REFERENCE, w) for w in changes.ws] + [(name, None) for name in changes.methods("window")]:
             for strength in [w] if w is not None else changes.strengths(world.world, method):
                 place = (world.world, method, strength, results.sampler, results.steps)
-                found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT)}
+                found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT, WRONG)}
+                turn, negative = turns.loc[method] if method in turns.index else (np.nan, np.nan)
+                to = max(negative * strength, -1.0) if negative < 0 else negative * strength
+                head = {"method": method, "w": strength, "turn": turn, "to": to}
                 if all(runs is not None for runs in found.values()):
-                    rows.append({"method": method, "w": strength, **all_columns(found)})
+                    rows.append(head | all_columns(found))
     return pd.DataFrame(rows)
 
 
@@ -163,10 +183,8 @@ def with_dimension(results: Results) -> pd.DataFrame:
     by a test of its own, without Holm.
     """
     changes, rows = changes_of(results), []
-    asked = changes.asked("c")
-    samplers = dict.fromkeys(key[3] for key in changes.held if key[0] in set(asked["world"]) and key[1] == REFERENCE)
-    for world in asked.itertuples():
-        for sampler in samplers:
+    for world in changes.worlds_of("c").itertuples():
+        for sampler in changes.samplers("c"):
             for w in changes.ws:
                 place = (world.world, REFERENCE, w, sampler, results.steps)
                 runs = {metric: changes.of(metric, *place) for metric in (SHIFT, VARIANCE)}
@@ -184,7 +202,7 @@ def half_way(results: Results) -> pd.DataFrame:
     """By world of c the lambda at which the mean p(c | z) is half way from chance to certainty, where guidance has its say;
     NaN where it never is.
     """
-    field, asked = results.tables["field"], changes_of(results).asked("c")
+    field, asked = results.tables["field"], changes_of(results).worlds_of("c")
     rows = []
     for world in asked.itertuples():
         own = field[field["world"] == world.world].sort_values("logsnr")
@@ -193,46 +211,6 @@ def half_way(results: Results) -> pd.DataFrame:
         at = float(np.interp(half, own["posterior"], own["logsnr"])) if above.any() and not above[0] else float("nan")
         rows.append({"growth": world.growth, "dimension": world.dimension, "logsnr": at})
     return pd.DataFrame(rows)
-
-
-def from_boundaries(results: Results) -> pd.DataFrame:
-    """Claim d: by dimension, w and method the change of the distance to the nearest boundary, its difference from the first
-    method's, and the largest distance between two samples of one noise.
-    """
-    changes, moved = changes_of(results), results.tables["moved"]
-    rows, gaps, pairs = [], [], []
-    names = changes.methods("d")
-    for world in changes.asked("d").itertuples():
-        for w in changes.ws:
-            for name in names:
-                place = (BOUNDARY, world.world)
-                first, own = (changes.of(*place, each, w, results.sampler, results.steps) for each in (names[0], name))
-                if first is None or own is None:
-                    continue
-                head = {"dimension": world.dimension, "classes": world.classes, "w": w, "method": name}
-                row = {**head, **columns_of(difference(own), "moved"), **_share(moved, world.world, name, w)}
-                if name == names[0]:
-                    rows.append(row)
-                    continue
-                gaps.append(difference((own - first).dropna()))
-                here = moved[(moved["world"] == world.world) & (moved["method"] == name) & (moved["w"] == w)]
-                largest = here[(here["of"] == names[0]) & (here["bin"] == "largest")]["moved"].max()
-                pairs.append(len(rows))
-                rows.append({**row, **columns_of(gaps[-1], "gap"), "largest": float(largest)})
-    frame = pd.DataFrame(rows)
-    if gaps:
-        margins = [max(MARGIN * abs(rows[at]["moved"]), LEAST) for at in pairs]
-        frame["verdict"] = ""
-        for at, word in zip(pairs, judge(gaps, margins)):
-            frame.loc[at, "verdict"] = WORDS[word]
-    return frame
-
-
-def _share(moved: pd.DataFrame, world: str, method: str, w: float) -> Mapping[str, float]:
-    """The share of samples that are further from the boundary, on their own side, than without guidance."""
-    own = moved[(moved["world"] == world) & (moved["method"] == method) & (moved["w"] == w)]
-    own = own[(own["of"] == "unguided") & (own["bin"] != "largest")]
-    return {"away": float((own["away"] * own["n"]).sum() / own["n"].sum()) if len(own) else float("nan")}
 
 
 def _judged(rows: list[dict], gaps: list[Difference], pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
