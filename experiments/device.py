@@ -43,7 +43,8 @@ def _of_this_process(name: str, local: int, there: int) -> str:
 @contextmanager
 def alone(device: str) -> Iterator[None]:
     """A block during which no other process of ours on this machine is in such a block of the same GPU, so that its seconds are
-    its own: several workers of a study share one. On a CPU nothing is waited for.
+    its own: several workers of a study share one. Memory that the process keeps there and does not use is given back after it. On
+    a CPU nothing is waited for.
     """
     if torch.device(device).type != "cuda":
         yield
@@ -51,4 +52,7 @@ def alone(device: str) -> Iterator[None]:
     name = f"guidance-bench-{os.getuid()}-{torch.cuda.get_device_properties(device).uuid}.lock"
     with (Path(tempfile.gettempdir()) / name).open("w") as file:
         lock(file.fileno())
-        yield
+        try:
+            yield
+        finally:
+            torch.cuda.empty_cache()
