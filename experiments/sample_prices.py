@@ -4,6 +4,7 @@ Untrained networks cost what trained ones do; but of methods that decide by thei
 is replayed from a CUDA graph, which two batches take.
 """
 
+import gc
 import statistics
 from collections.abc import Iterator
 from dataclasses import replace
@@ -66,6 +67,7 @@ def called(task: Sample) -> str:
 
 
 def _measured(task: Sample, device: str, n: int, rounds: int) -> dict[str, Any]:
+    gc.collect()  # networks of the row before, which refer to themselves
     drawing = Drawing(replace(untrained(task), n=n, batch=n), NOWHERE, device)
     found = [drawing.drawn(range(n))[1] for _ in range(rounds)]
     return {
