@@ -10,6 +10,7 @@ from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
 
 from analysis.metrics import comparison
 from analysis.reports import REPORTS
+from analysis.reports.common import by_method
 from analysis.reports.tradeoff import report
 from analysis.statistics.guides import attack_gap
 from analysis.statistics.verdicts import verdicts
@@ -186,3 +187,15 @@ def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_
     bare = replace(made, table=made.table[made.table["metric"] != "accuracy_guide"])
     (section,) = (one for one in report(bare).sections if one.heading.startswith("Classification accuracy"))
     assert len(section.figures) == 1 and not section.notes and "noise-aware" not in section.text
+
+
+def test_a_measure_that_parts_are_too_small_for_takes_no_table_away(undrawn):
+    made = of_images()
+    short = made.table[~((made.table["metric"] == "recall_digits") & (made.table["n"] == 500))]
+    (section,) = (one for one in report(replace(made, table=short)).sections if one.heading == "Fidelity against w")
+    whole, part = (frame for _, frame in section.tables)
+    assert len(whole.columns) == len(part.columns) + 1 and "real" in str(part.index[-1]) and not section.notes
+
+
+def test_of_autoguidance_guidance_is_said_once():
+    assert [by_method(name) for name in ("autoguidance (a third)", "apg")] == ["autoguidance (a third)", "apg guidance"]
