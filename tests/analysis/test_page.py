@@ -198,6 +198,7 @@ def test_a_phone_scrolls_nothing_but_boxes_sideways(pages, tab, name):
     tab.size(360, 740)
     opened(tab, pages[name])
     tab.wait(f"{CURVES} >= 0")
+    tab.run("for (const one of document.querySelectorAll('option')) one.textContent += ', and some words more'.repeat(4)")
     assert tab.run("document.documentElement.scrollWidth <= 360 && innerWidth === 360")
     assert not tab.run("document.querySelector('nav details').open")
 
