@@ -160,7 +160,7 @@ REFUSED = {
     "no option|unknown configuration key": ["cfg", "--set", "base.foo=1"],
     "is no folder": ["cfg", "--out", "file"],
     "holds other files": ["cfg", "--out", "."],
-    "cifar10-jpeg has no full form": ["cfg", "--world", "cifar10-jpeg", "--full"],
+    "cifar10-jpeg-dit has no full form": ["cfg", "--world", "cifar10-jpeg-dit", "--full"],
 }
 
 
