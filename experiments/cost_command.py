@@ -69,7 +69,7 @@ def measured(study, device: str, batch: int, out: Path | None) -> None:
     from experiments.graph.executors import one_thread
     from experiments.graph.provenance import provenance
     from experiments.pricing.paper import PaperTable
-    from experiments.records import require_place, write_rows
+    from experiments.records import require_place, write_record
     from experiments.sample_prices import dearest, lines, measured_prices
 
     if out is not None:
@@ -83,7 +83,7 @@ def measured(study, device: str, batch: int, out: Path | None) -> None:
         for line in lines(kept(measured_prices(study, here, batch), rows)):
             typer.echo(line)
     if out is not None:
-        write_rows(out, rows, {"study": study.name, "batch": batch, **provenance(here)})
+        write_record(out, {"made": {"study": study.name, "batch": batch, **provenance(here)}, "rows": rows})
 
 
 def kept(items, into: list):

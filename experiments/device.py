@@ -1,4 +1,4 @@
-"""The device that a command names."""
+"""The device that a command names, and whose turn on a GPU it is."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""Rows that a command has measured, as a file: a .csv of them, or a .json with what made them."""
+"""What a command has measured, as a file: a .json of everything, or a .csv of its rows."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ def require_place(out: Path) -> None:
         raise Problem(f"--out: give a .json or a .csv in a folder that exists, not {out}")
 
 
-def write_rows(out: Path, rows: list[dict[str, Any]], made: dict[str, Any]) -> None:
-    """Completely or not at all."""
+def write_record(out: Path, record: dict[str, Any], rows: str = "rows") -> None:
+    """The record, or the rows that it holds under this name, what is nested in them joined by "_". Completely or not at all."""
     if out.suffix == ".json":
-        content = json.dumps({"made": made, "rows": rows}, indent=1) + "\n"
+        content = json.dumps(record, indent=1) + "\n"
     else:
         import pandas as pd
 
-        content = pd.DataFrame(rows).to_csv(index=False)
+        content = pd.json_normalize(record[rows], sep="_").to_csv(index=False)
     write_atomically(out, content.encode())

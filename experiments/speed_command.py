@@ -1,6 +1,5 @@
 """`guidance-bench speed`: what sampling costs beside the network, and beside other people's loops."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +40,7 @@ def speed(
     """
     from experiments.device import resolve
     from experiments.graph.executors import one_thread
-    from experiments.records import require_place
+    from experiments.records import require_place, write_record
     from experiments.speed import report
 
     if show is not None:
@@ -72,7 +71,7 @@ def speed(
             return by_ways(tasks_of(network, size, batches, steps, device), compiled, out)
         record = compared(against, network, size, batches, steps, (rounds, launches), device)
     if out is not None:
-        write(record, out)
+        write_record(out, record, rows="systems")
 
 
 def compared(
@@ -113,7 +112,7 @@ def tasks_of(network: str | None, size: int, batches: str, steps: int, device: s
 def by_ways(tasks: list, compiled: bool, out: Path | None) -> None:
     """Prints a line for each way as it is timed, and writes all."""
     from experiments.peers.report import machine
-    from experiments.records import write_rows
+    from experiments.records import write_record
     from experiments.speed import machine_line
     from experiments.ways import heading, line, measured
 
@@ -127,17 +126,5 @@ def by_ways(tasks: list, compiled: bool, out: Path | None) -> None:
         typer.echo(line(row))
         rows.append(row)
     if out is not None:
-        write_rows(out, rows, {**made, "steps": tasks[0].steps, "shape": tasks[0].shape, "parameters": parameters})
-
-
-def write(record: dict, out: Path) -> None:
-    """Completely or not at all."""
-    from analysis.files import write_atomically
-
-    if out.suffix == ".json":
-        content = json.dumps(record, indent=1) + "\n"
-    else:
-        import pandas as pd
-
-        content = pd.json_normalize(record["systems"], sep="_").to_csv(index=False)
-    write_atomically(out, content.encode())
+        made |= {"steps": tasks[0].steps, "shape": tasks[0].shape, "parameters": parameters}
+        write_record(out, {"made": made, "rows": rows})

@@ -2,8 +2,8 @@
 
 Quick, in minutes: a trial of everything that a study of such images needs, on networks far too small for them and a part of the
 set: learned variance, attention at a named resolution, residual blocks that change the resolution, a DiT, mapped images,
-pretrained features. Full: all 50,000 images and networks that learn them in a quarter of an hour of one GPU (`--device cuda
---workers 8`); days of a CPU. The images: a folder cifar10-jpeg with the two parquet files, here or at `--set world.path=...`.
+pretrained features. Full: all 50,000 images and networks that learn them, for one GPU (`--device cuda --workers 8`), where it has
+not been run to its end yet. The images: a folder cifar10-jpeg with the two parquet files, here or at `--set world.path=...`.
 Never beside numbers of CIFAR-10.
 """
 

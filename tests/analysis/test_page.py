@@ -207,12 +207,11 @@ def test_a_phone_scrolls_nothing_but_boxes_sideways(pages, tab, name):
 def test_the_first_column_of_a_table_stays_while_the_others_scroll(pages, tab, width):
     tab.size(width)
     opened(tab, pages["images"])
-    places = tab.run(
+    moved, box, first, second = tab.run(
         f"(() => {{const box = {ROWS}; box.scrollLeft = 200; const row = box.querySelector('tbody tr');"
         "return [box.scrollLeft, box.getBoundingClientRect().left, row.cells[0].getBoundingClientRect().left,"
         "row.cells[1].getBoundingClientRect().left]})()"
     )
-    moved, box, first, second = places
     assert moved == 200 and abs(first - box) < 3 and second < box + 60
 
 
