@@ -140,3 +140,13 @@ def test_a_file_that_is_no_comparison_is_one_line(tmp_path, capsys):
     assert found.returncode == 2 and "is nothing that --out of this command wrote" in found.stderr
     found = here(["speed", "--against", "azula", "--batches", "a", "--device", "cpu"], capsys)
     assert found.returncode == 2 and "--batches: give numbers of images" in found.stderr
+
+
+def test_a_comparison_is_written_whole_as_json_and_its_systems_as_csv(tmp_path, monkeypatch, capsys):
+    record = {"rounds": 1, "systems": [{"batch": 1, "of_ours": {"median": 2.0}}, {"batch": 4, "of_ours": {"median": 3.0}}]}
+    monkeypatch.setattr("experiments.speed.against", lambda *_: iter([("a line", None), (None, record)]))
+    words = ["speed", "--against", "azula", "--network", '{"is": "unet", "width": 8}', "--batches", "1", "--device", "cpu"]
+    for out in (tmp_path / "a.json", tmp_path / "a.csv"):
+        assert here([*words, "--out", str(out)], capsys).returncode == 0
+    assert json.loads((tmp_path / "a.json").read_text()) == record
+    assert (tmp_path / "a.csv").read_text() == "batch,of_ours_median\n1,2.0\n4,3.0\n"
