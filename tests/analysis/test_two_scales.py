@@ -109,7 +109,7 @@ def test_the_section_has_a_table_of_each_measure_with_class_scales_down():
 
 
 def test_the_findings_begin_with_the_second_scale_alone_and_the_lowest_pair():
-    alone, lowest = found(made(table(), scales=shares()))[:2]
+    alone, _, lowest = found(made(table(), scales=shares()))[:3]
     assert alone.startswith("With two scales, at class scale 1, from second scale 1 to 3.1 the share of samples with")
     assert "rises from 0.525 to 0.735 (difference 0.210, 95 % interval 0.210 to 0.210 over 3 trainings)" in alone
     assert "the accuracy, independent evaluator does not measurably move from 0.900 to 0.879" in alone
@@ -120,6 +120,22 @@ def test_the_findings_begin_with_the_second_scale_alone_and_the_lowest_pair():
     assert "1.10, beside 4.20 without guidance" in lowest
     one = found(made(table(runs=1), scales=shares()))[0]
     assert "falls from 4.10 to 2.00 (one run: no interval)" in one
+
+
+def test_the_step_of_the_second_scale_is_told_where_the_class_is_guided_too():
+    rows = table()
+    corner = (rows["method"] == "b") & (rows["w"] == 1)
+    rows["value"] += 0.5 * (corner & (rows["metric"] == "fid_digits"))
+    rows["value"] += 0.01 * (rows["train_seed"] - 1) * (corner & (rows["metric"] == "second_label"))
+    _, both, lowest = two_scales.sentences(made(rows, scales=shares()))
+    assert both.startswith("At class scale 2 the step from second scale 1 to 3.1 moves the share of samples with the second")
+    assert "by 0.210 instead of 0.210 (not measurably another: difference " in both
+    assert "the Fréchet distance on digits features by -1.60 instead of -2.10 (difference 0.500, 95 % interval 0.500" in both
+    assert "lowest" in lowest
+    one = two_scales.sentences(made(table(runs=1), scales=shares()))[1]
+    assert "by -2.10 instead of -2.10 (one run: no interval)" in one
+    edges = table()[lambda own: ~((own["method"] == "b") & (own["w"] == 1))]
+    assert len(two_scales.sentences(made(edges, scales=shares()))) == 2, "without the corner there is no step to compare"
 
 
 def test_a_comparison_of_many_begins_with_them_too():
