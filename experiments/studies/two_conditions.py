@@ -25,6 +25,7 @@ from experiments.worlds.digits_exact import DigitsExact
 from experiments.worlds.fashion import Fashion
 from experiments.worlds.paired import Paired
 from guidance.methods import METHODS
+from guidance.methods.method import Method
 
 SCALES = (0.5, 1.0, 2.0, 4.0)
 FEWER = (1.0, 4.0)
@@ -32,15 +33,23 @@ FEWER = (1.0, 4.0)
 
 def grid(classes: tuple[float, ...], seconds: tuple[float, ...]) -> tuple[Curve, ...]:
     """Curves over all (w of the class, w of the second label), and w = 0: one for each share of the two, `coarse`, and one with
-    `fine` = 0 over the second label's w alone, which no share of the class's w reaches."""
+    `fine` = 0 over the second label's w alone, which no share of the class's w reaches.
+
+    Equal w are classifier-free guidance, two evaluations instead of three. It comes first: what others are compared with.
+    """
     by_share: dict[float, list[float]] = {}
     for w in classes:
         for second in seconds:
             by_share.setdefault(second / w, []).append(w)
-    curves = [Curve(method=METHODS["two-conditions"](coarse=share), ws=(0.0, *ws)) for share, ws in sorted(by_share.items())]
+    ordered = sorted(by_share.items(), key=lambda item: (item[0] != 1, item[0]))
+    curves = [Curve(method=_of_share(share), ws=(0.0, *ws)) for share, ws in ordered]
     if alone := tuple(second for second in seconds if second):
         curves.append(Curve(method=METHODS["two-conditions"](coarse=1.0, fine=0.0), ws=(0.0, *alone)))
     return tuple(curves)
+
+
+def _of_share(share: float) -> Method:
+    return METHODS["classifier-free"]() if share == 1 else METHODS["two-conditions"](coarse=share)
 
 
 def of_pairs(

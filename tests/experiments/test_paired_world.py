@@ -24,6 +24,7 @@ from experiments.worlds.gaussians import Gaussians
 from experiments.worlds.paired import HOLES, Paired, holes, tone
 from experiments.worlds.world import data
 from guidance.compute import Compute
+from guidance.methods import METHODS
 from guidance.paired import PairedDenoiser, PairedMixture
 
 RING = """
@@ -115,7 +116,9 @@ def test_a_network_of_pairs_knows_every_id_and_is_refused_elsewhere():
 
 def test_the_grid_has_every_pair_of_scales_once():
     curves = grid((1.0, 4.0), (0.0, 1.0, 4.0))
-    scales = [(curve.method.fine * w, curve.method.coarse * w) for curve in curves for w in curve.ws if w]
+    shares = [(1.0, 1.0), *((curve.method.fine, curve.method.coarse) for curve in curves[1:])]
+    assert [curve.label for curve in curves].index("classifier-free") == 0 and (1.0, 1.0) not in shares[1:]
+    scales = [(fine * w, coarse * w) for (fine, coarse), curve in zip(shares, curves) for w in curve.ws if w]
     assert sorted(scales) == [(c, s) for c in (0.0, 1.0, 4.0) for s in (0.0, 1.0, 4.0)][1:]
     assert all(curve.ws[0] == 0.0 for curve in curves)
     assert all(curve.method.fine for curve in grid((1.0, 4.0), (0.0,))), "no second w, no curve of it alone"
@@ -140,8 +143,14 @@ def test_the_shares_are_tabled_by_the_names_that_the_cells_have():
         names = {placed.place["method"] for placed in study.cells() if placed.table == "table"} - {"real"}
         assert names <= set(table.index) and table.index.is_unique and set(table["world"]) == {study.world.label}
         assert {tuple(row) for row in table[["fine", "coarse"]].to_numpy()} == {
-            (curve.method.fine, curve.method.coarse) for curve in study.methods
+            (1.0, 1.0),
+            *((curve.method.fine, curve.method.coarse) for curve in study.methods[1:]),
         }
+        assert set(table.loc[(table["fine"] == 1) & (table["coarse"] == 1)].index.str.split(" ").str[0]) == {"classifier-free"}
+    lone = replace(full, methods=("classifier-free", "two-conditions"))
+    assert set(scales_of(lone, "")["scales"]["fine"]) == {1.0} and len(scales_of(lone, "")["scales"]) == 2, "one line, no grid"
+    windowed = replace(full, methods=(METHODS["classifier-free"](logsnr_min=0.0), *full.methods[1:]))
+    assert not scales_of(windowed, "")["scales"]["method"].str.startswith("classifier-free").any()
     assert scales_of(lookup("studies", "digits")["quick"], "") == {}
 
 
@@ -162,6 +171,6 @@ def test_two_scales_are_sampled_on_the_exact_world(tmp_path):
     table = results_of(study, tmp_path).table
     right = table[table["metric"] == "second_label"].set_index(["method", "w"])["value"]
     assert len(right[right.index.get_level_values("method") != "real"]) == 13 and right.between(0, 1).all()
-    spent = table[(table["metric"] == "nfe_denoiser_forward") & (table["w"] == 4)]
+    spent = table[(table["metric"] == "nfe_denoiser_forward") & (table["w"] == 4)].set_index("method")["value"]
     assert set(results_of(study, tmp_path).tables["scales"]["method"]) >= set(table["method"]) - {"real"}
-    assert (spent["value"] == 3 * 6).all() and read_study(folder) == study
+    assert spent.pop("classifier-free") == 2 * 6 and len(spent) == 3 and (spent == 3 * 6).all() and read_study(folder) == study
