@@ -86,10 +86,10 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
         cells = cells_at(summary, metric, sampler, steps)
         cells = cells[cells["n"] == cells["n"].max()]
         floor, methods = _floor(summary, metric, cells), list(dict.fromkeys(cells["method"]))
-        ends = []
+        ends, drawn = [], looks(method.removesuffix(EXACT) for method in methods)
         for method in methods:
             plain = method.removesuffix(EXACT)
-            (shade, marker), style = look(plain), "-" if plain == method else (0, (5, 2))
+            (shade, marker), style = drawn[plain], "-" if plain == method else (0, (5, 2))
             height = _line(axes, "w", cells[cells["method"] == method], shade, style, marker)
             ends.append((height, method.replace(EXACT, ",\nexact"), shade, marker))
         ends += _draw_floor(axes, "w", floor)

@@ -2,11 +2,12 @@
 
 from itertools import combinations
 
+import pandas as pd
 import pytest
 from sight import apart
 
-from analysis.figures.colours import GREY, SHADES, colour, contrast, family_look, ink, look
-from analysis.figures.curves import EVALUATOR, GUIDE
+from analysis.figures.colours import GREY, SHADES, colour, contrast, family_look, ink, look, looks
+from analysis.figures.curves import EVALUATOR, GUIDE, fid_by_sampler, fid_is_curve, metric_against_w
 from guidance.methods import METHODS
 
 TOGETHER = ("classifier-free", "classifier", "apg", "autoguidance", "limited-interval", "cfg++", "temperature", "shrunk-noise")
@@ -50,3 +51,34 @@ def test_letters_have_the_contrast_that_small_text_needs(shade):
     assert contrast(list(to_rgb(shade))) >= 3
     assert contrast(list(to_rgb(ink(shade)))) >= 4.45
     assert contrast([1.0, 1.0, 1.0]) == pytest.approx(1) and contrast([0.0, 0.0, 0.0]) == pytest.approx(21)
+
+
+def test_variants_that_share_a_figure_have_markers_of_their_own():
+    variants = ["autoguidance (a third of the width)", "autoguidance (an eighth of the steps)"]
+    assert look(variants[0]) == look(variants[1]), "one checksum: the case that is tested"
+    drawn = looks(["apg", *variants, "autoguidance"])
+    assert list(drawn) == ["apg", *variants, "autoguidance"] and len(set(drawn.values())) == 4
+    assert drawn[variants[0]] == look(variants[0]) and drawn["autoguidance"] == look("autoguidance")
+    assert {drawn[name].colour for name in variants} == {colour("autoguidance")}
+    assert set(looks(f"apg({place})" for place in range(200)).values()) == {look(f"apg({place})") for place in range(200)}
+
+
+def test_a_figure_tells_variants_apart_by_their_markers():
+    variants = ["autoguidance (a third of the width)", "autoguidance (an eighth of the steps)"]
+    cell = {"world": "digits", "sampler": "ddim", "steps": 8, "n": 100, "sd": 0.1, "low": 0.9, "high": 1.1}
+    measures = ("fid_digits", "inception_score_digits")
+    rows = [
+        {**cell, "method": name, "w": w, "metric": metric, "value": 1 + w}
+        for name in variants
+        for w in (0.0, 1.0, 2.0)
+        for metric in measures
+    ]
+    summary = pd.DataFrame(rows)
+    figures = [
+        metric_against_w(summary, "fid_digits", sampler="ddim", steps=8),
+        fid_by_sampler(summary, "fid_digits"),
+        fid_is_curve(summary, sampler="ddim", steps=8, fid="fid_digits", score="inception_score_digits"),
+    ]
+    for figure in figures:
+        markers = [line.get_marker() for line in figure.axes[0].get_lines() if len(line.get_xdata()) == 3]
+        assert len(set(markers)) == 2, markers
