@@ -227,3 +227,4 @@ def test_where_no_guidance_is_best_methods_are_not_called_ties():
     made = replace(made, table=made.table[(made.table["method"] != "other") | (made.table["w"] != 0)])  # of one plain model
     beside = next(text for text in found(made) if "each method at its own best w" in text)
     assert "best without guidance, at w = 0, as it: other" in beside and "equivalent" not in beside.partition(";")[0]
+    assert "Holm" not in beside, "no method is tested"
