@@ -183,10 +183,12 @@ def _possible(study: Any, curve: Any) -> None:
         needed = "clean" if role == "loss" else role
         if trained and hasattr(study, needed) and (getattr(curve, needed, None) or getattr(study, needed)) is None:
             raise ValueError(f"methods: {method.name} needs a network for its role {role!r}; set {needed}")
+    for own in OWN:
+        role, source = _of_training(own, getattr(curve, own) or getattr(study, own))
+        if isinstance(source, Train) and getattr(source.objective, "p_uncond", None) == 1:
+            role = role if getattr(curve, own) is None else f"methods: {curve.label}: its {role}"
+            raise ValueError(f"{role}: its training drops every label (objective.p_uncond is 1): it can be `unconditional` alone")
     objective = getattr(curve.model or study.model, "objective", None)
-    if getattr(objective, "p_uncond", None) == 1:
-        role = "model" if curve.model is None else f"methods: {curve.label}: its model"
-        raise ValueError(f"{role}: its training drops every label (objective.p_uncond is 1): it can be `unconditional` alone")
     knows_groups = trained and (getattr(objective, "groups", 0) or getattr(objective, "of_pairs", False))
     head = trained and getattr(getattr(curve.model or study.model, "network", None), "internal_head", 0)
     lacking = {

@@ -13,6 +13,7 @@ from experiments.studies.dropout import forms, two_networks, with_p_uncond
 from experiments.studies.sweep import Curve
 from experiments.tasks.denoising_loss import DenoisingLoss
 from experiments.tasks.power_ema import Averages
+from experiments.tasks.snapshot import Snapshot
 from experiments.tasks.weaker import PostHoc
 
 
@@ -43,6 +44,12 @@ def test_a_network_that_saw_no_label_is_refused_as_a_model_and_has_no_loss_with_
         replace(study, model=pair["unconditional"])
     with pytest.raises(ValueError, match=r"methods: classifier-free \(other\): its model: its training drops every label"):
         replace(study, methods=(Curve(method="classifier-free", model=pair["unconditional"], called="other"),))
+    weak = Curve(method="autoguidance", weak=pair["unconditional"], called="other")
+    with pytest.raises(ValueError, match=r"methods: autoguidance \(other\): its weak: its training drops every label"):
+        replace(study, methods=(weak,))
+    with pytest.raises(ValueError, match="weak.training: its training drops every label"):
+        kept = replace(pair["unconditional"], fit=replace(study.model.fit, steps=2, snapshots=(1,)))
+        replace(study, methods=("autoguidance",), weak=Snapshot(training=kept, step=1))
     assert replace(study, methods=("two-networks",), **pair).unconditional == pair["unconditional"]
     store, loss = Store(tmp_path), DenoisingLoss(denoiser=pair["unconditional"], n=20, levels=2)
     store.make(loss.denoiser, "cpu"), store.make(loss, "cpu")
