@@ -28,19 +28,24 @@ BATCH, ROUNDS = 500, 3
 
 
 def measured_prices(study: Any, device: str, n: int = BATCH, rounds: int = ROUNDS) -> Iterator[dict[str, Any]]:
-    """A row for each world and method of a study, at its largest w, as it is measured; before the first of a world, sampler,
-    number of steps and way to compute, one of the unguided model.
+    """A row for each world and method of a study, at its largest w, as it is measured; before the first of a network, sampler,
+    number of steps and way to compute, one of that network unguided. The first network of a world has no name in its row, a
+    further one that of the method which has it.
 
     evaluations: of networks by a sample, as `NFE.brief`; ms: the median of `rounds` sets of n samples in one batch; times_nfe and
     times_ms: over the unguided model's evaluations, all kinds alike, and time; mib: at most. Problem for a study without samples
     of networks that are trained.
     """
     unguided: dict[str, dict[str, Any]] = {}
+    places: set[tuple[str, str, str, int]] = set()
     for task in dearest(study):
         plain = replace(task, method=METHODS["classifier-free"](w=0.0), others={})
         if plain.address not in unguided:
             unguided[plain.address] = found = _measured(plain, device, n, rounds)
-            yield _row(plain, PLAIN + of_compute(task.compute), found, found)
+            name = PLAIN + of_compute(task.compute)
+            place = (task.world.label, name, task.sampler_label, task.steps)
+            yield _row(plain, f"{name}, {called(task)}" if place in places else name, found, found)
+            places.add(place)
         yield _row(task, called(task), _measured(task, device, n, rounds), unguided[plain.address])
 
 
@@ -96,11 +101,11 @@ def _row(task: Sample, name: str, found: dict[str, Any], plain: dict[str, Any]) 
 def lines(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
     """The rows as a table, each as it comes, under the name of its world."""
     titles = f"{'evaluations':>24}{'ms a sample':>13}{'x evaluations':>15}{'x time':>9}{'MiB':>9}"
-    yield f"{'method':30}{'w':>6}  {'sampler':26}{titles}"
+    yield f"{'method':34}{'w':>6}  {'sampler':26}{titles}"
     world = None
     for row in rows:
         if row["world"] != world:
             yield (world := row["world"])
         made = f"{row['sampler']} T={row['steps']}"
         cost = f"{row['ms']:13.4g}{row['times_nfe']:15.2f}{row['times_ms']:9.2f}{row['mib']:9.0f}"
-        yield f"{row['method']:30}{row['w']:6g}  {made:26}{row['evaluations']:>24}{cost}"
+        yield f"{row['method']:34}{row['w']:6g}  {made:26}{row['evaluations']:>24}{cost}"

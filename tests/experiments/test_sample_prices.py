@@ -1,6 +1,7 @@
 """`guidance-bench cost STUDY --measure`: what a sample of each method takes here, drawn with networks that are not trained."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -8,6 +9,8 @@ from small import here
 from tiny import sets, tiny_study
 
 from experiments.sample_prices import PLAIN, dearest, lines, measured_prices
+from experiments.studies.dropout import with_p_uncond
+from experiments.studies.sweep import Curve
 from experiments.tasks.train import Train
 
 SETTINGS = {
@@ -55,6 +58,18 @@ def test_another_precision_has_an_unguided_model_of_its_own():
     rows = [*measured_prices(study, "cpu", n=2, rounds=1)]
     names = [f"{PLAIN} (bfloat16)", "classifier-free (bfloat16)", PLAIN, "classifier-free"]
     assert [row["method"] for row in rows] == names and [row["times_nfe"] for row in rows] == [1, 2, 1, 2]
+
+
+def test_a_further_network_of_a_world_is_told_by_the_method_that_has_it(study):
+    other = Curve(method="limited-interval", model=with_p_uncond(study.model, 0.5), called="other")
+    rows = [*measured_prices(replace(study, methods=(study.methods[0], other), sweeps=study.sweeps[:1]), "cpu", n=2, rounds=1)]
+    own = rows[-1]["method"]
+    assert own.startswith("limited-interval") and [row["method"] for row in rows] == [
+        PLAIN,
+        "classifier-free",
+        f"{PLAIN}, {own}",
+        own,
+    ]
 
 
 def test_rows_of_several_worlds_stand_under_their_names(study):
