@@ -62,6 +62,9 @@ class _NoModules(contextlib.nullcontext):
 def counted(work: Callable[[], Any]) -> Count:
     """What `work` does."""
     flops = FlopCounterMode(display=False)
+    for way in ("", "_backward"):  # torch 2.11 knows no FLOPs of a CPU's fused attention, newer ones do
+        fused, like = (getattr(torch.ops.aten, f"_scaled_dot_product_flash_attention{on}{way}") for on in ("_for_cpu", ""))
+        flops.flop_registry.setdefault(fused, flops.flop_registry[like])
     flops.mod_tracker = _NoModules()  # type: ignore[assignment]  # totals are wanted, and its hooks refuse gradients of leaves
     with Watch() as watch, flops:
         held = work()
