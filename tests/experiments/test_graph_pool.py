@@ -1,5 +1,6 @@
 """The pool of processes: one thread each, what it costs to start one, and that none outlives the command."""
 
+import gc
 import os
 import resource
 import signal
@@ -28,11 +29,13 @@ def threads() -> tuple[int, list[int]]:
     return torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info()]
 
 
-def start() -> tuple[float, bool, list[str]]:
-    """CPU seconds of this process until now, whether torch is there already, and which modules of ours are."""
+def start() -> tuple[float, bool, list[str], int]:
+    """CPU seconds of this process until now, whether torch is there already, which modules of ours are, and how many things the
+    collector of garbage leaves alone.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     ours = [name for name in sys.modules if name.startswith(("guidance", "classifiers", "analysis"))]
-    return used.ru_utime + used.ru_stime, "torch" in sys.modules and "timm" in sys.modules, ours
+    return used.ru_utime + used.ru_stime, "torch" in sys.modules and "timm" in sys.modules, ours, gc.get_freeze_count()
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +49,8 @@ def pool():
 
 def test_a_worker_has_the_libraries_when_it_starts_and_nothing_of_ours(pool):
     """What this test file imports is all of ours that is there; torch is not imported again (a second and more)."""
-    seconds, there, ours = pool.submit(start).result()
-    assert there and seconds < 0.6
+    seconds, there, ours, frozen = pool.submit(start).result()
+    assert there and seconds < 0.6 and frozen > 100_000
     assert not [name for name in ours if name.startswith(("guidance.methods", "analysis.measures.images"))]
 
 
