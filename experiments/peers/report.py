@@ -76,29 +76,25 @@ def markdown(record: dict[str, Any]) -> Iterator[str]:
     instructions = f" ({' '.join(made['instructions'])}, {made['threads']} thread)" if made["seconds"] == "CPU" else ""
     yield f"{made['device']}{instructions}, torch {made['torch']}, {what}:"
     yield ""
-    yield "| images | guidance | ms an image and step | over its bare calls | fastest other | takes so many times ours |"
-    yield "|---|---|---|---|---|---|"
     systems = record["systems"]
+    fast = dict.fromkeys(row["system"].removeprefix("ours, ") for row in systems if row["system"].startswith("ours, "))
+    titles = ["images", "guidance", "ms an image and step", "over its bare calls", "fastest other", "takes so many times ours"]
+    titles += [f"ours in {precision}, of float32" for precision in fast]
+    yield f"| {' | '.join(titles)} |"
+    yield "|---" * len(titles) + "|"
     for ours in (row for row in systems if row["system"] == "ours"):
         alike = [row for row in systems if (row["batch"], row["kind"]) == (ours["batch"], ours["kind"])]
         best = next((row for row in alike if row["best_peer"]), None)
-        bare = shown(ours["over_bare_calls"]) if "over_bare_calls" in ours else ""
-        other = f"{best['system']} | {shown(best['of_ours'])}" if best else " | "
-        yield f"| {ours['batch']} | {ours['kind']} | {ours['ms_per_image_step']:.3g} | {bare} | {other} |"
+        cells = [str(ours["batch"]), ours["kind"], f"{ours['ms_per_image_step']:.3g}"]
+        cells += [shown(ours["over_bare_calls"]) if "over_bare_calls" in ours else ""]
+        cells += [best["system"], shown(best["of_ours"])] if best else ["", ""]
+        own = {row["system"]: shown(row["of_ours"]) for row in alike}
+        cells += [own.get(f"ours, {precision}", "") for precision in fast]
+        yield f"| {' | '.join(cells)} |"
     free = [
         f"{shown(row['ratio'])} ({kind}, {batch} image{'s'[: int(batch) > 1]})"
         for batch, table in record["free_network"].items()
         for kind, row in table.items()
     ]
-    yield ""
-    for fast in (row for row in systems if row["system"].startswith("ours, ")):
-        alike = [row for row in systems if (row["batch"], row["kind"]) == (fast["batch"], fast["kind"]) and row["best_peer"]]
-        peer = (
-            f"; the fastest other takes {alike[0]['ms_per_image_step'] / fast['ms_per_image_step']:.2f} times that"
-            if alike
-            else ""
-        )
-        half = f"{fast['system'].removeprefix('ours, ')}, {fast['batch']} images, {fast['kind']}"
-        yield f"- {half}: {fast['ms_per_image_step']:.3g} ms, {shown(fast['of_ours'])} of ours in float32{peer}"
     yield ""
     yield f"With a network that costs nothing, a step takes so many times that of a loop by hand: {', '.join(free)}."

@@ -101,6 +101,15 @@ def test_the_table_of_the_readme_holds_what_was_measured():
     assert "| 2 | cfg | 52.5 | 1.05 (1.00 to 1.10) | fast | 1.10 (1.00 to 1.20) |" in text
     assert "1.25 (1.20 to 1.30) (conditional, 1 image)" in text and "avx2" in text
     assert json.loads(json.dumps(record)) == record
+    half = next(row for row in record["systems"] if (row["system"], row["kind"]) == ("ours", "cfg")) | {
+        "system": "ours, bfloat16"
+    }
+    half["of_ours"] = {"median": 0.5, "min": 0.4, "max": 0.6}
+    text = "\n".join(markdown(record | {"systems": [*record["systems"], half], "free_network": {}}))
+    assert "| ours in bfloat16, of float32 |" in text and "| 1.10 (1.00 to 1.20) | 0.50 (0.40 to 0.60) |" in text
+    assert text.count("|  |\n") == len({(row["batch"], row["kind"]) for row in record["systems"]}) - 1, (
+        "what was not timed is left empty"
+    )
 
 
 @pytest.mark.slow
