@@ -68,6 +68,19 @@ def test_a_method_adds_what_it_wins_and_another_changes_nothing_of_it():
     assert found.loc["copy", "area"] == pytest.approx(1.45, abs=0.01) and found.loc["better", "units"] == 4
 
 
+def test_a_network_of_its_own_is_not_lent_plain_guidances_w_0():
+    """Without guidance it is at half the share of plain guidance's; at other numbers of levels its w = 0 is none of the front."""
+    worse, lent = {0.0: (6.0, 3.0), 1.0: (6.0, 2.5)}, {1.0: (6.0, 2.5)}
+    found = told(rows("worse", worse), rows("lent", lent))
+    assert found.loc["worse", "area"] == pytest.approx(0.5) and found.loc["worse", "verdict"] == "worse"
+    assert found.loc["lent", "area"] == pytest.approx(1.0)
+    elsewhere = told(rows("worse", worse), rows("worse", {0.0: (2.0, 3.0)}, steps=8))
+    assert elsewhere.loc["worse", "area"] == pytest.approx(0.5)
+    table = pd.DataFrame([*rows("classifier-free", PLAIN), *rows("worse", worse), *rows("worse", {0.0: (2.0, 3.0)}, steps=8)])
+    by_price = areas(table, "fid_moons", "nfe", STEPS).set_index("method")
+    assert by_price.loc["worse", "area"] == pytest.approx(0.5)
+
+
 def test_better_and_worse_are_found_and_damage_is_not_diversity():
     noise = np.random.default_rng(2).normal(0, 0.05, (6, 2))
     good = {1.0: (1.0, 2.9), 2.0: (1.0, 2.8)}
