@@ -24,9 +24,9 @@ def headline(summary: pd.DataFrame, *, sampler: str, steps: int, n: int, metrics
     wide = {}
     for metric in metrics:
         column = cells[cells["metric"] == metric]
-        decimals = _decimals(column)
+        digits = decimals(column)
         index = [("real test set", "") if m == REAL else (m, f"{w:g}") for m, w in zip(column["method"], column["w"])]
-        wide[metric] = dict(zip(index, (_plus_minus(v, s, decimals) for v, s in zip(column["value"], column["sd"]))))
+        wide[metric] = dict(zip(index, (plus_minus(v, s, digits) for v, s in zip(column["value"], column["sd"]))))
     rows = sorted({key for column in wide.values() for key in column}, key=lambda row: (row[1] == "", row[0], float(row[1] or 0)))
     index = pd.MultiIndex.from_tuples(rows, names=["method", "w"])
     return pd.DataFrame({metric: [column.get(row, "") for row in rows] for metric, column in wide.items()}, index=index)
@@ -39,14 +39,15 @@ def markdown(frame: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
 
 
-def _decimals(column: pd.DataFrame) -> int:
+def decimals(column: pd.DataFrame) -> int:
     """Two digits of the typical sd; without an sd, three digits of the typical value."""
     sd, value = column["sd"].median(), column["value"].abs().median()
     scale = sd / 10 if sd > 0 else value / 100
     return min(4, max(0, math.ceil(-math.log10(scale)))) if scale > 0 else 2
 
 
-def _plus_minus(value: float, sd: float, decimals: int) -> str:
+def plus_minus(value: float, sd: float, digits: int) -> str:
+    """A cell's text, with so many decimals: "mean ± sd", "mean" without an sd, nothing without a mean."""
     if math.isnan(value):
         return ""
-    return f"{value:.{decimals}f}" + ("" if math.isnan(sd) else f" ± {sd:.{decimals}f}")
+    return f"{value:.{digits}f}" + ("" if math.isnan(sd) else f" ± {sd:.{digits}f}")

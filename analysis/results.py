@@ -82,6 +82,7 @@ class Results:
                     network_error  train_seed, quantity, logsnr, value
                     by_level       train_seed, classifier, metric, logsnr, value
                     jacobian       train_seed, of, field, logsnr, value, sd
+                    scales         method, fine, coarse: the shares of w of methods with two scales
     families        by method's label, or its name without options, the family it belongs to
     values          the whole configuration, as JSON can hold it; provenance: of the first cell
     failed          by cell, in words, why it failed

@@ -154,10 +154,9 @@ def _phases(axes: Axes, field: pd.DataFrame, worlds: pd.DataFrame, quantity: str
 def _turns(axes: Axes, windows: pd.DataFrame, measure: str) -> list[tuple]:
     """A change against the lambda where guidance turns, a line for each w and what it turns to; dotted: plain guidance at w."""
     plain, turned = windows[windows["method"] == REFERENCE], windows.dropna(subset="turn")
-    kinds = list(turned.groupby(["w", "negative"], sort=True))
+    kinds = list(turned.groupby(["w", "to"], sort=True))
     shades, ends = _by_size(range(len(kinds))), []
-    for place, ((w, share), own) in enumerate(kinds):
-        to = max(share * w, -1.0) if share < 0 else share * w
+    for place, ((w, to), own) in enumerate(kinds):
         ends.append(_line(axes, "turn", own, measure, f"w = {w:g}, then {to:g}", shades[place], MARKERS[place]))
         for level in plain.loc[plain["w"] == w, measure]:
             axes.axhline(level, color=shades[place], linewidth=1.2, linestyle=":")

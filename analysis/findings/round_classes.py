@@ -67,8 +67,8 @@ def _families(results: Results, w: float, own: pd.DataFrame) -> Iterator[str]:
     lines = {k: measured.along_dimension(results, w, results.sampler, "b", k) for k in sorted(set(own["classes"]))}
     ways = [f"{k} it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
     if ways:
-        told = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
-        yield f"(b) With a number of classes that stays ({told}): with {'; with '.join(ways)}."
+        where = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
+        yield f"(b) With a number of classes that stays ({where}): with {'; with '.join(ways)}."
 
 
 def _way(line: pd.DataFrame, start: int) -> str:
@@ -92,21 +92,21 @@ def _windows(results: Results) -> Iterator[str]:
     if frame.empty:
         return
     plain, rest = frame[frame["method"] == measured.REFERENCE], frame[frame["method"] != measured.REFERENCE]
-    for (share, w), own in rest.dropna(subset="turn").groupby(["negative", "w"], sort=False):
+    for (to, w), own in rest.dropna(subset="turn").groupby(["to", "w"], sort=False):
         nearest, beside = own.loc[own[VARIANCE].abs().idxmin()], plain[plain["w"] == w]
-        to = f"{max(share * w, -1):g}" if share < 0 else f"{share * w:g}"
-        told = f", where plain guidance changes them by {_all(beside.iloc[0])}" if len(beside) else ""
+        beside_plain = f", where plain guidance changes them by {_all(beside.iloc[0])}" if len(beside) else ""
         yield (
-            f"(b) Of {len(own)} lambdas where w = {w:g} turns to {to}, {nearest['turn']:g} leaves the variance nearest to the "
-            f"class's: it changes variance, shift in std and share on the wrong side by {_all(nearest)}{told}."
+            f"(b) Of {len(own)} lambdas where w = {w:g} turns to {to:g}, {nearest['turn']:g} leaves the variance nearest to the "
+            f"class's: it changes variance, shift in std and share on the wrong side by {_all(nearest)}{beside_plain}."
         )
     negative = rest[rest["w"] < 0]
     if plain.empty or negative.empty:
         return
     weakest, best = plain.loc[plain["w"].idxmin()], negative.loc[negative[VARIANCE].idxmax()]
     verb = "widens" if best[f"{VARIANCE}_low"] > 0 else "is not shown to widen"
+    world = measured.changes_of(results).worlds_of("window")["world"].iloc[0]
     yield (
-        f"(b) In {measured.changes_of(results).asked('window')['world'].iloc[0]} guidance at w = {weakest['w']:g} changes the "
+        f"(b) In {world} guidance at w = {weakest['w']:g} changes the "
         f"variance by {_of(weakest, VARIANCE)}; of the windows with negative w alone, {best['method']} at w = {best['w']:g} "
         f"{verb} it most, by {_of(best, VARIANCE)}, with a shift of {_of(best, SHIFT)} std."
     )

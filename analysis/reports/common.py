@@ -87,7 +87,7 @@ def samples(results: Results) -> Section:
         own = [cell for cell in main if cell.method == REFERENCE]
         pictures_by_method.append(picture("samples_by_class", text, f"{text}; one sample of each.", _classes, own))
     for method in methods:
-        text = f"Class {label} by {method} guidance, w growing from left to right"
+        text = f"Class {label} by {by_method(method)}, w growing from left to right"
         caption = f"{text}; {results.sampler} sampler, T = {results.steps}."
         name = f"samples_{method.replace(' (exact)', '_exact')}"
         pictures_by_method.append(picture(name, text, caption, _rows, [cell for cell in main if cell.method == method], label))
@@ -97,10 +97,15 @@ def samples(results: Results) -> Section:
     )
 
 
+def by_method(name: str) -> str:
+    """A method as what samples are made by: of autoguidance "guidance" is said once."""
+    return name if "guidance" in name else f"{name} guidance"
+
+
 def _rows(cells: list, shown: int) -> Figure:
     """The images of one class at every w, of the first run."""
     images = {w: found[label == shown][:SHOWN_ROWS] for w, (found, label) in _first_run(cells).items()}
-    return pictures.samples_against_w(images, f"{cells[0].method} guidance, class {shown}")
+    return pictures.samples_against_w(images, f"{by_method(cells[0].method)}, class {shown}")
 
 
 def _classes(cells: list) -> Figure:

@@ -17,8 +17,8 @@ the other), at equal cost, and at matched effective w. Equivalent is shown to be
 undecided is inside the noise; "no guidance" is best at w = 0, as plain guidance is."""
 CHEAPEST = """\
 What the quality of plain guidance at its best w costs: every method at its own best w, its evaluations and seconds as
-multiples of those of the unguided model. What is equivalent or better has that quality; undecided is
-inside the noise."""
+multiples of those of the unguided model (seconds of the fastest cell). What is equivalent or better has that quality; undecided
+is inside the noise."""
 CHEAPEST_GIVEN = """\
 The same of these networks alone: what is independent are not the trainings, but the sampling seeds that all of them have."""
 GUIDED_ERROR = """\

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from analysis import reference
 from analysis.figures import pictures
 from analysis.figures import plane as plane_figures
-from analysis.findings.p_unconds import sentence
+from analysis.findings.p_unconds import sentences
 from analysis.paper import curves as paper_curves
 from analysis.paper import tables as paper_tables
 from analysis.paper.conditions import CFG_TABLE1, CFG_TABLE2, column_of, conditions, verdict
@@ -46,24 +46,24 @@ def report(results: Results) -> Report:
         images,
         _methods(images),
     )
-    told = ""
+    found: list[str] = []
     if isinstance(compared, Table):
         tables["by_p_uncond"] = compared.frame
-        told = sentence(compared.frame, usual(_methods(images)))
+        found = sentences(compared.frame, usual(_methods(images)))
     said = (f"{mine.said}, {images.sampler}", CFG_TABLE1.said, CFG_TABLE2.said)
     sections = [
         *common.failed(results),
         _samples(images),
         _plane(planes),
         _curves("Figure 4 and Table 1: by p_uncond", first, paper, "p_uncond", (4, 1), said[:2], notes[0], _lone(images)),
-        *([] if _lone(images) else [section("p_uncond", told, compared)]),
+        *([] if _lone(images) else [section("p_uncond", "", compared)]),
         _curves("Figure 5 and Table 2: by number of steps T", second, by_t, "steps", (5, 2), said[::2], notes[1], TABLE_2),
         *common.networks(images),
         common.provenance(images),
         *common.closing(results),
     ]
-    text = "\n".join(filter(None, [_text(first, notes[0]), told]))
-    return Report(results.title, _intro(images), sections, tables, text + common.failed_text(results))
+    text = "\n".join(filter(None, [_text(first, notes[0]), *found]))
+    return Report(results.title, _intro(images), sections, tables, text + common.failed_text(results), found)
 
 
 TABLE_2 = "The paper does not say which p_uncond the model of Table 2 was trained with."

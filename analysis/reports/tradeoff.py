@@ -91,7 +91,9 @@ def _against_w(results: Results) -> list[Section]:
         return parts or [Missing(", ".join(names), "nothing of the kind was measured")]
 
     def main(size: int, caption: str):
-        return table(caption, headline, summary, **at, n=size, metrics=main_columns(columns, report=True))
+        taken = set(summary.loc[summary["n"] == size, "metric"])  # some measures need more images than a part has
+        shown = [column for column in main_columns(columns, report=True) if column in taken]
+        return table(caption, headline, summary, **at, n=size, metrics=shown)
 
     images = f"the {world.train_size:,} training images" if world.train_size else "the training images"
     images += (

@@ -1,42 +1,44 @@
-"""The section on methods with two scales: measures over the grid of the class's and the second condition's."""
+"""The section on methods with two scales, of the class and of a second label: what each pair of scales reads."""
+
+import pandas as pd
 
 from analysis.figures.two_scales import heat_maps
-from analysis.metrics import columns_of, metric
+from analysis.findings.words import at_the_main_sweep, drawn
+from analysis.headline import decimals, plus_minus
+from analysis.metrics import metric
 from analysis.reports.html import Section
-from analysis.reports.parts import capital, picture, section, seeds, table
+from analysis.reports.parts import capital, picture, section, table
 from analysis.results import Results
-from analysis.statistics.two_scales import by_scales, grid
+from analysis.statistics.two_scales import SECOND, grids, means, measures
 
 TEXT = """\
-Two conditions with a scale each: 1 is no guidance of a condition, and (1, 1) is the conditional model."""
-DRAWN = ("fid", "frechet_exact", "accuracy", "second_label", "diversity")
+A method with two scales has one for the class, 1 + fine w, and one for a second label, 1 + coarse w. 1 and 1 is the model without
+guidance; equal scales are classifier-free guidance. Rows are class scales, columns second scales."""
+PAIRS = " A class is a pair of both labels here: accuracy asks for the pair."
 
 
 def two_scales(results: Results) -> list[Section]:
-    """Of one world; no section where no method has two scales."""
-    if "scales" not in results.tables:
+    """Of one world; no section where no method has two scales, or where there is one curve of them."""
+    found = grids(at_the_main_sweep(results), results.tables.get("scales"))
+    if not found:
         return []
-    columns = shown(results)
-    words = "Measures over the two scales"
-    maps = picture("two_scales", words, f"{words}; {seeds(results)}.", lambda: heat_maps(titled(results, columns)))
-    tables = [
-        table(f"{capital(metric(column).label)}, mean and standard deviation over runs.", _pivot, results, column)
-        for column in columns
-    ]
-    return [section("Two scales", TEXT, maps, *tables)]
+    at, parts, tables = f"{results.sampler} sampler, T = {results.steps}, {drawn(results)}", [], []
+    for words, grid in found.items():
+        columns = measures(list(dict.fromkeys(grid.loc[grid["value"].notna(), "metric"])))
+        text = f"Heat maps over class scale and second scale{words}"
+        caption = f"Means; darker is better, or more where neither is; {at}."
+        name = "two_scales" + words.replace(" (", "_").replace(")", "").replace(" ", "_")
+        parts.append(picture(name, text, caption, heat_maps, grid, columns, at))
+        tables += [table(f"{capital(metric(column).label)}{words}; {at}.", _pivot, grid, column) for column in columns]
+    return [section("Two scales", TEXT + (PAIRS if SECOND in results.columns else ""), *parts, *tables)]
 
 
-def shown(results: Results) -> list[str]:
-    """The first column of every measure that is drawn."""
-    return [found[0] for name in DRAWN if (found := columns_of(name, results.columns))]
-
-
-def titled(results: Results, columns: list[str]) -> dict:
-    """The grids by what stands above them."""
-    return {capital(metric(column).label): grid(results, column) for column in columns}
-
-
-def _pivot(results: Results, column: str):
-    runs = by_scales(results, column)
-    text = runs.mean().map("{:.3g}".format) + (" ± " + runs.std().map("{:.2g}".format) if len(runs) > 1 else "")
-    return text.unstack("second scale").rename_axis(columns=None).add_prefix("second scale ").rename_axis("class scale")
+def _pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Rows class scales, columns second scales, cells "mean ± sd"."""
+    cells = means(grid, column)
+    digits = decimals(cells)
+    texts = [plus_minus(value, sd, digits) for value, sd in zip(cells["value"], cells["sd"])]
+    wide = pd.Series(texts, cells.index).unstack(fill_value="")
+    wide.index = pd.Index([f"{scale:g}" for scale in wide.index], name="class scale")
+    wide.columns = pd.Index([f"second scale {scale:g}" for scale in wide.columns])
+    return wide

@@ -51,7 +51,7 @@ class Changes:
         """The samplers of a question."""
         return list(dict.fromkeys(self.compared.loc[self.compared["question"] == question, "sampler"]))
 
-    def asked(self, question: str) -> pd.DataFrame:
+    def worlds_of(self, question: str) -> pd.DataFrame:
         """The worlds of a question."""
         return self.worlds[self.worlds["question"] == question]
 
@@ -88,7 +88,7 @@ def at_mean(results: Results) -> pd.DataFrame:
     changes, rows, gaps = changes_of(results), [], []
     (at_z, at_mu), (sampler,) = changes.methods("a"), changes.samplers("a")
     every = sorted({(key[4], key[2]) for key in changes.held if key[1] == at_mu and key[2]})
-    for world in changes.asked("a").itertuples():
+    for world in changes.worlds_of("a").itertuples():
         for steps, w in every:
             for metric in (SHIFT, VARIANCE):
                 place = (metric, world.world)
@@ -111,7 +111,7 @@ def by_classes(results: Results) -> pd.DataFrame:
     """
     changes, rows = changes_of(results), []
     for question in ("b", "exponential"):
-        for world in changes.asked(question).itertuples():
+        for world in changes.worlds_of(question).itertuples():
             for sampler in changes.samplers(question):
                 for w in changes.ws:
                     place = (world.world, REFERENCE, w, sampler, results.steps)
@@ -128,7 +128,7 @@ def along_dimension(results: Results, w: float, sampler: str, question: str, cla
     that in the last, paired by seed: gap.
     """
     changes, held = changes_of(results), {}
-    for world in changes.asked(question).sort_values("dimension").itertuples():
+    for world in changes.worlds_of(question).sort_values("dimension").itertuples():
         runs = changes.of(DISTORTION, world.world, REFERENCE, w, sampler, results.steps)
         if runs is not None and classes in (None, world.classes):
             held[world.dimension] = runs
@@ -142,7 +142,7 @@ def along_dimension(results: Results, w: float, sampler: str, question: str, cla
 def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
     """By dimension: the distortion with the most classes minus that with the fewest, paired by seed, and its interval."""
     changes, rows = changes_of(results), []
-    for dimension, worlds in changes.asked("b").groupby("dimension"):
+    for dimension, worlds in changes.worlds_of("b").groupby("dimension"):
         worlds = worlds.sort_values("classes")
         few, many = (
             changes.of(DISTORTION, world, REFERENCE, w, results.sampler, results.steps)
@@ -158,17 +158,19 @@ def growth_with_classes(results: Results, w: float) -> pd.DataFrame:
 def in_windows(results: Results) -> pd.DataFrame:
     """Claim b: in one world the changes by classifier-free guidance at every w, and by each method that acts in a window.
 
-    turn, negative: lambda where a method turns, and to which share of w; NaN of one that does not.
+    turn, to: the lambda where a method turns, and the w that it turns to, -1 at least; NaN of one that does not.
     """
     changes, rows = changes_of(results), []
     turns = changes.compared[changes.compared["question"] == "window"].drop_duplicates("method").set_index("method")
-    for world in changes.asked("window").itertuples():
+    turns = turns[["turn", "negative"]].astype(float)
+    for world in changes.worlds_of("window").itertuples():
         for method, w in [(REFERENCE, w) for w in changes.ws] + [(name, None) for name in changes.methods("window")]:
             for strength in [w] if w is not None else changes.strengths(world.world, method):
                 place = (world.world, method, strength, results.sampler, results.steps)
                 found = {metric: changes.of(metric, *place) for metric in (VARIANCE, SHIFT, WRONG)}
-                head = {"method": method, "w": strength}
-                head |= {key: turns[key].astype(float).get(method, np.nan) for key in ("turn", "negative")}
+                turn, negative = turns.loc[method] if method in turns.index else (np.nan, np.nan)
+                to = max(negative * strength, -1.0) if negative < 0 else negative * strength
+                head = {"method": method, "w": strength, "turn": turn, "to": to}
                 if all(runs is not None for runs in found.values()):
                     rows.append(head | all_columns(found))
     return pd.DataFrame(rows)
@@ -181,7 +183,7 @@ def with_dimension(results: Results) -> pd.DataFrame:
     by a test of its own, without Holm.
     """
     changes, rows = changes_of(results), []
-    for world in changes.asked("c").itertuples():
+    for world in changes.worlds_of("c").itertuples():
         for sampler in changes.samplers("c"):
             for w in changes.ws:
                 place = (world.world, REFERENCE, w, sampler, results.steps)
@@ -200,7 +202,7 @@ def half_way(results: Results) -> pd.DataFrame:
     """By world of c the lambda at which the mean p(c | z) is half way from chance to certainty, where guidance has its say;
     NaN where it never is.
     """
-    field, asked = results.tables["field"], changes_of(results).asked("c")
+    field, asked = results.tables["field"], changes_of(results).worlds_of("c")
     rows = []
     for world in asked.itertuples():
         own = field[field["world"] == world.world].sort_values("logsnr")

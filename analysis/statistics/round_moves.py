@@ -19,7 +19,7 @@ def from_boundaries(results: Results) -> pd.DataFrame:
     changes, moved = changes_of(results), results.tables["moved"]
     rows, gaps, pairs = [], [], []
     names = changes.methods("d")
-    for world in changes.asked("d").itertuples():
+    for world in changes.worlds_of("d").itertuples():
         for w in changes.ws:
             for name in names:
                 place = (BOUNDARY, world.world)
@@ -58,7 +58,7 @@ def by_distance(results: Results) -> pd.DataFrame:
     """
     moved = results.tables["moved"]
     moved = moved[(moved["of"] == "unguided") & (moved["bin"] != "largest")]
-    worlds = changes_of(results).asked("d").set_index("world")
+    worlds = changes_of(results).worlds_of("d").set_index("world")
     rows = []
     for (world, w, method, where), own in moved.groupby(["world", "w", "method", "bin"], sort=False):
         if own["n"].sum() < FEW:

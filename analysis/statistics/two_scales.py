@@ -1,37 +1,62 @@
-"""Samples under two scales, that of the class and that of a second condition, as a grid (InstructPix2Pix, arXiv 2211.09800)."""
+"""The grid of methods with two scales, of the class and of a second label: its numbers, run by run and as means over runs."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.results import Results
-from analysis.statistics.paired import RUN, Difference, difference
+from analysis.metrics import columns_of
+from analysis.statistics.paired import RUN, spread
+from analysis.table import in_brackets
 
-CLASS, SECOND = "class scale", "second scale"
+SCALES = ["class_scale", "second_scale"]
+SECOND = "second_label"
+_SHARES = ["fine", "coarse"]
 
 
-def by_scales(results: Results, metric: str) -> pd.DataFrame:
-    """The runs of one world's main sweep: rows train_seed and seed, columns (class scale, second scale), 1 + a share of w each.
+def measures(columns: Sequence[str]) -> list[str]:
+    """What is shown of every cell: Fréchet distance on the main features, accuracies, second label, diversity; what there is."""
 
-    Cells at (1, 1), w = 0, are of one model, and are taken once. ValueError where no method has two scales.
+    def first(*kinds: str) -> list[str]:
+        return [found for kind in kinds for found in columns_of(kind, columns)][:1]
+
+    accuracies = [column for column in columns if column.startswith("accuracy_")]
+    diversity = first("std_within_class", "diversity", "diversity_pixels")
+    return [*distance(columns), *accuracies, *columns_of(SECOND, columns), *diversity]
+
+
+def distance(columns: Sequence[str]) -> list[str]:
+    """The column of the Fréchet distance on the main features; empty where none was measured."""
+    return [found for kind in ("frechet_exact", "fid", "fid_pixels") for found in columns_of(kind, columns)][:1]
+
+
+def grids(table: pd.DataFrame, shares: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    """The rows of methods with two scales and the columns of SCALES, by the words in brackets that say whose network it is.
+
+    table: of one world, sampler, steps and n. shares: columns method, fine, coarse, the shares of w that the scales have above 1.
+    Curves that meet, as all do at w = 0, are one model there: of their cell each run is there once. A network with one curve
+    has none: that is a line, which is drawn against w.
     """
-    shares = results.tables.get("scales", pd.DataFrame())
-    rows = results.sampled
-    rows = rows[(rows["sampler"] == results.sampler) & (rows["steps"] == results.steps) & (rows["metric"] == metric)]
-    if shares.empty or rows.empty:
-        raise ValueError(f"no method with two scales has {metric}")
-    rows = rows.merge(shares, on="method")
-    rows = rows.assign(**{CLASS: 1 + rows["fine"] * rows["w"], SECOND: 1 + rows["coarse"] * rows["w"]})
-    return rows.groupby([*RUN, CLASS, SECOND])["value"].first().unstack([CLASS, SECOND]).sort_index(axis=1)
+    if shares is None or shares.empty:
+        return {}
+    rows = table.merge(shares[["method", *_SHARES]], on="method")
+    for scale, share in zip(SCALES, _SHARES):
+        rows[scale] = (1 + rows[share] * rows["w"]).round(6)  # one number, however it was shared: 1 + 0.1 * 3 and 1 + 0.3 * 1
+    found = {str(words): own for words, own in rows.groupby(rows["method"].map(in_brackets), sort=False)}
+    return {
+        words: own.drop_duplicates([*SCALES, *RUN, "metric"])
+        for words, own in found.items()
+        if len(own[_SHARES].drop_duplicates()) > 1
+    }
 
 
-def grid(results: Results, metric: str) -> pd.DataFrame:
-    """The means: rows class scales, columns second scales; NaN where a pair was not sampled."""
-    return by_scales(results, metric).mean().unstack(SECOND)
+def means(grid: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Of one metric the mean over runs, `value`, and its `sd`, of what is independent: one row per cell, SCALES its index.
 
-
-def of_the_second_scale(results: Results, metric: str) -> tuple[float, float, Difference]:
-    """At class scale 1: the largest second scale that was sampled, the mean at it, and its difference from scale 1, by run."""
-    runs = by_scales(results, metric)[1.0]
-    if 1.0 not in runs or runs.shape[1] < 2:
-        raise ValueError("no second scale but 1 was sampled at class scale 1")
-    largest = float(runs.columns.max())
-    return largest, float(runs[largest].mean()), difference(runs[largest] - runs[1.0])
+    ValueError where no cell has it.
+    """
+    rows = grid[(grid["metric"] == metric) & grid["value"].notna()]
+    if rows.empty:
+        raise ValueError(f"no cell of two scales has {metric}")
+    cells = {scales: spread(own) for scales, own in rows.groupby(SCALES)}
+    index = pd.MultiIndex.from_tuples(cells, names=SCALES)
+    return pd.DataFrame([[cell.mean, cell.sd] for cell in cells.values()], index, columns=["value", "sd"])
