@@ -126,6 +126,18 @@ def of_claims(folder: Path, frame: str) -> str:
     return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
 
 
+def of_scales(folder: Path, metric: str, n: str = "") -> str:
+    """Rows of class scales, columns of second scales, of the one network with a grid of two; n: the largest there is."""
+    from analysis.reports.two_scales import pivot
+    from analysis.statistics.two_scales import grids
+
+    rows = read_table(folder / "table.csv")
+    rows = rows[(rows["steps"] > 0) & (rows["n"] == (int(n) if n else rows["n"].max()))]
+    (grid,) = grids(rows, pd.read_csv(folder / "scales.csv")).values()
+    frame = pivot(grid, metric)
+    return markdown(frame.rename_axis(index=f"{words(metric)}, class scale"))
+
+
 def of_frame(folder: Path, frame: str, columns: str, digits: str = "2", **where: str) -> str:
     """Columns of a further table, rows as it has them; numbers with digits after the point, ± x_sd where there is one, and a
     difference with its interval. where: what a column holds, as world=digits.
@@ -161,6 +173,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "asymmetry": of_asymmetry,
     "claims": of_claims,
     "frame": of_frame,
+    "scales": of_scales,
 }
 
 

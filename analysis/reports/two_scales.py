@@ -29,11 +29,11 @@ def two_scales(results: Results) -> list[Section]:
         caption = f"Means; darker is better, or more where neither is; {at}."
         name = "two_scales" + words.replace(" (", "_").replace(")", "").replace(" ", "_")
         parts.append(picture(name, text, caption, heat_maps, grid, columns, at))
-        tables += [table(f"{capital(metric(column).label)}{words}; {at}.", _pivot, grid, column) for column in columns]
+        tables += [table(f"{capital(metric(column).label)}{words}; {at}.", pivot, grid, column) for column in columns]
     return [section("Two scales", TEXT + (PAIRS if SECOND in results.columns else ""), *parts, *tables)]
 
 
-def _pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
+def pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
     """Rows class scales, columns second scales, cells "mean ± sd"."""
     cells = means(grid, column)
     digits = decimals(cells)

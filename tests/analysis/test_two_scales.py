@@ -7,6 +7,7 @@ from made import CARD, pictures, results
 from analysis import metrics
 from analysis.figures.two_scales import heat_maps
 from analysis.findings import found, two_scales
+from analysis.pages import filled
 from analysis.reports import REPORTS
 from analysis.results import WorldFacts
 from analysis.statistics.two_scales import grids, means, measures
@@ -144,3 +145,15 @@ def test_a_comparison_of_many_begins_with_them_too():
     kinds = pd.concat([shares().assign(method=shares()["method"] + str(i)) for i in range(2)])
     told = found(made(pd.concat(frames), scales=kinds))
     assert told[0].startswith("With two scales, at class scale 1")
+
+
+def test_a_page_shows_the_grid_of_a_committed_table(tmp_path):
+    (folder := tmp_path / "pairs").mkdir()
+    table().to_csv(folder / "table.csv", index=False)
+    shares().to_csv(folder / "scales.csv", index=False)
+    page = filled("<!-- table scales pairs metric=fid_digits -->\n<!-- end -->", tmp_path)
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    assert lines[0].endswith("class scale | second scale 1 | second scale 3.1 |") and len(lines) == 4
+    assert lines[2].startswith("| 1 | 4.200 ± 0.080 |") and "| 1.100 ± 0.080 |" in lines[3]
+    with pytest.raises(ValueError, match="no cell of two scales has kid_digits"):
+        filled("<!-- table scales pairs metric=kid_digits -->\n<!-- end -->", tmp_path)
