@@ -126,16 +126,16 @@ def of_claims(folder: Path, frame: str) -> str:
     return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
 
 
-def of_scales(folder: Path, metric: str, n: str = "") -> str:
-    """Rows of class scales, columns of second scales, of the one network with a grid of two; n: the largest there is."""
-    from analysis.reports.two_scales import pivot
-    from analysis.statistics.two_scales import grids
+def of_scales(folder: Path, metric: str) -> str:
+    """Rows of class scales, columns of second scales, of the one network with a grid of two."""
+    from analysis.reports.two_scales import crossed
+    from analysis.statistics.two_scales import SCALES
 
-    rows = read_table(folder / "table.csv")
-    rows = rows[(rows["steps"] > 0) & (rows["n"] == (int(n) if n else rows["n"].max()))]
-    (grid,) = grids(rows, pd.read_csv(folder / "scales.csv")).values()
-    frame = pivot(grid, metric)
-    return markdown(frame.rename_axis(index=f"{words(metric)}, class scale"))
+    rows = pd.read_csv(folder / "two_scales.csv")
+    rows = rows[rows["metric"] == metric]
+    if rows.empty:
+        raise ValueError(f"no cell of two scales has {metric}")
+    return markdown(crossed(rows.set_index(SCALES)).rename_axis(index=f"{words(metric)}, class scale"))
 
 
 def of_frame(folder: Path, frame: str, columns: str, digits: str = "2", **where: str) -> str:

@@ -147,10 +147,12 @@ def test_a_comparison_of_many_begins_with_them_too():
     assert told[0].startswith("With two scales, at class scale 1")
 
 
-def test_a_page_shows_the_grid_of_a_committed_table(tmp_path):
-    (folder := tmp_path / "pairs").mkdir()
-    table().to_csv(folder / "table.csv", index=False)
-    shares().to_csv(folder / "scales.csv", index=False)
+def test_a_page_shows_the_grid_of_a_committed_table(tmp_path, undrawn):
+    made_table = REPORTS["trade-off"](made(table(), scales=shares())).tables["two_scales"]
+    assert set(made_table["metric"]) == set(METRICS) and len(made_table) == len(METRICS) * len(CELLS)
+    assert "two_scales" not in REPORTS["trade-off"](made(table())).tables
+    (tmp_path / "pairs").mkdir()
+    made_table.to_csv(tmp_path / "pairs" / "two_scales.csv", index=False)
     page = filled("<!-- table scales pairs metric=fid_digits -->\n<!-- end -->", tmp_path)
     lines = [line for line in page.splitlines() if line.startswith("|")]
     assert lines[0].endswith("class scale | second scale 1 | second scale 3.1 |") and len(lines) == 4
