@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from analysis import metrics as described
-from analysis.figures.colours import GREY, SHADES, look
+from analysis.figures.colours import GREY, SHADES, look, looks
 from analysis.figures.labels import name_ends
 from analysis.figures.style import head, label_y, panels, scale_log, scale_w
 from analysis.table import FLOOR, REAL, cells_at, cells_of, what_is_held
