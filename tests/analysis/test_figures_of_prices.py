@@ -101,13 +101,15 @@ def test_samples_may_have_colour_and_nothing_else():
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 8])
-def test_the_title_of_few_columns_is_broken_and_not_cut_off(columns):
+@pytest.mark.parametrize("name", ["classifier-free", "two-conditions(coarse=0.125)"])
+def test_the_title_of_few_columns_is_broken_between_words_and_not_cut_off(columns, name):
     images = {float(w): np.zeros((2, 32, 32, 3), np.uint8) for w in range(columns)}
-    figure = samples_against_w(images, "classifier-free guidance, class 3")
+    figure = samples_against_w(images, f"{name} guidance, class 3")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     (title,) = [text for text in figure.texts if "guidance" in text.get_text()]
     extent = title.get_window_extent(canvas.get_renderer())
+    assert set(title.get_text().split()) == {name, "guidance,", "class", "3"}
     assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1 and ("\n" in title.get_text()) == (columns < 4)
     assert extent.y0 > max(axes.get_window_extent().y1 for axes in figure.axes)
 
