@@ -82,7 +82,8 @@ def test_the_curves_of_a_committed_study_have_no_text_over_another(study, sample
 
 
 @pytest.mark.parametrize(("report", "results"), [("comparison", of_methods), ("guides", of_guides)])
-def test_every_figure_of_a_report_has_no_text_over_another(report, results):
+def test_every_figure_of_a_report_has_no_text_over_another(report, results, monkeypatch):
+    monkeypatch.setattr("analysis.reports.html.png", lambda figure: b"")  # what is looked at are the figures, laid out, not files
     pictures = [picture for section in REPORTS[report](results()).sections for picture in section.figures]
     assert len(pictures) > 5 and {picture.name: overlapping(picture.figure) for picture in pictures} == {
         picture.name: [] for picture in pictures
