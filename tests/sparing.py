@@ -17,6 +17,7 @@ def undrawn() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("analysis.reports.html.png", lambda figure: pixel)
         patch.setattr("matplotlib.figure.Figure.draw_without_rendering", lambda self: None)
+        patch.setattr("analysis.figures.labels.lay_out", lambda figure: None)
         yield
 
 

@@ -9,12 +9,13 @@ and are left out: what a name stood for is a value with code of its own.
 """
 
 import ast
+import gc
 import hashlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
@@ -106,6 +107,23 @@ def read(file: Path) -> tuple[str, tuple[tuple[str, str | None], ...], dict[str,
     relative one; and the origin (module, name) of each name imported at its top level. Problem if it is not valid Python.
     """
     _stamps[file] = _stamp(file)
+    with _unsearched():
+        return _read(file)
+
+
+@contextmanager
+def _unsearched() -> Iterator[None]:
+    """Without searches for garbage: a tree of syntax is large and holds none, and they took four fifths of the time to parse."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _read(file: Path) -> tuple[str, tuple[tuple[str, str | None], ...], dict[str, tuple[str, str]]]:
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError) as error:
@@ -138,7 +156,8 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str | None]]:
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (("." * node.level + (node.module or ""), alias.name) for alias in node.names)
-        yield from _imports(node)
+        elif not isinstance(node, ast.expr):  # no statement is inside of one
+            yield from _imports(node)
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -178,26 +197,29 @@ def _module(kind: type) -> str:
 
 
 def _digest(tree: ast.AST) -> str:
-    return hashlib.sha256("\0".join(_shape(tree)).encode()).hexdigest()[:16]
+    words: list[str] = []
+    _shape(tree, words.append)
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:16]
 
 
-def _shape(node: Any) -> Iterator[str]:
-    """The syntax as a stream of words, without positions, docstrings and empty fields, so that it is equal in every Python."""
+def _shape(node: Any, say: Callable[[str], None]) -> None:
+    """The syntax word by word, without positions, docstrings and empty fields, so that it is equal in every Python."""
     if isinstance(node, ast.AST):
-        yield type(node).__name__
-        for field, content in ast.iter_fields(node):
+        say(type(node).__name__)
+        for field in node._fields:
+            content: Any = getattr(node, field, None)
             if field == "body" and _has_docstring(node):
                 content = content[1:]
-            if content not in (None, []):
-                yield field
-                yield from _shape(content)
+            if content is not None and content != []:
+                say(field)
+                _shape(content, say)
     elif isinstance(node, list):
-        yield "["
+        say("[")
         for element in node:
-            yield from _shape(element)
-        yield "]"
+            _shape(element, say)
+        say("]")
     else:
-        yield repr(node)
+        say(repr(node))
 
 
 def _has_docstring(node: ast.AST) -> bool:

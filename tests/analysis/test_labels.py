@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from analysis.figures.curves import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
 from analysis.figures.labels import _spread, label_points, name_ends, overlapping
-from analysis.figures.style import panels
+from analysis.figures.style import GREY, head, panels
 from analysis.reports import REPORTS
 from analysis.table import read_table, summarise
 
@@ -82,8 +82,19 @@ def test_the_curves_of_a_committed_study_have_no_text_over_another(study, sample
 
 
 @pytest.mark.parametrize(("report", "results"), [("comparison", of_methods), ("guides", of_guides)])
-def test_every_figure_of_a_report_has_no_text_over_another(report, results):
+def test_every_figure_of_a_report_has_no_text_over_another(report, results, monkeypatch):
+    monkeypatch.setattr("analysis.reports.html.png", lambda figure: b"")  # what is looked at are the figures, laid out, not files
     pictures = [picture for section in REPORTS[report](results()).sections for picture in section.figures]
     assert len(pictures) > 5 and {picture.name: overlapping(picture.figure) for picture in pictures} == {
         picture.name: [] for picture in pictures
     }
+
+
+def test_names_have_the_room_that_the_layout_leaves():
+    """Letters are as small as the axes need that stand below a title and above a label, not those of an empty figure."""
+    figure, (axes,) = panels(1, 1, (5, 3))
+    axes.plot([0, 1], [0, 1])
+    head(axes, "A title of many words " * 4, "and what stands below it " * 8)
+    axes.set_xlabel("one\ntwo\nthree\nfour")
+    name_ends(axes, [(k / 20, f"name {k}", GREY) for k in range(12)])
+    assert not overlapping(figure)

@@ -76,7 +76,7 @@ def test_table_2_is_by_number_of_steps_of_the_one_model_that_was_sampled_at_seve
     assert table.loc[0.3, "FID ↓ T = 256 paper"] == 2.43
 
 
-def test_a_checkpoint_has_one_curve_and_the_page_says_why():
+def test_a_checkpoint_has_one_curve_and_the_page_says_why(undrawn):
     report = REPORTS["paper-cfg"](cfg(p_unconds=(0,)))
     curves = report.tables["figure_4"]
     assert set(curves.loc[curves["source"] == "study", "p_uncond"]) == {paper_curves.UNKNOWN}
@@ -110,7 +110,7 @@ def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_a
     assert "by_p_uncond" not in one.tables and "one p_uncond was trained" in unescape(html("", "", one.sections))
 
 
-def test_a_figure_by_t_needs_several_t():
+def test_a_figure_by_t_needs_several_t(undrawn):
     report = REPORTS["paper-cfg"](by_p_uncond())
     drawn = {picture.name for section in report.sections for picture in section.figures}
     assert "figure_4" in drawn and not {"figure_5", "figure_5_one_plane"} & drawn and "table_2" not in report.tables
@@ -164,7 +164,7 @@ def test_table_4_puts_a_scale_at_w_on_one_base_and_at_w_plus_1_on_the_other():
     assert "sFID ↓ study" not in table and "sFID ↓ paper" in table
 
 
-def test_what_a_study_lacks_is_said_and_the_rest_is_drawn():
+def test_what_a_study_lacks_is_said_and_the_rest_is_drawn(undrawn):
     bare = replace(adm(), table=adm().table.query("metric != 'recall_digits' and metric != 'precision_digits'"))
     report = REPORTS["paper-adm"](bare)
     assert {"figure_4", "figure_5"} <= {picture.name for section in report.sections for picture in section.figures}
@@ -195,7 +195,7 @@ def also_on(made, *suffixes):
 
 
 @pytest.mark.parametrize("suffix", ["inception", "inception-adm"])
-def test_inception_s_features_are_taken_where_the_study_has_them(suffix):
+def test_inception_s_features_are_taken_where_the_study_has_them(suffix, undrawn):
     report = REPORTS["paper-cfg"](also_on(cfg(), suffix))
     assert report.tables["table_1"].set_index("w").loc[0.5, "FID ↓ p_uncond = 0.1 study"] == pytest.approx(8.1)
     (caption,) = [caption for section in report.sections for caption, _ in section.tables if caption.startswith("Table 1 of")]
@@ -204,7 +204,7 @@ def test_inception_s_features_are_taken_where_the_study_has_them(suffix):
     assert "rest on the features of inception." in report.intro
 
 
-def test_sfid_is_that_of_inception_s_spatial_layer():
+def test_sfid_is_that_of_inception_s_spatial_layer(undrawn):
     report = REPORTS["paper-adm"](also_on(adm(), "inception-adm", "inception-spatial-adm"))
     table, figures = report.tables["table_4"], {one.name: one.figure for part in report.sections for one in part.figures}
     assert table["sFID ↓ study"].tolist() == table["FID ↓ study"].tolist() and table["sFID ↓ study"].notna().any()

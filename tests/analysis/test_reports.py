@@ -10,7 +10,7 @@ from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
 
 from analysis.metrics import comparison
 from analysis.reports import REPORTS
-from analysis.reports.common import by_method
+from analysis.reports.common import by_method, conditional_model
 from analysis.reports.tradeoff import report
 from analysis.statistics.guides import attack_gap
 from analysis.statistics.verdicts import verdicts
@@ -131,7 +131,7 @@ def test_the_report_says_what_was_done_with_what(written):
     assert all("2.11" in text and "Data and provenance" in text for text in html.values())
 
 
-def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(undrawn):
+def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(written, undrawn):
     made, early = of_images(), "classifier-free (after 10 steps)"
     table = made.table[made.table["method"] == "classifier-free"].assign(method=early)
     cells = [
@@ -142,7 +142,8 @@ def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(u
     assert "In 8 of 8 groups" in sections["w = 0 is the conditional model"].text
     for _, frame in sections["Where FID is smallest"].tables:
         assert {early, "classifier-free", "classifier"} == set(frame.index.get_level_values("method"))
-    assert "As training goes on" in sections and "As training goes on" not in {one.heading for one in report(made).sections}
+    assert "As training goes on" in sections
+    assert "As training goes on" not in {one.heading for one in written("images")[1].sections}
 
 
 def of_other_networks(own: dict[str, bool]):
@@ -156,10 +157,13 @@ def of_other_networks(own: dict[str, bool]):
     return replace(made, table=pd.concat([made.table, *tables], ignore_index=True), cells=[*made.cells, *cells])
 
 
-def test_the_w_0_of_another_network_is_its_own_and_that_of_another_weak_one_is_not(undrawn):
+def test_the_w_0_of_another_network_is_its_own_and_that_of_another_weak_one_is_not():
+    """Of the section alone: that it stands in a report is seen above."""
+
     def told(results):
-        (text,) = (one.text for one in report(results).sections if one.heading == "w = 0 is the conditional model")
-        return text
+        section = conditional_model(results)
+        assert section.heading == "w = 0 is the conditional model"
+        return section.text
 
     same = "the samples of all methods are equal bit for bit in float32."
     assert told(of_other_networks({"average": False})) == told(of_images()) == f"In 8 of 8 groups of cells at w = 0 {same}"
@@ -174,8 +178,8 @@ def test_the_w_0_of_another_network_is_its_own_and_that_of_another_weak_one_is_n
     assert told(replace(both, cells=broken)).startswith("In 0 of 8 groups"), "a name without words has no excuse"
 
 
-def test_a_report_of_several_networks_does_not_speak_of_one(undrawn):
-    one, several = report(of_images()), report(of_other_networks({"fine-tuned": True}))
+def test_a_report_of_several_networks_does_not_speak_of_one(written, undrawn):
+    one, several = written("images")[1], report(of_other_networks({"fine-tuned": True}))
     assert "on one diffusion model of digits, from the same noise" in one.intro
     assert "of digits or, where words in brackets say so, on another or beside another weak one, from" in several.intro
     texts = [next(part.text for part in made.sections if part.heading == "The networks") for made in (one, several)]

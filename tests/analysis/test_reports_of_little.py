@@ -19,7 +19,7 @@ from analysis.results import WorldFacts
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    """Small pictures: here it only matters whether they can be drawn."""
+    """Small pictures: here it only matters whether they can be drawn, where they are others than those of test_reports.py."""
     monkeypatch.setattr(writer, "png", partial(png, dpi=30))
 
 
@@ -108,7 +108,7 @@ def test_images_without_evaluator_or_classifier(tmp_path):
     assert list(notes) == ["Classification accuracy of the samples"]
 
 
-def test_samples_of_two_channels_are_not_drawn(tmp_path):
+def test_samples_of_two_channels_are_not_drawn(tmp_path, undrawn):
     whole = of_images()
     draw = lambda: (np.zeros((10, 8, 8, 2), dtype=np.uint8), np.arange(10))  # noqa: E731
     made = replace(whole, cells=[replace(cell, draw=draw) for cell in whole.cells])
@@ -116,7 +116,7 @@ def test_samples_of_two_channels_are_not_drawn(tmp_path):
     assert "no images of one or three channels" in notes["Samples as w grows"] and "fid_against_w" in figures
 
 
-def test_samples_that_are_gone_leave_the_rest(tmp_path):
+def test_samples_that_are_gone_leave_the_rest(tmp_path, undrawn):
     def gone():
         raise FileNotFoundError("samples.npz is gone")
 
@@ -126,7 +126,7 @@ def test_samples_that_are_gone_leave_the_rest(tmp_path):
     assert "denoiser_error" in figures
 
 
-def test_a_quantity_that_was_not_compared_leaves_its_figure_out(tmp_path):
+def test_a_quantity_that_was_not_compared_leaves_its_figure_out(tmp_path, undrawn):
     whole = of_exact_images()
     errors = whole.tables["network_error"]
     made = replace(whole, tables={"network_error": errors[errors["quantity"] != "calibration"]})
@@ -147,7 +147,7 @@ def test_methods_without_the_reference_or_without_others(tmp_path):
     assert "no method but classifier-free was sampled" in notes["World moons"]
 
 
-def test_one_world_of_two_without_results(tmp_path):
+def test_one_world_of_two_without_results(tmp_path, undrawn):
     whole = of_methods()
     table, cells = whole.table[whole.table["world"] == "moons"], [cell for cell in whole.cells if cell.world == "moons"]
     lost = replace(whole, table=table, cells=cells)
@@ -162,7 +162,7 @@ def test_guides_without_tables_by_lambda(tmp_path):
     assert {"digits: what classifiers know", "digits: is the guided field a gradient?"} == set(notes)
 
 
-def test_several_worlds_in_one_report_are_told_apart(tmp_path):
+def test_several_worlds_in_one_report_are_told_apart(tmp_path, undrawn):
     plane, images = in_the_plane(ws=(0.0, 1.0), methods=("classifier-free",)), of_exact_images()
     both = replace(
         images, worlds=dict(plane.worlds) | dict(images.worlds), table=pd.concat([plane.table, images.table], ignore_index=True),

@@ -40,8 +40,11 @@ def test_the_spread_is_that_of_trainings_and_apart_from_it_that_of_seeds(table):
 
 
 def test_the_spreads_are_those_of_the_statistics(table):
-    for key, cell in table.dropna(subset="w").groupby(["method", "w", "sampler", "n", "metric"]):
-        found, expected = summarise(cell).iloc[0], spread(cell)
+    keys, sampled = ["method", "w", "sampler", "n", "metric"], table.dropna(subset="w")
+    summary = summarise(sampled).set_index(keys)
+    assert summary.index.is_unique and len(summary) == sampled.groupby(keys).ngroups
+    for key, cell in sampled.groupby(keys):
+        found, expected = summary.loc[key], spread(cell)
         numbers = (expected.mean, expected.sd, expected.within, expected.trainings, expected.runs)
         assert tuple(found[["value", "sd", "sd_seeds", "trainings", "runs"]]) == pytest.approx(numbers, nan_ok=True), key
 

@@ -70,7 +70,7 @@ def test_a_cell_has_each_run_once_however_many_curves_meet_in_it():
     assert list(grids(*both)) == ["", " (exact)"]
 
 
-def test_one_curve_or_no_shares_are_no_grid():
+def test_one_curve_or_no_shares_are_no_grid(undrawn):
     assert grids(table(), None) == grids(table(), shares()[:0]) == grids(table(curves=("b",)), shares()) == {}
     for frame, tables in ((table(), {}), (table(curves=("b",)), {"scales": shares()})):
         plain = made(frame, **tables)

@@ -156,7 +156,9 @@ def work(folder: Path) -> None:
 
 
 class Last:
-    """Says so when the interpreter takes its modules apart."""
+    """Says so when the interpreter takes its modules apart. A launch ends before: that, with threads of gloo about, now
+    and then aborts a process that has done its work.
+    """
 
     def __del__(self) -> None:
         print("taken apart", flush=True)
@@ -166,10 +168,9 @@ if __name__ == "__main__":
     mode, place = sys.argv[1], Path(sys.argv[2])
     with launch.command("study"):
         one_thread()
-        if mode == "end":
+        if mode == "work":
             last = Last()
             atexit.register(print, "at exit")
-        elif mode == "work":
             work(place)
         else:
             made(place, Unlucky(how=mode))

@@ -38,6 +38,8 @@ def test_help_costs_less_than_a_second_and_imports_nothing_heavy():
         result = subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, text=True, cwd=ROOT)
         seconds.append(cpu_of_children() - start)
         assert result.returncode == 0 and "study" in result.stdout and result.stdout.strip().endswith("[]")
+        if seconds[-1] < 1:
+            break  # it is seen, and each more costs as much
     assert min(seconds) < 1
 
 
@@ -54,6 +56,8 @@ def test_a_study_shows_its_values_in_two_seconds_and_imports_torch_alone_of_what
         result = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
         seconds.append(cpu_of_children() - start)
         assert result.returncode == 0 and result.stdout.strip().endswith("[]"), result.stdout[-200:]
+        if seconds[-1] < 2:
+            break  # it is seen, and each more costs as much
     assert min(seconds) < 2
 
 

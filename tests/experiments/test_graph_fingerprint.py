@@ -177,7 +177,7 @@ def test_a_script_is_known_by_the_name_that_a_worker_imports_it_by(tmp_path):
         class Mine: ...
         def ask(kind): return dict(fingerprint([kind]))
         if __name__ == "__main__":
-            with executor(2) as pool:
+            with executor(2, {"torch"}) as pool:
                 here, there = ask(Mine), pool.submit(ask, Mine).result()
             assert here == there and list(here) == ["mine"], (here, there)
     """)

@@ -4,8 +4,11 @@ import os
 import resource
 import subprocess
 import sys
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
+import pytest
+from started import start
 from tiny import tiny_study
 
 from experiments.graph.executors import executor
@@ -35,8 +38,16 @@ def imported(root: Path, tasks: list[Task]) -> list[str]:
     return sorted({name.partition(".")[0] for name in sys.modules.keys() - before} - set(sys.stdlib_module_names) - {*ROOMS})
 
 
-def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long_for_a_study(tmp_path):
-    """In a pool of its own, whose workers have done nothing. What is in KNOWN takes milliseconds."""
+@pytest.fixture
+def new_server():
+    """A fork server of the test's own: a process has one, that of its first pool, and it has what that pool asked for."""
+    _forkserver._stop()
+    yield
+    _forkserver._stop()
+
+
+def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long_for_a_study(tmp_path, new_server):
+    """In a pool as the study has it, whose workers have done nothing. What is in KNOWN takes milliseconds."""
     study = tiny_study(
         "digits",
         {
@@ -48,7 +59,10 @@ def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long
         },
     )
     measure = next(placed.task for placed in study.cells() if placed.place.get("w") == 1)
-    with executor(2) as fresh:
+    with executor(2, packages({module for task in everything([measure]) for module in task.code})) as fresh:
+        seconds, there, ours, frozen = fresh.submit(start).result()
+        assert there and seconds < 0.6 and frozen > 100_000, "torch is not imported again, a second and more"
+        assert not [name for name in ours if name.startswith(("guidance.methods", "analysis.measures.images"))]
         assert fresh.submit(heard, measure).result() < 0.5
         assert set(fresh.submit(imported, tmp_path, list(everything([measure]))).result()) <= KNOWN
 
@@ -64,12 +78,9 @@ def test_the_fork_server_imports_what_the_tasks_import_and_no_more():
     assert done.stdout.split() == ["torch"], done.stderr
 
 
-def there(names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if name in sys.modules]
-
-
 SERVER = """
-from test_graph_imports import executor, there
+from experiments.graph.executors import executor
+from started import there
 if __name__ == "__main__":
     with executor(2, {"torch"}) as pool:
         print(*pool.submit(there, ("torch", "sklearn", "timm", "torchvision")).result())

@@ -1,8 +1,6 @@
 """The pool of processes: one thread each, what it costs to start one, and that none outlives the command."""
 
-import gc
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -11,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from toys import Cell, Sum, litter, make
+from toys import PACKAGES, Cell, Sum, litter, make
 
 from experiments.graph.executors import Here, executor, one_thread
 from experiments.graph.store import Store
@@ -29,42 +27,26 @@ def threads() -> tuple[int, list[int]]:
     return torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info()]
 
 
-def start() -> tuple[float, bool, list[str], int]:
-    """CPU seconds of this process until now, whether torch is there already, which modules of ours are, and how many things the
-    collector of garbage leaves alone.
-    """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    ours = [name for name in sys.modules if name.startswith(("guidance", "classifiers", "analysis"))]
-    return used.ru_utime + used.ru_stime, "torch" in sys.modules and "timm" in sys.modules, ours, gc.get_freeze_count()
-
-
 @pytest.fixture(scope="module")
 def pool():
     import torch
 
     torch.set_num_threads(2)
-    with executor(2) as pool:
+    with executor(2, PACKAGES) as pool:
         yield pool
-
-
-def test_a_worker_has_the_libraries_when_it_starts_and_nothing_of_ours(pool):
-    """What this test file imports is all of ours that is there; torch is not imported again (a second and more)."""
-    seconds, there, ours, frozen = pool.submit(start).result()
-    assert there and seconds < 0.6 and frozen > 100_000
-    assert not [name for name in ours if name.startswith(("guidance.methods", "analysis.measures.images"))]
 
 
 def test_a_worker_and_this_process_use_one_thread(pool):
     """Two on any machine otherwise: OMP_NUM_THREADS of this process is 1, so it is set to 2 in one of its own."""
     assert pool.submit(threads).result() == (1, [1] * len(threads()[1])) or set(pool.submit(threads).result()[1]) == {1}
     script = textwrap.dedent("""
-        from test_graph_pool import threads
+        from test_graph_pool import PACKAGES, threads
         from experiments.graph.executors import executor
         import torch
         torch.set_num_threads(2)
         if __name__ == "__main__":
             for workers in (1, 2):
-                with executor(workers) as pool:
+                with executor(workers, PACKAGES) as pool:
                     torch_threads, others = pool.submit(threads).result()
                 assert torch_threads == 1 and len(others) >= 3 and set(others) == {1}, (workers, torch_threads, others)
             assert torch.get_num_threads() == 2

@@ -35,6 +35,7 @@ def both(tmp_path_factory):
     ended = together([WORKER, "work", two])
     assert [process.returncode for process in ended] == [0, 0], "".join(process.stderr for process in ended)
     assert not ended[1].stdout and not ended[1].stderr, "rank 0 alone owns the terminal"
+    assert ended[0].stdout == "at exit\n", "a launch ends before the interpreter does: see launch_worker.Last"
     return Store(one / "runs"), two
 
 
@@ -143,12 +144,6 @@ def test_one_rank_that_fails_ends_all_with_one_line(tmp_path, how, names, words)
     (line,) = "".join(process.stderr for process in ended).splitlines()
     assert line.startswith("guidance-bench: ") and words in line
     assert not [*tmp_path.glob("unlucky-*")] and not [*tmp_path.glob(".failed/*")]
-
-
-def test_a_launch_ends_before_the_interpreter_does(tmp_path):
-    """Whose end, with threads of gloo still about, now and then aborts a process that has done its work."""
-    ended = together([WORKER, "end", tmp_path])
-    assert [(process.returncode, process.stdout) for process in ended] == [(0, "at exit\n"), (0, "")]
 
 
 def test_who_finds_the_store_gone_says_nothing():

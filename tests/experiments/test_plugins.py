@@ -65,17 +65,33 @@ def table(out: str) -> pd.DataFrame:
     return pd.read_csv(line.split()[-1])
 
 
-def test_their_study_of_their_world_runs_in_two_processes(installed, tmp_path):
-    found = table(said(installed, "study", "ring", "--workers", 2, "--runs", tmp_path))
+@pytest.fixture(scope="module")
+def ring(installed, tmp_path_factory):
+    """What the study of the ring says, made by two processes, and what each other command says after it, all in one process."""
+    runs = tmp_path_factory.mktemp("ring")
+    made = said(installed, "study", "ring", "--workers", 2, "--runs", runs)
+    commands = {
+        "ls": ("ls", "--runs", runs),
+        "explain": ("explain", "ring", "--runs", runs),
+        "verify": ("verify", runs),
+        "worlds": ("worlds",),
+        "methods": ("methods",),
+        "samplers": ("samplers",),
+        "world": ("worlds", "ring"),
+        "shown": ("study", "digits", "--set", "model.network=pixelwise", "--show-config"),
+    }
+    return {"study": made, **dict(zip(commands, all_said(installed, *commands.values()), strict=True))}
+
+
+def test_their_study_of_their_world_runs_in_two_processes(ring):
+    found = table(ring["study"])
     assert set(found["world"]) == {"ring"} and {"halved", "classifier-free"} <= set(found["method"])
     assert set(found["sampler"].dropna()) == {"straight"} and "kl_tilted" in set(found["metric"])
     half, whole = ((found["method"] == name) & (found["w"] == 0) for name in ("halved", "classifier-free"))
     assert set(found[half]["metric"]) == set(found[whole]["metric"])
     assert found.loc[found["metric"] == "outside", "value"].between(0, 1).all() and "outside" in set(found[half]["metric"])
-    commands = (("ls", "--runs", tmp_path), ("explain", "ring", "--runs", tmp_path), ("verify", tmp_path))
-    listed, explained, verified = all_said(installed, *commands)
-    assert "halved w=1 straight T=4" in listed and "report of ring" in listed
-    assert "0 missing" not in explained and "runs are whole" in verified
+    assert "halved w=1 straight T=4" in ring["ls"] and "report of ring" in ring["ls"]
+    assert "0 missing" not in ring["explain"] and "runs are whole" in ring["verify"]
 
 
 @pytest.mark.slow  # its fast twin is the study above
@@ -90,14 +106,11 @@ def test_their_network_is_trained_on_their_images_in_two_processes(installed, tm
     assert {"rings.guiding", "rings.network"} <= set(json.loads((samples / "manifest.json").read_text())["code"])
 
 
-def test_all_of_it_is_listed(installed):
-    study = ("study", "digits", "--set", "model.network=pixelwise", "--show-config")
-    worlds, methods, samplers, ring, shown = all_said(
-        installed, ("worlds",), ("methods",), ("samplers",), ("worlds", "ring"), study
-    )
-    assert "ring " in worlds and "Gaussians on a ring, one a class." in worlds and "stripe across or down" in worlds
-    assert "halved" in methods and "straight" in samplers and "a ring" in ring
-    assert '"is": "pixelwise"' in shown
+def test_all_of_it_is_listed(ring):
+    assert "ring " in ring["worlds"] and "Gaussians on a ring, one a class." in ring["worlds"]
+    assert "stripe across or down" in ring["worlds"]
+    assert "halved" in ring["methods"] and "straight" in ring["samplers"] and "a ring" in ring["world"]
+    assert '"is": "pixelwise"' in ring["shown"]
 
 
 @pytest.mark.slow  # its fast twin is in test_docs.py
@@ -132,15 +145,15 @@ def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed
     assert packed["method"]["where"] == "rings.guiding:Halved" and "rings.guiding" in packed["code"]
 
 
-def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])  # two: its fast twin is the study above
+def test_a_study_and_a_world_by_their_place_in_a_module(tmp_path, workers):
     """Beside the user, and not installed at all."""
     shutil.copytree(HERE / "plugin" / "src" / "rings", tmp_path / "rings")
     text = (tmp_path / "rings" / "studies.py").read_text().partition("FIT =")[0]
     text = text.replace('"halved"', '"rings.guiding:Halved"').replace('"straight"', '"rings.guiding:Straight"')
     text = text.replace('"outside"', '"rings.metric:Outside"')
     (tmp_path / "rings" / "studies.py").write_text(text)
-    out = said(ROOT, "study", "rings.studies:RING", "--workers", 2, "--set", "n=40", "--set", "part=40", at=tmp_path)
-    assert set(table_at(out, tmp_path)["world"]) == {"ring"}
+    study = ("study", "rings.studies:RING", "--workers", workers, "--set", "n=40", "--set", "part=40")
     words = ["world=rings.world:Ring", 'oracle={"is": "exact", "world": "rings.world:Ring"}']
     show = ("study", "gaussians", *(word for one in words for word in ("--set", one)), "--show-config")
     refused = [
@@ -149,7 +162,13 @@ def test_a_study_and_a_world_by_their_place_in_a_module(installed, tmp_path):
         (("study", "rings.world:Ring"), "is no study"),
         (("study", "gaussians", "--set", "world=rings.world:Rong"), "rings.world:Rong cannot be loaded"),
     ]
-    shown, *ended = several([show, *(words for words, _ in refused)], beside(ROOT), tmp_path)
+    commands = [show, *(words for words, _ in refused)]
+    if workers == 1:
+        made, shown, *ended = several([study, *commands], beside(ROOT), tmp_path)
+    else:  # a process that has workers has to be a command
+        made, (shown, *ended) = bench(ROOT, *study, at=tmp_path), several(commands, beside(ROOT), tmp_path)
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert set(table_at(made.stdout, tmp_path)["world"]) == {"ring"}
     assert json.loads(shown.stdout)["world"] == {"is": "ring", "classes": 5, "std": 0.2}
     for done, (_, what) in zip(ended, refused, strict=True):
         assert done.returncode == 2 and what in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr

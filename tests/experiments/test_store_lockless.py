@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from test_graph_pool import until
-from test_store_processes import command
+from test_store_processes import both
 from toys import Cell, Sum, litter, make
 
 from experiments.graph.files import read_json, write_json
@@ -35,11 +35,11 @@ print(outcome.made, outcome.found, len(outcome.failed))
 def test_both_make_each_run_and_one_of_each_is_kept(tmp_path, locks):
     runs, log, gate = tmp_path / "runs", tmp_path / "log", tmp_path / "gate"
     gate.touch()
-    both = [command(locks + GATED, runs, log, gate, stdout=subprocess.PIPE) for _ in range(2)]
+    two = both(locks + GATED, runs, log, gate, stdout=subprocess.PIPE)
     until(lambda: log.exists() and log.read_text() == "xx")  # both are in the middle of the first cell
     gate.unlink()
-    said = [[int(word) for word in one.communicate(timeout=60)[0].split()] for one in both]
-    assert [one.returncode for one in both] == [0, 0]
+    said = [[int(word) for word in line.split()] for line in two.communicate(timeout=60)[0].splitlines()]
+    assert two.returncode == 0 and len(said) == 2
     assert sum(made for made, _, _ in said) == 3 and all(made + found == 3 and not failed for made, found, failed in said)
     assert not litter(runs) and [why for _, why in verify_store(runs)] == [None] * 3
 

@@ -13,6 +13,7 @@ from experiments.graph.task import Task
 from experiments.graph.value import value
 from experiments.problems import Failed, Problem
 
+PACKAGES = {"torch"}  # which every worker imports: all that a fork server of these tasks needs
 ERRORS = {
     "value": ValueError("w is too large"),
     "key": KeyError("a"),
@@ -89,7 +90,7 @@ def make(root: Path, *tasks: Task, workers: int = 1, retry: bool = False, **opti
     planned = plan(tasks, store, retry)
     if workers == 1:
         return run(planned, store, Here(), 1, **options)
-    with executor(workers) as pool:
+    with executor(workers, PACKAGES) as pool:
         return run(planned, store, pool, workers, **options)
 
 
