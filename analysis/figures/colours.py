@@ -1,4 +1,5 @@
-"""One colour and one marker for each name, in every figure: of a method, a sampler, a guide. Neither depends on who is beside it.
+"""One colour and one marker for each name, in every figure: of a method, a sampler, a guide. The colour never depends on who is
+beside it, the marker only where two variants would look the same.
 
 The eight shades were searched for: any two are 0.10 or more apart in OKLab (Ottosson 2020), to normal eyes and through the
 matrices of Machado et al. (2009) for protanopia, deuteranopia and tritanopia, and each has a contrast of 3 or more with white.
@@ -6,6 +7,7 @@ Blue is the reference's alone among methods. No two methods have both the same s
 """
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from zlib import crc32
 
@@ -53,6 +55,20 @@ def look(name: str) -> Look:
     own = crc32(name.encode())
     shade = _LOOKS[base].colour if base in _LOOKS else _OTHERS[crc32(base.encode()) % len(_OTHERS)]
     return Look(shade, _MARKERS[own % len(_MARKERS)])
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """The looks of what shares a figure, in the order given: of two variants that would look the same the later has the next
+    marker that nobody beside it has in this colour. The names of the table above keep their own.
+    """
+    names = list(dict.fromkeys(names))
+    found: dict[str, Look] = {}
+    for name in sorted(names, key=lambda name: name not in _LOOKS):
+        shade, marker = look(name)
+        taken = {own.marker for own in found.values() if own.colour == shade}
+        free = (other for other in (marker, *_MARKERS) if other not in taken)
+        found[name] = Look(shade, next(free, marker))
+    return {name: found[name] for name in names}
 
 
 def colour(method: str, among: object = None) -> str:

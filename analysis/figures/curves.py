@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import metrics as described
-from analysis.figures.colours import look
+from analysis.figures.colours import looks
 from analysis.figures.labels import label_panels, label_points, name_ends
 from analysis.figures.style import (
     DASHED,
@@ -53,9 +53,9 @@ def metric_against_w(
         n, n_real = int(cells["n"].max()), int(real["n"].max()) if len(real) else None
         largest, matched = cells[cells["n"] == n], cells[cells["n"] == n_real]
         dashed = n_real != n and _apart(largest, matched)
-        ends = []
+        ends, drawn = [], looks(methods)
         for method in methods:
-            (shade, marker), curve = look(method), largest[largest["method"] == method]
+            (shade, marker), curve = drawn[method], largest[largest["method"] == method]
             if len(curve):
                 ends.append((_curve(axes, curve, shade, marker), method, shade, marker))
             if dashed:
@@ -138,10 +138,11 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
     columns = 2 if len(kinds) == 4 else min(3, len(kinds))
     rows = -(-len(kinds) // columns)
     figure, grid = panels(rows, columns, (1.4 + 3.6 * columns, 0.9 + 2.9 * rows), share_y=True)
+    drawn = looks(methods)
     for axes, (sampler, steps) in zip(grid, kinds):
         panel_cells = cells[(cells["sampler"] == sampler) & (cells["steps"] == steps)]
         for i, method in enumerate(methods):
-            curve, (shade, marker) = panel_cells[panel_cells["method"] == method], look(method)
+            curve, (shade, marker) = panel_cells[panel_cells["method"] == method], drawn[method]
             if len(curve):
                 _curve(axes, curve, shade, marker, label=method)
                 minimum = curve.loc[curve["value"].idxmin()]
@@ -173,9 +174,9 @@ def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, s
     both = both[both["n"] == both["n"].max()]
     methods = list(dict.fromkeys(both["method"]))
     figure, (axes,) = panels(1, 1, (7.6, 5.0))
-    ends = []
+    ends, drawn = [], looks(methods)
     for method in methods:
-        curve, (shade, marker) = both[both["method"] == method], look(method)
+        curve, (shade, marker) = both[both["method"] == method], drawn[method]
         axes.errorbar(
             curve["value_is"], curve["value_fid"], xerr=curve["sd_is"].fillna(0), yerr=curve["sd_fid"].fillna(0),
             color=shade, marker=marker, ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from analysis import metrics as described
-from analysis.figures.colours import GREY, SHADES, look
+from analysis.figures.colours import GREY, SHADES, look, looks
 from analysis.figures.labels import name_ends
 from analysis.figures.style import head, label_y, panels, scale_log, scale_w
 from analysis.table import FLOOR, REAL, cells_at, cells_of, what_is_held
@@ -86,10 +86,10 @@ def methods_against_w(summary: pd.DataFrame, metrics: Sequence[str], *, sampler:
         cells = cells_at(summary, metric, sampler, steps)
         cells = cells[cells["n"] == cells["n"].max()]
         floor, methods = _floor(summary, metric, cells), list(dict.fromkeys(cells["method"]))
-        ends = []
+        ends, drawn = [], looks(method.removesuffix(EXACT) for method in methods)
         for method in methods:
             plain = method.removesuffix(EXACT)
-            (shade, marker), style = look(plain), "-" if plain == method else (0, (5, 2))
+            (shade, marker), style = drawn[plain], "-" if plain == method else (0, (5, 2))
             height = _line(axes, "w", cells[cells["method"] == method], shade, style, marker)
             ends.append((height, method.replace(EXACT, ",\nexact"), shade, marker))
         ends += _draw_floor(axes, "w", floor)

@@ -117,10 +117,11 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
     open_ = told[told["verdict"] == "undecided"]
     missed = f"; of undecided ones less than {number(open_['detectable'].median())} would be missed" if len(open_) else ""
     margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])
+    tested = len(told) - len(idle)
+    corrected = f"; equivalent: shown to be within {margin}; after Holm over {several(tested, 'methods')}" if tested else ""
     return [
         f"In {named(column)}, each method at its own best w beside {REFERENCE} guidance at its own: {'; '.join(parts)} "
-        f"({units}; equivalent: shown to be within {margin}; after Holm over {several(len(told) - len(idle), 'methods')}"
-        f"{missed})."
+        f"({units}{corrected}{missed})."
     ]
 
 

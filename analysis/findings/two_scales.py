@@ -1,17 +1,20 @@
-"""What the second of two scales does alone, and which pair of scales has the smallest distance."""
+"""What the second of two scales does alone and beside the class's, and which pair of scales has the smallest distance."""
 
 import pandas as pd
 
 from analysis.findings.words import at_the_main_sweep, drawn, interval, named, number, several
 from analysis.results import Results
-from analysis.statistics.paired import RUN, difference
-from analysis.statistics.two_scales import SECOND, distance, grids, means, measures
+from analysis.statistics.paired import RUN, Difference, difference
+from analysis.statistics.two_scales import SCALES, SECOND, distance, grids, means, measures
 
 
 def sentences(results: Results) -> list[str]:
-    """Two of each network that has a grid of two scales, in one world; none where there is no such method."""
+    """Three of each network that has a grid of two scales, in one world; none where there is no such method."""
     found = grids(at_the_main_sweep(results), results.tables.get("scales"))
-    return [text for words, grid in found.items() for text in (*_second(results, words, grid), *_lowest(words, grid))]
+    told = (
+        (*_second(results, words, grid), *_both(results, words, grid), *_lowest(words, grid)) for words, grid in found.items()
+    )
+    return [text for texts in told for text in texts]
 
 
 def _columns(grid: pd.DataFrame) -> list[str]:
@@ -34,6 +37,24 @@ def _second(results: Results, words: str, grid: pd.DataFrame) -> list[str]:
     return [f"With two scales{words}, at class scale 1, {scales} {'; '.join(parts)} ({drawn(results)}; paired by run)."]
 
 
+def _both(results: Results, words: str, grid: pd.DataFrame) -> list[str]:
+    """The same step of the second scale at the largest class scale, and how it differs, run by run: second label and distance."""
+    columns, parts = _columns(grid), []
+    first, second = (float(grid[scale].max()) for scale in ("class_scale", "second_scale"))
+    corners = [(1.0, 1.0), (1.0, second), (first, 1.0), (first, second)]
+    for column in (*[name for name in columns if name == SECOND], *distance(columns)):
+        cells = grid[grid["metric"] == column].pivot(index=RUN, columns=SCALES, values="value").reindex(columns=corners).dropna()
+        if first > 1 and second > 1 and len(cells):
+            neither, alone, of_class, both = (cells[scales] for scales in corners)
+            steps = [number(difference(step).mean) for step in (both - of_class, alone - neither)]
+            apart = _apart(difference((both - of_class) - (alone - neither)))
+            parts.append(f"the {named(column)} by {steps[0]} instead of {steps[1]} ({apart})")
+    if not parts:
+        return []
+    at = f"At class scale {first:g} the step from second scale 1 to {second:g} moves{words}"
+    return [f"{at} {'; '.join(parts)} ({drawn(results)}; paired by run)."]
+
+
 def _moves(pairs: pd.DataFrame) -> str:
     first, last = (pairs[scale] for scale in pairs.columns)
     gap = difference(last - first)
@@ -44,6 +65,13 @@ def _moves(pairs: pd.DataFrame) -> str:
         return f"{word} from {before} to {after} (one run: no interval)"
     ends = f"difference {number(gap.mean)}, {interval(gap.low, gap.high)} over {several(gap.units, gap.over)}"
     return f"{word} from {before} to {after} ({ends})"
+
+
+def _apart(gap: Difference) -> str:
+    if gap.units < 2:
+        return "one run: no interval"
+    word = "" if gap.apart else "not measurably another: "
+    return f"{word}difference {number(gap.mean)}, {interval(gap.low, gap.high)} over {several(gap.units, gap.over)}"
 
 
 def _lowest(words: str, grid: pd.DataFrame) -> list[str]:

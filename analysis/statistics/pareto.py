@@ -5,8 +5,9 @@ than in one. The area is the hypervolume (Zitzler & Thiele, IEEE Trans. Evol. Co
 cell is at least as good as, up to a reference point. That point, and the unit, come from plain guidance alone, so that no method
 changes another's area: in a quality or diversity the value at w = 0 made worse by one span of plain guidance's curve (w up to 4);
 in a price what plain guidance costs made dearer by what guidance adds to w = 0. Diversity beyond that of w = 0 counts as that of
-w = 0: samples that are broken differ too. The conditional model, w = 0, belongs to every method, and its own area is the unit: an
-area of 1.2 means that guidance adds a fifth. Between adjacent ws cells are joined by a line.
+w = 0: samples that are broken differ too. Plain guidance's w = 0, the conditional model, has the area 1: an area of 1.2 means
+that guidance adds a fifth. It belongs to every method that was not sampled at w = 0; a network of its own has a w = 0 of its
+own, and an area below 1 where that is worse. Between adjacent ws cells are joined by a line.
 
 The mean curve is what is measured, since noise of single runs would widen every front; its spread is the jackknife's over what is
 independent (Tukey, Ann. Math. Stat. 29, 1958), reference point and all, and methods are compared by the same runs left out. By
@@ -112,7 +113,7 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int) -> pd.DataF
     left = [None, *units] if len(units) > 1 else [None]
     axes = [_axes(rows if one is None else rows[rows[unit] != one], quality, other, steps) for one in left]
     names = [REFERENCE, *(name for name in dict.fromkeys(wide["method"]) if name != REFERENCE)]
-    cells = {name: pd.concat([wide[(wide["method"] == name) & (wide["w"] != 0)], plain[plain["w"] == 0]]) for name in names}
+    cells = {name: _of_method(wide[wide["method"] == name], plain, steps) for name in names}
     found, beside = {}, {}
     for name, own in cells.items():
         parts = [(own, plain) if one is None else (own[own[unit] != one], plain[plain[unit] != one]) for one in left]
@@ -127,6 +128,12 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int) -> pd.DataF
         ends = [gap.mean, gap.low, gap.high, gap.units, gap.over, MARGIN, gap.detectable(tests=len(gaps)), word]
         areas.append([name, found[name][0], pseudo[name].std(ddof=1), beside[name][0], *ends])
     return pd.DataFrame(areas, columns=COLUMNS)
+
+
+def _of_method(own: pd.DataFrame, plain: pd.DataFrame, steps: int) -> pd.DataFrame:
+    """The cells of a method: those guided, and at `steps` its model without guidance, plain guidance's where it has none."""
+    unguided = own[(own["w"] == 0) & (own["steps"] == steps)]
+    return pd.concat([own[own["w"] != 0], unguided if len(unguided) else plain[plain["w"] == 0]])
 
 
 def _pseudo(areas: list[float], units: Sequence) -> pd.Series:
