@@ -11,6 +11,7 @@ import pytest
 from made import CARD, pictures, results
 
 from analysis import reference
+from analysis.findings.p_unconds import sentences
 from analysis.paper import curves as paper_curves
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
@@ -234,3 +235,20 @@ def test_a_table_as_people_read_it_has_no_nan():
 def test_scales_are_those_of_the_authors_code():
     found = paper_scales.by_scale(adm().summary, {"fid": "fid_digits"}, "ancestral", 8)
     assert sorted(found["scale"].unique()) == [0, 1, 10] and set(found.groupby("scale").size()) == {2}
+
+
+def test_it_is_said_where_no_p_uncond_is_better_with_guidance():
+    columns = {
+        "units": 3,
+        "over": "trainings",
+        "margin": 0.4,
+        "difference": 0.1,
+        "low": -0.1,
+        "high": 0.3,
+        "verdict": "equivalent",
+    }
+    frame = pd.DataFrame([{"metric": "fid_digits", "p_uncond": p, "w": 0.0, "reference_w": 0.0, **columns} for p in (0.2, 0.5)])
+    (text,) = sentences(frame, 0.1)
+    assert "(each at its own best w, which is 0 for all; 3 trainings;" in text
+    (text,) = sentences(frame.assign(w=[0.0, 1.0]), 0.1)
+    assert "(each at its own best w; 3 trainings;" in text
