@@ -11,7 +11,6 @@ import pytest
 from made import CARD, pictures, results
 
 from analysis import reference
-from analysis.findings.p_unconds import sentences
 from analysis.paper import curves as paper_curves
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
@@ -97,6 +96,7 @@ def by_p_uncond(p_unconds=(0.05, 0.1, 0.5), seeds=4):
 
 
 def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_are_of(monkeypatch):
+    assert not cfg_report().found, "of one run nothing is found"
     sampled = []
     monkeypatch.setattr("analysis.reports.paper_cfg._one_class", lambda cells, label: sampled.extend(cells))
     report = REPORTS["paper-cfg"](by_p_uncond())
@@ -104,7 +104,7 @@ def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_a
     assert list(frame.index) == [0.05, 0.5] and dict(frame["verdict"]) == {0.05: "equivalent", 0.5: "worse"}
     assert frame.loc[0.5, "difference"] == pytest.approx(1.9, abs=0.05) and set(frame["units"]) == {2}
     (sentence,) = report.found
-    assert sentence in report.summary_text and not cfg_report().found, "of one run nothing is found"
+    assert sentence in report.summary_text
     assert "beside p_uncond = 0.1: 0.05 equivalent" in report.summary_text and "0.5 higher (1.9" in report.summary_text
     assert {cell.method for cell in sampled} == {"classifier-free (p_uncond = 0.1)"} and len(sampled) == len(WS)
     one = REPORTS["paper-cfg"](by_p_uncond(p_unconds=(0.5,)))
@@ -235,20 +235,3 @@ def test_a_table_as_people_read_it_has_no_nan():
 def test_scales_are_those_of_the_authors_code():
     found = paper_scales.by_scale(adm().summary, {"fid": "fid_digits"}, "ancestral", 8)
     assert sorted(found["scale"].unique()) == [0, 1, 10] and set(found.groupby("scale").size()) == {2}
-
-
-def test_it_is_said_where_no_p_uncond_is_better_with_guidance():
-    columns = {
-        "units": 3,
-        "over": "trainings",
-        "margin": 0.4,
-        "difference": 0.1,
-        "low": -0.1,
-        "high": 0.3,
-        "verdict": "equivalent",
-    }
-    frame = pd.DataFrame([{"metric": "fid_digits", "p_uncond": p, "w": 0.0, "reference_w": 0.0, **columns} for p in (0.2, 0.5)])
-    (text,) = sentences(frame, 0.1)
-    assert "(each at its own best w, which is 0 for all; 3 trainings;" in text
-    (text,) = sentences(frame.assign(w=[0.0, 1.0]), 0.1)
-    assert "(each at its own best w; 3 trainings;" in text
