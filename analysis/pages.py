@@ -24,6 +24,7 @@ from analysis.page_tables import TABLES, summary_of
 from analysis.table import read_table
 
 _MARKED = re.compile(r"<!-- (table|value|gap|found) (.+?) -->(.*?)<!-- end -->", re.DOTALL)
+_OPTION = re.compile(r"[^=(]+=")  # no method's name with its hyper-parameters in brackets
 
 
 def filled(page: str, results: Path) -> str:
@@ -33,8 +34,8 @@ def filled(page: str, results: Path) -> str:
         kind, given, _ = found.groups()
         try:
             words = shlex.split(given)
-            options = dict(word.split("=", 1) for word in words if "=" in word)
-            named = [word for word in words if "=" not in word]
+            options = dict(word.split("=", 1) for word in words if _OPTION.match(word))
+            named = [word for word in words if not _OPTION.match(word)]
             text = KINDS[kind](results, *named, **options)
         except (ValueError, TypeError, KeyError, OSError) as error:
             raise ValueError(f"<!-- {kind} {given} -->: {error}") from error
