@@ -239,5 +239,6 @@ def _text(curves: pd.DataFrame | Missing, note: str) -> str:
     for value, line in curves.groupby("p_uncond"):
         best = line.loc[line["fid"].idxmin()]
         name = paper_curves.named("p_uncond", value)
-        lines.append(f"{name}: least FID {best['fid']:.3f} at w = {best['w']:g}, {line['fid'].iloc[0]:.3f} at w = 0")
+        beside = f", {line['fid'].iloc[0]:.3f} at w = 0" if best["w"] else ", without guidance"
+        lines.append(f"{name}: least FID {best['fid']:.3f} at w = {best['w']:g}{beside}")
     return "\n".join([*lines, note])
