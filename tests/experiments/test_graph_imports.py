@@ -1,14 +1,13 @@
 """What every worker of a pool has to import by itself."""
 
 import os
-import resource
 import subprocess
 import sys
 from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
-from started import start
+from started import heard, start
 from tiny import tiny_study
 
 from experiments.graph.executors import executor
@@ -23,11 +22,6 @@ ROOMS = ("guidance", "classifiers", "experiments", "analysis")
 HERE = Path(__file__).parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{HERE.parents[1]}:{HERE}"}
 KNOWN = {"einops", "sklearn", "encodings", "importlib"}  # sklearn's data are modules too
-
-
-def heard(task: Task) -> float:
-    """CPU seconds of a worker until it has a task of a study in its hands, the code of ours behind it imported."""
-    return sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 
 
 def imported(root: Path, tasks: list[Task]) -> list[str]:
@@ -47,7 +41,7 @@ def new_server():
 
 
 def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long_for_a_study(tmp_path, new_server):
-    """In a pool as the study has it, whose workers have done nothing. What is in KNOWN takes milliseconds."""
+    """In a pool of its own, whose workers have done nothing. What is in KNOWN takes milliseconds."""
     study = tiny_study(
         "digits",
         {
@@ -59,7 +53,7 @@ def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long
         },
     )
     measure = next(placed.task for placed in study.cells() if placed.place.get("w") == 1)
-    with executor(2, packages({module for task in everything([measure]) for module in task.code})) as fresh:
+    with executor(2) as fresh:
         seconds, there, ours, frozen = fresh.submit(start).result()
         assert there and seconds < 0.6 and frozen > 100_000, "torch is not imported again, a second and more"
         assert not [name for name in ours if name.startswith(("guidance.methods", "analysis.measures.images"))]
