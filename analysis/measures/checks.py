@@ -33,3 +33,9 @@ def classes(name: str, value: np.ndarray, n: int) -> np.ndarray:
     if value.shape != (n,) or not np.issubdtype(value.dtype, np.integer):
         raise ValueError(f"{name} has shape {value.shape} and type {value.dtype}: give {n} integer class ids, shape ({n},)")
     return value
+
+
+def balanced(label: np.ndarray) -> bool:
+    """Whether there are as many rows of each class, to one row: they were dealt out, not drawn at random."""
+    counts = np.unique(label, return_counts=True)[1]
+    return int(counts.max() - counts.min()) <= 1

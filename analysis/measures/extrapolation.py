@@ -22,9 +22,10 @@ def frechet_infinity(
     jackknife (Quenouille 1956; Tukey 1958), whose pseudo-values give the standard error too.
 
     The bias c / n of the generated rows goes, that of the reference stays. The error is that of another draw of n rows against
-    the same reference; where there are labels, of another draw of as many rows of each class, every group taking its share of
-    them. It is too large near a distance of 0, which is of second order there. No row is drawn twice: a bootstrap reads the
-    distance at about n / 2. Groups follow the order of the rows: another order moves the value by a fraction of its error.
+    the same reference; with labels, of another draw of as many rows of each class, every group taking its share of them: give
+    none where they were drawn at random. It is too large near a distance of 0, which is of second order there. No row is drawn
+    twice: a bootstrap reads the distance at about n / 2. Groups follow the order of the rows: another order moves the value by a
+    fraction of its error.
     ValueError for fewer than max(2 d, 100) rows, non-finite values or another width.
     """
     x = matrix("generated", generated, 2)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
+from analysis.measures.checks import balanced
 from analysis.measures.classified import classified
 from analysis.measures.density_coverage import K, density_coverage
 from analysis.measures.extrapolation import frechet_infinity, least
@@ -24,7 +25,8 @@ MAX_EXTRAPOLATED = 512  # width above which 21 Frechet distances are too dear fo
 def further(made: FeatureSet, reference: FeatureReference, suffix: str) -> dict[str, float]:
     """By column, each where the set is large enough for it:
 
-    kid_, kid_se_                   n >= 4
+    kid_                            n >= 4
+    kid_se_                         also 4 of each class, where labels are balanced
     mind_                           n <= m
     density_, coverage_, clipped_   n >= 6, m >= 6
     vendi_                          always
@@ -37,9 +39,11 @@ def further(made: FeatureSet, reference: FeatureReference, suffix: str) -> dict[
     ValueError for whatever one of the measures refuses, and for labels that hold no sample of a class although there are 20 c.
     """
     rows, n, d, m = made.features, len(made), made.features.shape[1], len(reference.neighbours)
+    dealt = made.label if made.label is not None and balanced(made.label) else None
     found: dict[str, float] = {}
     if n >= LEAST and m >= 2:
-        found["kid"], found["kid_se"] = kid(rows, reference.kernel)
+        found["kid"], error = kid(rows, reference.kernel, dealt)
+        found |= {} if np.isnan(error) else {"kid_se": error}
     if n <= m:
         found["mind"] = mind(rows, reference.neighbours)
     if min(n, m) > K:
@@ -48,7 +52,7 @@ def further(made: FeatureSet, reference: FeatureReference, suffix: str) -> dict[
     if m >= 2 and reference.training.spacing > 0:
         found["nearest_train"], found["copies"] = reference.training.compare(rows)
     if d <= MAX_EXTRAPOLATED and n >= least(d):
-        found["fid_infinity"], found["fid_infinity_se"] = frechet_infinity(rows, reference.moments, made.label)
+        found["fid_infinity"], found["fid_infinity_se"] = frechet_infinity(rows, reference.moments, dealt)
     if made.label is not None and in_every_class(made.label, _classes(made, reference)):
         found["vendi_class"] = class_vendi(rows, made.label)
         if reference.by_class and set(np.unique(made.label)) <= set(reference.by_class):

@@ -44,6 +44,35 @@ def test_the_standard_error_is_the_spread_over_independent_draws(shift):
     assert claimed == pytest.approx(spread, rel=0.15)
 
 
+def classes(seed, n, shift=0.0):
+    """Six classes that lie apart, as many rows of each, in turn."""
+    label = np.arange(n) % 6
+    return draws(seed, n, shift, 6) + 2 * np.eye(6)[label], label
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3], ids=["one distribution", "apart"])
+def test_of_balanced_labels_the_error_is_the_spread_of_balanced_sets(shift):
+    """Of independent rows it would be several times that: the shares of the classes do not vary here."""
+    real = KernelReference(classes(10**6, 600)[0])
+    sets = [classes(i, 120, shift) for i in range(400)]
+    found = [kid(rows, real, label) for rows, label in sets]
+    spread = np.std([one.value for one in found], ddof=1)
+    assert np.sqrt(np.mean([one.standard_error**2 for one in found])) == pytest.approx(spread, rel=0.15)
+    assert min(one.standard_error for one in found) > 0.3 * spread
+    assert all(kid(rows, real).value == pytest.approx(one.value, rel=1e-9) for (rows, _), one in zip(sets[:3], found))
+
+
+def test_balanced_labels_lower_it_by_what_its_docstring_says():
+    """Against a reference in which each class has its share, of one distribution, so that the truth is 0."""
+    rows, label = zip(*(classes(i, 60) for i in range(300)))
+    reference = np.concatenate([classes(10**6 + i, 600)[0] for i in range(5)])
+    values = [kid(one, KernelReference(reference)).value for one in rows]
+    k = (np.concatenate(rows[:60]) @ np.concatenate(rows[60:120]).T / 6 + 1) ** 3
+    same = np.concatenate(label[:60])[:, None] == np.concatenate(label[60:120])
+    lower = (1 - 1 / 6) / 59 * (k[same].mean() - k[~same].mean())
+    assert np.mean(values) == pytest.approx(-lower, abs=4 * np.std(values) / 300**0.5 + 0.03 * lower)
+
+
 def test_torch_fidelity_has_the_same_value_and_another_error():
     x, y = draws(0, 250, 0.2, 8), draws(1, 250, 0, 8)
     theirs = kid_features_to_metric(
@@ -60,6 +89,7 @@ def test_order_does_not_matter_and_what_is_unsound_is_refused():
         kid(x[:3], real)
     with pytest.raises(ValueError, match="generated has 3 columns and reference 4"):
         kid(x[:, :3], real)
+    assert np.isnan(kid(x[:15], real, np.arange(15) % 4).standard_error), "three rows of a class"
     for bad in (np.nan, np.inf):
         x[5, 1] = bad
         with pytest.raises(ValueError, match="NaN or infinity in 1 of 300 rows"):
