@@ -71,16 +71,53 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
         )
 
     text = " ".join(of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0), cells("dear", (0.5, 1.0), bowl, evaluations=3.0)))
-    assert "is free at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
+    assert "is free, at w = 1, 1.00 times the evaluations of the unguided model and 1.00 times its seconds" in text
     assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
     none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: bowl(w) + 0.9, evaluations=1.0)))
     assert "No other method is shown to have the quality" in none and "Of these networks alone" not in none
     three = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0, trainings=3), trainings=3)
-    assert "over 3 trainings" in three[1] and three[2].startswith("Of these networks alone: the cheapest"), three[:3]
+    assert "over 3 trainings" in three[1] and not any("Of these networks" in text for text in three), "the same answer"
     few = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0))
     assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
     many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), bowl, evaluations=1.0) for k in range(7)))
     assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def of_two_networks(**by_network):
+    """What is told by the features of moons and of suns; of each the bowls of the methods there."""
+    frames = []
+    for features, bowls in by_network.items():
+        frame = table(*(cells(name, (0.5, 1.0, 2.0), fid, evaluations=1.0) for name, fid in bowls.items()))
+        more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
+        frame = pd.concat([frame, more])
+        own = frame["metric"].str.endswith("_moons")
+        frames.append(frame[own | (features == "moons")].replace({"metric": r"_moons$"}, f"_{features}", regex=True))
+    facts = [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)]
+    return found(replace(results(pd.concat(frames), facts, pictures()), sampler="ddim", steps=16))
+
+
+def test_a_quality_is_asked_for_on_every_feature_network():
+    """A method that has it on one of two alone has not got it; where another has it on both, that is the answer."""
+    good, poor = bowl, lambda w: bowl(w) + 0.9
+    (one,) = [text for text in of_two_networks(moons={"free": good}, suns={"free": poor}) if "to have the quality" in text]
+    assert one.startswith("No other method is shown") and "on each of 2 feature networks. But in Fréchet" in one
+    assert "distance on moons features free has it at w = 1" in one and "on suns features free" not in one
+    both = of_two_networks(moons={"free": good, "apg": good}, suns={"free": poor, "apg": good})
+    (two,) = [text for text in both if "to have the quality" in text]
+    assert (
+        two.startswith("The cheapest that is shown")
+        and " is apg, in Fréchet distance on moons features at w = 1" in two
+        and two.count("difference") == 2
+    )
+
+
+def test_a_second_network_is_said_to_agree_or_not():
+    def told(suns):
+        texts = of_two_networks(moons={"deep": lambda w: bowl(w) - 1.8}, suns={"deep": suns})
+        return next(text for text in texts if text.startswith("By suns features"))
+
+    assert told(lambda w: bowl(w) - 1.8) == "By suns features 1 method has the same verdict."
+    assert told(bowl).startswith("By suns features no method has the same verdict")
 
 
 def test_the_answer_of_a_world_comes_before_what_is_told_of_all():
