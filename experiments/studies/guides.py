@@ -19,6 +19,7 @@ from experiments.tasks.assess import ASSESS_LOGSNRS, Assess
 from experiments.tasks.baselines import TestSet
 from experiments.tasks.jacobians import Jacobians
 from experiments.tasks.joint_samples import JointSamples
+from experiments.tasks.judge import Judge
 from experiments.tasks.measure import Measure, MeasureExact
 from experiments.tasks.sample import Sample
 from experiments.tasks.sources import MIN_LOGSNR_IMPLICIT, Exact
@@ -34,8 +35,9 @@ class Guides(Study):
     """One world: the denoiser, noise-aware guides and clean evaluators by name, and what is sampled.
 
     guides: noise-aware classifiers; the first is the one whose Jacobian is measured. clean: the classifier of clean images that
-    guides by x-hat. evaluators: classifiers of clean images that never guide, of other architectures; the first is the one
-    of the Frechet distance. In a world with an exact oracle, it is used instead of denoiser and evaluators in what is sampled.
+    guides by x-hat. evaluators: classifiers of clean images that never guide, of other architectures, each of which measures; the
+    first is the evaluator, the others are judges. In a world with an exact oracle, it is used instead of denoiser and evaluators
+    in what is sampled.
     joint: a joint energy model, if there is to be one. n_levels, n_implicit: images that are classified by lambda, by
     implicit classifiers too; levels_implicit, noises: of these. probes: of the Jacobians.
     Seeds of every network but the evaluators are those of train_seeds.
@@ -161,26 +163,31 @@ class Guides(Study):
         key = {"train_seed": seed, "method": name, "w": w, "seed": sampling}
         place = {"world": self.world.label, **key, "sampler": label(self.sampler), "steps": self.steps}
         if seed == self.train_seeds[0] or owes_to_training(samples):
-            yield Placed(TABLE, place, self._measured(samples, self.n, w))
+            yield from self._measured(samples, place, w)
         classifiers = {**guides, "clean": trained["clean"]}
         classifiers |= {EXACT: Exact(world=self.world)} if self.world.exact else self.evaluators
         yield Placed(TABLE, place, TransferAccuracy(samples=samples, classifiers=classifiers))
 
-    def _measured(self, samples: Any, n: int, w: float | None = None) -> Measure | MeasureExact:
+    def _measured(self, samples: Any, place: dict[str, Any], w: float | None = None) -> Iterator[Placed]:
+        """By the oracle of an exact world; else on the features of every evaluator, so that no ranking rests on one network."""
         if self.world.exact:
-            return MeasureExact(samples=samples, world=self.world, w=w)
-        return Measure(samples=samples, evaluator=next(iter(self.evaluators.values())), sizes=(n,))
+            yield Placed(TABLE, place, MeasureExact(samples=samples, world=self.world, w=w))
+            return
+        (_, first), *others = self.evaluators.items()
+        yield Placed(TABLE, place, Measure(samples=samples, evaluator=first, sizes=(self.n,)))
+        for name, evaluator in others:
+            yield Placed(TABLE, place, Judge(called=name, classifier=evaluator).measure(samples, (self.n,)))
 
     def _baselines(self) -> Iterator[Placed]:
         """Baselines without a guide: real images, and samples of the joint energy model."""
         if self.world.exact:
             return
         real = {"world": self.world.label, **REAL}
-        yield Placed(TABLE, real, self._measured(TestSet(world=self.world), self.n))
+        yield from self._measured(TestSet(world=self.world), real)
         for seed in self.train_seeds if self.joint is not None else ():
             for name, labelled in (("joint energy", False), ("joint energy, of a class", True)):
                 samples = JointSamples(model=self.trainings(seed)["joint energy"], labelled=labelled, n=self.n)
-                yield Placed(TABLE, {**real, "train_seed": seed, "method": name}, self._measured(samples, self.n))
+                yield from self._measured(samples, {**real, "train_seed": seed, "method": name})
 
     def _diagnostics(self, seed: int) -> Iterator[Placed]:
         """Every assessment by lambda, and the Jacobians, for one training seed."""
