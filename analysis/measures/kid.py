@@ -64,15 +64,14 @@ def kid(generated: Float[np.ndarray, "n d"], reference: KernelReference, label: 
     n = len(rows)
     strata = torch.zeros(n, dtype=torch.long) if label is None else torch.from_numpy(np.unique(label, return_inverse=True)[1])
     one_hot = torch.nn.functional.one_hot(strata).double()
-    sums, squares = [], torch.zeros(one_hot.shape[1], one_hot.shape[1], dtype=torch.float64)
+    total, sums, squares = 0.0, [], torch.zeros(one_hot.shape[1], one_hot.shape[1], dtype=torch.float64)
     for start, kernel in _blocks(rows, rows):
         h = kernel.sub_(g).sub_(g[start : start + len(kernel), None])
         h.diagonal(offset=start).zero_()
+        total += float(h.sum(1).sum())
         sums.append(h @ one_hot)
         squares += one_hot[start : start + len(h)].T @ h.square_() @ one_hot
-    by_class = torch.cat(sums)
-    value = float(by_class.sum()) / (n * (n - 1)) + reference.own
-    return Estimate(value, _spread(by_class, squares, one_hot))
+    return Estimate(total / (n * (n - 1)) + reference.own, _spread(torch.cat(sums), squares, one_hot))
 
 
 def _spread(sums: Float[Tensor, "n c"], squares: Float[Tensor, "c c"], one_hot: Float[Tensor, "n c"]) -> float:
