@@ -10,7 +10,7 @@ from analysis.headline import markdown
 from analysis.metrics import metric
 from analysis.statistics.ranking import networks, ranking
 from experiments.benchmark.check import check_submission
-from experiments.benchmark.committed import PACKAGED, REFERENCE, RESULTS, committed, is_ours, place, reference
+from experiments.benchmark.committed import INSTALLED, REFERENCE, RESULTS, committed, is_ours, place, reference, require_reference
 from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
 from experiments.benchmark.submission import Submission, read_submission
 from experiments.graph.files import disk_problems
@@ -51,7 +51,7 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
     further: files beside those of the folder, which make it a local page, as another folder than the committed one does.
     """
     ours = is_ours(folder)
-    held = "of the package" if folder == PACKAGED else f"in `{RESULTS if ours else folder}`"
+    held = f"in `{RESULTS if ours else folder}`" if ours or folder not in INSTALLED else "of the package"
     beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
     made = f"Made by `guidance-bench leaderboard` of the submissions {held} alone{beside}."
     link = "[BENCHMARK.md](../BENCHMARK.md)" if ours and not further else "BENCHMARK.md of guidance-bench"
@@ -156,8 +156,8 @@ def verified(folder: Path) -> Iterator[str]:
 
 
 def write_page(results: Path | None, further: Sequence[Path], named: str | None, out: Path | None) -> Iterator[str]:
-    """Writes the page and says where. results: None is that of this checkout, or of this package. named: the protocol; None: all
-    versions that ship, of which `further` are of the newest.
+    """Writes the page and says where. results: None is that of the working directory, or of this package. named: the protocol;
+    None: all versions that ship, of which `further` are of the newest. Problem where plain guidance is not among them.
     """
     folder = results or place()
     if results is not None and not results.is_dir():
@@ -167,6 +167,8 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     sections = [(protocol, own) for protocol, own in sections if own]
     if not sections:
         raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
+    for protocol, own in sections:
+        require_reference(own, folder, protocol)
     ours = is_ours(folder) and not further
     path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):
