@@ -27,6 +27,10 @@ worse. The page is in the order of the first, so that a mean may stand above a s
 that was not found, and no equivalence. Intervals are at 95 % over sampling seeds, each alone, so that one may exclude 0 beside a
 tie; the networks are given. Images are never ranked on one feature network.
 
+`w` is the strength that a method is reported at, its own best unless the title names one. Each half of the sampling seeds is
+reported at the w that is best on the other half: "2" where both halves choose 2, "2, 4" where one chooses 2 and the other 4.
+Where a table has two measures, w is chosen for each: "2 / 2, 4" is 2 by the first, and 2 and 4 by the second.
+
 `strengths` counts the w that its author gave a method, w = 0 among them: of a method with few of them "worse" may say that none
 was near its best. `evaluations` are those of its dearest cell.
 """
@@ -78,8 +82,12 @@ def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]
 
 def title(question: Question) -> str:
     """What methods are ranked by, in words."""
-    names = " and ".join(f"{metric(name).title} (`{name}`)" for name in question.measures)
+    names = " and ".join(map(_titled, question.measures))
     return f"{names}, {'each at its own best w' if question.w is None else f'at w = {question.w:g}'}"
+
+
+def _titled(name: str) -> str:
+    return f"{metric(name).words} (`{name}`)"
 
 
 def _tables(
@@ -121,12 +129,13 @@ def shown(
         "w": list(frame["ws"]),
     }
     for name in question.measures:
-        arrow = "↑" if metric(name).higher_is_better else "↓"
-        columns[f"{name} {arrow}"] = _with_interval(frame, name)
+        arrow, better = ("↑", "positive") if metric(name).higher_is_better else ("↓", "negative")
+        columns[f"{_titled(name)} {arrow}"] = _with_interval(frame, name)
         gaps = _with_interval(frame, f"{name} gap")
-        of = f" ({name})" if len(question.measures) > 1 else ""
-        columns[f"less {REFERENCE}{of}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
-    columns["against it"] = list(frame["against"])
+        of = f", {name}" if len(question.measures) > 1 else ""
+        head = f"difference from {REFERENCE}{of} ({better} is better)"
+        columns[head] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
+    columns[f"beside {REFERENCE}"] = list(frame["against"])
     columns["strengths"] = [f"{len(by_label[name].ws(world))}" for name in frame["method"]]
     columns["evaluations"] = [f"{by_label[name].evaluations(world):g}" for name in frame["method"]]
     columns["package"] = [by_label[name].content["method"]["package"] for name in frame["method"]]
