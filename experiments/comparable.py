@@ -50,6 +50,9 @@ def unlike(names: Sequence[Any], given: Sequence[Any], sets: Sequence[Any]) -> I
         words = [" and ".join(sorted(kind)) for kind in kinds]
         yield f"{names[0]} is {words[0]} and {names[1]} {words[1]}: compression moves the Frechet distance: use one format"
     first, second = (images.shape[1:] for images, _ in sets)
-    if first != second:
+    if first[:2] != second[:2]:
         sizes = [" x ".join(map(str, shape)) for shape in (first, second)]
         yield f"{names[0]} is {sizes[0]} and {names[1]} {sizes[1]}: resizing moves the Frechet distance: use one size"
+    if first[2] != second[2]:
+        kinds = ["grey" if shape[2] == 1 else "RGB" for shape in (first, second)]
+        yield f"{names[0]} is {kinds[0]} and {names[1]} {kinds[1]}: colour moves the Frechet distance: make both grey or both RGB"

@@ -59,8 +59,8 @@ def measured(
 
     from experiments.device import resolve
     from experiments.features.protocol import ProtocolOf
-    from experiments.fields import FeatureNetworks
     from experiments.graph.store import Store
+    from experiments.left_out import left_out
     from experiments.settings import explain
     from experiments.tasks.feature_measure import FeatureMeasure
     from experiments.tasks.features import Features
@@ -71,9 +71,9 @@ def measured(
     store, device = Store(Path(runs)), resolve(device)
     try:
         rules = TypeAdapter(ProtocolOf).validate_python(protocol)
-        networks = TypeAdapter(FeatureNetworks).validate_python(tuple(features))
     except ValidationError as error:
         raise Problem(explain(error)) from error
+    networks = feature_networks(features)
     made, real = image_set(str(samples)), reference_set(str(reference), settings)
     for network in networks:
         network.require()
@@ -97,7 +97,8 @@ def measured(
             features=made_features, reference=Reference(features=real_features, **own), sizes=(len(images),), protocol=rules
         )
         _make(task, store, device, remake)
-        yield from task.rows(store)
+        rows = list(task.rows(store))
+        yield from rows
         found = made_features.arrays(store)["features"]
         for each, n in zip((samples, reference), map(len, (images, sets[1][0]))):
             if n <= found.shape[1] and given is None:
@@ -105,9 +106,32 @@ def measured(
                     f"{each} has {n:,} images, no more than the {found.shape[1]:,} features of {network.label}: their covariance "
                     "is singular, and the Frechet distance far above that of more images"
                 )
+        rest = (task.suffix, found.shape[1], min(len(sets[1][0]), rules.neighbours), label is not None)
+        if lacking := left_out({row["metric"] for row in rows}, *rest):
+            tell(f"{samples} has n = {len(images):,}: left out on {network.label}: {lacking}")
         first = found if network is networks[0] else first
     if out is not None:
         _write(Path(out), images, label, first, networks[0].label)
+
+
+def feature_networks(given: Sequence[Any]) -> list[Any]:
+    """The values of names and JSON forms. Problem for what is none, and for one network that is given twice."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from experiments.fields import FeatureOf
+    from experiments.settings import explain
+
+    named: dict[Any, str] = {}
+    for one in given:
+        try:
+            network = TypeAdapter(FeatureOf).validate_python(one)
+        except ValidationError as error:
+            raise Problem(explain(error)) from error
+        said = one if isinstance(one, str) else json.dumps(one) if isinstance(one, dict) else network.label
+        if network in named:
+            raise Problem(f"features: {said} is the same network as {named[network]}: give it once")
+        named[network] = said
+    return list(named)
 
 
 def require_new(out: Path, force: bool) -> None:

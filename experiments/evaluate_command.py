@@ -7,7 +7,7 @@ import typer
 
 from experiments.evaluate import measured, parsed
 
-HELP = "A folder of images (PNG), an .npz of bytes (arr_0), or the folder of a run of samples"
+HELP = "A folder of images (PNG), an .npz of bytes (arr_0), or the folder of a run of images"
 
 
 def evaluate(

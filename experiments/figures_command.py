@@ -23,7 +23,9 @@ def figures(
     from analysis.figures.style import FORMATS
 
     _one_of(kind, FORMATS)
-    _export(run, out, force, lambda analysis, results, report: analysis.export_figures(results, out, kind, report))
+    written, results = _export(run, out, force, lambda analysis, *study: analysis.export_figures(study[0], out, kind, study[1]))
+    if not results.cells and (lacking := _lacking(run, written)):
+        typer.echo(f"left out: {', '.join(lacking)}: they show samples, which {run} has none of: see its figures/*.png")
 
 
 def tables(
@@ -44,7 +46,13 @@ def _one_of(kind: str, kinds: tuple[str, ...]) -> None:
         raise Problem(f"--format {kind}: choose of {', '.join(kinds)}")
 
 
-def _export(run: Path, out: Path, force: bool, write: Callable[[Any, Any, str], list[Path]]) -> None:
+def _lacking(run: Path, written: list[Path]) -> list[str]:
+    """The figures of the run's own folder that are not among those written."""
+    return sorted({path.stem for path in (run / "figures").glob("*.png")} - {path.stem for path in written})
+
+
+def _export(run: Path, out: Path, force: bool, write: Callable[[Any, Any, str], list[Path]]) -> tuple[list[Path], Any]:
+    """Returns the files and the study's results."""
     from analysis import export
     from experiments.graph.files import disk_problems
     from experiments.studies.opened import opened
@@ -60,3 +68,4 @@ def _export(run: Path, out: Path, force: bool, write: Callable[[Any, Any, str], 
     except ValueError as error:
         raise Problem(str(error)) from error
     typer.echo(f"{len(written)} file{'s' if len(written) != 1 else ''} in {out}")
+    return written, results

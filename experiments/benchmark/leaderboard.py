@@ -10,7 +10,7 @@ from analysis.headline import markdown
 from analysis.metrics import metric
 from analysis.statistics.ranking import networks, ranking
 from experiments.benchmark.check import check_submission
-from experiments.benchmark.committed import PACKAGED, REFERENCE, RESULTS, committed, is_ours, place, reference
+from experiments.benchmark.committed import INSTALLED, REFERENCE, RESULTS, committed, is_ours, place, reference, require_reference
 from experiments.benchmark.protocol import Protocol, Question, WorldRules, read_protocol, versions
 from experiments.benchmark.submission import Submission, read_submission
 from experiments.graph.files import disk_problems
@@ -26,6 +26,10 @@ leave open, after Holm: its first is one more than the number of methods that ar
 worse. The page is in the order of the first, so that a mean may stand above a smaller one that varies less. A tie is a difference
 that was not found, and no equivalence. Intervals are at 95 % over sampling seeds, each alone, so that one may exclude 0 beside a
 tie; the networks are given. Images are never ranked on one feature network.
+
+`w` is the strength that a method is reported at, its own best unless the title names one. Each half of the sampling seeds is
+reported at the w that is best on the other half: "2" where both halves choose 2, "2, 4" where one chooses 2 and the other 4.
+Where a table has two measures, w is chosen for each: "2 / 2, 4" is 2 by the first, and 2 and 4 by the second.
 
 `strengths` counts the w that its author gave a method, w = 0 among them: of a method with few of them "worse" may say that none
 was near its best. `evaluations` are those of its dearest cell.
@@ -51,7 +55,7 @@ def page(sections: Sequence[tuple[Protocol, list[Submission]]], further: Sequenc
     further: files beside those of the folder, which make it a local page, as another folder than the committed one does.
     """
     ours = is_ours(folder)
-    held = "of the package" if folder == PACKAGED else f"in `{RESULTS if ours else folder}`"
+    held = f"in `{RESULTS if ours else folder}`" if ours or folder not in INSTALLED else "of the package"
     beside = f", with {', '.join(path.name for path in further)} beside them" if further else ": do not edit it"
     made = f"Made by `guidance-bench leaderboard` of the submissions {held} alone{beside}."
     link = "[BENCHMARK.md](../BENCHMARK.md)" if ours and not further else "BENCHMARK.md of guidance-bench"
@@ -78,8 +82,12 @@ def _section(protocol: Protocol, submissions: list[Submission]) -> Iterator[str]
 
 def title(question: Question) -> str:
     """What methods are ranked by, in words."""
-    names = " and ".join(f"{metric(name).title} (`{name}`)" for name in question.measures)
+    names = " and ".join(map(_titled, question.measures))
     return f"{names}, {'each at its own best w' if question.w is None else f'at w = {question.w:g}'}"
+
+
+def _titled(name: str) -> str:
+    return f"{metric(name).words} (`{name}`)"
 
 
 def _tables(
@@ -121,12 +129,13 @@ def shown(
         "w": list(frame["ws"]),
     }
     for name in question.measures:
-        arrow = "↑" if metric(name).higher_is_better else "↓"
-        columns[f"{name} {arrow}"] = _with_interval(frame, name)
+        arrow, better = ("↑", "positive") if metric(name).higher_is_better else ("↓", "negative")
+        columns[f"{_titled(name)} {arrow}"] = _with_interval(frame, name)
         gaps = _with_interval(frame, f"{name} gap")
-        of = f" ({name})" if len(question.measures) > 1 else ""
-        columns[f"less {REFERENCE}{of}"] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
-    columns["against it"] = list(frame["against"])
+        of = f", {name}" if len(question.measures) > 1 else ""
+        head = f"difference from {REFERENCE}{of} ({better} is better)"
+        columns[head] = ["" if m == REFERENCE else gap for m, gap in zip(frame["method"], gaps)]
+    columns[f"beside {REFERENCE}"] = list(frame["against"])
     columns["strengths"] = [f"{len(by_label[name].ws(world))}" for name in frame["method"]]
     columns["evaluations"] = [f"{by_label[name].evaluations(world):g}" for name in frame["method"]]
     columns["package"] = [by_label[name].content["method"]["package"] for name in frame["method"]]
@@ -156,8 +165,8 @@ def verified(folder: Path) -> Iterator[str]:
 
 
 def write_page(results: Path | None, further: Sequence[Path], named: str | None, out: Path | None) -> Iterator[str]:
-    """Writes the page and says where. results: None is that of this checkout, or of this package. named: the protocol; None: all
-    versions that ship, of which `further` are of the newest.
+    """Writes the page and says where. results: None is that of the working directory, or of this package. named: the protocol;
+    None: all versions that ship, of which `further` are of the newest. Problem where plain guidance is not among them.
     """
     folder = results or place()
     if results is not None and not results.is_dir():
@@ -167,6 +176,8 @@ def write_page(results: Path | None, further: Sequence[Path], named: str | None,
     sections = [(protocol, own) for protocol, own in sections if own]
     if not sections:
         raise Problem(f"{folder} has no submission under {', '.join(protocol.label for protocol in protocols)}")
+    for protocol, own in sections:
+        require_reference(own, folder, protocol)
     ours = is_ours(folder) and not further
     path = out or (RESULTS.parents[1] if ours else Path()) / "leaderboard.md"
     with disk_problems(path, "give another --out"):

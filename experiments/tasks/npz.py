@@ -38,7 +38,12 @@ class Npz:
 
     def images(self, store: Store) -> tuple[np.ndarray, np.ndarray | None]:
         require_sha256(Path(self.file), self.sha256)
-        found = read_npz(Path(self.file), (), ("arr_0", "arr_1", "images", "label"))
+        found = read_npz(Path(self.file), (), ("arr_0", "arr_1", "images", "label", "x"))
+        if "x" in found and not {"arr_0", "images"} & set(found):
+            raise Problem(
+                f"{self.file} holds x, the float32 samples of an exact world, and no bytes: `guidance-bench sample --world NAME "
+                "--out FOLDER` draws samples of it as images"
+            )
         if not {"arr_0", "images"} & set(found):
             raise Problem(f"{self.file} has no arr_0: an .npz of images holds them under this name")
         images, label = found.get("arr_0", found.get("images")), found.get("arr_1", found.get("label"))

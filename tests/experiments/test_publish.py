@@ -95,6 +95,10 @@ def test_figures_and_tables_of_a_run_and_of_its_committed_copy_are_written(store
         assert done.returncode == 0 and f"{len(list(out.iterdir()))} files in {out}" in done.stdout
         names = {path.name for path in out.iterdir()}
         assert any(name.startswith("samples") for name in names) == samples and "cost.svg" in names
+        lacking = sorted({path.stem for path in (run / "figures").iterdir()} - {path.stem for path in out.iterdir()})
+        left_out = f"left out: {', '.join(lacking)}: they show samples, which {run} has none of"
+        assert (left_out in done.stdout) if lacking else ("left out" not in done.stdout)
+        assert bool(lacking) != samples and all(name.startswith("samples") for name in lacking)
     assert here(["tables", str(place), str(tmp_path / "tex"), "--format", "latex"], capsys).returncode == 0
     assert "\\toprule" in (tmp_path / "tex" / "main_digits-exact.tex").read_text()
 

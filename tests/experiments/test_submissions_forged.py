@@ -1,6 +1,7 @@
 """What is sealed and well-formed and still no submission: noise of other seeds, copies, made-up prices, names and numbers."""
 
 import json
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
@@ -106,7 +107,28 @@ def test_a_file_of_an_unknown_protocol_is_not_left_out_in_silence(honest, tmp_pa
         list(write_page(tmp_path, [], None, tmp_path / "page.md"))
 
 
+def test_the_committed_ones_are_found_from_any_working_directory(honest, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = {**honest, "method": {**honest["method"], "label": "mine", "values": {"is": "mine"}}}
+    written(tmp_path, mine)
+    done = here(["leaderboard", "--with", "mine.json"], capsys)
+    methods = len(list(RESULTS.glob("*.json")))
+    assert done.returncode == 0 and f"{methods + 1} methods" in done.stdout
+    page = (tmp_path / "leaderboard.md").read_text()
+    assert "of the submissions of the package alone, with mine.json beside them" in page and "Not ranked" not in page
+
+
+def test_nothing_is_ranked_without_plain_guidance(honest, tmp_path, capsys):
+    written(tmp_path, honest)
+    done = here(["leaderboard", "--results", str(tmp_path), "--out", str(tmp_path / "page.md")], capsys)
+    assert done.returncode == 2 and not (tmp_path / "page.md").exists()
+    assert (
+        f"{tmp_path} has no submission of classifier-free under guidance-bench v1" in done.stderr and "--results" in done.stderr
+    )
+
+
 def test_a_page_says_whose_submissions_it_is_made_of(honest, tmp_path):
+    shutil.copy(PLAIN.place, tmp_path)
     written(tmp_path, honest)
     list(write_page(tmp_path, [], None, tmp_path / "page.md"))
     text = (tmp_path / "page.md").read_text()
