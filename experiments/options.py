@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from experiments.problems import Problem
 
 Name = Annotated[
     str,
@@ -29,6 +31,9 @@ Cluster = Annotated[
     str | None,
     typer.Option(help="Run on the workers of a dask scheduler: its address, or its scheduler.json (docs/cluster.md)."),
 ]
+Remake = Annotated[bool, typer.Option("--remake", help="Make runs again that other code or other parents made.")]
+Accept = Annotated[bool, typer.Option("--accept", help="Keep them as they are, and say so in their manifests.")]
+Retry = Annotated[bool, typer.Option("--retry", help="Try runs again that failed before.")]
 
 
 class Ways(StrEnum):
@@ -43,6 +48,13 @@ Probe = Annotated[
     typer.Option(help="Measure how the denoiser computes fastest on this device, and do so; lossy: in tf32 or bfloat16 too."),
 ]
 Show = Annotated[bool, typer.Option("--show-config", help="Print every value that --set can change, and stop.")]
+
+
+def answer(remake: bool, accept: bool) -> Literal["ask", "remake", "accept"]:
+    """What is done with runs that other code or other parents made. Problem for two answers."""
+    if remake and accept:
+        raise Problem("--remake and --accept answer the same question: give one of them")
+    return "remake" if remake else "accept" if accept else "ask"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.options import Cluster, Device, Full, Runs, Settings, Show, Workers, resumable
+from experiments.options import Accept, Cluster, Device, Full, Remake, Retry, Runs, Settings, Show, Workers, answer, resumable
 from experiments.problems import Problem
 from experiments.quiet import uncollected
 
@@ -34,6 +34,9 @@ def paper(
     device: Device = "auto",
     workers: Workers = None,
     cluster: Cluster = None,
+    remake: Remake = False,
+    accept: Accept = False,
+    retry: Retry = False,
     show: Show = False,
 ) -> None:
     """Draw a paper's figures and tables of a world, the published numbers beside it. Only what is missing is computed."""
@@ -46,11 +49,12 @@ def paper(
         return typer.echo(shown(study))
     if out is not None:
         require_place(out)
+    stale = answer(remake, accept)
     from experiments.graph.store import Store
     from experiments.studies.running import make
 
     with resumable():
-        done = make(study, Store(runs), workers, device, tell=typer.echo, cluster=cluster)
+        done = make(study, Store(runs), workers, device, stale, retry, typer.echo, cluster)
     typer.echo(done.summary())
     folder = done.folder if out is None else copied(done.folder, out)
     typer.echo(f"figures {folder / 'figures'}\ntables  {folder / '*.csv'}\npage    {folder / 'report.html'}")

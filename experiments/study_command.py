@@ -2,12 +2,26 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from experiments.options import Cluster, Device, Full, Name, Probe, Runs, Settings, Show, Ways, Workers, resumable
-from experiments.problems import Problem
+from experiments.options import (
+    Accept,
+    Cluster,
+    Device,
+    Full,
+    Name,
+    Probe,
+    Remake,
+    Retry,
+    Runs,
+    Settings,
+    Show,
+    Ways,
+    Workers,
+    answer,
+    resumable,
+)
 from experiments.quiet import uncollected
 
 
@@ -19,9 +33,9 @@ def study(
     device: Device = "auto",
     workers: Workers = None,
     cluster: Cluster = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Make runs again that other code or other parents made.")] = False,
-    accept: Annotated[bool, typer.Option("--accept", help="Keep them as they are, and say so in their manifests.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Try runs again that failed before.")] = False,
+    remake: Remake = False,
+    accept: Accept = False,
+    retry: Retry = False,
     probe: Probe = None,
     show: Show = False,
 ) -> None:
@@ -33,8 +47,7 @@ def study(
         chosen_study = chosen(name, full, settings or [])
     if show:
         return typer.echo(shown(chosen_study))
-    if remake and accept:
-        raise Problem("--remake and --accept answer the same question: give one of them")
+    stale = answer(remake, accept)
     from experiments.studies.running import make
 
     if probe is not None:
@@ -46,8 +59,7 @@ def study(
         one_thread()
         chosen_study = decided(partial(probed, chosen_study, resolve(device), probe is Ways.lossy, typer.echo))
     with resumable():
-        answer = "remake" if remake else "accept" if accept else "ask"
-        done = make(chosen_study, Store(runs), workers, device, answer, retry, typer.echo, cluster)
+        done = make(chosen_study, Store(runs), workers, device, stale, retry, typer.echo, cluster)
     typer.echo(done.summary())
     typer.echo(f"table   {done.folder / 'table.csv'}\nfigures {done.folder / 'figures'}\nreport  {done.folder / 'report.html'}")
     raise typer.Exit(1 if done.outcome.failed else 0)

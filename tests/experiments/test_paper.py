@@ -155,6 +155,7 @@ REFUSED = {
     "that of the base, 0.1, is not among them": ["cfg", "--set", "p_unconds=[0.2]"],
     "one stands there twice": ["cfg", "--set", "p_unconds=[0.1,0.1]"],
     "base.methods: one that a classifier guides": ["adm", "--set", 'base.methods=["apg"]'],
+    "remake and --accept answer the same question": ["cfg", "--remake", "--accept"],
     "base.methods: the paper has one, classifier-free": ["cfg", "--set", 'base.methods=["apg"]'],
     "scales are not negative": ["adm", "--set", "base.sweeps.0.ws=[-1,0]"],
     "no option|unknown configuration key": ["cfg", "--set", "base.foo=1"],
@@ -216,3 +217,17 @@ def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
     for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(block, names)
     assert (names["results"].folder / "table_4.csv").is_file() and len(names["cells"]) == 40
+
+
+@pytest.mark.parametrize("word", ["ask", "remake", "accept"])
+def test_runs_that_other_code_made_are_asked_about_as_in_any_study(monkeypatch, tmp_path, word):
+    heard = []
+
+    def make(study, store, workers, device, stale, retry, *_):
+        heard.append((stale, retry))
+        raise Problem("heard")
+
+    monkeypatch.setattr("experiments.studies.running.make", make)
+    words = ["paper", "cfg", "--runs", str(tmp_path), *([f"--{word}", "--retry"] if word != "ask" else [])]
+    CliRunner().invoke(app, words)
+    assert heard == [(word, word != "ask")]
