@@ -1,15 +1,21 @@
 """One look a method, whoever is beside it, that colour-blind readers can tell apart."""
 
 from itertools import combinations
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from sight import apart
 
-from analysis.figures.colours import GREY, SHADES, colour, contrast, family_look, ink, look, looks
+from analysis.figures.colours import GREY, SHADES, colour, contrast, ink, look, looks
 from analysis.figures.curves import EVALUATOR, GUIDE, fid_by_sampler, fid_is_curve, metric_against_w
 from guidance.methods import METHODS
 
+ROOT = Path(__file__).parent.parent.parent
+STUDIES = ["one-forward-full-cpu", "fashion-full-cpu", "weak-models-digits-cpu", "dropout-digits-cpu"]
+STUDIES += ["distillation-digits-cpu", "two-conditions-digits-cpu"]
+SHAPES = dict.fromkeys("o8hHp", "round") | dict.fromkeys("Dd", "diamond")  # small markers that are alike
+ALIKE = ("autoguidance(weak=1)", "autoguidance(weak=17)")
 TOGETHER = ("classifier-free", "classifier", "apg", "autoguidance", "limited-interval", "cfg++", "temperature", "shrunk-noise")
 
 
@@ -34,14 +40,24 @@ def test_every_method_is_in_the_table_and_no_two_look_the_same():
     assert set(METHODS) <= set(_LOOKS), "a method without a row: add its name to its family in analysis/figures/colours.py"
 
 
-def test_a_variant_has_the_colour_of_its_base_and_a_family_that_of_its_first():
+def test_a_variant_has_the_colour_of_its_base():
     assert colour("apg(eta=0.5)") == colour("apg") == colour("apg (exact)") == colour("apg on logsnr")
     assert look("plain, softplus").colour == look("plain").colour
     assert look("plain, softplus") != look("plain, normalised")
     assert look("mine") == look("mine") and look("mine").colour in SHADES
-    families = {METHODS[name].family for name in METHODS}
-    assert len({family_look(family) for family in families}) == len(families) == 6
-    assert all(family_look(METHODS[name].family) == look(name) for name in ("classifier", "apg", "autoguidance", "cfg++"))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_methods_of_one_study_are_told_apart_by_shade_or_by_shape(study):
+    table = pd.read_parquet(ROOT / "docs" / "results" / study / "table.parquet", columns=["method", "steps"])
+    drawn = looks(table.loc[table["steps"] > 0, "method"].unique())
+    assert drawn == {name: look(name) for name in drawn}, "a figure of some of them draws them as one of all"
+    alike = [
+        (one, other)
+        for (one, (a, mark)), (other, (b, beside)) in combinations(drawn.items(), 2)
+        if apart(a, b) <= 0.1 and SHAPES.get(mark, mark) == SHAPES.get(beside, beside)
+    ]
+    assert len(drawn) > 2 and alike == []
 
 
 @pytest.mark.parametrize("shade", [*SHADES, GREY, "black"])
@@ -54,17 +70,18 @@ def test_letters_have_the_contrast_that_small_text_needs(shade):
 
 
 def test_variants_that_share_a_figure_have_markers_of_their_own():
-    variants = ["autoguidance (a third of the width)", "autoguidance (an eighth of the steps)"]
+    variants = list(ALIKE)
     assert look(variants[0]) == look(variants[1]), "one checksum: the case that is tested"
     drawn = looks(["apg", *variants, "autoguidance"])
     assert list(drawn) == ["apg", *variants, "autoguidance"] and len(set(drawn.values())) == 4
     assert drawn[variants[0]] == look(variants[0]) and drawn["autoguidance"] == look("autoguidance")
     assert {drawn[name].colour for name in variants} == {colour("autoguidance")}
+    assert drawn == looks(["autoguidance", *variants[::-1], "apg"]), "whatever the order"
     assert set(looks(f"apg({place})" for place in range(200)).values()) == {look(f"apg({place})") for place in range(200)}
 
 
 def test_a_figure_tells_variants_apart_by_their_markers():
-    variants = ["autoguidance (a third of the width)", "autoguidance (an eighth of the steps)"]
+    variants = list(ALIKE)
     cell = {"world": "digits", "sampler": "ddim", "steps": 8, "n": 100, "sd": 0.1, "low": 0.9, "high": 1.1}
     measures = ("fid_digits", "inception_score_digits")
     rows = [

@@ -16,8 +16,9 @@ from made import in_the_plane, of_images, of_methods
 from PIL import Image
 
 import analysis.citation as citation
+from analysis.figures.colours import _LOOKS, colour, looks
+from analysis.figures.labels import _GLYPHS
 from analysis.figures.pictures import png_of, tiled
-from analysis.figures.style import colour
 from analysis.reports import REPORTS, common, explore, html, samples
 from analysis.reports.colours import DARK, LIGHT, contrast, on_ground
 from analysis.reports.explore import by_comparison, explorer
@@ -126,8 +127,13 @@ def test_few_methods_are_all_on_and_of_many_the_reference_and_one_of_each_family
     names = ("classifier-free", *(f"apg(eta={i})" for i in range(6)), *(f"pag(scale={i})" for i in range(6)))
     (world,) = worlds(of_methods(worlds=("moons",), methods=names))
     assert [method["name"] for method in world["methods"] if method["on"]] == ["classifier-free", "apg(eta=0)", "pag(scale=0)"]
-    marks = [(method["light"], method["symbol"]) for method in world["methods"]]
-    assert len(set(marks)) == len(marks), "a symbol tells apart what has one colour"
+    marks = {method["name"]: (method["light"], method["symbol"]) for method in world["methods"]}
+    drawn = looks(names)
+    assert marks == {name: (on_ground(drawn[name].colour)[0], drawn[name].marker) for name in names}, "as in every other figure"
+    page = (html.PAGE / "explore.js").read_text(encoding="utf-8")
+    known = re.findall(r'"?([\w^<>*])"?: \["([\w-]+)", "(.)"\]', page)
+    assert {mark for mark, *_ in known} >= {own.marker for own in _LOOKS.values()}
+    assert [letter for mark, _, letter in known] == [_GLYPHS[mark] for mark, *_ in known]
 
 
 def test_a_curve_can_be_seen_on_both_grounds():

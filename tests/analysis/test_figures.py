@@ -166,13 +166,13 @@ def test_accuracy_sets_both_classifiers_beside_each_other(summary):
         np.testing.assert_allclose(drawn(axes, GUIDE)[1], mean("accuracy_guide", method))
 
 
-def test_many_methods_are_drawn_three_a_row(summary):
+def test_many_methods_are_drawn_two_a_row_as_wide_as_a_page(summary):
     names = {"classifier": "apg", "classifier-free": "cfg++"}
     many = pandas.concat([summary, summary[summary["method"] != "real"].replace({"method": names})])
     figure = accuracy_against_w(many, **CELL)
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert len(shown) == 4 and figure.get_size_inches()[0] == 5.6 * 3
-    assert [bool(axes.get_ylabel()) for axes in shown] == [True, False, False, True]
+    assert len(shown) == 4 and figure.get_size_inches()[0] == 5.6 * 2
+    assert [bool(axes.get_ylabel()) for axes in shown] == [True, False, True, False]
 
 
 def test_the_classifier_is_called_guiding_only_where_it_guides(summary):

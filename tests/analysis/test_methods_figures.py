@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import FillBetweenPolyCollection
+from matplotlib.colors import to_rgba
+from matplotlib.markers import MarkerStyle
 
 from analysis.figures.colours import OF_REFERENCE, colour, look
 from analysis.figures.methods import by_family, cost, image_gallery, plane_gallery
@@ -53,7 +55,7 @@ def test_every_method_has_a_panel_with_its_curve_and_the_references(cells):
     figure = by_family(cells, "div", "fid", FAMILY | {"elsewhere": "weak branch", "nowhere": "control"})
     panels = panels_of(figure)
     assert list(panels) == list(FAMILY), "no method of another world, and none twice"
-    assert {axes._left_title.get_text() for axes in panels.values()} == {"correction", "", "weak branch"}
+    assert [axes._left_title.get_text() for axes in panels.values()] == ["correction", "", "weak branch"]
     plain = [[3.005, 1.005], [2.505, 2.005], [2.005, 3.005]]
     for place, (name, axes) in enumerate(panels.items(), start=1):
         grey, *own = [line for line in axes.lines if len(line.get_xydata()) == 3 and line.get_linestyle() == "-"]
@@ -84,19 +86,40 @@ def test_a_curve_of_another_network_begins_where_that_does(cells):
     assert first == {"apg": 1.005, "tcfg": 1.005, "pag": 9.0}
 
 
+def test_panels_and_galleries_fill_the_column_of_a_page_and_no_more(cells):
+    images = {str(place): np.zeros((10, 8, 8), np.uint8) for place in range(7)}
+    points = {str(place): (np.zeros((5, 2)), np.zeros(5, int)) for place in range(7)}
+    many = pd.concat([cells, *(cells[cells["method"] == "pag"].assign(method=f"pag({i})") for i in range(20))])
+    figures = [by_family(cells, "div", "fid", FAMILY), image_gallery(images), plane_gallery([], points)]
+    figures += [by_family(many, "div", "fid", dict.fromkeys(many["method"].unique()[1:], "weak branch"))]
+    assert all(7 < figure.get_figwidth() < 9.7 for figure in figures), "at 100 px an inch"
+    assert [figure.axes[0].get_subplotspec().get_geometry()[1] for figure in figures] == [3, 2, 5, 4]
+
+
+def test_at_equal_cost_every_method_has_its_own_look(cells):
+    axes = cost(cells, "nfe", "fid").axes[0]
+    for name in (*FAMILY, "classifier-free"):
+        (own,) = (drawn for drawn in axes.collections if drawn.get_label() == name)
+        assert np.allclose(own.get_facecolor(), [to_rgba(look(name).colour)])
+        shape = MarkerStyle(look(name).marker)
+        assert np.allclose(own.get_paths()[0].vertices, shape.get_path().transformed(shape.get_transform()).vertices)
+
+
 def test_few_ways_are_all_named_and_all_in_sight(cells):
-    figure = cost(cells.assign(fid=cells["fid"].mask(cells["method"] == "pag", 90.0)), "nfe", "fid", FAMILY)
+    figure = cost(cells.assign(fid=cells["fid"].mask(cells["method"] == "pag", 90.0)), "nfe", "fid")
     assert {*FAMILY, "classifier-free"} <= texts(figure) and figure.axes[0].get_ylim()[1] > 90
 
 
 def test_of_many_ways_at_one_price_the_best_is_named(cells, monkeypatch):
     monkeypatch.setattr("analysis.figures.methods.NAMED", 2)
     cheap = cells.assign(fid=cells["fid"].mask(cells["method"] == "apg", 0.5).mask(cells["method"] == "pag", 0.4), nfe=16.0)
-    assert {"pag"} == texts(cost(cheap, "nfe", "fid", FAMILY)) & {*FAMILY, "classifier-free"}
+    figure = cost(cheap, "nfe", "fid")
+    assert {"pag"} == texts(figure) & {*FAMILY, "classifier-free"}
+    assert {text.get_text() for text in figure.axes[0].get_legend().get_texts()} == {"pag", "w = 0"}
 
 
 def test_the_front_of_cost_names_the_best(cells):
-    figure = cost(cells, "nfe", "fid", FAMILY)
+    figure = cost(cells, "nfe", "fid")
     assert "classifier-free" in texts(figure), "the cheapest and best"
     (axes,) = figure.axes
     assert axes.get_xlabel() == "network evaluations per sample, over the unguided 8"
@@ -110,9 +133,9 @@ def test_the_areas_under_the_front_are_shaded_and_told(cells):
     def told(figure):
         return next(" ".join(text.split()) for text in texts(figure) if text.startswith("line: "))
 
-    assert told(cost(cells, "nfe", "fid", FAMILY)).endswith("1.00 of plain guidance, 1.00 with all others")
+    assert told(cost(cells, "nfe", "fid")).endswith("1.00 of plain guidance, 1.00 with all others")
     better = cells.assign(fid=cells["fid"].mask(cells["method"] == "apg", 0.005))
-    figure = cost(better, "nfe", "fid", FAMILY)
+    figure = cost(better, "nfe", "fid")
     assert told(figure).endswith("1.00 of plain guidance, 1.25 with all others")
     shaded = [drawn for drawn in figure.axes[0].collections if isinstance(drawn, FillBetweenPolyCollection)]
     lowest = [drawn.get_paths()[0].vertices[:, 1].min() for drawn in shaded]

@@ -10,7 +10,7 @@ from made import in_the_plane, of_exact_images, of_guides, of_images, of_methods
 
 from analysis.metrics import comparison
 from analysis.reports import REPORTS
-from analysis.reports.common import by_method, conditional_model
+from analysis.reports.common import by_method, conditional_model, main_caption, main_table
 from analysis.reports.tradeoff import report
 from analysis.statistics.guides import attack_gap
 from analysis.statistics.verdicts import verdicts
@@ -88,6 +88,25 @@ def test_the_terminal_sees_the_main_numbers(written, name):
     others = {"methods": ["moons", "apg", "verdict"], "guides": ["baseline", "plain"]}
     for text in others.get(name, [f"{results.sampler} sampler, T = {results.steps}, n = ", "classifier-free", "±"]):
         assert text in report.summary_text, text
+
+
+def test_a_main_table_says_what_it_is_and_over_how_many_runs():
+    exact = of_exact_images()
+    again = replace(exact, table=pd.concat([exact.table, exact.table[exact.table["steps"] > 0].assign(seed=1)]))
+    one = replace(of_images(), table=of_images().table.query("train_seed < 1"))
+    spread = "mean ± standard deviation over 2"
+    said = {
+        f", ancestral sampler, T = 32, n = 1,000, {spread} trainings of 2 sampling seeds each.": of_images(),
+        ", ancestral sampler, T = 32, n = 1,000.": of_images(runs=1),
+        f", ancestral sampler, T = 32, n = 1,000, {spread} sampling seeds.": one,
+        f", ddim sampler, T = 8, n = 60, {spread} sampling seeds.": in_the_plane(),
+        f", ddim sampler, T = 8, n = 100, {spread} trainings.": exact,
+        f", ddim sampler, T = 8, n = 100, {spread} trainings of 2 sampling seeds each, of what was not trained over 2 sampling "
+        "seeds.": again,
+    }
+    assert [main_table(made).caption for made in said.values()] == [f"Every method at every w{words}" for words in said]
+    captions = [caption for section in report(of_images()).sections for caption, _ in section.tables]
+    assert captions[:2] == [main_table(of_images()).caption, main_caption(of_images(), 500, " and real test images")]
 
 
 def test_each_world_is_compared_by_its_own_metrics(written):
