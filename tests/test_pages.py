@@ -101,6 +101,10 @@ def test_a_gap_is_paired_and_found_sentences_are_those_of_the_report(tmp_path):
     gap = filled("<!-- gap mine fid_moons other 1 plain 0 -->x<!-- end -->", tmp_path)
     # differences -2, -1.9, -1.8: mean -1.9, sd 0.1, t(0.975, 2) = 4.303, reach 4.303 * 0.1 / sqrt(3)
     assert "-->-1.90 (95 % interval -2.15 to -1.65 over 3 sampling seeds)<!--" in gap
+    more = pd.DataFrame(rows).query("method == 'plain'").assign(steps=16, value=lambda own: own["value"] + 1)
+    write_table(pd.concat([pd.DataFrame(rows), more]), tmp_path / "mine" / "table.csv")
+    levels = filled("<!-- gap mine fid_moons plain 0 plain 0 steps=16 other_steps=8 -->x<!-- end -->", tmp_path)
+    assert "-->+1.00 (95 % interval 1.00 to 1.00 over 3 sampling seeds)<!--" in levels
     found = filled("<!-- found mine --><!-- end -->", tmp_path)
     assert "> - It falls.\n> - It rises.\n" in found and "fid" not in found
     assert "Sentence 6." in found and "Sentence 7." not in found and "> 3 more in [summary.txt](mine/summary.txt)" in found

@@ -103,7 +103,7 @@ def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_a
     frame = report.tables["by_p_uncond"].set_index("p_uncond")
     assert list(frame.index) == [0.05, 0.5] and dict(frame["verdict"]) == {0.05: "equivalent", 0.5: "worse"}
     assert frame.loc[0.5, "difference"] == pytest.approx(1.9, abs=0.05) and set(frame["units"]) == {2}
-    (sentence,) = report.found
+    (sentence,) = (text for text in report.found if "beside p_uncond" in text)
     assert sentence in report.summary_text
     assert "beside p_uncond = 0.1: 0.05 equivalent" in report.summary_text and "0.5 higher (1.9" in report.summary_text
     assert {cell.method for cell in sampled} == {"classifier-free (p_uncond = 0.1)"} and len(sampled) == len(WS)
