@@ -222,26 +222,17 @@ def main_columns(columns: Iterable[str], *, report: bool = False) -> list[str]:
     ]
 
 
-def comparisons(columns: Iterable[str]) -> list[Comparison]:
-    """How methods are compared where these columns were measured: by the first quality in METRICS that is there, on each feature
-    network behind it, the world's own first.
+def comparison(columns: Iterable[str]) -> Comparison:
+    """How methods are compared where these columns were measured: by the first quality in METRICS that is there.
 
     ValueError if there is no quality together with its diversity.
     """
     present = list(dict.fromkeys(columns))
     for kind in _BY_NAME.values():
-        found = []
         for quality in columns_of(kind.name, present) if kind.diversity else ():
             features = metric(quality).of
             diversity, *alike = (column(name, features) for name in (kind.diversity, *kind.alike))
             if diversity in present:
-                found.append(Comparison(quality, diversity, tuple(name for name in alike if name in present)))
-        if found:
-            return found
+                return Comparison(quality, diversity, tuple(name for name in alike if name in present))
     wanted = ", ".join(f"{kind.name} and {kind.diversity}" for kind in METRICS if kind.diversity)
     raise ValueError(f"the table has no quality with its diversity ({wanted}): it has {', '.join(present) or 'nothing'}")
-
-
-def comparison(columns: Iterable[str]) -> Comparison:
-    """The first of `comparisons`."""
-    return comparisons(columns)[0]

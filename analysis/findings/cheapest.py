@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.comparisons import comparisons
 from analysis.findings.words import interval, named, number, several, whole_trainings
-from analysis.metrics import comparisons
 from analysis.results import Results
 from analysis.statistics.cheapest import cheapest, enough
 from analysis.statistics.compare import REFERENCE

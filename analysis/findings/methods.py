@@ -4,8 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.comparisons import comparisons
 from analysis.findings.words import another_network, by_measures, drawn, interval, named, number, several, whole_trainings
-from analysis.metrics import Comparison, comparisons, metric
+from analysis.metrics import Comparison, metric
 from analysis.results import Results
 from analysis.statistics.claims import SAME, claim
 from analysis.statistics.compare import REFERENCE
