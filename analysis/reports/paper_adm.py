@@ -50,7 +50,8 @@ def report(results: Results) -> Report:
         text = f"{paper_tables.shown(tables['table_4']).to_string(index=False)}\n{note}"
     sections = [*common.failed(results), *parts, _samples(results), *common.networks(results), common.provenance(results)]
     sections += common.closing(results)
-    return Report(results.title, _intro(results), sections, tables, text + common.failed_text(results), found)
+    text += common.failed_text(results)
+    return Report(results.title, _intro(results), sections, tables, common.beginning(found, text) if found else text, found)
 
 
 def _intro(results: Results) -> str:

@@ -157,7 +157,9 @@ def test_in_one_plane_every_line_reaches_from_0_to_1_on_both_axes():
 
 
 def test_table_4_puts_a_scale_at_w_on_one_base_and_at_w_plus_1_on_the_other():
-    table = adm_report().tables["table_4"]
+    report = adm_report()
+    table = report.tables["table_4"]
+    assert report.summary_text.startswith("\n".join(report.found) + "\n\n") and "in the paper" in report.found[0]
     at = {(row["conditional"], row["scale s"]): row for _, row in table.iterrows()}
     assert at["no", "1"]["w"] == 0 and at["no", "10"]["w"] == 9 and at["yes", "10"]["w"] == 10 and at["no", ""]["w"] == -1
     assert at["no", "1"]["FID ↓ study"] == FID.get(1.0, 3.0) + 5 and at["yes", "1"]["FID ↓ study"] == FID.get(1.0, 3.0)
