@@ -126,6 +126,19 @@ def of_claims(folder: Path, frame: str) -> str:
     return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
 
 
+def of_scales(folder: Path, metric: str, called: str = "") -> str:
+    """Rows of class scales, columns of second scales, of the one network with a grid of two. called: of a metric that only its
+    package describes."""
+    from analysis.reports.two_scales import crossed
+    from analysis.statistics.two_scales import SCALES
+
+    rows = pd.read_csv(folder / "two_scales.csv")
+    rows = rows[rows["metric"] == metric]
+    if rows.empty:
+        raise ValueError(f"no cell of two scales has {metric}")
+    return markdown(crossed(rows.set_index(SCALES)).rename_axis(index=f"{called or words(metric)}, class scale"))
+
+
 def of_frame(folder: Path, frame: str, columns: str, digits: str = "2", **where: str) -> str:
     """Columns of a further table, rows as it has them; numbers with digits after the point, ± x_sd where there is one, and a
     difference with its interval. where: what a column holds, as world=digits.
@@ -161,6 +174,7 @@ TABLES: Mapping[str, Callable[..., str]] = {
     "asymmetry": of_asymmetry,
     "claims": of_claims,
     "frame": of_frame,
+    "scales": of_scales,
 }
 
 

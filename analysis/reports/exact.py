@@ -10,7 +10,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import by_world, listed, picture, section, seeds, spread_words
 from analysis.reports.plane import plane_sections
 from analysis.reports.report import Report
-from analysis.reports.two_scales import two_scales
+from analysis.reports.two_scales import grid_of_all, two_scales
 from analysis.results import Results
 
 SHARE = """\
@@ -55,7 +55,7 @@ def report(results: Results) -> Report:
     several = "{world}_" if len(results.worlds) > 1 else ""
     plot = explorer(results, _axes, several + "kl_tilted_against_w")
     sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
-    tables = {"table": results.table, "summary": results.summary}
+    tables = {"table": results.table, "summary": results.summary, **grid_of_all(results)}
     errors = results.tables.get("network_error")
     if errors is not None and len(errors):
         several = ["world"] if len(results.worlds) > 1 else []

@@ -15,7 +15,7 @@ from analysis.reports.html import Section
 from analysis.reports.parts import Missing, by_world, capital, listed, picture, section, seeds, spread_words, table
 from analysis.reports.report import Report
 from analysis.reports.steps import few_steps
-from analysis.reports.two_scales import two_scales
+from analysis.reports.two_scales import grid_of_all, two_scales
 from analysis.results import Results
 from analysis.statistics.best import best, best_against_plain
 from analysis.table import SUMMARY, in_brackets
@@ -29,7 +29,7 @@ def report(results: Results) -> Report:
     """The report of a study of images: table and summary, fidelity, diversity, accuracy, samplers, minima, samples, cost."""
     plot = explorer(results, _axes, "fid_is_curve" if len(results.worlds) == 1 else "{world}_fid_is_curve")
     sections = [*common.failed(results), *plot, *by_world(results, _sections), *common.closing(results)]
-    tables = {"table": results.table, "summary": results.summary}
+    tables = {"table": results.table, "summary": results.summary, **grid_of_all(results)}
     found = common.told(results)
     text = common.beginning(found, common.summary_text(results))
     return Report(results.title, _intro(results), sections, tables, text, found)
@@ -108,8 +108,8 @@ def _against_w(results: Results) -> list[Section]:
         score = fid.replace("fid", "is", 1)
         file = named(fid, world.name).replace("fid", "fid_is_curve", 1)
         curves.append(picture(file, alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
-    tables = [main(n, f"At n = {n}.")]
-    tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
+    tables = [main(n, common.main_caption(results, n))]
+    tables += [main(part, common.main_caption(results, part, " and real test images"))] if part != n else []
     guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured
     accuracy = f"Accuracy of {'two classifiers' if guide else 'the evaluator'} against w"
     beside = " and by the noise-aware classifier (which guides in classifier guidance alone)" if guide else ""

@@ -9,7 +9,7 @@ from analysis.metrics import metric
 from analysis.reports.html import Section
 from analysis.reports.parts import capital, picture, section, table
 from analysis.results import Results
-from analysis.statistics.two_scales import SECOND, grids, means, measures
+from analysis.statistics.two_scales import SCALES, SECOND, grids, means, measures
 
 TEXT = """\
 A method with two scales has one for the class, 1 + fine w, and one for a second label, 1 + coarse w. 1 and 1 is the model without
@@ -33,9 +33,26 @@ def two_scales(results: Results) -> list[Section]:
     return [section("Two scales", TEXT + (PAIRS if SECOND in results.columns else ""), *parts, *tables)]
 
 
+def grid_of_all(results: Results) -> dict[str, pd.DataFrame]:
+    """The table "two_scales" of a report whose methods have a grid: mean and sd of every metric at each pair of scales."""
+    rows = []
+    for name in results.worlds:
+        own = results.of(name)
+        for words, grid in grids(at_the_main_sweep(own), own.tables.get("scales")).items():
+            for column in dict.fromkeys(grid.loc[grid["value"].notna(), "metric"]):
+                cells = means(grid, column).reset_index()
+                rows.append(cells.assign(world=name, network=words.strip(" ()"), metric=column))
+    columns = ["world", "network", "metric", *SCALES, "value", "sd"]
+    return {"two_scales": pd.concat(rows)[columns]} if rows else {}
+
+
 def _pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
     """Rows class scales, columns second scales, cells "mean ± sd"."""
-    cells = means(grid, column)
+    return crossed(means(grid, column))
+
+
+def crossed(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of an index SCALES with value and sd, crossed."""
     digits = decimals(cells)
     texts = [plus_minus(value, sd, digits) for value, sd in zip(cells["value"], cells["sd"])]
     wide = pd.Series(texts, cells.index).unstack(fill_value="")
