@@ -126,8 +126,9 @@ def of_claims(folder: Path, frame: str) -> str:
     return markdown(readable(pd.read_csv(folder / f"{frame}.csv"), *SHOWN[frame].columns))
 
 
-def of_scales(folder: Path, metric: str) -> str:
-    """Rows of class scales, columns of second scales, of the one network with a grid of two."""
+def of_scales(folder: Path, metric: str, called: str = "") -> str:
+    """Rows of class scales, columns of second scales, of the one network with a grid of two. called: of a metric that only its
+    package describes."""
     from analysis.reports.two_scales import crossed
     from analysis.statistics.two_scales import SCALES
 
@@ -135,7 +136,7 @@ def of_scales(folder: Path, metric: str) -> str:
     rows = rows[rows["metric"] == metric]
     if rows.empty:
         raise ValueError(f"no cell of two scales has {metric}")
-    return markdown(crossed(rows.set_index(SCALES)).rename_axis(index=f"{words(metric)}, class scale"))
+    return markdown(crossed(rows.set_index(SCALES)).rename_axis(index=f"{called or words(metric)}, class scale"))
 
 
 def of_frame(folder: Path, frame: str, columns: str, digits: str = "2", **where: str) -> str:

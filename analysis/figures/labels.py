@@ -18,7 +18,7 @@ LEAST_SIZE = 5.5  # of names that would not find room otherwise
 _LINE = 1.32  # of a size, from one line of text to the next
 _PAD = 1.0  # points around a label that stay free
 _LEADER = 8.0  # points between a point and its label from which on a line joins them
-_GLYPHS = dict(zip("osD^v<>PX*ph", "●■◆▲▼◀▶✚✖★⬟⬢"))  # the markers as letters of DejaVu Sans
+_GLYPHS = dict(zip("osDd^v<>PX*phH8", "●■◆♦▲▼◀▶✚✖★⬟⬢⬣⬤"))  # the markers as letters of DejaVu Sans
 _ANGLES = np.deg2rad([90, 270, 0, 180, 45, 135, 315, 225, 67, 113, 293, 247, 22, 158, 338, 202])
 _SIDES = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 _GAPS = (2.5, 5.0, 9.0, 14.0, 20.0, 27.0, 35.0, 45.0, 57.0, 71.0, 88.0)
@@ -34,7 +34,7 @@ def name_ends(axes: Axes, ends: Sequence[tuple]) -> None:
     if not ends:
         return
     low, high = sorted(axes.get_ylim())  # autoscaling is lazy, and the transform does not wait for it
-    axes.figure.draw_without_rendering()  # nor does the layout
+    lay_out(axes.figure.figure)  # nor does the layout
     tall = axes.get_window_extent().height * 72 / axes.figure.dpi
     to_axes = axes.transData + axes.transAxes.inverted()
     own = [(float(to_axes.transform((1, min(max(y, low), high)))[1]), *rest) for y, *rest in ends]
@@ -52,6 +52,12 @@ def name_ends(axes: Axes, ends: Sequence[tuple]) -> None:
             axes.annotate(_GLYPHS[marker[0]], (1, share), (out, up), color=shade, fontsize=0.85 * size, **options, **moved)
             out, moved = out + 1.1 * size, {}
         axes.annotate(text, (1, share), (out, up), color=letters, fontsize=size, linespacing=1.1, **options, **moved)
+
+
+def lay_out(figure: Figure) -> None:
+    """Axes have the places that drawing would give them: half of what drawing without a file costs."""
+    if figure.axes and (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
 
 
 def _spread(wanted: np.ndarray, sizes: np.ndarray, room: float) -> np.ndarray:

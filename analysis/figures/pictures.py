@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import panels
 
-LETTER = 0.085  # inches of a title's letter
+LETTER, WIDE = 0.085, 0.1  # inches of a title's letter, and of a wide one
 
 
 def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], title: str) -> Figure:
@@ -32,8 +32,9 @@ def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], t
     if not (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)) or 0 in shape:
         raise ValueError(f"images_by_w holds arrays of shape {shape}: give (k, h, w) grey or (k, h, w, 3) RGB")
     count, height, width = shape[:3]
-    cell, across = 0.72, 0.72 * len(images_by_w) + 0.2
-    lines = textwrap.wrap(title, int(across / LETTER))
+    cell, longest = 0.72, max(map(len, title.split()), default=0)
+    across = max(0.72 * len(images_by_w) + 0.2, WIDE * (longest + 1))  # no word is cut
+    lines = textwrap.wrap(title, int(across / LETTER), break_on_hyphens=False)
     figure, grid = panels(1, len(images_by_w), (across, cell * count * height / width + 0.75 + 0.2 * len(lines[1:])))
     for axes, w in zip(grid, sorted(images_by_w)):
         axes.imshow(_column(np.asarray(images_by_w[w])), cmap="gray", vmin=0, vmax=255, interpolation="nearest")

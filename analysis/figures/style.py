@@ -153,10 +153,11 @@ def rendered(figure: Figure, kind: Format = "png", dpi: int = 160) -> bytes:
     """The figure as a file: the same bytes for the same figure, no date, and every font embedded (PDF) or drawn as outlines
     (SVG).
     """
-    buffer = io.BytesIO()
+    buffer, again = io.BytesIO(), kind == "png" and not any(axes.images for axes in figure.axes)
+    options = {"pil_kwargs": {"compress_level": 1}} if again else {}  # not in earnest: it is opened at once
     with matplotlib.rc_context(_FILES):
-        figure.savefig(buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATES[kind])
-    if kind != "png" or any(axes.images for axes in figure.axes):
+        figure.savefig(buffer, format=kind, dpi=dpi, facecolor="white", metadata=_NO_DATES[kind], **options)
+    if not again:
         return buffer.getvalue()
     few, smaller = (
         Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE),
