@@ -19,6 +19,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from analysis.findings.words import SHOWN
 from analysis.page_tables import TABLES, summary_of
 from analysis.table import read_table
@@ -67,16 +69,33 @@ def of_value(
 
 
 def of_gap(
-    results: Path, folder: str, metric: str, method: str, w: str, other: str, other_w: str, digits: str = "2", **where: str
+    results: Path,
+    folder: str,
+    metric: str,
+    method: str,
+    w: str,
+    other: str,
+    other_w: str,
+    digits: str = "2",
+    other_steps: str = "",
+    **where: str,
 ) -> str:
-    """`metric` of method at w minus that of the other at its w, paired by run, with its interval and what it is over."""
+    """`metric` of method at w minus that of the other at its w, paired by run, with its interval and what it is over.
+
+    other_steps: the number of levels of the other, where it is not the method's.
+    """
     from analysis.statistics.paired import by_run, difference
 
     table = read_table(results / folder / "table.csv")
-    for column, wanted in {"metric": metric, **where}.items():
-        table = table[table[column].map(str) == wanted]
-    table = table[table["n"] == table["n"].max()]
-    gap = difference(by_run(table, metric, method)[float(w)] - by_run(table, metric, other)[float(other_w)])
+
+    def values(name: str, w: str, **where: str) -> pd.Series:
+        rows = table
+        for column, wanted in {"metric": metric, **where}.items():
+            rows = rows[rows[column].map(str) == wanted]
+        return by_run(rows[rows["n"] == rows["n"].max()], metric, name)[float(w)]
+
+    elsewhere = {**where, "steps": other_steps} if other_steps else where
+    gap = difference(values(method, w, **where) - values(other, other_w, **elsewhere))
     ends = f"95 % interval {gap.low:.{digits}f} to {gap.high:.{digits}f} over {gap.units} {gap.over}"
     return f"{gap.mean:+.{digits}f} ({ends if gap.units > 1 else 'one run'})"
 

@@ -23,12 +23,12 @@ _METHODS = {  # family: markers, and its methods, the first being those that are
     "correction": ("^X", "apg adg cfg-zero-star dynamic-threshold ep-cfg fdg higs mambo-g recfg rescale static-threshold tcfg "
                    "momentum"),
     "weak branch": ("Dp d", "autoguidance block-drop icg pag sag seg self-guidance skip-layer tsg erg tpg | reg-autoguidance"),
-    "classifier-free": ("v* 8", "limited-interval adaptive beta-cfg cached cads composed feedback negative null-from-classes "
+    "classifier-free": ("v* 8", "limited-interval adaptive cached beta-cfg cads composed feedback negative null-from-classes "
                         "perp-neg scheduled two-conditions two-networks reg | c2fg power-law negative-window"),
     "with the sampler": ("<h", "cfg++ characteristic fk-steering fkc gibbs particle-guidance pcg restart self-recurrence tds "
                          "z-sampling"),
     "control": (">p", "temperature shrunk-noise"),
-    "trained": ("dH", "guidance-free model-guidance distilled internal"),  # of families whose looks are used up
+    "trained": ("dHd>", "guidance-free model-guidance distilled internal"),  # of families whose looks are used up
 }  # fmt: skip
 _BESIDE = {  # figures of other things than methods, by the shade that the first has
     0: "ancestral ddim dpm-solver++ langevin-pc ddpm heun annealed-langevin dpm-solver++-sde",  # samplers
@@ -36,6 +36,16 @@ _BESIDE = {  # figures of other things than methods, by the shade that the first
     2: "conditional guided difference",  # fields
 }
 _MARKERS = "osD^vP<>Xph*"
+_VARIANTS = {  # markers of those that stand together in a study, where checksums give the same one, or two alike
+    "autoguidance (an eighth of the steps)": "^",
+    "autoguidance (a third of the width)": "s",
+    "classifier-free (after 250 steps)": "s",
+    "distilled (16 steps)": "^",
+    "two-conditions(coarse=2.0)": "P",
+    "two-conditions(coarse=4.0)": "D",
+    "two-conditions(coarse=8.0)": "^",
+    "two-conditions(coarse=1.0, fine=0.0)": "X",
+}
 
 
 class Look(NamedTuple):
@@ -51,19 +61,19 @@ def look(name: str) -> Look:
     """
     if name in _LOOKS:
         return _LOOKS[name]
-    base = re.split(r"[(,]| on ", name)[0].strip()
+    base = _base(name)
     own = crc32(name.encode())
     shade = _LOOKS[base].colour if base in _LOOKS else _OTHERS[crc32(base.encode()) % len(_OTHERS)]
     return Look(shade, _MARKERS[own % len(_MARKERS)])
 
 
 def looks(names: Iterable[str]) -> dict[str, Look]:
-    """The looks of what shares a figure, in the order given: of two variants that would look the same the later has the next
-    marker that nobody beside it has in this colour. The names of the table above keep their own.
+    """The looks of what shares a figure, in the order given: of two variants that would look the same the later by name has the
+    next marker that nobody beside it has in this colour. The names of the tables above keep their own.
     """
     names = list(dict.fromkeys(names))
     found: dict[str, Look] = {}
-    for name in sorted(names, key=lambda name: name not in _LOOKS):
+    for name in sorted(names, key=lambda name: (name not in _LOOKS, name)):
         shade, marker = look(name)
         taken = {own.marker for own in found.values() if own.colour == shade}
         free = (other for other in (marker, *_MARKERS) if other not in taken)
@@ -74,11 +84,6 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 def colour(method: str, among: object = None) -> str:
     """The method's own colour; `among`, who else is in the figure, does not matter."""
     return look(method).colour
-
-
-def family_look(family: str) -> Look:
-    """The look of a whole family of methods, that of its first one."""
-    return look(_METHODS[family][1].split()[0]) if family in _METHODS else look(family)
 
 
 def ink(shade: str, least: float = 4.5) -> str:
@@ -104,7 +109,11 @@ def _looks() -> dict[str, Look]:
     for first, names in _BESIDE.items():
         for place, name in enumerate(names.split()):
             looks[name] = Look(SHADES[(first + place) % len(SHADES)], _MARKERS[place])
-    return looks
+    return looks | {name: Look(looks[_base(name)].colour, marker) for name, marker in _VARIANTS.items()}
+
+
+def _base(name: str) -> str:
+    return re.split(r"[(,]| on ", name)[0].strip()
 
 
 _LOOKS = _looks()

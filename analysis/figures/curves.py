@@ -91,7 +91,7 @@ def accuracy_against_w(summary: pd.DataFrame, *, sampler: str, steps: int) -> Fi
         shades["accuracy_guide"] = GUIDE
     cells = {classifier: cells_at(summary, classifier, sampler, steps) for classifier in shades}
     methods = list(dict.fromkeys(cells["accuracy_evaluator"]["method"]))
-    columns = min(3, len(methods))
+    columns = min(2, len(methods))
     rows = -(-len(methods) // columns)
     figure, grid = panels(rows, columns, (5.6 * columns, 3.8 * rows), share_y=True)
     for axes in grid[len(methods) :]:

@@ -1,6 +1,7 @@
 """Figures of many methods at once: small multiples by family, the reference in grey in each; price; galleries."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.colours import GREY, OF_REFERENCE, Look, colour, family_look, ink, look
+from analysis.figures.colours import GREY, OF_REFERENCE, Look, colour, ink, looks
 from analysis.figures.labels import label_panels, label_points
 from analysis.figures.plane import CLASSES, contour, frame
 from analysis.figures.style import head, label_y, panels, plain_numbers
@@ -19,13 +20,15 @@ from analysis.statistics.compare import REFERENCE, reference
 from analysis.statistics.pareto import of_means
 
 NAMED = 12  # points that are all named
+FEW = 12  # panels that may be large
+WIDE = 9.2  # inches of what fills the column of a page
 
 
 def by_family(
-    cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str], verdicts: Mapping[str, str] | None = None, columns: int = 6
+    cells: pd.DataFrame, x: str, y: str, family: Mapping[str, str], verdicts: Mapping[str, str] | None = None
 ) -> Figure:
-    """y against x, w growing along each curve from w = 0: one panel a method, so that each can be followed, under the heading of
-    its family; plain classifier-free guidance is grey in every panel. All panels have the same axes.
+    """y against x, w growing along each curve from w = 0: one panel a method, so that each can be followed, family after family,
+    its name over the first; plain classifier-free guidance is grey in every panel. All panels have the same axes.
 
     Bars are one standard deviation, on either axis. The first and the last w that the frame holds are written at their points;
     the line under a name says which w were sampled, and how many of them lie outside.
@@ -35,28 +38,27 @@ def by_family(
     reference and nine tenths of the cells. ValueError if no method is left.
     """
     drawn = {method: rows for method in family if len(rows := _curve(cells, method, x, y))}
-    families = list(dict.fromkeys(family[method] for method in drawn))
-    if not families:
+    if not drawn:
         raise ValueError(f"no method but {REFERENCE} has {x} and {y}")
-    members = [[method for method in drawn if family[method] == group] for group in families]
-    counts = [-(-len(own) // columns) for own in members]
-    high = 1.85 + 0.15 * bool(verdicts)  # inches of a row
-    figure, grid = panels(sum(counts), columns, (0.6 + 2.1 * columns, 0.5 + 0.3 * len(families) + high * sum(counts)))
+    groups = list(dict.fromkeys(family[method] for method in drawn))
+    order = sorted(drawn, key=lambda method: groups.index(family[method]))
+    headed = {family[method]: method for method in order[::-1]}.values()  # the first of each family
+    columns = 3 if len(order) <= FEW else 4
+    rows, heads = -(-len(order) // columns), len({order.index(method) // columns for method in headed})
+    high = 1.95 + 0.15 * bool(verdicts)  # inches of a row
+    figure, grid = panels(rows, columns, (WIDE, 0.5 + 0.25 * heads + high * rows))
     limits = {x: _limits(cells, x), y: _limits(cells, y, 0.0 if metric(y).higher_is_better is False else 0.02)}
-    start, labels = 0, []
-    for group, own, rows in zip(families, members, counts):
-        block = grid[start * columns : (start + rows) * columns]
-        for place, (axes, method) in enumerate(zip(block, own)):
-            _panel(axes, reference(cells).dropna(subset=[x, y]), drawn[method], x, y, look(method))
-            inside = _frame(axes, limits, x, y, drawn[method], first=place % columns == 0, last=place + columns >= len(own))
-            lines = [_strengths(drawn[method]["w"], inside), *([verdicts[method]] if verdicts and method in verdicts else [])]
-            _write_head(axes, method, lines, group if place == 0 else "")
-            labels.append((axes, _ends(inside, x, y, colour(method))))
-        for axes in block[len(own) :]:
-            axes.set_axis_off()
-        start += rows
+    labels, own = [], looks(order)
+    for place, (axes, method) in enumerate(zip(grid, order)):
+        _panel(axes, reference(cells).dropna(subset=[x, y]), drawn[method], x, y, own[method])
+        inside = _frame(axes, limits, x, y, drawn[method], first=place % columns == 0, last=place + columns >= len(order))
+        lines = [_strengths(drawn[method]["w"], inside), *([verdicts[method]] if verdicts and method in verdicts else [])]
+        _write_head(axes, method, lines, family[method] if method in headed else "")
+        labels.append((axes, _ends(inside, x, y, colour(method))))
+    for axes in grid[len(order) :]:
+        axes.set_axis_off()
     figure.supxlabel(metric(x).axis, fontsize=11)
-    figure.supylabel(metric(y).axis, fontsize=11)
+    figure.supylabel(fill(metric(y).axis, int(72 * figure.get_figheight() / 7)), fontsize=11)
     label_panels(labels)
     return figure
 
@@ -132,13 +134,13 @@ def _write_head(axes: Axes, method: str, lines: Sequence[str], group: str) -> No
         axes.set_title(group, loc="left", fontsize=13, pad=up + 6)
 
 
-def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str]) -> Figure:
+def cost(cells: pd.DataFrame, price: str, quality: str) -> Figure:
     """The smallest `quality` of each method over its w, against what it costs there as a multiple of the unguided cost.
 
-    The step line is the front, the best at this price or less. Shaded is the area under it, up to the reference point of
-    `analysis.statistics.pareto`: grey that of plain guidance alone, lighter what the other methods add.
+    Every method has its own look; of many, those are named that lie on the step line, the front: the best at this price or less.
+    Shaded is the area under it, up to the reference point of `analysis.statistics.pareto`: grey that of plain guidance alone,
+    lighter what the other methods add.
     """
-    family = {**family, REFERENCE: REFERENCE}
     plain = cells[(cells["method"] == REFERENCE) & (cells["w"] == 0)]
     if len(plain):
         unguided, label = plain[price].iloc[0], f"{metric(price).axis}, over the unguided {plain[price].iloc[0]:.3g}"
@@ -148,25 +150,24 @@ def cost(cells: pd.DataFrame, price: str, quality: str, family: Mapping[str, str
     rows = cells[cells["w"] != 0].dropna(subset=[quality])
     best = rows.loc[rows.groupby(["method", "steps"])[quality].idxmin()].sort_values([price, quality])
     figure, (axes,) = panels(1, 1, (9.0, 5.2))
-    looks = {group: family_look(group) for group in dict.fromkeys(family.values())}
-    for group, (shade, marker) in looks.items():
-        members = best[[family[method] == group for method in best["method"]]]
-        axes.scatter(members[price], members[quality], s=26, color=shade, marker=marker, label=group, zorder=3)
+    front, few = best[quality].cummin(), len(best) <= NAMED
+    named = best if few else best[best[quality] <= front]
+    own = looks(best["method"])
+    for method, (shade, marker) in own.items():
+        members, name = best[best["method"] == method], method if method in {*named["method"]} else None
+        axes.scatter(members[price], members[quality], s=26, color=shade, marker=marker, label=name, zorder=3)
     axes.scatter(plain[price], plain[quality], color="black", s=30, label="w = 0", zorder=4)
-    front = best[quality].cummin()
     axes.step(best[price], front, where="post", color=GREY, linewidth=1)
     axes.set_xscale("log")
     axes.margins(x=0.12)  # room for names
     plain_numbers(axes.xaxis)
-    few = len(best) <= NAMED
     axes.set_ylim(*_focus(best[quality], 1.0 if few else 0.95))
     axes.set_xlabel(label)
     label_y(axes, metric(quality).axis)
     line = f"line: the best at this price or less{'' if few else '; named where they lie on it'}"
     head(axes, f"Best {metric(quality).axis} of each method", line + _shade_areas(axes, cells, quality, price))
     axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    named = best if few else best[best[quality] <= front]
-    points = zip(named[price], named[quality], named["method"], [looks[family[method]].colour for method in named["method"]])
+    points = zip(named[price], named[quality], named["method"], [own[method].colour for method in named["method"]])
     label_points(axes, list(points)[::-1])
     return figure
 
@@ -192,7 +193,7 @@ def _focus(values: pd.Series, share: float) -> tuple[float, float]:
     return low - 0.1 * (high - low), high + 0.1 * (high - low)
 
 
-def image_gallery(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int = 3) -> Figure:
+def image_gallery(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int = 2) -> Figure:
     """A row of samples for each name, in `columns` blocks. ValueError if there are none."""
     if not images:
         raise ValueError("images is empty: give at least one row")
@@ -211,7 +212,7 @@ def image_gallery(images: Mapping[str, UInt8[np.ndarray, "k ..."]], columns: int
 
 
 def plane_gallery(
-    tilted: Sequence[GridDensity], drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 8, reach: float = 2.6
+    tilted: Sequence[GridDensity], drawn: Mapping[str, tuple[np.ndarray, np.ndarray]], columns: int = 5, reach: float = 2.6
 ) -> Figure:
     """A panel of samples (n, 2) with labels (n,) for each name, over the contours of one density per class."""
     count = -(-len(drawn) // columns)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import panels
 
-LETTER = 0.085  # inches of a title's letter
+LETTER, WIDE = 0.085, 0.1  # inches of a title's letter, and of a wide one
 
 
 def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], title: str) -> Figure:
@@ -33,7 +33,7 @@ def samples_against_w(images_by_w: Mapping[float, UInt8[np.ndarray, "k ..."]], t
         raise ValueError(f"images_by_w holds arrays of shape {shape}: give (k, h, w) grey or (k, h, w, 3) RGB")
     count, height, width = shape[:3]
     cell, longest = 0.72, max(map(len, title.split()), default=0)
-    across = max(0.72 * len(images_by_w) + 0.2, 0.1 * (longest + 1))  # no word is cut, of wide letters neither
+    across = max(0.72 * len(images_by_w) + 0.2, WIDE * (longest + 1))  # no word is cut
     lines = textwrap.wrap(title, int(across / LETTER), break_on_hyphens=False)
     figure, grid = panels(1, len(images_by_w), (across, cell * count * height / width + 0.75 + 0.2 * len(lines[1:])))
     for axes, w in zip(grid, sorted(images_by_w)):

@@ -36,7 +36,8 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
     cells = _cells(summary, sampler, steps)
     methods = list(dict.fromkeys(cells["method"]))
     shades = {f"{method}, guided": colour(method) for method in methods} | {UNGUIDED: "#a3a8ad"}
-    figure, grid = panels(1, table.shape[1], (1.8 + 2.1 * table.shape[1], 1.5 + 0.42 * len(table)), share_y=True)
+    wide = min(2.1, 10.5 / table.shape[1])  # of a panel: of any number they fit a page
+    figure, grid = panels(1, table.shape[1], (1.8 + wide * table.shape[1], 1.5 + 0.42 * len(table)), share_y=True)
     for axes, name in zip(grid, table):
         values = table[name]
         bars = axes.barh(table.index, values.fillna(0), height=0.62, color=[shades[row] for row in table.index])
@@ -56,7 +57,7 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
                 text, (0 if pd.isna(end) else end, middle), xytext=(5, 0), textcoords="offset points",
                 va="center", fontsize=9, color=GREY,
             )  # fmt: skip
-        axes.set_title(fill(name, 24), loc="left", fontsize=9.5)
+        axes.set_title(fill(name, int(11.4 * wide)), loc="left", fontsize=9.5)
         axes.set_xlim(0, reach.max() * 1.35)
         axes.set_xticks([])
         axes.grid(False)

@@ -1,7 +1,7 @@
 """What a study found, in a few sentences with numbers: what its report begins with."""
 
 from analysis.figures.training import whole
-from analysis.findings import exact, guides, methods, steps, tradeoff, two_scales
+from analysis.findings import cheapest, exact, guides, methods, steps, tradeoff, two_scales
 from analysis.findings.words import SHOWN, first_of_each
 from analysis.results import Results
 
@@ -25,7 +25,7 @@ def found(results: Results) -> list[str]:
         if many:
             kinds = [two_scales, methods, tradeoff, exact]
         texts = [] if part.table.empty else [text for kind in kinds for text in kind.sentences(part)]
-        answer = methods.cheapest_way(part) if texts and methods in kinds else []
+        answer = cheapest.sentences(part) if texts and methods in kinds else []
         begin = f"{world}: " if len(results.worlds) > 1 else ""
         told.append([begin + text for text in (texts if many else [*texts[:1], *answer, *texts[1:]])])
         answers += [begin + text for text in answer if many]

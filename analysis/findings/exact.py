@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analysis.figures.exact import EXACT
 from analysis.findings.words import at_the_main_sweep, drawn, guided, interval, named, number, several
 from analysis.metrics import metric
 from analysis.results import Results
@@ -9,7 +10,6 @@ from analysis.statistics.compare import REFERENCE
 from analysis.statistics.paired import by_run, difference
 from analysis.table import FLOOR, REAL
 
-EXACT = " (exact)"
 UP_TO = 4.0
 NETWORKS = "Trained networks instead of the exact denoiser"
 

@@ -68,7 +68,7 @@ def _distance(results: Results, rows: pd.DataFrame, column: str, labels: list[st
     units, still = several(int(told["units"].max()), told["over"].iloc[0]), len(told) - len(moved)
     ties = len(moved) - len(certain)
     higher = len(certain) - len(lower)
-    counted = [(still, "with w = 0 chosen"), (ties, f"a tie with it over {units}"), (higher, "higher")]
+    counted = [(still, "with w = 0 chosen"), (ties, f"not told apart from it over {units}"), (higher, "higher")]
     others = ", ".join(f"{count} {words}" for count, words in counted if count)
     return [
         f"The {named(column)} is lower than at w = 0 with {len(lower)} of {several(len(told), 'guides')}{best}"

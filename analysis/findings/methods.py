@@ -4,29 +4,30 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.figures.training import whole
-from analysis.findings.exact import EXACT
-from analysis.findings.words import another_network, at_the_main_sweep, drawn, interval, named, number, several
-from analysis.metrics import comparison
+from analysis.comparisons import comparisons
+from analysis.findings.words import another_network, by_measures, drawn, interval, named, number, several, whole_trainings
+from analysis.metrics import Comparison, metric
 from analysis.results import Results
-from analysis.statistics.cheapest import cheapest, enough
 from analysis.statistics.claims import SAME, claim
 from analysis.statistics.compare import REFERENCE
 from analysis.statistics.pareto import areas
 from analysis.statistics.verdicts import VERDICTS, verdicts
 
-FEW = 3  # methods that are named one by one
+FEW = 5  # methods whose verdicts are said one by one
+NAMED = 6  # methods on which two networks disagree that are named
 ENOUGH = 3  # sampling seeds, below which nothing can be told of the given networks
 ELSEWHERE = {VERDICTS["another w"]: SAME, VERDICTS["no effect"]: f"{SAME} at w = 0"}  # said of methods on other networks
 
 
 def sentences(results: Results) -> list[str]:
-    """Of one world with plain guidance, another method and a second run; else nothing."""
-    rows = _rows(results)
+    """Of one world with plain guidance, another method and a second run; else nothing. By the world's own features, and of other
+    feature networks whether they say the same.
+    """
+    rows = whole_trainings(results)
     if REFERENCE not in set(rows["method"]) or rows["method"].nunique() < 2:
         return []
     try:
-        quality, diversity, alike = comparison(results.columns)
+        (quality, diversity, alike), *others = every = comparisons(results.columns)
         trainings = len(results.train_seeds) > 1 and rows["seed"].nunique() >= ENOUGH
         compared = [verdicts(rows, alike, quality, diversity, given) for given in (False, True)[: 1 + trainings]]
     except ValueError:  # no measures to compare by, no curve, or one run: then nothing is told
@@ -39,44 +40,27 @@ def sentences(results: Results) -> list[str]:
         for elsewhere in (False, True)
         for frame, given in zip(compared, (False, True))
     ]
-    texts = [f"{text} ({drawn(results)}; by {', '.join(alike)})." for text in dict.fromkeys(found) if text]
-    return texts + _front(results, rows, quality, diversity) if texts else []
+    texts = [f"{text} ({drawn(results)}; by {by_measures(alike)})." for text in dict.fromkeys(found) if text]
+    if not texts:
+        return []
+    texts += [text for other in others for text in _elsewhere(rows, compared[0], other)]
+    return texts + [text for one in every for text in _front(results, rows, one.quality, one.diversity)]
 
 
-def cheapest_way(results: Results) -> list[str]:
-    """The fewest evaluations for what plain guidance of one world reaches at its best w, where guidance reaches anything."""
-    over_trainings = _cheapest(results, False)
-    if len(results.train_seeds) < 2 or not over_trainings:
-        return over_trainings
-    return over_trainings + [f"Of these networks alone: {text[:1].lower()}{text[1:]}" for text in _cheapest(results, True)]
-
-
-def _cheapest(results: Results, given: bool) -> list[str]:
-    rows = _rows(results)
+def _elsewhere(rows: pd.DataFrame, compared: pd.DataFrame, other: Comparison) -> list[str]:
+    """How many methods have the same verdict by the features of another network; nothing where it cannot say."""
     try:
-        quality = comparison(results.columns).quality
-        told = cheapest(rows, quality, results.steps, given)
+        told = verdicts(rows, other.alike, other.quality, other.diversity)
     except ValueError:
         return []
-    (plain,) = told[told["method"] == REFERENCE].itertuples()
-    if plain.w == 0:
-        return []
-    bar = f"of {REFERENCE} guidance at its best w ({number(plain.value)} in {named(quality)} at w = {plain.w:g}, {_times(plain)})"
-    found = enough(told)
-    if found.empty:
-        return [f"No other method is shown to have the quality {bar}."]
-    first = next(found.itertuples())
-    shown = f"difference {number(first.difference)}, {interval(first.low, first.high)} over {several(first.units, first.over)}"
-    return [
-        f"The cheapest that is shown to have the quality {bar} is {first.method} at w = {first.w:g}, {_times(first)} "
-        f"({shown}; equivalent: shown to be within {number(first.margin)})."
-    ]
-
-
-def _rows(results: Results) -> pd.DataFrame:
-    """Of the main sweep, of whole trainings."""
-    rows = at_the_main_sweep(results)
-    return rows[rows["method"].map(whole) & ~rows["method"].str.endswith(EXACT)]  # of other networks, not another method
+    short = {words: word for word, words in VERDICTS.items()}
+    pairs = list(zip(told["method"], compared["verdict"].map(short), told["verdict"].map(short)))
+    apart = [f"{name} ({second} instead of {first})" for name, first, second in pairs if first != second]
+    same = f"{len(pairs) - len(apart)} of {several(len(pairs), 'methods')}" if len(pairs) > 1 else "1 method"
+    if len(apart) == len(pairs) == 1:
+        same = "no method"
+    but = f"; not {', '.join(apart)}" if 0 < len(apart) <= NAMED else ""
+    return [f"By {metric(other.quality).of} features {same} {_have(1 if len(pairs) == 1 else 2)} the same verdict{but}."]
 
 
 def _verdicts(compared: pd.DataFrame, given: bool, elsewhere: bool) -> str:
@@ -91,17 +75,20 @@ def _verdicts(compared: pd.DataFrame, given: bool, elsewhere: bool) -> str:
     if known.empty:  # no cell has a value in every measure
         return ""
     verdict = ELSEWHERE if elsewhere else {}
-    words = [f"{one.method}: {verdict.get(one.verdict, one.verdict)}{_outside(one)}" for one in compared.itertuples(index=False)]
+    words = [f"{one.method}: {verdict.get(one.verdict, one.verdict)}{_where(one)}" for one in compared.itertuples(index=False)]
     units = several(int(known["units"].min()), known["over"].iloc[0])
     return f"{begin} {REFERENCE} guidance at its nearest w, {'; '.join(words)}; {units}, after Holm"
 
 
-def _outside(one: Any) -> str:
-    """At how many strengths there is no plain guidance to compare with, where there are some."""
-    if not one.outside:
-        return ""
-    strengths = several(len(one.w.split(", ")), "strengths")
-    return f" (at {one.outside} of its {strengths} less or more diverse than plain guidance at any w)"
+def _where(one: Any) -> str:
+    """At how many strengths it is better or worse, and at how many there is no plain guidance to compare with, if not at all."""
+    count = len(one.w.split(", "))
+    strengths, told = several(count, "strengths"), []
+    better, worse = one.better if one.better < count else 0, one.worse if one.worse < count else 0
+    told += [f"{word} at {times} of its {strengths}" for times, word in ((better, "better"), (worse, "worse")) if times]
+    if one.outside:
+        told.append(f"at {one.outside} of its {strengths} less or more diverse than plain guidance at any w")
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -> list[str]:
@@ -119,7 +106,7 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
         top = ahead.loc[ahead["difference"].idxmax()]
         best = f", most {top['method']} ({number(top['difference'])}, {interval(top['low'], top['high'])})"
     counted = [
-        (len(ahead), f"{_have(len(ahead))} a larger one{best}"),
+        (len(ahead), f"{_have(len(ahead))} a larger one, which is better{best}"),
         (len(behind), f"{_have(len(behind))} a smaller one"),
         (alike, "are equivalent" if alike != 1 else "is equivalent"),
         (open_, "are undecided" if open_ != 1 else "is undecided"),
@@ -130,11 +117,6 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
         f"guidance, in units of that of w = 0; of {several(len(others), 'other methods')} "
         f"{', '.join(f'{count} {words}' for count, words in counted if count)} ({units}, after Holm)."
     ]
-
-
-def _times(row: Any) -> str:
-    clock = f" and {number(row.seconds)} times its seconds" if row.seconds == row.seconds else ""
-    return f"{number(row.evaluations)} times the evaluations of the unguided model{clock}"
 
 
 def _have(count: int) -> str:

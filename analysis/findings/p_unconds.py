@@ -16,8 +16,9 @@ def sentences(frame: pd.DataFrame, against: float) -> list[str]:
             for row in own.itertuples()
         ]
         first = own.iloc[0]
+        all_plain = ", which is 0 for all" if not own[["w", "reference_w"]].to_numpy().any() else ""
         texts.append(
-            f"In {named(column)}, beside p_uncond = {against:g}: {', '.join(gaps)} (each at its own best w; "
+            f"In {named(column)}, beside p_uncond = {against:g}: {', '.join(gaps)} (each at its own best w{all_plain}; "
             f"{several(int(own['units'].min()), first['over'])}; equivalent: shown to be within {number(first['margin'])}; after "
             f"Holm over {several(len(own), 'p_unconds')})."
         )

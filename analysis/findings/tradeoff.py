@@ -67,8 +67,8 @@ def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> st
             f"{chosen}, on one run: no interval)."
         )
     return (
-        f"{what} ties at w = 0 ({number(told.plain)}) and at w = {told.w:g} ({number(told.value)}): {ends}; less "
-        f"than {number(told.detectable)} would be missed ({drawn(results)}; {chosen})."
+        f"{what} ties at w = 0 ({number(told.plain)}) and at w = {told.w:g} ({number(told.value)}): {ends}; a "
+        f"difference below {number(told.detectable)} would go unseen ({drawn(results)}; {chosen})."
     )
 
 
@@ -115,7 +115,8 @@ def _beside(rows: pd.DataFrame, column: str, others: int) -> list[str]:
     if len(idle):
         parts.append(f"best without guidance, at w = 0, as it: {', '.join(idle['method'])}")
     open_ = told[told["verdict"] == "undecided"]
-    missed = f"; of undecided ones less than {number(open_['detectable'].median())} would be missed" if len(open_) else ""
+    unseen = f"; of undecided ones a difference below {number(open_['detectable'].median())} would go unseen"
+    missed = unseen if len(open_) else ""
     margin, units = number(told["margin"].iloc[0]), several(int(told["units"].min()), told["over"].iloc[0])
     tested = len(told) - len(idle)
     corrected = f"; equivalent: shown to be within {margin}; after Holm over {several(tested, 'methods')}" if tested else ""

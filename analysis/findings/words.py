@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.figures.exact import EXACT
+from analysis.figures.training import whole
 from analysis.metrics import metric
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
@@ -37,6 +39,14 @@ def named(column: str) -> str:
     return metric(column).words
 
 
+def by_measures(columns: Sequence[str]) -> str:
+    """Several measures of one world, with the features that are behind them said once."""
+    features = dict.fromkeys(metric(column).of for column in columns if metric(column).suffix == "features")
+    if len(features) != 1:
+        return ", ".join(map(named, columns))
+    return f"{', '.join(metric(column).title for column in columns)} on {next(iter(features))} features"
+
+
 def guided(method: str) -> str:
     """How a sentence about samples of one method begins."""
     return f"With {method} guidance"
@@ -54,6 +64,12 @@ def at_the_main_sweep(results: Results) -> pd.DataFrame:
     """The rows of one world that methods made with the main sampler, at its n: of the single runs."""
     rows = results.sampled[(results.sampled["sampler"] == results.sampler) & (results.sampled["steps"] == results.steps)]
     return rows[rows["n"] == results.n[results.world.name]]
+
+
+def whole_trainings(results: Results) -> pd.DataFrame:
+    """Of those the rows of whole trainings, and none of another score in the same world, which is not another method."""
+    rows = at_the_main_sweep(results)
+    return rows[rows["method"].map(whole) & ~rows["method"].str.endswith(EXACT)]
 
 
 def drawn(results: Results) -> str:

@@ -15,7 +15,7 @@ from analysis.findings import found
 from analysis.headline import headline
 from analysis.metrics import main_columns, metric
 from analysis.reports.html import Section
-from analysis.reports.parts import Missing, Table, picture, section, table
+from analysis.reports.parts import Missing, Table, over_runs, picture, section, table
 from analysis.results import Results
 from analysis.statistics.compare import REFERENCE
 from analysis.table import in_brackets
@@ -27,11 +27,17 @@ the study and of the machine: compare the counts first. Noise is drawn on the CP
 
 
 def main_table(results: Results, *, report: bool = True) -> Table | Missing:
-    """The main table with the caption that says of which sampler; of a single run it holds no deviations."""
+    """The main table with a caption that says what it is of; of a single run it holds no deviations."""
     n = results.n[results.world.name]
-    caption = f"{results.sampler} sampler, T = {results.steps}, n = {n}."
     columns = main_columns(results.columns, report=report)
-    return table(caption, headline, results.summary, sampler=results.sampler, steps=results.steps, n=n, metrics=columns)
+    return table(
+        main_caption(results, n), headline, results.summary, sampler=results.sampler, steps=results.steps, n=n, metrics=columns
+    )
+
+
+def main_caption(results: Results, n: int, beside: str = "") -> str:
+    """What the main table of cells of n samples is; beside: what else it holds."""
+    return f"Every method at every w{beside}, {results.sampler} sampler, T = {results.steps}, n = {n:,}{over_runs(results)}."
 
 
 def told(results: Results) -> list[str]:

@@ -95,7 +95,6 @@ def _world(results: Results, verdict: Table | Missing, others: Sequence[Table | 
     ]
     shown, high, wide_words = _drawn(results), metric(quality).axis, metric(diversity).axis
     families = {label: family(results, label) for label in cells["method"].unique() if label != REFERENCE}
-    known = {label: family(results, label) for label in every["method"].unique() if label != REFERENCE}
 
     def equal(price: str) -> Figure:
         return figures.by_family(equal_cost(every, price, results.steps), diversity, quality, families)
@@ -128,13 +127,13 @@ def _world(results: Results, verdict: Table | Missing, others: Sequence[Table | 
             f"{world}_equal_nfe",
             f"{high} against network evaluations per sample",
             f"The best w of each method against its evaluations, at T = {results.steps} and at equal cost. {shown}.",
-            figures.cost, every, "nfe", quality, known,
+            figures.cost, every, "nfe", quality,
         ),
         picture(
             f"{world}_equal_seconds",
             f"{high} against seconds per sample",
             f"The same against wall seconds of one thread, with other processes running. {shown}.",
-            figures.cost, every, "seconds_per_sample", quality, known,
+            figures.cost, every, "seconds_per_sample", quality,
         ),
         _gallery(results),
     ]  # fmt: skip

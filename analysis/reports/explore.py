@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.figures.style import colour
+from analysis.figures.colours import looks
 from analysis.metrics import Metric, comparison, main_columns, metric
 from analysis.reports.colours import on_ground
 from analysis.reports.html import Section
@@ -91,16 +91,15 @@ def _metric(column: str) -> dict[str, Any]:
 
 
 def _methods(results: Results, methods: list[str]) -> list[dict[str, Any]]:
-    """Their colours on a light and on a dark ground; a symbol tells methods of one colour apart."""
+    """Their looks in every figure, the colours on a light and on a dark ground."""
     described: list[dict[str, Any]] = []
     firsts: set[str] = set()
-    for name in methods:
-        shade, own = colour(name, methods), family(results, name)
+    for name, (shade, marker) in looks(methods).items():
+        own = family(results, name)
         light, dark = on_ground(shade)
         on = len(methods) <= LEGIBLE or name == REFERENCE or own not in firsts
         firsts |= {own} if name != REFERENCE else set()
-        same = sum(other["light"] == light for other in described)
-        described.append({"name": name, "family": own, "light": light, "dark": dark, "symbol": same, "on": on})
+        described.append({"name": name, "family": own, "light": light, "dark": dark, "symbol": marker, "on": on})
     return described
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from analysis import reference
 from analysis.figures import pictures
+from analysis.findings.beside_paper import over_scales
 from analysis.paper import scales as paper_scales
 from analysis.paper import tables as paper_tables
 from analysis.paper.conditions import ADM_TABLE4, column_of, conditions, verdict
@@ -35,7 +36,7 @@ def report(results: Results) -> Report:
     """The page and its tables, table_4.csv and figure_4.csv."""
     paper, mine = reference.table("adm_table4_imagenet256"), conditions(results)
     note, said = verdict(mine, ADM_TABLE4), (f"{mine.said}, {results.sampler}, T = {results.steps}", ADM_TABLE4.said)
-    tables = {"table": results.table, "summary": results.summary}
+    tables, found = {"table": results.table, "summary": results.summary}, []
     measures = {name: column_of(name, results) for name in paper_scales.MEASURES}
     try:
         ours = paper_scales.by_scale(results.summary, measures, results.sampler, results.steps)
@@ -45,11 +46,11 @@ def report(results: Results) -> Report:
     else:
         tables["figure_4"] = pd.concat([ours.assign(source=paper_tables.STUDY), paper.assign(source=paper_tables.PAPER)])
         tables["table_4"] = paper_tables.table_4(ours, paper)
-        parts = [_table(tables["table_4"], said, note), _curves(ours, paper, said, note)]
+        parts, found = [_table(tables["table_4"], said, note), _curves(ours, paper, said, note)], over_scales(ours, paper)
         text = f"{paper_tables.shown(tables['table_4']).to_string(index=False)}\n{note}"
     sections = [*common.failed(results), *parts, _samples(results), *common.networks(results), common.provenance(results)]
     sections += common.closing(results)
-    return Report(results.title, _intro(results), sections, tables, text + common.failed_text(results))
+    return Report(results.title, _intro(results), sections, tables, text + common.failed_text(results), found)
 
 
 def _intro(results: Results) -> str:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from analysis import reference
 from analysis.figures import pictures
 from analysis.figures import plane as plane_figures
+from analysis.findings.beside_paper import over_w
 from analysis.findings.p_unconds import sentences
 from analysis.paper import curves as paper_curves
 from analysis.paper import tables as paper_tables
@@ -46,10 +47,11 @@ def report(results: Results) -> Report:
         images,
         _methods(images),
     )
-    found: list[str] = []
+    found = over_w(first, paper, "p_uncond") if isinstance(first, pd.DataFrame) else []
     if isinstance(compared, Table):
         tables["by_p_uncond"] = compared.frame
-        found = sentences(compared.frame, usual(_methods(images)))
+        found += sentences(compared.frame, usual(_methods(images)))
+    found += over_w(second, by_t, "steps") if isinstance(second, pd.DataFrame) else []
     said = (f"{mine.said}, {images.sampler}", CFG_TABLE1.said, CFG_TABLE2.said)
     sections = [
         *common.failed(results),
@@ -62,7 +64,7 @@ def report(results: Results) -> Report:
         common.provenance(images),
         *common.closing(results),
     ]
-    text = "\n".join(filter(None, [_text(first, notes[0]), *found]))
+    text = "\n".join([*found, notes[0] if isinstance(first, pd.DataFrame) else f"no curve: {first.why}"])
     return Report(results.title, _intro(images), sections, tables, text + common.failed_text(results), found)
 
 
@@ -229,15 +231,3 @@ def _gaussians(results: Results) -> Figure:
     cells = {cell.w: cell for cell in results.cells if cell.seed == results.cells[0].seed}
     tilted = {w: results.world.densities(w) for w in cells}
     return plane_figures.figure2(results.world.marginal(), tilted, {w: cell.draw() for w, cell in cells.items()})
-
-
-def _text(curves: pd.DataFrame | Missing, note: str) -> str:
-    """For the terminal: the least FID of every curve, and what may be compared."""
-    if isinstance(curves, Missing):
-        return f"no curve: {curves.why}"
-    lines = []
-    for value, line in curves.groupby("p_uncond"):
-        best = line.loc[line["fid"].idxmin()]
-        name = paper_curves.named("p_uncond", value)
-        lines.append(f"{name}: least FID {best['fid']:.3f} at w = {best['w']:g}, {line['fid'].iloc[0]:.3f} at w = 0")
-    return "\n".join([*lines, note])

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis.reports.html import Picture, Section
-from analysis.results import Results
+from analysis.results import NO_TRAINING, Results
 
 
 class Table(NamedTuple):
@@ -103,6 +103,19 @@ def spread_words(results: Results) -> str:
         "trainings (between sampling seeds where nothing was trained); summary.csv has that of sampling seeds too (sd_seeds)."
     )
     return " " + (several if len(results.train_seeds) > 1 else one)
+
+
+def over_runs(results: Results) -> str:
+    """Of what a table's values are the mean, as words that begin with a comma; nothing for a single run."""
+    trained, sampled = len(results.train_seeds), len(results.sample_seeds)
+    if results.runs == 1:
+        return ""
+    seeds_of = f"{sampled} sampling seeds"
+    if trained < 2:
+        return f", mean ± standard deviation over {seeds_of}"
+    each = f" of {seeds_of} each" if sampled > 1 else ""
+    exact = f", of what was not trained over {seeds_of}" if each and (results.sampled["train_seed"] == NO_TRAINING).any() else ""
+    return f", mean ± standard deviation over {trained} trainings{each}{exact}"
 
 
 def capital(text: str) -> str:

@@ -108,8 +108,8 @@ def _against_w(results: Results) -> list[Section]:
         score = fid.replace("fid", "is", 1)
         file = named(fid, world.name).replace("fid", "fid_is_curve", 1)
         curves.append(picture(file, alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
-    tables = [main(n, f"At n = {n}.")]
-    tables += [main(part, f"At n = {part}, beside real test images.")] if part != n else []
+    tables = [main(n, common.main_caption(results, n))]
+    tables += [main(part, common.main_caption(results, part, " and real test images"))] if part != n else []
     guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured
     accuracy = f"Accuracy of {'two classifiers' if guide else 'the evaluator'} against w"
     beside = " and by the noise-aware classifier (which guides in classifier guidance alone)" if guide else ""

@@ -29,7 +29,7 @@ def two_scales(results: Results) -> list[Section]:
         caption = f"Means; darker is better, or more where neither is; {at}."
         name = "two_scales" + words.replace(" (", "_").replace(")", "").replace(" ", "_")
         parts.append(picture(name, text, caption, heat_maps, grid, columns, at))
-        tables += [table(f"{capital(metric(column).label)}{words}; {at}.", pivot, grid, column) for column in columns]
+        tables += [table(f"{capital(metric(column).label)}{words}; {at}.", _pivot, grid, column) for column in columns]
     return [section("Two scales", TEXT + (PAIRS if SECOND in results.columns else ""), *parts, *tables)]
 
 
@@ -46,7 +46,7 @@ def grid_of_all(results: Results) -> dict[str, pd.DataFrame]:
     return {"two_scales": pd.concat(rows)[columns]} if rows else {}
 
 
-def pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
+def _pivot(grid: pd.DataFrame, column: str) -> pd.DataFrame:
     """Rows class scales, columns second scales, cells "mean ± sd"."""
     return crossed(means(grid, column))
 

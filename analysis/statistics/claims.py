@@ -75,19 +75,17 @@ def claim(compared: pd.DataFrame, elsewhere: bool = False) -> str:
     found, of = counts(compared), " on other networks" if elsewhere else ""
     same = SAME if elsewhere else "plain guidance with another w"
     nothing = f"be {SAME} at w = 0" if elsewhere else "do nothing at these strengths"
-    ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither where comparable"))
+    ways = ((found.better, "better"), (found.worse, "worse"), (found.mixed, "both"), (found.neither, "neither"))
     shown = ", ".join(f"{number} {word}" for number, word in ways if number)
+    apart = f"{found.different} differ{'s' * (found.different == 1)} from plain guidance"
     told = (
         (found.another_w, f"{_are(found.another_w)} shown to be {same}"),
         (found.no_effect, f"{_are(found.no_effect)} shown to {nothing}"),
-        (
-            found.different,
-            f"{found.different} differ{'s' * (found.different == 1)} from plain guidance ({shown}, at equal diversity)",
-        ),
+        (found.different, f"{apart} (at equal diversity, where they can be compared, {shown})"),
         (found.undecided, f"{_are(found.undecided)} undecided"),
     )
-    hidden = f"{found.hidden:.0%} of a span" if found.hidden < 1 else f"{found.hidden:,.1f} spans"
-    open_ = f"; half of the undecided may hide a difference of {hidden} or more" if found.hidden == found.hidden else ""
+    hidden = f"{found.hidden:.0%} of it" if found.hidden < 1 else f"{found.hidden:,.1f} times it"
+    open_ = f"; half of the undecided may differ by {hidden} or more unseen" if found.hidden == found.hidden else ""
     most = "it is not shown that most methods are"
     if found.most or found.most_differ:
         most = "most methods are" if found.most else "most methods are not"

@@ -1,9 +1,13 @@
 "use strict";
 // The interactive plot: axes, settings and methods are chosen; the cell that is pointed at is shown with its numbers and samples.
 {
-  const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "x"];
-  const GLYPHS = ["●", "■", "◆", "▲", "✚", "★", "▼", "✖"]; // the same, in the list of methods
+  const SYMBOLS = { // of matplotlib's markers, as plotly calls them and as a letter: one look in every figure
+    o: ["circle", "●"], s: ["square", "■"], D: ["diamond", "◆"], d: ["diamond-tall", "♦"], "^": ["triangle-up", "▲"], v: ["triangle-down", "▼"],
+    "<": ["triangle-left", "◀"], ">": ["triangle-right", "▶"], P: ["cross", "✚"], X: ["x", "✖"], "*": ["star", "★"], p: ["pentagon", "⬟"],
+    h: ["hexagon", "⬢"], H: ["hexagon2", "⬣"], 8: ["octagon", "⬤"],
+  };
   const CLASSES = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"];
+  const REAL = "real test set";
   const LINEAR = 0.15; // where an axis of w turns from linear to logarithmic, as in the figures
   const ARROWS = { "1": " ↑", "-1": " ↓", "0": "" };
   const SVG = "http://www.w3.org/2000/svg";
@@ -58,7 +62,7 @@
 
     // what is on: one checkbox a method, in its family
     const choose = () => {
-      const boxes = new Map();
+      const boxes = new Map(), whys = [];
       const families = make("div", { className: "families" });
       const all = (words, wanted) => make("button", { type: "button", onclick: () => {
         boxes.forEach((control, method) => (control.checked = wanted(method)));
@@ -68,8 +72,10 @@
         const group = make("div", {}, make("span", { className: "family" }, name));
         for (const method of world.methods.filter(one => one.family === name)) {
           const control = make("input", { type: "checkbox", checked: method.on, onchange: () => draw() });
+          const why = make("small");
           boxes.set(method, control);
-          group.append(make("label", {}, control, swatch(method), method.name));
+          whys.push([world.methods.indexOf(method), why]);
+          group.append(make("label", {}, control, swatch(method), make("span", {}, method.name, why)));
         }
         families.append(group);
       }
@@ -77,9 +83,10 @@
       methods.replaceChildren(make("legend", {}, "Methods "), all("All", () => true), " ", all("None", () => false), " ",
         all("As at first", method => method.on), families);
       world.isOn = place => boxes.get(world.methods[place]).checked;
+      world.explain = reason => whys.forEach(([m, why]) => (why.textContent = reason(m)));
     };
     const swatch = method => {
-      const mark = make("span", { className: "swatch", ariaHidden: "true" }, GLYPHS[method.symbol % GLYPHS.length]);
+      const mark = make("span", { className: "swatch", ariaHidden: "true" }, SYMBOLS[method.symbol][1]);
       mark.style.color = `light-dark(${method.light},${method.dark})`;
       return mark;
     };
@@ -125,10 +132,12 @@
     const drawn = (control, value) => (control.selectedIndex === 0 ? scaled(value) : value);
 
     const draw = () => {
-      const [i, j] = [x.selectedIndex, y.selectedIndex];
+      const [i, j, s] = [x.selectedIndex, y.selectedIndex, setting.selectedIndex];
+      const held = m => world.cells.filter(cell => cell[0] === m && cell[1] === s);
+      const both = cell => cell[4][i] !== null && cell[4][j] !== null;
+      world.explain(m => (held(m).some(both) ? "" : held(m).length ? " not measured on both axes" : ` not sampled by ${world.settings[s]}`));
       const narrow = box.clientWidth < 560;
-      points = world.methods.map((method, m) => world.cells.filter(cell =>
-        cell[0] === m && cell[1] === setting.selectedIndex && world.isOn(m) && cell[4][i] !== null && cell[4][j] !== null));
+      points = world.methods.map((method, m) => (world.isOn(m) ? held(m).filter(both) : []));
       const shown = points.flat();
       const error = (control, place, shade) => ({ type: "data", visible: bars.checked && control.selectedIndex > 0,
         array: place, color: shade, thickness: 1, width: 2 });
@@ -138,25 +147,28 @@
           x: own.map(cell => drawn(x, cell[4][i])), y: own.map(cell => drawn(y, cell[4][j])),
           error_x: error(x, own.map(cell => cell[5][i] ?? 0), shade), error_y: error(y, own.map(cell => cell[5][j] ?? 0), shade),
           customdata: own.map(cell => [m, own.indexOf(cell)]), mode: "lines+markers", name: method.name,
-          line: { color: shade, width: 2 }, marker: { color: shade, size: 9, symbol: SYMBOLS[method.symbol % SYMBOLS.length] },
+          line: { color: shade, width: 2 }, marker: { color: shade, size: 9, symbol: SYMBOLS[method.symbol][0] },
           hovertemplate: own.map(cell => `<b>${plain(method.name)}</b>, w = ${cell[4][0]}<br>` + [j, i].filter(k => k > 0).map(k =>
             `${plain(capital(world.metrics[k].title))}: ${spread(cell[4][k], cell[5][k])}`).join("<br>") + "<extra></extra>"),
         }];
       });
-      const real = world.real.filter(([place, metric]) => place === setting.selectedIndex && metric === j).map(([, , value]) => value);
+      const ink = getComputedStyle(box).color;
       Plotly.react(plot, traces, {
         xaxis: axis(x, logX, shown.map(cell => cell[4][i])), yaxis: axis(y, logY, shown.map(cell => cell[4][j])),
-        modebar: { bgcolor: "rgba(0,0,0,0)", color: getComputedStyle(box).color },
+        modebar: { bgcolor: "rgba(0,0,0,0)", color: ink },
         showlegend: false, hovermode: "closest", dragmode: narrow ? false : "zoom", margin: { t: 30, r: 20, l: 60, b: 60 },
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: getComputedStyle(box).color },
-        shapes: real.map(value => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { dash: "dashdot", width: 1, color: getComputedStyle(box).color } })),
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: "system-ui, sans-serif", size: narrow ? 11 : 13, color: ink },
+        shapes: real(s, j).map(value => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: value, y1: value, line: { dash: "dashdot", width: 1, color: ink },
+          label: { text: REAL, textposition: "start", font: { size: 11, color: ink } } })),
         annotations: shown.length ? [] : [{ text: "No cell has both: switch methods on, or choose other axes.", showarrow: false, xref: "paper", yref: "paper", x: 0.5, y: 0.5 }],
       }, { displaylogo: false, responsive: true, modeBarButtons: [["zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]] });
       if (!current || !shown.includes(current)) show(shown.find(cell => cell[4][0] === 0) ?? shown[0]);
       else show(current);
     };
 
-    // the cell that is pointed at
+    const real = (place, metric) => world.real.filter(one => one[0] === place && one[1] === metric).map(one => one[2]);
+
+    // the cell that is pointed at: first what is on the axes, and its samples
     const show = cell => {
       current = cell;
       if (!cell) return panel.replaceChildren(make("p", {}, "No cell is shown."));
@@ -169,8 +181,12 @@
       })));
       const others = world.main.filter(k => !chosen.includes(k) && values[k] !== null);
       const title = `${world.methods[m].name}, w = ${values[0]}`;
+      const line = real(s, y.selectedIndex).map(value => make("p", {}, `Dash-dotted: ${REAL}, ${spread(value, null)}.`));
+      const before = panel.querySelector("details"); // stays as it was left
+      const more = make("details", { open: before ? before.open : !matchMedia("(max-width: 900px)").matches },
+        make("summary", {}, `${others.length} more measure${others.length === 1 ? "" : "s"}`), rows(others));
       panel.replaceChildren(make("h3", {}, title), make("p", {}, `${world.settings[s]}; ${runs === 1 ? "one run" : `means of ${runs} runs, ± one standard deviation`}.`),
-        rows(chosen), ...samples(sample, title), rows(others));
+        rows(chosen), ...line, ...samples(sample, title), ...(others.length ? [more] : []));
     };
     const samples = (place, title) => {
       if (place === null) return [make("p", {}, "Its samples are not in this page.")];
