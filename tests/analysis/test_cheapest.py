@@ -9,6 +9,8 @@ from made import of_methods, pictures, results
 from test_matched import bowl, cells, table
 
 from analysis.findings import found
+from analysis.findings.words import by_measures
+from analysis.metrics import metric
 from analysis.results import WorldFacts
 from analysis.statistics.cheapest import cheapest, enough
 
@@ -81,6 +83,12 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
     many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), bowl, evaluations=1.0) for k in range(7)))
     assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def test_features_behind_several_measures_are_said_once():
+    text = by_measures(["fid_moons", "fid_pixels", "recall_moons"])
+    assert text == f"Fréchet distance, recall on moons features, {metric('fid_pixels').title}"
+    assert by_measures(["kl_tilted", "nll_exact"]) == ", ".join(metric(name).title for name in ("kl_tilted", "nll_exact"))
 
 
 def of_two_networks(**by_network):
