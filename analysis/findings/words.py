@@ -40,11 +40,12 @@ def named(column: str) -> str:
 
 
 def by_measures(columns: Sequence[str]) -> str:
-    """Several measures of one world, with the features that are behind them said once."""
-    features = dict.fromkeys(metric(column).of for column in columns if metric(column).suffix == "features")
-    if len(features) != 1:
+    """Several measures of one world; the features that are behind most of them are said once."""
+    own = [column for column in columns if metric(column).suffix == "features"]
+    if len({metric(column).of for column in own}) != 1:
         return ", ".join(map(named, columns))
-    return f"{', '.join(metric(column).title for column in columns)} on {next(iter(features))} features"
+    once = f"{', '.join(metric(column).title for column in own)} on {metric(own[0]).of} features"
+    return ", ".join([once, *(named(column) for column in columns if column not in own)])
 
 
 def guided(method: str) -> str:
