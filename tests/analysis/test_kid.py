@@ -65,8 +65,8 @@ def test_of_balanced_labels_the_error_is_the_spread_of_balanced_sets(shift):
 def test_balanced_labels_lower_it_by_what_its_docstring_says():
     """Against a reference in which each class has its share, of one distribution, so that the truth is 0."""
     rows, label = zip(*(classes(i, 60) for i in range(300)))
-    reference = np.concatenate([classes(10**6 + i, 600)[0] for i in range(5)])
-    values = [kid(one, KernelReference(reference)).value for one in rows]
+    real = KernelReference(np.concatenate([classes(10**6 + i, 600)[0] for i in range(5)]))
+    values = [kid(one, real).value for one in rows]
     k = (np.concatenate(rows[:60]) @ np.concatenate(rows[60:120]).T / 6 + 1) ** 3
     same = np.concatenate(label[:60])[:, None] == np.concatenate(label[60:120])
     lower = (1 - 1 / 6) / 59 * (k[same].mean() - k[~same].mean())
