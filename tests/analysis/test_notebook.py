@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import inspect
 import io
 import json
 from base64 import b64decode, b64encode
@@ -18,6 +19,7 @@ from analysis.notebooks.kept import digest, problems, text, tidied
 from analysis.table import write_table
 
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+ROOMS = ("guidance", "classifiers", "experiments", "analysis")
 LARGEST = 2.7e6  # bytes of a notebook: one panel a method, in each of four worlds
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -34,9 +36,37 @@ def shown(notebook, kind):
     return [output["data"] for cell in code(notebook) for output in cell["outputs"] if kind in output.get("data", {})]
 
 
+def parsed(source):
+    return ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
+
+
+def ours(tree):
+    """What the cells import of our packages, by the name that they have there."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in ROOMS]
+    namespace = {}
+    exec(compile(ast.Module(imports, []), "imports", "exec"), namespace)
+    return namespace
+
+
+def unfit(tree):
+    """The calls of functions of ours, by name or through a module, whose arguments do not fit their signatures."""
+    known = ours(tree)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or any(isinstance(one, ast.Starred) for one in node.args):
+            continue
+        called = known.get(node.func.id) if isinstance(node.func, ast.Name) else None
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+            called = getattr(known.get(node.func.value.id), node.func.attr, None)
+        if inspect.isfunction(called) and all(word.arg for word in node.keywords):
+            try:
+                inspect.signature(called).bind(*node.args, **{word.arg: word.value for word in node.keywords})
+            except TypeError as error:
+                yield f"{ast.unparse(node)}: {error}"
+
+
 def defined(source):
     """How many lines a cell spends on defining functions and classes."""
-    tree = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%")))
+    tree = parsed(source)
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     return sum(node.end_lineno - node.lineno + 1 for node in tree.body if isinstance(node, kinds))
 
@@ -55,6 +85,20 @@ def test_outputs_are_kept_and_belong_to_the_sources(path):
     assert [cell["execution_count"] for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
     assert len(shown(notebook, "image/png")) >= 3 and path.stat().st_size < LARGEST
     assert tidied(copy.deepcopy(notebook)) == notebook, "what is committed is tidied already"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_it_calls_of_ours_takes_what_it_gives(path):
+    """It is executed by `make test-slow`."""
+    cells = [parsed(text(cell["source"])) for cell in code(read(path))]
+    tree = ast.Module([node for cell in cells for node in cell.body], [])
+    assert ours(tree) and not list(unfit(tree))
+
+
+def test_a_call_that_does_not_fit_is_found():
+    tree = parsed("from analysis.figures import methods as figures\nfigures.cost(1, 2, 3, 4)\nfigures.cost(1, 2, 3)")
+    (found,) = unfit(tree)
+    assert found.startswith("figures.cost(1, 2, 3, 4): too many positional arguments")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
