@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from experiments.options import Cluster, Device, Runs, Workers, resumable
+from experiments.options import Cluster, Device, Remake, Runs, Workers, answer, resumable
 from experiments.problems import Problem
 
 PROTOCOL = "A version that ships (v1), or a .json of your own, which has a name and a hash of its own."
@@ -38,7 +38,7 @@ def benchmark(
     device: Device = "auto",
     workers: Workers = None,
     cluster: Cluster = None,
-    remake: Annotated[bool, typer.Option("--remake", help="Make runs again that other code made.")] = False,
+    remake: Remake = False,
 ) -> None:
     """Run a method's cells under the protocol and pack its submission. What is done already is not done again."""
     from experiments.benchmark.chosen import chosen_cells
@@ -52,7 +52,7 @@ def benchmark(
     path = _free(out, cells.name)
     store = Store(runs)
     with resumable():
-        done = make(cells, store, workers, device, "remake" if remake else "ask", False, typer.echo, cluster)
+        done = make(cells, store, workers, device, answer(remake, accept=False), False, typer.echo, cluster)
     typer.echo(done.summary())
     typer.echo(f"report     {done.folder / 'report.html'}")
     _write(pack(cells, store, by, cite), path)
