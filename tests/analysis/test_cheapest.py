@@ -85,6 +85,19 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
 
 
+def test_of_these_networks_alone_is_said_where_that_names_another():
+    """Free is lower on average and not in every training: undecided of trainings, the cheapest of these three."""
+    frame = table(cells("free", **CHEAP["free"], trainings=3), trainings=3)
+    own = (frame["method"] == "free") & (frame["metric"] == "fid_moons")
+    frame = frame.assign(value=frame["value"] + own * (2.0 * (frame["train_seed"] - 1) - 0.9))
+    more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
+    facts = [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)]
+    told = found(replace(results(pd.concat([frame, more]), facts, pictures()), sampler="ddim", steps=16))
+    over_trainings, these = [text for text in told if "to have the quality" in text]
+    assert over_trainings.startswith("No other method is shown") and " over 4 sampling seeds" in these
+    assert these.startswith("Of these networks alone: the cheapest that is shown") and " is free, at w = 1" in these
+
+
 def test_features_behind_several_measures_are_said_once():
     text = by_measures(["fid_moons", "fid_pixels", "recall_moons"])
     assert text == f"Fréchet distance, recall on moons features, {metric('fid_pixels').title}"
