@@ -134,6 +134,6 @@ def study(
 QUICK = study(500, 1500, 800, 400, ws=(0.0, 4.0, 16.0), implicit=1, n=200, n_implicit=50, levels_implicit=4)
 FULL = study(
     1200, 2500, 2500, 1000, ws=(0.0, 1.0, 4.0, 16.0), implicit=1,
-    train_seeds=(0, 1, 2), sample_seeds=(0, 1), n=300, n_implicit=200, levels_implicit=8, noises=2,
+    train_seeds=(0, 1, 2), sample_seeds=tuple(range(8)), n=300, n_implicit=200, levels_implicit=8, noises=2,
 )  # fmt: skip
 STUDIES = {"quick": QUICK, "full": FULL}

@@ -33,5 +33,5 @@ QUICK = TradeOff(
     part=1000,
     clip=3.0,
 )
-FULL = replace(QUICK, train_seeds=(0, 1, 2))
+FULL = replace(QUICK, train_seeds=(0, 1, 2), sample_seeds=tuple(range(8)))
 STUDIES = {"quick": QUICK, "full": FULL}
