@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis import metrics as described
 from analysis.figures.colours import looks
-from analysis.figures.labels import label_panels, label_points, name_ends
+from analysis.figures.labels import label_panels, name_ends
 from analysis.figures.style import (
     DASHED,
     GREY,
@@ -164,42 +164,6 @@ def fid_by_sampler(summary: pd.DataFrame, metric: str, *, log: bool = True) -> F
     return figure
 
 
-def fid_is_curve(summary: pd.DataFrame, *, sampler: str, steps: int, fid: str, score: str) -> Figure:
-    """The trade-off in one curve, as in Figure 4 of Ho & Salimans (arXiv 2207.12598): `score` to the right, `fid` upwards.
-
-    Every point is a w and bears its number; bars are one standard deviation.
-    """
-    down, right = cells_at(summary, fid, sampler, steps), cells_at(summary, score, sampler, steps)
-    both = down.merge(right, on=["method", "w", "n"], suffixes=("_fid", "_is"))
-    both = both[both["n"] == both["n"].max()]
-    methods = list(dict.fromkeys(both["method"]))
-    figure, (axes,) = panels(1, 1, (7.6, 5.0))
-    ends, drawn = [], looks(methods)
-    for method in methods:
-        curve, (shade, marker) = both[both["method"] == method], drawn[method]
-        axes.errorbar(
-            curve["value_is"], curve["value_fid"], xerr=curve["sd_is"].fillna(0), yerr=curve["sd_fid"].fillna(0),
-            color=shade, marker=marker, ms=4.5, linewidth=1.8, elinewidth=0.8, label=method,
-        )  # fmt: skip
-        ends.append((float(curve["value_fid"].iloc[-1]), method, shade, marker))
-    scale_log(axes)
-    axes.set_xlabel(described.metric(score).label)
-    label_y(axes, described.metric(fid).label)
-    kind = described.metric(fid)
-    about = f"{sampler} sampler, T = {steps}; n = {int(both['n'].max()):,}; numbers are w"
-    head(axes, "FID against Inception score" + (f", on {kind.of} features" if kind.of else ""), about)
-    name_ends(axes, ends)
-    points = [(x, y, f"{w:g}", colour(m)) for m, w, x, y in both[["method", "w", "value_is", "value_fid"]].to_numpy()]
-    label_points(axes, _ends_first(_shared_once(points), both["w"]))
-    return figure
-
-
-def _ends_first(points: list[tuple[float, float, str, str]], ws: pd.Series) -> list[tuple[float, float, str, str]]:
-    """The points of w = 0 and of the least and the largest w first: they have the choice of a place."""
-    first = {"0", f"{ws.min():g}", f"{ws.max():g}"}
-    return sorted(points, key=lambda point: point[2] not in first)
-
-
 def _curve(axes: Axes, curve: pd.DataFrame, shade: str, marker: str, label: str | None = None) -> float:
     """A line with markers and its band; returns the height of its right end."""
     axes.plot(curve["w"], curve["value"], color=shade, marker=marker, ms=5, linewidth=2, label=label)
@@ -221,10 +185,10 @@ def _plain_and_least(cells: pd.DataFrame, methods: Sequence[str]) -> list[tuple[
         curve = cells[cells["method"] == method]
         curve = curve[(curve["w"] == 0) | (curve["value"] == curve["value"].min())]
         points += [(w, value, f"{value:.3g}", colour(method)) for w, value in zip(curve["w"], curve["value"])]
-    return _shared_once(points)
+    return shared_once(points)
 
 
-def _shared_once(points: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:
+def shared_once(points: Sequence[tuple[float, float, str, str]]) -> list[tuple[float, float, str, str]]:
     """A point that several curves share, at w = 0 above all, is labelled once and in grey."""
     kept: dict[tuple[float, float, str], tuple[float, float, str, str]] = {}
     for x, y, text, shade in points:

@@ -17,7 +17,7 @@ def two_measures(summary: pd.DataFrame, x: str, y: str, *, sampler: str, steps: 
     across, up = (cells_at(summary, name, sampler, steps) for name in (x, y))
     both = across.merge(up, on=["method", "w", "n"], suffixes=("_x", "_y"))
     both = both[(both["n"] == both["n"].max()) & (both["method"] != REAL)].dropna(subset=["value_x", "value_y"])
-    worse = _worse(both, metrics.metric(y).higher_is_better)
+    worse = never_better(both, "value_y", metrics.metric(y).higher_is_better)
     methods = list(dict.fromkeys(both["method"]))
     figure, (axes,) = panels(1, 1, (7.2, 4.8))
     points: dict[tuple[float, float], tuple[float, float, str, str]] = {}
@@ -65,11 +65,11 @@ def best_against_price(cells: pd.DataFrame, price: str, quality: str) -> Figure:
     return figure
 
 
-def _worse(both: pd.DataFrame, higher_is_better: bool | None) -> list[str]:
-    """The methods that are better at no w of theirs than the worst value at w = 0."""
+def never_better(cells: pd.DataFrame, value: str, higher_is_better: bool | None) -> list[str]:
+    """The methods that are better in this column at no w of theirs than the worst value at w = 0."""
     sign = -1 if higher_is_better else 1
-    plain = both.loc[both["w"] == 0, "value_y"]
+    plain = cells.loc[cells["w"] == 0, value]
     if plain.empty:
         return []
-    best = (sign * both["value_y"]).groupby(both["method"], sort=False).min()
+    best = (sign * cells[value]).groupby(cells["method"], sort=False).min()
     return [method for method, value in best.items() if value > (sign * plain).max()]

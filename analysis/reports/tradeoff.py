@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analysis.figures import curves as figures
+from analysis.figures.fid_is import fid_is_curve
 from analysis.figures.training import against_training, by_training, whole
 from analysis.headline import headline
 from analysis.metrics import columns_of, main_columns, metric
@@ -107,7 +108,7 @@ def _against_w(results: Results) -> list[Section]:
         caption = f"One point per w, as in the paper's Figure 4; {drawn}"
         score = fid.replace("fid", "is", 1)
         file = named(fid, world.name).replace("fid", "fid_is_curve", 1)
-        curves.append(picture(file, alt, caption, figures.fid_is_curve, summary, **at, fid=fid, score=score))
+        curves.append(picture(file, alt, caption, fid_is_curve, summary, **at, fid=fid, score=score))
     tables = [main(n, common.main_caption(results, n))]
     tables += [main(part, common.main_caption(results, part, " and real test images"))] if part != n else []
     guide = "accuracy_guide" in columns  # of a classifier that is somebody's checkpoint it is not measured

@@ -8,7 +8,8 @@ import pytest
 from sight import apart
 
 from analysis.figures.colours import GREY, SHADES, colour, contrast, ink, look, looks
-from analysis.figures.curves import EVALUATOR, GUIDE, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.curves import EVALUATOR, GUIDE, fid_by_sampler, metric_against_w
+from analysis.figures.fid_is import fid_is_curve
 from guidance.methods import METHODS
 
 ROOT = Path(__file__).parent.parent.parent

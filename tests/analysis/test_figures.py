@@ -8,7 +8,9 @@ from read_off import CELL, TRADE, drawn, mean
 from synthetic import METHODS, W, study
 
 from analysis.figures.colours import colour, ink
-from analysis.figures.curves import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.curves import EVALUATOR, GUIDE, accuracy_against_w, fid_by_sampler, metric_against_w
+from analysis.figures.fid_is import fid_is_curve
+from analysis.figures.labels import overlapping
 from analysis.figures.style import REAL_LINE, panels, scale_log, scale_shares
 from analysis.metrics import metric
 from analysis.paper.beside import beside_paper
@@ -156,6 +158,21 @@ def test_the_trade_off_has_score_to_the_right_and_fid_upwards(summary):
     assert axes.get_title(loc="left") == "FID against Inception score, on digits features"
     assert axes.get_xlabel() == "Inception score on digits features (higher is better)"
     assert axes.get_ylabel().replace("\n", " ") == "Fréchet distance on digits features (lower is better)"
+
+
+def test_what_is_worse_than_no_guidance_leaves_the_others_a_panel_of_their_own(summary):
+    """In the trade-off: the far method is named and numbered in the first panel, the others in the second, each point once."""
+    far = summary[(summary["method"] == "classifier") & (summary["w"] > 0)].replace({"method": {"classifier": "apg"}})
+    far.loc[far["metric"] == "fid_digits", "value"] *= 50
+    figure = fid_is_curve(pandas.concat([summary, far]), **TRADE)
+    shown = [{text.get_text() for text in axes.texts} for axes in figure.axes]
+    assert "apg" in shown[0] and not {"classifier", "0"} & shown[0]
+    assert {*METHODS, "0"} <= shown[1] and "apg" not in shown[1] and any("without apg" in text for text in shown[1])
+    for axes in figure.axes:  # but all are drawn in the first
+        np.testing.assert_allclose(drawn(axes, colour("classifier"))[1], mean("fid_digits", "classifier"))
+    assert len(drawn(figure.axes[0], colour("apg"))[1]) == 3 and overlapping(figure) == []
+    near = far.assign(value=far["value"] / 50)
+    assert len(fid_is_curve(pandas.concat([summary, near]), **TRADE).axes) == 1, "no method is far from the others"
 
 
 def test_accuracy_sets_both_classifiers_beside_each_other(summary):

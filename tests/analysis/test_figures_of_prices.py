@@ -13,7 +13,8 @@ from synthetic import FID, study
 
 from analysis import reference
 from analysis.figures.colours import colour
-from analysis.figures.curves import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.curves import accuracy_against_w, fid_by_sampler, metric_against_w
+from analysis.figures.fid_is import fid_is_curve
 from analysis.figures.pictures import samples_against_w
 from analysis.figures.prices import MEMORY, UNGUIDED, cost, cost_table
 from analysis.figures.style import png, save

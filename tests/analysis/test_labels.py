@@ -7,7 +7,8 @@ import pytest
 from made import of_guides, of_methods
 from matplotlib.text import Text
 
-from analysis.figures.curves import accuracy_against_w, fid_by_sampler, fid_is_curve, metric_against_w
+from analysis.figures.curves import accuracy_against_w, fid_by_sampler, metric_against_w
+from analysis.figures.fid_is import fid_is_curve
 from analysis.figures.labels import _spread, label_points, name_ends, overlapping
 from analysis.figures.style import GREY, head, panels
 from analysis.reports import REPORTS
@@ -73,7 +74,7 @@ def test_the_curves_of_a_committed_study_have_no_text_over_another(study, sample
     summary = summary[~summary["method"].str.contains("after")]
     at = {"sampler": sampler, "steps": steps}
     curve = fid_is_curve(summary, **at, fid=f"fid_{study}", score=f"is_{study}")
-    written = [text.get_text() for text in curve.axes[0].texts]
+    written = [text.get_text() for axes in curve.axes for text in axes.texts]
     ws = summary[(summary["metric"] == f"is_{study}") & (summary["steps"] == steps) & (summary["sampler"] == sampler)]["w"]
     assert {f"{w:g}" for w in ws} <= set(written), "every w is written, at small w too"
     figures = [curve, accuracy_against_w(summary, **at), fid_by_sampler(summary, f"fid_{study}")]
