@@ -40,10 +40,12 @@ def named(column: str) -> str:
 
 
 def by_measures(columns: Sequence[str]) -> str:
-    """Several measures of one world; the features that are behind most of them are said once."""
+    """Several measures of one world, told apart by semicolons where a name has a comma; the features that are behind most of them
+    are said once."""
     own = [column for column in columns if metric(column).suffix == "features"]
     if len({metric(column).of for column in own}) != 1:
-        return ", ".join(map(named, columns))
+        names = [named(column) for column in columns]
+        return ("; " if any("," in name for name in names) else ", ").join(names)
     once = f"{', '.join(metric(column).title for column in own)} on {metric(own[0]).of} features"
     return ", ".join([once, *(named(column) for column in columns if column not in own)])
 

@@ -101,7 +101,9 @@ def test_of_these_networks_alone_is_said_where_that_names_another():
 def test_features_behind_several_measures_are_said_once():
     text = by_measures(["fid_moons", "fid_pixels", "recall_moons"])
     assert text == f"Fréchet distance, recall on moons features, {metric('fid_pixels').title}"
-    assert by_measures(["kl_tilted", "nll_exact"]) == ", ".join(metric(name).title for name in ("kl_tilted", "nll_exact"))
+    assert by_measures(["kl_tilted", "frechet_exact"]) == ", ".join(metric(name).title for name in ("kl_tilted", "frechet_exact"))
+    named = "; ".join(metric(name).title for name in ("kl_tilted", "nll_exact"))
+    assert "nats per" in named and by_measures(["kl_tilted", "nll_exact"]) == named, "one name has a comma of its own"
 
 
 def of_two_networks(**by_network):
