@@ -70,7 +70,7 @@ def shown(values: dict[str, float]) -> str:
 
 
 def markdown(record: dict[str, Any]) -> Iterator[str]:
-    """The table of the README: what --out wrote, ours beside the fastest of the others; and the free network's line."""
+    """The table of docs/cost.md: what --out wrote, ours beside the fastest of the others; and the free network's line."""
     made, size = record["machine"], f"{record['parameters'] / 1e6:.2f} M parameters"
     what = f"{size}, DDIM of {record['steps']} steps, {record['launches']} x {record['rounds']} rounds, {made['seconds']} seconds"
     instructions = f" ({' '.join(made['instructions'])}, {made['threads']} thread)" if made["seconds"] == "CPU" else ""

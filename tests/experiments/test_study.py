@@ -174,9 +174,9 @@ def test_two_workers_killed_at_every_stage_end_with_the_same_table(done, tmp_pat
     assert not list(differences("digits", folder(runs), exactly=same_machine())), "two processes made all of it"
 
 
-def test_the_cell_of_the_readme_samples_threes(done, monkeypatch):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "load_trained" in block]
+def test_the_cell_of_the_page_of_notebooks_samples_threes(done, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "notebooks.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "load_trained" in block]
     monkeypatch.chdir(done.parent)  # where `runs` is
     names: dict = {}
     exec(code, names)
