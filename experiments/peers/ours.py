@@ -1,4 +1,4 @@
-"""guidance.sample, as the README has it; and with the networks computing as a probe finds fastest, in bfloat16 too."""
+"""guidance.sample, as docs/notebooks.md has it; and with the networks computing as a probe finds fastest, in bfloat16 too."""
 
 from collections.abc import Callable
 from typing import Any
