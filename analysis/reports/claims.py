@@ -186,17 +186,18 @@ def readable(frame: pd.DataFrame, index: Sequence[str], of: Sequence[str], more:
     if frame.empty:
         return frame
     columns = {name: [_interval(row, name) for row in frame.to_dict("records")] for name in of}
+    frame = frame.replace({"measure": MEASURES})
     shown = pd.DataFrame({**{name: frame[name] for name in index}, **columns, **{name: frame[name].map(_cell) for name in more}})
     return shown.set_index(list(index)).rename(columns=NAMES)
 
 
+MEASURES = {"shift_along": "shift, std", "variance_along": "variance, share"}
 NAMES = {
+    **MEASURES,
     "at_z": "change, gradient at z",
     "at_mean": "change, gradient at the mean",
     "gap": "difference",
     "distortion": "distortion, std^2",
-    "shift_along": "shift, std",
-    "variance_along": "variance, share",
     "variance_across": "variance across, share",
     "wrong_side": "on the wrong side, share",
     "moved": "away from the boundary, std",
