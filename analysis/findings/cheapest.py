@@ -46,7 +46,7 @@ def _answer(told: dict[str, pd.DataFrame]) -> str:
     bars = "; ".join(f"{number(_plain(frame).value)} in {named(name)} at w = {_plain(frame).w:g}" for name, frame in told.items())
     on = f" on each of {len(told)} feature networks" if len(told) > 1 else ""
     bar = f"of {REFERENCE} guidance at its best w ({bars}; {_times(_plain(next(iter(told.values()))))}){on}"
-    rows = {name: enough(frame).set_index("method", drop=False) for name, frame in told.items()}
+    rows = {name: _cheaper(frame) for name, frame in told.items()}
     everywhere = _everywhere(rows)
     if everywhere:
         own = {name: next(frame.loc[[everywhere]].itertuples()) for name, frame in rows.items()}
@@ -58,15 +58,21 @@ def _answer(told: dict[str, pd.DataFrame]) -> str:
         )
     some = {name: _cheapest(frame) for name, frame in rows.items() if len(frame)}
     alone = "; ".join(f"in {named(name)} {one.method} has it at {_shown(one)}" for name, one in some.items())
-    none = f"No other method is shown to have the quality {bar}"
+    none = f"No other method is shown to have the quality {bar} for fewer evaluations"
     return f"{none}. But {alone}." if alone else f"{none}."
 
 
 def _methods(told: dict[str, pd.DataFrame]) -> tuple[str, ...]:
     """Whom the answer names."""
-    rows = {name: enough(frame).set_index("method", drop=False) for name, frame in told.items()}
+    rows = {name: _cheaper(frame) for name, frame in told.items()}
     everywhere = _everywhere(rows)
     return (everywhere,) if everywhere else tuple(_cheapest(frame).method if len(frame) else "" for frame in rows.values())
+
+
+def _cheaper(frame: pd.DataFrame) -> pd.DataFrame:
+    """By method, those that have the quality for fewer evaluations than plain guidance itself."""
+    rows = enough(frame).set_index("method", drop=False)
+    return rows[rows["evaluations"] < _plain(frame).evaluations]
 
 
 def _everywhere(rows: dict[str, pd.DataFrame]) -> str:

@@ -77,6 +77,10 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert "2.00 times the evaluations of the unguided model and 2.00 times its seconds" in text, "plain guidance itself"
     none = " ".join(of(cells("poor", (0.5, 1.0), lambda w: bowl(w) + 0.9, evaluations=1.0)))
     assert "No other method is shown to have the quality" in none and "Of these networks alone" not in none
+    dear = " ".join(of(cells("dear", (0.5, 1.0), bowl, evaluations=3.0), cells("alike", (0.5, 1.0), bowl, evaluations=2.0)))
+    assert "No other method is shown" in dear and "seconds) for fewer evaluations." in dear, (
+        "plain guidance itself costs no more than these"
+    )
     three = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0, trainings=3), trainings=3)
     assert "over 3 trainings" in three[1] and not any("Of these networks" in text for text in three), "the same answer"
     few = of(cells("free", (0.5, 1.0, 2.0), bowl, evaluations=1.0))
@@ -123,7 +127,7 @@ def test_a_quality_is_asked_for_on_every_feature_network():
     """A method that has it on one of two alone has not got it; where another has it on both, that is the answer."""
     good, poor = bowl, lambda w: bowl(w) + 0.9
     (one,) = [text for text in of_two_networks(moons={"free": good}, suns={"free": poor}) if "to have the quality" in text]
-    assert one.startswith("No other method is shown") and "on each of 2 feature networks. But in Fréchet" in one
+    assert one.startswith("No other method is shown") and "networks for fewer evaluations. But in Fréchet" in one
     assert "distance on moons features free has it at w = 1" in one and "on suns features free" not in one
     both = of_two_networks(moons={"free": good, "apg": good}, suns={"free": poor, "apg": good})
     (two,) = [text for text in both if "to have the quality" in text]
