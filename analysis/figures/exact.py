@@ -17,9 +17,9 @@ from analysis import metrics as described
 from analysis.figures.colours import GREY, SHADES, look, looks
 from analysis.figures.labels import name_ends
 from analysis.figures.style import head, label_y, panels, scale_log, scale_w
+from analysis.statistics.network_share import EXACT
 from analysis.table import FLOOR, REAL, cells_at, cells_of, what_is_held
 
-EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 MIN_PLOTTED_SHARE = 1e-8  # of the largest error: smaller ones are not drawn
 STEPS_MARKERS = "osD^v<>"  # of numbers of levels, rising
 _DASHED = (0, (3, 2))

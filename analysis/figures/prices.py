@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from analysis.costs import COSTS, MEMORY
 from analysis.figures.colours import GREY, colour
 from analysis.figures.style import panels
+from analysis.statistics.network_share import EXACT
 from analysis.table import what_is_held
 
 UNGUIDED = "unguided (w = 0)"
@@ -16,8 +17,9 @@ UNGUIDED = "unguided (w = 0)"
 def cost_table(summary: pd.DataFrame, *, sampler: str, steps: int, memory: str = MEMORY) -> pd.DataFrame:
     """Rows "unguided (w = 0)" and "<method>, guided"; one column per cost that was measured, under its words in `COSTS`.
 
-    w = 0 is the same computation for every method, so its row is the mean over methods; a guided row is the mean over the w's
-    other than 0. Time is in milliseconds. `memory` names the column of peak memory: on a GPU, `ALLOCATED`.
+    w = 0 is the same computation for every method, so its row is the mean over methods (that with the exact denoiser has a row
+    of its own); a guided row is the mean over the w's other than 0. Time is in milliseconds. `memory` names the column of peak
+    memory: on a GPU, `ALLOCATED`.
     ValueError if no cost was measured with this sampler and these steps.
     """
     cells = _cells(summary, sampler, steps)
@@ -35,7 +37,9 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
     table = table.loc[:, (table.fillna(0) != 0).any()]
     cells = _cells(summary, sampler, steps)
     methods = list(dict.fromkeys(cells["method"]))
-    shades = {f"{method}, guided": colour(method) for method in methods} | {UNGUIDED: "#a3a8ad"}
+    shades = {f"{method}, guided": colour(method) for method in methods} | {
+        row: "#a3a8ad" for row in (UNGUIDED, UNGUIDED + EXACT)
+    }
     wide = min(2.1, 10.5 / table.shape[1])  # of a panel: of any number they fit a page
     figure, grid = panels(1, table.shape[1], (1.8 + wide * table.shape[1], 1.5 + 0.42 * len(table)), share_y=True)
     for axes, name in zip(grid, table):
@@ -73,7 +77,8 @@ def _cells(summary: pd.DataFrame, sampler: str, steps: int) -> pd.DataFrame:
     cells = summary[(summary["sampler"] == sampler) & (summary["steps"] == steps) & summary["metric"].isin(list(COSTS))]
     if cells.empty:
         raise ValueError(f"no price is known for sampler {sampler!r} at {steps} steps: {what_is_held(summary)}")
-    row = (cells["method"] + ", guided").where(cells["w"] != 0, UNGUIDED)
+    exact = cells["method"].str.endswith(EXACT).map({True: UNGUIDED + EXACT, False: UNGUIDED})
+    row = (cells["method"] + ", guided").where(cells["w"] != 0, exact)
     milli = cells["metric"].map({"seconds_per_sample": 1000}).fillna(1)
     cells = cells.assign(row=row, value=cells["value"] * milli, guided=cells["w"] != 0)
     return cells.sort_values(["guided", "method"], ascending=[True, False])

@@ -4,7 +4,7 @@ import pandas as pd
 
 from analysis.table import REAL, cells_at
 
-EXACT = " (exact)"
+EXACT = " (exact)"  # ends a method's name where the exact denoiser and classifier were guided, and networks elsewhere
 
 
 def network_share(summary: pd.DataFrame, metric: str, *, sampler: str, steps: int) -> pd.DataFrame:

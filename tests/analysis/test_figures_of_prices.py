@@ -71,6 +71,14 @@ def test_the_unguided_price_is_the_mean_over_methods_and_whiskers_reach_the_extr
     assert axes.get_xlim()[1] > 22
 
 
+def test_the_exact_denoiser_without_guidance_has_a_price_of_its_own(summary):
+    exact = summary[summary["method"] == "classifier-free"].assign(method="classifier-free (exact)")
+    exact.loc[exact["metric"] == "seconds_per_sample", "value"] /= 10
+    table = cost_table(pandas.concat([summary, exact]), **CELL)["milliseconds per sample"]
+    assert table[UNGUIDED] == pytest.approx(5) and table[f"{UNGUIDED} (exact)"] == pytest.approx(0.5)
+    assert cost(pandas.concat([summary, exact]), **CELL)
+
+
 def test_the_price_names_its_sampler_its_device_and_what_memory_is(summary):
     figure = cost(summary, **CELL, device="one H200", memory="peak allocated memory (MiB)")
     assert figure.get_suptitle() == "ancestral sampler, T = 32; one H200"
