@@ -24,7 +24,7 @@ def sentences(results: Results) -> list[str]:
 
 
 def _gap(results: Results, rows: pd.DataFrame, guided: dict[str, str | None]) -> list[str]:
-    """The largest gap between what guides and what never guides think of the samples, beside that of unguided samples."""
+    """The gap between what guides and what never guides think of the samples that is furthest above that of unguided samples."""
     try:
         gaps = attack_gap(rows, guided, results.world.evaluators)
     except KeyError:  # not every classifier was asked
@@ -37,8 +37,9 @@ def _gap(results: Results, rows: pd.DataFrame, guided: dict[str, str | None]) ->
     spread = f" ± {number(top['gap_sd'])} (one standard deviation)" if top["gap_sd"] == top["gap_sd"] else " (1 run: no spread)"
     beside = f", beside {number(top['baseline'])} on unguided samples" if top["baseline"] == top["baseline"] else ""
     return [
-        f"The largest gap between accuracy under the guide and under evaluators that never guide is {number(top['gap'])}{spread}"
-        f"{beside}: {top['guided']} at w = {top['w']:g}, of {several(gaps['guided'].nunique(), 'guides')} ({drawn(results)})."
+        f"The gap between accuracy under the guide and under evaluators that never guide that is furthest above that of unguided "
+        f"samples is {number(top['gap'])}{spread}{beside}: {top['guided']} at w = {top['w']:g}, of "
+        f"{several(gaps['guided'].nunique(), 'guides')} ({drawn(results)})."
     ]
 
 

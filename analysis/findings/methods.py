@@ -87,7 +87,9 @@ def _where(one: Any) -> str:
     better, worse = one.better if one.better < count else 0, one.worse if one.worse < count else 0
     told += [f"{word} at {times} of its {strengths}" for times, word in ((better, "better"), (worse, "worse")) if times]
     if one.outside:
-        told.append(f"at {one.outside} of its {strengths} less or more diverse than plain guidance at any w")
+        told.append(
+            f"at {one.outside} of its {strengths} less or more diverse than plain guidance at any w before its diversity turns"
+        )
     return f" ({'; '.join(told)})" if told else ""
 
 
@@ -104,7 +106,8 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
     best = ""
     if len(ahead):
         top = ahead.loc[ahead["difference"].idxmax()]
-        best = f", most {top['method']} ({number(top['difference'])}, {interval(top['low'], top['high'])})"
+        beside = f"{number(top['area'])} beside {number(top['reference'])}"
+        best = f", most {top['method']} ({beside}: {number(top['difference'])}, {interval(top['low'], top['high'])})"
     counted = [
         (len(ahead), f"{_have(len(ahead))} a larger one, which is better{best}"),
         (len(behind), f"{_have(len(behind))} a smaller one"),
@@ -114,8 +117,8 @@ def _front(results: Results, rows: pd.DataFrame, quality: str, diversity: str) -
     units = several(int(own["units"]), own["over"])
     return [
         f"The area under the front of {named(quality)} against {named(diversity)} is {number(own['area'])} for {REFERENCE} "
-        f"guidance, in units of that of w = 0; of {several(len(others), 'other methods')} "
-        f"{', '.join(f'{count} {words}' for count, words in counted if count)} ({units}, after Holm)."
+        f"guidance, in units of that of w = 0; of {several(len(others), 'other methods')}, each beside plain guidance at as many "
+        f"strengths, {', '.join(f'{count} {words}' for count, words in counted if count)} ({units}, after Holm)."
     ]
 
 

@@ -65,10 +65,16 @@ def _families(results: Results, w: float, own: pd.DataFrame) -> Iterator[str]:
         line = measured.along_dimension(results, w, sampler, "exponential")
         yield f"(b) With 2^d classes, {sampler}, w = {w:g}, the distortion {_way(line, 0)}."
     lines = {k: measured.along_dimension(results, w, results.sampler, "b", k) for k in sorted(set(own["classes"]))}
-    ways = [f"{k} it {_way(line, line[DISTORTION].idxmax())}" for k, line in lines.items() if len(line) > 1]
+    ways = [f"{k} it {_way(line, _largest(line))}" for k, line in lines.items() if len(line) > 1]
     if ways:
-        where = f"{results.sampler}, w = {w:g}; distortion from where it is largest on"
+        where = f"{results.sampler}, w = {w:g}; from its largest on, or from the first if that is the last"
         yield f"(b) With a number of classes that stays ({where}): with {'; with '.join(ways)}."
+
+
+def _largest(line: pd.DataFrame) -> int:
+    """The row of the largest distortion; the first where that is the last, from which nothing can follow."""
+    at = int(line[DISTORTION].idxmax())
+    return 0 if at == line.index[-1] else at
 
 
 def _way(line: pd.DataFrame, start: int) -> str:

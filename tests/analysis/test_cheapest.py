@@ -102,6 +102,16 @@ def test_of_these_networks_alone_is_said_where_that_names_another():
     assert these.startswith("Of these networks alone: the cheapest that is shown") and " is free, at w = 1" in these
 
 
+def test_of_two_sampling_seeds_nothing_is_told_of_the_networks_alone():
+    """One of them chooses w, so that one reports: whatever it says, it says nothing of the given networks."""
+    frame = table(cells("free", **CHEAP["free"], trainings=3), trainings=3)
+    frame = frame[frame["seed"] < 2]
+    more = frame[frame["metric"] == "fid_moons"].assign(metric="diversity_moons", value=lambda rows: 3 - rows["w"] / 2)
+    facts = [WorldFacts("moons", 10, (1, 8, 8), {}, False, 500)]
+    told = found(replace(results(pd.concat([frame, more]), facts, pictures()), sampler="ddim", steps=16))
+    assert any("to have the quality" in text for text in told) and not any("Of these networks alone" in text for text in told)
+
+
 def test_features_behind_several_measures_are_said_once():
     text = by_measures(["fid_moons", "fid_pixels", "recall_moons"])
     assert text == f"Fréchet distance, recall on moons features, {metric('fid_pixels').title}"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.findings.round_classes import sentences
+from analysis.findings.round_classes import _largest, sentences
 from analysis.reports import REPORTS
 from analysis.reports.claims import SHOWN, readable
 from analysis.results import Results, WorldFacts
@@ -118,6 +118,11 @@ def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_
         seen = readable(frame, *shown.columns)
         assert len(seen) == len(frame) > 0, name
         assert "_along" not in seen.reset_index().to_csv(), f"{name}: a measure stands there under the name of its column"
+
+
+def test_a_distortion_that_is_largest_in_the_last_dimension_is_told_from_the_first():
+    line = pd.DataFrame({"dimension": [1, 8, 32], "distortion": [0.2, 0.5, 0.9]})
+    assert _largest(line) == 0 and _largest(line.assign(distortion=[0.2, 0.9, 0.5])) == 1
 
 
 def test_a_report_of_little_says_what_is_missing():
