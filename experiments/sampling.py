@@ -81,7 +81,8 @@ class Sampling:
             raise ValueError(f"others: there is no role {strange[0]!r}; known: {', '.join(ROLES)}")
         played = {"model", *GIVEN, *self.others} | (set(ROLES) if self.model.name == "exact" else set())
         if missing := [role for role in self.method.roles if role not in played]:
-            raise ValueError(f"{self.method.name} needs the role {missing[0]}, which nobody plays: {ROLES[missing[0]]}")
+            give = f"give --role {missing[0]}=FOLDER, a training"
+            raise ValueError(f"{self.method.name} needs the role {missing[0]}, {ROLES[missing[0]]}, which nobody plays: {give}")
         return self
 
     @property

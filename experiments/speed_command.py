@@ -30,7 +30,7 @@ def speed(
         bool, typer.Option("--ways", help="Time guided images by precision, CUDA graph and branches in one batch or two calls.")
     ] = False,
     compiled: Annotated[bool, typer.Option("--compiled", help="With --ways: by torch.compile too, a minute for each.")] = False,
-    show: Annotated[Path | None, typer.Option(help="Print the README's table of a .json that --out wrote.")] = None,
+    show: Annotated[Path | None, typer.Option(help="Print the table of a .json that --out wrote, as in docs/cost.md.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="With --against or --ways: write every number as .json, or the table as .csv.")
     ] = None,

@@ -74,9 +74,9 @@ def of_run(folder: Path, names: list[str], protocol: Protocol) -> Iterator[tuple
 
     folder: of the run, or a file in it. Problem where the study has no such method, or none in a world of the protocol.
     """
-    folder = (folder if folder.is_dir() else folder.parent).absolute()
-    if not folder.is_dir():
+    if not folder.exists():
         raise Problem(f"there is no run {folder}: name the folder that a study, or guidance-bench benchmark, printed")
+    folder = (folder if folder.is_dir() else folder.parent).absolute()
     study = read_study(folder)
     curves = curves_of(study)
     labels = list(dict.fromkeys(curve.label for held in curves.values() for curve in held))

@@ -49,12 +49,14 @@ def read_study(folder: Path, renamed: bool = False) -> Study:
     """The study that a folder is the run of. Problem where it is none; renamed: a committed copy, under another name."""
     folder = Path(folder)
     if not (folder / "manifest.json").is_file():
+        if not folder.exists():
+            raise Problem(f"there is no {folder}: name the folder that `guidance-bench study` prints")
         known = any((folder / name).is_file() for name in ("table.csv", "table.parquet"))
         advice = "run its study, as `guidance-bench study digits`, and name the folder that it prints"
         raise Problem(
             f"{folder} is a result of an earlier version, without its networks: {advice}"
             if known
-            else f"{folder} is no run of a study: it has no manifest.json"
+            else f"{folder} is no run of a study: it has no manifest.json; {advice}"
         )
     try:
         read_manifest(folder)

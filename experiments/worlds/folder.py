@@ -49,7 +49,8 @@ def class_folders(folder: Path) -> list[str]:
         raise Problem(f"{folder} is no folder, as the other part of the set is")
     found = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     if not found and not any(entry.name.lower().endswith(SUFFIXES) for entry in os.scandir(folder)):
-        raise Problem(f"{folder} holds no images: a set is a folder with a folder for each class, parquet files, or hub:NAME")
+        kinds = "a folder with a folder for each class (or, to be measured, with images), parquet files, or hub:NAME"
+        raise Problem(f"{folder} holds no images: a set is {kinds}")
     if not found:
         raise Problem(f"{folder} has no labels: put the images of each class into a folder of their own, named after it")
     return found

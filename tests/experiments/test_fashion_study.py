@@ -87,7 +87,7 @@ def test_samples_come_out_of_the_box(tmp_path, capsys, no_images, monkeypatch):
             images = next(array for array in made.values() if array.ndim == 4)
             assert images.shape[0] == 20 and images.std() > 20
     done = here([*words, "--method", "universal", "--out", "x.npz"], capsys)
-    assert done.returncode == 2 and "needs the role" in done.stderr
+    assert done.returncode == 2 and "needs the role" in done.stderr and "give --role " in done.stderr
 
 
 def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):

@@ -90,7 +90,10 @@ def test_what_is_no_labelled_set_is_refused(tmp_path):
         (tmp_path / "nowhere", "there is no file or folder .*nowhere"),
         (flat, "ant has no labels: put the images of each class into a folder"),
         (empty, "ant is a class without images"),
-        (empty / "ant", "ant holds no images: a set is a folder with a folder for each class, parquet files, or hub:NAME"),
+        (
+            empty / "ant",
+            "ant holds no images: a set is a folder with a folder for each class .or, to be measured, with images., parquet",
+        ),
         (tmp_path / "new", "test has a class 'deep' that .*train has not"),
         (tmp_path / "file.png", "file.png is no parquet file: a set is a folder with a folder for each class"),
         (tmp_path / "table", "cannot read .*folder.parquet: Is a directory"),

@@ -108,7 +108,7 @@ def test_figures_and_tables_of_a_run_and_of_its_committed_copy_are_written(store
     [
         (["figures", "RUN", "new", "--format", "eps"], "--format eps: choose of png, pdf, svg"),
         (["tables", "RUN", "new", "--format", "xlsx"], "--format xlsx: choose of csv, parquet, latex"),
-        (["figures", "nowhere", "new"], "nowhere is no run of a study"),
+        (["figures", "nowhere", "new"], "nowhere: name the folder that `guidance-bench study` prints"),
         (["tables", "RUN", "full"], "full has files already"),
         (["tables", "RUN", "file"], "file is a file: name the folder to fill"),
     ],
