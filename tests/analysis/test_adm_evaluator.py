@@ -31,7 +31,7 @@ def stored():
 def test_the_frechet_distance_is_theirs(stored):
     made, real, _ = stored
     assert moments_of(real).frechet(made) == pytest.approx(FID, rel=1e-9)  # 3e-11: eigenvalues of a product, squared
-    assert frechet_distance(made, real) == pytest.approx(FID, rel=1e-12)
+    assert frechet_distance(made, real) == pytest.approx(FID, rel=1e-11)  # kernels of BLAS differ by 1.5e-12
 
 
 def test_the_inception_score_in_splits_is_theirs_and_another_one_at_once(stored):

@@ -8,8 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import torch
-from frozen import CLOCKED, GOLDEN
+from frozen import CLOCKED, GOLDEN, machine
 from tiny import TINY, make_here, tiny_study
 
 
@@ -26,5 +25,4 @@ if __name__ == "__main__":
         for name in sys.argv[1:] or TINY:
             print(name, flush=True)
             freeze(name, Path(runs))
-    machine = {"cpu_capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
-    (GOLDEN / "machine.json").write_text(json.dumps(machine, indent=1))
+    (GOLDEN / "machine.json").write_text(json.dumps(machine(), indent=1))

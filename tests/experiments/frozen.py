@@ -12,7 +12,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy  # noqa: F401 -- its OpenBLAS is what threadpoolctl finds
 import torch
+from threadpoolctl import threadpool_info
 
 GOLDEN = Path(__file__).with_name("golden")
 CLOCKED = {"seconds_per_sample", "peak_memory_mib"}
@@ -25,9 +27,16 @@ SHARES = ("accuracy", "precision", "recall", "guide", "evaluators", "gap", "base
 SIZES = {"by_level": 10, "attack": 20, "networks": 500, "network_error": 2000}  # images behind a share, without a column n
 
 
+def machine() -> dict[str, str]:
+    """What decides digits: the instruction set and torch of networks, and the kernels that numpy's OpenBLAS has chosen for this
+    processor, which differ between processors of one instruction set."""
+    numpys = {found.get("architecture", "") for found in threadpool_info() if found["internal_api"] == "openblas"}
+    kernels = ", ".join(sorted(numpys))
+    return {"cpu_capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__, "openblas": kernels}
+
+
 def same_machine() -> bool:
-    machine = json.loads((GOLDEN / "machine.json").read_text())
-    return machine == {"cpu_capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
+    return json.loads((GOLDEN / "machine.json").read_text()) == machine()
 
 
 def differences(name: str, made: Path, exactly: bool) -> Iterator[str]:
