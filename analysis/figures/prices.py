@@ -19,8 +19,7 @@ def cost_table(summary: pd.DataFrame, *, sampler: str, steps: int, memory: str =
 
     w = 0 is the same computation for every method, so its row is the mean over methods (that with the exact denoiser has a row
     of its own); a guided row is the mean over the w's other than 0. Time is in milliseconds. `memory` names the column of peak
-    memory: on a GPU, `ALLOCATED`.
-    ValueError if no cost was measured with this sampler and these steps.
+    memory: on a GPU, `ALLOCATED`. ValueError if no cost was measured with this sampler and these steps.
     """
     cells = _cells(summary, sampler, steps)
     wide = cells.pivot_table(index="row", columns="metric", values="value").reindex(cells["row"].unique())
@@ -37,9 +36,7 @@ def cost(summary: pd.DataFrame, *, sampler: str, steps: int, device: str = "", m
     table = table.loc[:, (table.fillna(0) != 0).any()]
     cells = _cells(summary, sampler, steps)
     methods = list(dict.fromkeys(cells["method"]))
-    shades = {f"{method}, guided": colour(method) for method in methods} | {
-        row: "#a3a8ad" for row in (UNGUIDED, UNGUIDED + EXACT)
-    }
+    shades = dict.fromkeys((UNGUIDED, UNGUIDED + EXACT), "#a3a8ad") | {f"{method}, guided": colour(method) for method in methods}
     wide = min(2.1, 10.5 / table.shape[1])  # of a panel: of any number they fit a page
     figure, grid = panels(1, table.shape[1], (1.8 + wide * table.shape[1], 1.5 + 0.42 * len(table)), share_y=True)
     for axes, name in zip(grid, table):
