@@ -56,7 +56,10 @@ def unfit(tree):
             continue
         called = known.get(node.func.id) if isinstance(node.func, ast.Name) else None
         if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-            called = getattr(known.get(node.func.value.id), node.func.attr, None)
+            owner = known.get(node.func.value.id)
+            called = getattr(owner, node.func.attr, None)
+            if inspect.ismodule(owner) and called is None:
+                yield f"{ast.unparse(node)}: {owner.__name__} has none"
         if inspect.isfunction(called) and all(word.arg for word in node.keywords):
             try:
                 inspect.signature(called).bind(*node.args, **{word.arg: word.value for word in node.keywords})
@@ -99,6 +102,8 @@ def test_a_call_that_does_not_fit_is_found():
     tree = parsed("from analysis.figures import methods as figures\nfigures.cost(1, 2, 3, 4)\nfigures.cost(1, 2, 3)")
     (found,) = unfit(tree)
     assert found.startswith("figures.cost(1, 2, 3, 4): too many positional arguments")
+    (gone,) = unfit(parsed("from analysis.figures import curves\ncurves.fid_is_curve(1)"))
+    assert gone == "curves.fid_is_curve(1): analysis.figures.curves has none", "what has moved away"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
