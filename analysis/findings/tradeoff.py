@@ -50,7 +50,9 @@ def _falls(results: Results, rows: pd.DataFrame, column: str, method: str) -> st
             return f"{least}: {number(means[0.0])} ({_n(results)}, {why})."
         ends = f"from {number(means[0.0])} at w = 0 to {number(means[w])} at w = {w:g}"
         return f"{what} falls {ends} ({_n(results)}, {why})."
-    (told,) = best_against_plain(rows[rows["method"] == method], column).itertuples(index=False)
+    told = next(best_against_plain(rows[rows["method"] == method], column).itertuples(index=False), None)
+    if told is None:  # samples at w = 0 collapsed in some run
+        return ""
     chosen = "w chosen on one half of the sampling seeds, reported on the other"
     if told.w == 0:
         return f"{least}: {number(told.plain)} ({drawn(results)}; {chosen})."

@@ -61,7 +61,10 @@ def best_against_plain(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     own = with_plain(table[(table["metric"] == metric) & (~table["method"].isin(BASELINES))])
     curves = {group: cells.pivot(index=RUN, columns="w", values="value") for group, cells in own.groupby(GROUP, sort=False)}
     for group, curve in curves.items():
-        if 0.0 not in curve or curve.index.get_level_values("seed").nunique() < 2:
+        if 0.0 not in curve:
+            continue
+        curve = curve[curve[0.0].notna()].dropna(axis=1)
+        if curve.index.get_level_values("seed").nunique() < 2:
             continue
         w, values = best_w(curve)
         pairs = (values - curve.loc[values.index, 0.0]).dropna()

@@ -118,7 +118,7 @@ def _at_best(
 
 def _judged(cells: Sequence[list], gaps: Sequence[Difference], margin: float, lower: bool) -> pd.DataFrame:
     """The rows with their verdicts. Where both are the plain model the difference is 0 whatever the seeds, and no hypothesis."""
-    idle = [w == reference_w == 0 and not gap.mean and not gap.error for (_, w, _, reference_w, *_), gap in zip(cells, gaps)]
+    idle = [w == reference_w == 0 and gap.mean == 0 and not gap.error > 0 for (_, w, _, reference_w, *_), gap in zip(cells, gaps)]
     tests = [gap for gap, one in zip(gaps, idle) if not one]
     judged = iter(judge(tests, [margin] * len(tests), lower))
     words = [NO_GUIDANCE if one else next(judged) for one in idle]

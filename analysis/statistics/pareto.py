@@ -9,13 +9,14 @@ w = 0: samples that are broken differ too. Plain guidance's w = 0, the condition
 that guidance adds a fifth. It belongs to every method that was not sampled at w = 0; a network of its own has a w = 0 of its
 own, and an area below 1 where that is worse. Between adjacent ws cells are joined by a line.
 
-The mean curve is what is measured, since noise of single runs would widen every front; its spread is the jackknife's over what is
-independent (Tukey, Ann. Math. Stat. 29, 1958), reference point and all, and methods are compared by the same runs left out. By
-that of a method stands plain guidance's at as many strengths, the nearest ones, since more ws trace a curve more closely.
+The mean curve is what is measured, since noise of single runs would widen every front; its spread is the jackknife's (Tukey, Ann.
+Math. Stat. 29, 1958) over trainings and over sampling seeds, reference point and all, and methods are compared by the same ones
+left out. By that of a method stands plain guidance's at as many strengths, the nearest ones, since more ws trace a curve more
+closely.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -108,25 +109,24 @@ def areas(table: pd.DataFrame, quality: str, other: str, steps: int) -> pd.DataF
     rows = rows if price else rows[rows["steps"] == steps]
     wide = rows.pivot(index=[*RUN, "method", "steps", "w"], columns="metric", values="value").reset_index()
     plain = wide[(wide["method"] == REFERENCE) & (wide["steps"] == steps)]
-    unit = "train_seed" if plain["train_seed"].nunique() > 1 else "seed"
-    units = sorted(plain[unit].unique())
-    left = [None, *units] if len(units) > 1 else [None]
-    axes = [_axes(rows if one is None else rows[rows[unit] != one], quality, other, steps) for one in left]
+    units = [(unit, one) for unit in RUN if plain[unit].nunique() > 1 for one in sorted(plain[unit].unique())]
+    left: list[tuple | None] = [None, *units]
+    axes = [_axes(_without(rows, one), quality, other, steps) for one in left]
     names = [REFERENCE, *(name for name in dict.fromkeys(wide["method"]) if name != REFERENCE)]
     cells = {name: _of_method(wide[wide["method"] == name], plain, steps) for name in names}
     found, beside = {}, {}
     for name, own in cells.items():
-        parts = [(own, plain) if one is None else (own[own[unit] != one], plain[plain[unit] != one]) for one in left]
+        parts = [(_without(own, one), _without(plain, one)) for one in left]
         found[name] = [_area(part, two, price) for (part, _), two in zip(parts, axes)]
         beside[name] = [_beside(*part, two) if not price else _area(part[1], two, price) for part, two in zip(parts, axes)]
-    over = {"train_seed": "trainings", "seed": "sampling seeds"}[unit]
     pseudo = {name: _pseudo(each, units) for name, each in found.items()}
-    gaps = {name: replace(difference(pseudo[name] - _pseudo(beside[name], units)), over=over) for name in names[1:]}
+    gaps = {name: difference(pseudo[name] - _pseudo(beside[name], units)) for name in names[1:]}
     words = judge(list(gaps.values()), [MARGIN] * len(gaps), lower_is_better=False)
-    areas = [[REFERENCE, found[REFERENCE][0], pseudo[REFERENCE].std(ddof=1), *[np.nan] * 4, len(units), over, MARGIN, np.nan, ""]]
+    own = difference(pseudo[REFERENCE])
+    areas = [[REFERENCE, found[REFERENCE][0], _sd(pseudo[REFERENCE]), *[np.nan] * 4, own.units, own.over, MARGIN, np.nan, ""]]
     for (name, gap), word in zip(gaps.items(), words):
         ends = [gap.mean, gap.low, gap.high, gap.units, gap.over, MARGIN, gap.detectable(tests=len(gaps)), word]
-        areas.append([name, found[name][0], pseudo[name].std(ddof=1), beside[name][0], *ends])
+        areas.append([name, found[name][0], _sd(pseudo[name]), beside[name][0], *ends])
     return pd.DataFrame(areas, columns=COLUMNS)
 
 
@@ -136,13 +136,29 @@ def _of_method(own: pd.DataFrame, plain: pd.DataFrame, steps: int) -> pd.DataFra
     return pd.concat([own[own["w"] != 0], unguided if len(unguided) else plain[plain["w"] == 0]])
 
 
-def _pseudo(areas: list[float], units: Sequence) -> pd.Series:
-    """A value for each independent unit: their mean is the area of all, and their spread the jackknife's."""
-    index = pd.MultiIndex.from_tuples([(0, int(one)) for one in units], names=RUN)
-    whole, without = areas[0], np.array(areas[1:])
-    if not len(without):
-        return pd.Series([whole], index=index)
-    return pd.Series(whole - (len(units) - 1) * (without - without.mean()), index=index)
+def _without(rows: pd.DataFrame, one: tuple | None) -> pd.DataFrame:
+    """All rows, or those that are not of a training or a sampling seed."""
+    return rows if one is None else rows[rows[one[0]] != one[1]]
+
+
+def _pseudo(areas: list[float], units: Sequence[tuple]) -> pd.Series:
+    """A value for each run, of the jackknife's for its training and for its sampling seed: their mean is the area of all.
+
+    Each of the two kinds has the chance of single runs in it, so that the error is rather too large than too small.
+    """
+    whole, moves = areas[0], {unit: pd.Series({0: 0.0}) for unit in RUN}
+    for unit in RUN:
+        without = pd.Series({one: area for (name, one), area in zip(units, areas[1:]) if name == unit}, dtype=float)
+        if len(without):
+            moves[unit] = -(len(without) - 1) * (without - without.mean())
+    runs = pd.MultiIndex.from_product([moves[unit].index for unit in RUN], names=RUN)
+    return pd.Series([whole + moves["train_seed"][training] + moves["seed"][seed] for training, seed in runs], index=runs)
+
+
+def _sd(pseudo: pd.Series) -> float:
+    """Between trainings, or between sampling seeds of one."""
+    trainings = pseudo.groupby(level="train_seed").mean()
+    return float((trainings if len(trainings) > 1 else pseudo).std(ddof=1))
 
 
 def _area(cells: pd.DataFrame, axes: tuple[Axis, Axis], price: bool) -> float:

@@ -27,7 +27,9 @@ class ReferenceCurve:
     """
 
     def __init__(self, table: pd.DataFrame, metrics: Sequence[str]):
-        curves = {metric: by_run(table, metric, REFERENCE).dropna() for metric in metrics}
+        curves = {metric: by_run(table, metric, REFERENCE).dropna(how="all") for metric in metrics}
+        known = [{*curve.dropna(axis=1).columns} for curve in curves.values()]  # without a w at which some run collapsed
+        curves = {metric: curve[[w for w in curve if all(w in ws for ws in known)]] for metric, curve in curves.items()}
         if any(curve.empty or curve.shape[1] < 2 for curve in curves.values()):
             raise ValueError(f"{REFERENCE} has no curve over w: it is what all else is compared with")
         runs = [curve.index for curve in curves.values()]
@@ -78,10 +80,9 @@ class ReferenceCurve:
         difference is least certain. None where the reference never has it, up to `slack` of the span, before its curve turns:
         where a strong w makes samples differ again that is damage, and what lies beyond it is not as diverse.
         """
-        mean = self._mean[metric]
-        turns = [int(index) for index in (mean.argmin(), mean.argmax()) if index > 0]
-        end = min(turns, default=0) + 1
-        low, high, slack = mean[:end].min(), mean[:end].max(), slack * self.span[metric]
+        mean, slack = self._mean[metric], slack * self.span[metric]
+        end = turn(mean, slack)
+        low, high = mean[:end].min(), mean[:end].max()
         if end < 2 or not low - slack <= cell.mean() <= high + slack:
             return None
         off = cell.to_numpy()[:, None] - self.values[metric][:, :end]
@@ -101,3 +102,13 @@ class ReferenceCurve:
             before, after = max(before - 1, 0), min(after + 1, end - 1)
         self._slopes[place] = float((self._mean[of][after] - self._mean[of][before]) / (mean[after] - mean[before] or np.inf))
         return self._slopes[place]
+
+
+def turn(mean: np.ndarray, noise: float) -> int:
+    """How many points of a curve there are up to its turn: all, unless it moves by more than `noise` and comes back so far."""
+    for side in (mean - mean[0], mean[0] - mean):
+        highest = np.maximum.accumulate(side)
+        back = (highest > noise) & (highest - side > noise)
+        if back.any():
+            return int(side[: int(back.argmax())].argmax()) + 1
+    return len(mean)

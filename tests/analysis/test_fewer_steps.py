@@ -50,7 +50,11 @@ def test_each_is_compared_at_its_own_w_with_as_many_steps_and_with_those_of_the_
     assert told["verdict"].tolist() == ["better", "equivalent", "", "", "better", "equivalent"], (
         "w = 0.5 is no test of the family"
     )
-    assert told["margin"].iloc[0] == pytest.approx(0.4) and set(told["units"]) == {3} and set(told["over"]) == {"trainings"}
+    assert (
+        told["margin"].iloc[0] == pytest.approx(0.4)
+        and set(told["units"]) == {3}
+        and set(told["over"]) == {"trainings x 2 sampling seeds"}
+    )
 
 
 def test_a_method_of_the_main_sweep_or_of_steps_that_plain_guidance_has_not_is_not_one_of_them():
@@ -83,6 +87,7 @@ def test_students_of_all_steps_are_one_line_against_what_a_sample_costs():
         against_evaluations(summarise(bare[~bare["metric"].str.startswith("nfe")]), "fid_digits", sampler="ddim")
 
 
+@pytest.mark.slow
 def test_a_report_has_a_section_of_them_and_says_that_networks_differ():
     networks = pd.DataFrame({"network": ["denoiser", "denoiser (4 steps)"]}).assign(
         world="digits", train_seed=0, metric="x", logsnr=0.0

@@ -95,7 +95,7 @@ def test_at_matched_w_names_of_strengths_do_not_matter():
 def test_trainings_are_the_units_where_there_are_several():
     rows = table(cells("deep", (0.5, 1.0), lambda w: bowl(w) - 1.5, trainings=3), trainings=3)
     found = at_own_best(rows, "fid_moons", 16).iloc[0]
-    assert (found["units"], found["over"]) == (3, "trainings")
+    assert (found["units"], found["over"]) == (3, "trainings x 4 sampling seeds")
 
 
 def test_methods_that_are_best_without_guidance_are_no_tests_and_change_no_verdict():
@@ -124,6 +124,7 @@ def test_the_order_of_rows_and_what_else_a_table_holds_change_nothing():
         at_own_best(pd.concat([rows.assign(train_seed=t) for t in (0, 1)]).query("seed == 0"), "fid_moons", 16)
 
 
+@pytest.mark.slow
 def test_of_methods_that_are_plain_guidance_none_is_called_better():
     """Six with noise of their own at four ws: the best is lucky on the seeds that chose it, not on those that report."""
     rng, wrong = np.random.default_rng(3), []

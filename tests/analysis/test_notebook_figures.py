@@ -48,7 +48,7 @@ def test_the_best_stands_at_its_price():
 
 def test_a_difference_from_w_0_is_paired_and_a_tie_is_called_one():
     found = paired_with_plain(TABLE, Y, **AT)
-    assert list(found.index[:1]) == [("classifier-free", "0.1")] and set(found["over"]) == {"trainings"}
+    assert list(found.index[:1]) == [("classifier-free", "0.1")] and set(found["over"]) == {"trainings x 2 sampling seeds"}
     assert found["difference"]["classifier-free", "0.1"] == pytest.approx(0.25 - 0.30)
     assert found["verdict"]["classifier-free", "4"] == "more" and found["verdict"]["classifier-free", "0.1"] == "less"
     noise = dict(zip([(0, 0), (0, 1), (1, 0), (1, 1)], (0.0, 0.0, 0.2, 0.2)))
@@ -57,6 +57,11 @@ def test_a_difference_from_w_0_is_paired_and_a_tie_is_called_one():
     blurred.loc[at, "value"] += [noise[key] for key in zip(blurred.loc[at, "train_seed"], blurred.loc[at, "seed"])]
     assert paired_with_plain(blurred, Y, **AT)["verdict"]["classifier-free", "0.1"] == "tie"
     assert set(paired_with_plain(synthetic(runs=1), Y, **AT)["verdict"]) == {"one unit"}
+    small = TABLE[TABLE["method"] == "classifier-free"].assign(method="classifier-free (small)")
+    small = small.assign(value=small["value"] + (small["w"] == 0))
+    both = paired_with_plain(pd.concat([TABLE, small]), Y, **AT)["difference"]
+    assert both["classifier-free (small)", "0.1"] == pytest.approx(0.25 - 0.30 - 1), "its network has a w = 0 of its own"
+    assert "classifier-free (small)" not in paired_with_plain(pd.concat([TABLE, small[small["w"] > 0]]), Y, **AT).index
     with pytest.raises(ValueError, match=f"no run has {Y} at w = 0 and at another w with sampler 'ddim' and 99 steps"):
         paired_with_plain(TABLE, Y, sampler="ddim", steps=99)
 

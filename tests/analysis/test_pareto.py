@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.statistics.compare import wide
+from analysis.statistics.paired import difference
 from analysis.statistics.pareto import COLUMNS, Axis, _pseudo, area, areas, axes_of, front, of_means
 from analysis.table import summarise
 
@@ -122,11 +123,12 @@ def test_units_are_trainings_where_there_are_several():
     good = {1.0: (1.0, 2.9)}
     table = pd.DataFrame([*rows("classifier-free", PLAIN, 2, noise, trainings=3), *rows("good", good, 2, noise, trainings=3)])
     found = areas(table, "fid_moons", "diversity_moons", STEPS).iloc[1]
-    assert (found["units"], found["over"]) == (3, "trainings")
+    assert (found["units"], found["over"]) == (3, "trainings x 2 sampling seeds")
     one = areas(table[(table["seed"] == 0) & (table["train_seed"] == 0)], "fid_moons", "diversity_moons", STEPS).iloc[1]
     assert one["verdict"] == "undecided" and np.isnan(one["sd"])
 
 
+@pytest.mark.slow
 def test_plain_guidance_at_other_ws_is_not_called_better_or_worse():
     """With noise of every cell's own, and at half as many ws: as many as stand beside it."""
     rng, wrong, off = np.random.default_rng(4), [], []
@@ -155,4 +157,9 @@ def test_what_cannot_be_counted_is_refused():
 def test_pseudo_values_of_a_mean_are_the_values():
     values = np.array([1.0, 4.0, 7.0, 12.0])
     means = [values.mean(), *(np.delete(values, left).mean() for left in range(4))]
-    assert _pseudo(means, [0, 1, 2, 3]).tolist() == pytest.approx(values)
+    assert _pseudo(means, [("seed", one) for one in range(4)]).tolist() == pytest.approx(values)
+    grid = np.array([[1.0, 4.0], [7.0, 12.0], [3.0, 3.0]])
+    left = [grid.mean(), *(np.delete(grid, i, 0).mean() for i in range(3)), *(np.delete(grid, j, 1).mean() for j in range(2))]
+    both = difference(_pseudo(left, [*(("train_seed", i) for i in range(3)), *(("seed", j) for j in range(2))]))
+    assert both.mean == pytest.approx(grid.mean())
+    assert both.error**2 == pytest.approx(grid.mean(1).var(ddof=1) / 3 + grid.mean(0).var(ddof=1) / 2)

@@ -70,6 +70,7 @@ def test_a_cell_has_each_run_once_however_many_curves_meet_in_it():
     assert list(grids(*both)) == ["", " (exact)"]
 
 
+@pytest.mark.slow
 def test_one_curve_or_no_shares_are_no_grid(undrawn):
     assert grids(table(), None) == grids(table(), shares()[:0]) == grids(table(curves=("b",)), shares()) == {}
     for frame, tables in ((table(), {}), (table(curves=("b",)), {"scales": shares()})):
@@ -100,6 +101,7 @@ def test_the_heat_maps_write_each_mean_in_its_cell_and_make_better_ones_darker()
         assert light[order[0]] < light[order[-1]]
 
 
+@pytest.mark.slow
 def test_the_section_has_a_table_of_each_measure_with_class_scales_down():
     (section,) = [one for one in REPORTS["trade-off"](made(table(), scales=shares())).sections if one.heading == "Two scales"]
     assert [figure.name for figure in section.figures] == ["two_scales"] and not section.notes
@@ -112,7 +114,9 @@ def test_the_section_has_a_table_of_each_measure_with_class_scales_down():
 def test_the_findings_begin_with_the_second_scale_alone_and_the_lowest_pair():
     alone, _, lowest = found(made(table(), scales=shares()))[:3]
     assert alone.startswith("With two scales, at class scale 1, from second scale 1 to 3.1 the share of samples with")
-    assert "rises from 0.525 to 0.735 (difference 0.210, 95 % interval 0.210 to 0.210 over 3 trainings)" in alone
+    assert (
+        "rises from 0.525 to 0.735 (difference 0.210, 95 % interval 0.210 to 0.210 over 3 trainings x 2 sampling seeds)" in alone
+    )
     assert "the accuracy, independent evaluator does not measurably move from 0.900 to 0.879" in alone
     assert "the Fréchet distance on digits features falls from 4.20 to 2.10" in alone
     assert (
@@ -147,6 +151,7 @@ def test_a_comparison_of_many_begins_with_them_too():
     assert told[0].startswith("With two scales, at class scale 1")
 
 
+@pytest.mark.slow
 def test_a_page_shows_the_grid_of_a_committed_table(tmp_path, undrawn):
     made_table = REPORTS["trade-off"](made(table(), scales=shares())).tables["two_scales"]
     assert set(made_table["metric"]) == set(METRICS) and len(made_table) == len(METRICS) * len(CELLS)

@@ -61,6 +61,7 @@ def test_shared_noise_cancels():
     assert found["different"] == 2 and found["units"] == 6 and found["over"] == "sampling seeds"
 
 
+@pytest.mark.slow
 def test_better_needs_the_margin_and_holm_over_the_strengths():
     """A difference that is certain but below the margin is none that counts; nor is one strength's of many by chance."""
     assert told(lambda w: 1 + w - 0.3, lambda w: 3 - w / 2, own=0.001)["better"] == 0
@@ -85,7 +86,7 @@ def test_trainings_are_what_counts_where_there_are_several():
         for name, ws in (("classifier-free", WS), ("other", (1.0,)))
     )
     found = verdicts(table, ["fid", "div"], "fid", "div").iloc[0]
-    assert (found["units"], found["over"]) == (2, "trainings")
+    assert (found["units"], found["over"]) == (2, "trainings x 3 sampling seeds")
 
 
 @pytest.mark.slow  # a simulation; the one of a world is below
@@ -119,6 +120,7 @@ def world(rng, methods, seeds, own, quality, ws=(0.5, 1.0, 2.0)):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own", [0.1, 0.3])
 def test_of_a_world_of_plain_guidance_no_method_at_all_is_called_different(own):
     """Five methods that are plain guidance, eight seeds, noise up to a seventh of the span: a wrong word in one world of 20.
@@ -132,6 +134,7 @@ def test_of_a_world_of_plain_guidance_no_method_at_all_is_called_different(own):
     assert (np.mean(wrong, axis=0) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / times)).all()
 
 
+@pytest.mark.slow
 def test_of_a_world_at_the_margin_no_method_at_all_is_called_plain_guidance():
     """Eight methods two margins off in quality: the part across the curve, a diagonal, is one margin in both measures."""
     rng, times, wrong = np.random.default_rng(12), 40, []
@@ -161,7 +164,7 @@ def test_of_these_networks_the_seeds_are_what_counts():
 
     table = pd.concat(tables())
     by = {given: verdicts(table, ["fid", "div"], "fid", "div", given).iloc[0] for given in (False, True)}
-    assert (by[True]["units"], by[True]["over"]) == (8, "sampling seeds") and by[False]["over"] == "trainings"
+    assert (by[True]["units"], by[True]["over"]) == (8, "sampling seeds") and by[False]["over"] == "trainings x 8 sampling seeds"
     assert by[True]["verdict"] == VERDICTS["worse"] and by[False]["verdict"] == VERDICTS["undecided"]
 
 
