@@ -116,6 +116,7 @@ def test_the_methods_section_has_the_protocols_numbers():
         assert f"more than {rules.tolerance:.0%} from".replace("%", " %") in BENCHMARK
 
 
+@pytest.mark.slow
 def test_the_leaderboard_is_the_one_that_the_committed_submissions_make(tmp_path):
     from experiments.benchmark.leaderboard import write_page
 

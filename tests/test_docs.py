@@ -142,6 +142,7 @@ def test_the_metric_stands_in_the_tables_and_in_the_report_with_its_words(run):
     assert '"my_metric"' in manifest
 
 
+@pytest.mark.slow
 def test_the_feature_network_measures_a_study_beside_its_evaluator(run):
     names = run("features")
     results, rows = names["results"], names["rows"]

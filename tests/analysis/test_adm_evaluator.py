@@ -51,6 +51,7 @@ def test_precision_and_recall_are_theirs(stored):
     assert found == pytest.approx((HALF_PRECISION, HALF_RECALL), abs=1.01e-3)
 
 
+@pytest.mark.slow
 def test_all_of_it_at_once_under_the_names_of_the_features(stored):
     made, real, logits = stored
     reference = FeatureReference.of(moments_of(real), real[:1000])

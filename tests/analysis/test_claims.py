@@ -209,6 +209,7 @@ def test_the_first_sentences_tell_of_all_groups():
     assert first_of_each(many)[:8] == [f"{name}0" for name in "abcdefgh"]
 
 
+@pytest.mark.slow
 def test_a_report_and_its_text_begin_with_what_was_found():
     made = of_guides()
     report = REPORTS["guides"](made)

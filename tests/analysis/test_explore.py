@@ -167,6 +167,7 @@ def test_figures_are_as_they_are_until_they_are_too_many():
         assert all(Image.open(io.BytesIO(image)).size[0] <= size for image, size in zip(fewer, (400, 400, 400, 64)))
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes(tmp_path):
     made = [in_the_plane(ws=(0.0, 1.0), methods=("classifier-free",)) for _ in range(2)]
     pages = [REPORTS["exact"](one).write(tmp_path / str(i)).read_bytes() for i, one in enumerate(made)]

@@ -44,6 +44,7 @@ def test_a_user_s_settings_change_no_byte():
         assert rendered(drawn(), "pdf") == plain and "<text" not in rendered(drawn(), "svg").decode()
 
 
+@pytest.mark.slow
 def test_every_figure_of_a_report_becomes_a_file(tmp_path):
     results = of_methods(worlds=("moons",))
     paths = export_figures(results, tmp_path / "figures", "svg", "comparison")
@@ -56,6 +57,7 @@ def test_every_figure_of_a_report_becomes_a_file(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_tables_hold_the_same_numbers_in_every_kind(tmp_path, undrawn):
     pytest.importorskip("pyarrow")
     results = of_methods(worlds=("moons",))

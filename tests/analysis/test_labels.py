@@ -82,6 +82,7 @@ def test_the_curves_of_a_committed_study_have_no_text_over_another(study, sample
     assert [overlapping(figure) for figure in figures] == [[]] * len(figures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("report", "results"), [("comparison", of_methods), ("guides", of_guides)])
 def test_every_figure_of_a_report_has_no_text_over_another(report, results, monkeypatch):
     monkeypatch.setattr("analysis.reports.html.png", lambda figure: b"")  # what is looked at are the figures, laid out, not files

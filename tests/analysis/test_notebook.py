@@ -193,6 +193,7 @@ def folder(tmp_path, monkeypatch):
     return path
 
 
+@pytest.mark.slow
 def test_executing_replaces_a_notebook_once_and_a_failure_leaves_it(folder, capsys):
     pytest.importorskip("nbclient")
     assert execute.main(["--check"]) == 2
@@ -216,6 +217,7 @@ def executed(name, table, tmp_path):
     return execute.executed(read(FOLDER / f"{name}.ipynb"), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_tradeoff_runs_on_a_small_study_and_says_which(tmp_path):
     notebook = executed("01_tradeoff", study(runs=2), tmp_path)
     assert f"reading {tmp_path / 'table.csv'}" in said(notebook) and "2 sampling seed(s)" in said(notebook)

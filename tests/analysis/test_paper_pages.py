@@ -61,6 +61,7 @@ def adm_report():
     return REPORTS["paper-adm"](adm())
 
 
+@pytest.mark.slow
 def test_table_1_has_the_paper_s_numbers_and_the_study_s_side_by_side():
     report = cfg_report()
     table = report.tables["table_1"].set_index("w")
@@ -95,6 +96,7 @@ def by_p_uncond(p_unconds=(0.05, 0.1, 0.5), seeds=4):
     return results(pd.DataFrame(table, columns=list(COLUMNS)), [world], pictures(80), sampler="ancestral")
 
 
+@pytest.mark.slow
 def test_p_unconds_are_compared_run_by_run_with_the_usual_one_that_the_figures_are_of(monkeypatch):
     assert not any("beside p_uncond" in text for text in cfg_report().found), "of one run nothing is compared"
     sampled = []
@@ -118,6 +120,7 @@ def test_a_figure_by_t_needs_several_t(undrawn):
     assert "the study was sampled at one number of steps, T = 8" in unescape(html("", "", report.sections))
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_and_every_one_that_holds_published_numbers_says_what_may_be_equal():
     for report, figures in (
         (cfg_report(), {"figure_1", "figure_3", "figure_4", "figure_4_one_plane", "figure_5", "figure_5_one_plane"}),

@@ -48,6 +48,7 @@ def test_noise_that_all_share_hides_nothing():
     assert found.loc["good", "against"] == BETTER and found.loc["same", "against"] == TIE
 
 
+@pytest.mark.slow
 def test_of_many_methods_that_are_the_same_none_is_called_better():
     """Of sixty at 5 % three would be, without Holm."""
     found = ranking(made({f"m{i}": {0.0: 1.0} for i in range(60)}), ["frechet_exact"], None, "m0")

@@ -90,6 +90,7 @@ def test_the_terminal_sees_the_main_numbers(written, name):
         assert text in report.summary_text, text
 
 
+@pytest.mark.slow
 def test_a_main_table_says_what_it_is_and_over_how_many_runs():
     exact = of_exact_images()
     again = replace(exact, table=pd.concat([exact.table, exact.table[exact.table["steps"] > 0].assign(seed=1)]))
@@ -150,6 +151,7 @@ def test_the_report_says_what_was_done_with_what(written):
     assert all("2.11" in text and "Data and provenance" in text for text in html.values())
 
 
+@pytest.mark.slow
 def test_snapshots_are_no_counterexample_at_w_0_and_have_a_best_w_of_their_own(written, undrawn):
     made, early = of_images(), "classifier-free (after 10 steps)"
     table = made.table[made.table["method"] == "classifier-free"].assign(method=early)
@@ -197,6 +199,7 @@ def test_the_w_0_of_another_network_is_its_own_and_that_of_another_weak_one_is_n
     assert told(replace(both, cells=broken)).startswith("In 0 of 8 groups"), "a name without words has no excuse"
 
 
+@pytest.mark.slow
 def test_a_report_of_several_networks_does_not_speak_of_one(written, undrawn):
     one, several = written("images")[1], report(of_other_networks({"fine-tuned": True}))
     assert "on one diffusion model of digits, from the same noise" in one.intro
@@ -205,6 +208,7 @@ def test_a_report_of_several_networks_does_not_speak_of_one(written, undrawn):
     assert "not" not in texts[0] and texts[1].endswith("snapshots, and other averages of a training's weights, are not.")
 
 
+@pytest.mark.slow
 def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_drawn(undrawn):
     made = of_images()
     bare = replace(made, table=made.table[made.table["metric"] != "accuracy_guide"])
@@ -212,6 +216,7 @@ def test_without_a_classifier_that_is_measured_the_evaluators_accuracy_is_still_
     assert len(section.figures) == 1 and not section.notes and "noise-aware" not in section.text
 
 
+@pytest.mark.slow
 def test_a_measure_that_parts_are_too_small_for_takes_no_table_away(undrawn):
     made = of_images()
     short = made.table[~((made.table["metric"] == "recall_digits") & (made.table["n"] == 500))]

@@ -32,12 +32,14 @@ def drawn(kind, results, folder):
     return notes, {path.stem for path in (folder / "figures").glob("*.png")}
 
 
+@pytest.mark.slow
 def test_only_the_conditional_model_in_the_plane(tmp_path):
     notes, figures = drawn("exact", in_the_plane(ws=(0.0,)), tmp_path)
     assert not notes
     assert {"figure2", "drawn_and_claimed", "kl_tilted_against_w", "kl_tilted_against_steps_w0", "methods"} < figures
 
 
+@pytest.mark.slow
 def test_only_negative_strengths_in_the_plane(tmp_path):
     notes, figures = drawn("exact", in_the_plane(ws=(-1.0, -0.5)), tmp_path)
     assert {"figure2", "drawn_and_claimed", "kl_tilted_against_steps_w-0.5"} < figures
@@ -60,6 +62,7 @@ def test_three_samples_and_one_run(tmp_path):
     assert {"figure2", "drawn_and_claimed", "methods", "cost"} <= figures and "Distance from the claim" in notes
 
 
+@pytest.mark.slow
 def test_cells_that_failed_are_named_and_the_others_are_drawn(tmp_path):
     whole = in_the_plane()
     lost = (whole.table["method"] == "classifier-free") & (whole.table["w"] == 4.0)
@@ -89,6 +92,7 @@ def test_only_real_data_was_measured(kind, tmp_path):
     assert drawn(kind, results(table, [facts], None), tmp_path)[0]
 
 
+@pytest.mark.slow
 def test_one_run_of_images_is_shown_and_said_to_be_one_below_its_tables(tmp_path):
     notes, figures = drawn("trade-off", of_images(runs=1), tmp_path)
     assert notes["Where FID is smallest"] == "One sampling seed: no w can be chosen on some seeds and tested on others."
@@ -100,6 +104,7 @@ def test_one_run_of_images_is_shown_and_said_to_be_one_below_its_tables(tmp_path
     assert "fid_by_sampler" in figures
 
 
+@pytest.mark.slow
 def test_images_without_evaluator_or_classifier(tmp_path):
     whole = of_images()
     kept = whole.table["metric"].isin(["fid_pixels", "diversity_pixels", "seconds_per_sample"])
@@ -108,6 +113,7 @@ def test_images_without_evaluator_or_classifier(tmp_path):
     assert list(notes) == ["Classification accuracy of the samples"]
 
 
+@pytest.mark.slow
 def test_samples_of_two_channels_are_not_drawn(tmp_path, undrawn):
     whole = of_images()
     draw = lambda: (np.zeros((10, 8, 8, 2), dtype=np.uint8), np.arange(10))  # noqa: E731
@@ -134,12 +140,14 @@ def test_a_quantity_that_was_not_compared_leaves_its_figure_out(tmp_path, undraw
     assert "errors has no calibration" in notes["The networks' error against lambda"] and "classifier_error" not in figures
 
 
+@pytest.mark.slow
 def test_methods_of_one_run_cannot_be_compared_and_are_drawn(tmp_path):
     notes, figures = drawn("comparison", of_methods(worlds=("moons",), seeds=(0,)), tmp_path)
     assert "one run: no difference can be tested" in notes["World moons"] and {"moons_gallery", "moons_equal_nfe"} < figures
     assert not (tmp_path / "compared.csv").exists()
 
 
+@pytest.mark.slow
 def test_methods_without_the_reference_or_without_others(tmp_path):
     notes, figures = drawn("comparison", of_methods(worlds=("moons",), methods=("apg",)), tmp_path / "others")
     assert "no cell is classifier-free at w = 0" in notes["World moons"] and figures == {"moons_gallery"}
@@ -147,6 +155,7 @@ def test_methods_without_the_reference_or_without_others(tmp_path):
     assert "no method but classifier-free was sampled" in notes["World moons"]
 
 
+@pytest.mark.slow
 def test_one_world_of_two_without_results(tmp_path, undrawn):
     whole = of_methods()
     table, cells = whole.table[whole.table["world"] == "moons"], [cell for cell in whole.cells if cell.world == "moons"]
@@ -156,12 +165,14 @@ def test_one_world_of_two_without_results(tmp_path, undrawn):
     assert set(pd.read_csv(tmp_path / "compared.csv")["world"]) == {"moons"}
 
 
+@pytest.mark.slow
 def test_guides_without_tables_by_lambda(tmp_path):
     notes, figures = drawn("guides", replace(of_guides(), tables={}), tmp_path)
     assert figures == {"digits_attack", "digits_transfer", "digits_quality", "digits_gallery"}
     assert {"digits: what classifiers know", "digits: is the guided field a gradient?"} == set(notes)
 
 
+@pytest.mark.slow
 def test_several_worlds_in_one_report_are_told_apart(tmp_path, undrawn):
     plane, images = in_the_plane(ws=(0.0, 1.0), methods=("classifier-free",)), of_exact_images()
     both = replace(

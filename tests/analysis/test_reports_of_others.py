@@ -41,6 +41,7 @@ def only_in(folder):
     return {path.name for path in paths}
 
 
+@pytest.mark.slow
 def test_a_method_may_be_called_anything(tmp_path):
     made = renamed(of_images(), "method", "classifier", BAD)
     made = renamed(made, "sampler", "ddim", "../../d<dim>")
@@ -51,6 +52,7 @@ def test_a_method_may_be_called_anything(tmp_path):
     assert BAD in set(read_table(tmp_path / "deep" / "run" / "table.csv")["method"])
 
 
+@pytest.mark.slow
 def test_a_world_its_card_and_what_failed_may_hold_anything(tmp_path):
     made = in_the_plane(ws=(0.0, 1.0), methods=("classifier-free",))
     world = replace(made.world, card={"<script>alert(1)</script>": "<img src=x onerror=y>"})
@@ -62,6 +64,7 @@ def test_a_world_its_card_and_what_failed_may_hold_anything(tmp_path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html and "&lt;title&gt;" in html and "&lt;/table&gt;&lt;b&gt;" in html
 
 
+@pytest.mark.slow
 def test_the_name_of_a_world_leads_nowhere(tmp_path):
     made, name = of_guides(), "../../<w>"
     table = made.table.assign(world=name, metric=made.table["metric"].str.replace("_digits", f"_{name}"))
@@ -73,6 +76,7 @@ def test_the_name_of_a_world_leads_nowhere(tmp_path):
     assert "-..--w-_attack.png" in only_in(tmp_path) and "<w>" not in html and "Left out" not in html
 
 
+@pytest.mark.slow
 def test_a_label_that_is_no_mathematics_leaves_a_figure_out_and_no_more(tmp_path):
     html = written("exact", renamed(in_the_plane(ws=(0.0, 1.0)), "method", "temperature", "$\\frac{$"), tmp_path)
     assert "Left out" in html and {"figure2.png", "drawn_and_claimed.png"} < only_in(tmp_path)

@@ -93,6 +93,7 @@ def test_half_way_is_read_off_the_field():
     assert frame[1.0, 128] == pytest.approx(-np.log(128), abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_sentences_say_what_the_numbers_are_and_the_report_has_a_figure_and_a_table_for_each(tmp_path):
     told = " ".join(sentences(made()))
     assert (
@@ -125,6 +126,7 @@ def test_a_distortion_that_is_largest_in_the_last_dimension_is_told_from_the_fir
     assert _largest(line) == 0 and _largest(line.assign(distortion=[0.2, 0.9, 0.5])) == 1
 
 
+@pytest.mark.slow
 def test_a_report_of_little_says_what_is_missing():
     results = made()
     few = dataclasses.replace(results, table=results.table[results.table["method"] == "classifier-free"])

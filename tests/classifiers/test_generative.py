@@ -47,6 +47,7 @@ def test_more_noise_makes_the_z_of_the_lower_lambda(logsnr):
     assert 0 < at.share.max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logsnr", [pytest.param(-2.0, marks=pytest.mark.slow), 1.0, 20.0])
 def test_the_implicit_classifier_of_an_exact_denoiser_is_the_exact_one(logsnr):
     mixture = world()
@@ -142,6 +143,7 @@ def joint() -> JointEnergy:
         return JointEnergy(Plane(), (2,), chains=256)
 
 
+@pytest.mark.slow
 def test_a_joint_energy_model_learns_density_and_classes_at_once():
     """Three tight classes in the plane: the energy must be higher on data than between them, and the chains end at the data."""
     mixture = Mixture(

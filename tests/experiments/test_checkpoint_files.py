@@ -72,6 +72,7 @@ def sample(runs: Path, method: str, density: CosineLogSNR, model: Checkpoint, w:
     return read_json(Store(runs).open(task) / file)
 
 
+@pytest.mark.slow
 def test_checkpoints_play_the_model_the_weak_model_and_the_classifier(files, tmp_path):
     model = checkpoint(files["adm"], "test_checkpoint_files:SMALL_ADM", Toy())
     guide = checkpoint(files["classifier"], "test_checkpoint_files:SMALL_CLASSIFIER", Toy())
@@ -103,6 +104,7 @@ def test_dit_has_a_null_label_and_can_be_perturbed(dit):
         denoiser(z, level + 30, label)
 
 
+@pytest.mark.slow
 def test_a_file_of_another_network_is_described_and_the_nearest_preset_named(tmp_path):
     with torch.device("meta"):
         tensors = CHECKPOINTS["dit-xl-2-256"].network().state_dict()
@@ -129,6 +131,7 @@ def refused_in_one_line(path: Path, adapter: str, world: World, words: str) -> N
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_weights_of_adm_in_another_place_are_one_line(files, dit):
     small = "test_checkpoint_files:SMALL_ADM"
     for path, adapter, world, words in (

@@ -71,6 +71,7 @@ def test_a_sample_of_the_world_is_drawn_on_the_command_line(tmp_path, capsys):
         assert any(array.shape == (6, 2) for array in arrays.values())
 
 
+@pytest.mark.slow
 def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     study, folder = made
     table = read_table(folder / "table.csv")

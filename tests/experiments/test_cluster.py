@@ -38,6 +38,7 @@ def look(store, task, device):
     return get_worker().address, device, os.getcwd(), str(store.root), threads()
 
 
+@pytest.mark.slow
 def test_two_workers_make_what_one_process_makes(engine, tmp_path, monkeypatch):
     """The folder of runs is a relative path, and the workers began elsewhere."""
     monkeypatch.chdir(tmp_path)
@@ -128,6 +129,7 @@ def test_a_new_module_of_the_user_travels_and_a_class_of_a_script_does_not(engin
         ask(engine, tmp_path / "runs", look, task=Mine(w=2))
 
 
+@pytest.mark.slow
 def test_gpus_are_resources(engine, tmp_path):
     gpu = engine.worker("--resources", "GPU=1", "--name", "with")
     with connected(str(engine.file), tmp_path / "runs") as there:

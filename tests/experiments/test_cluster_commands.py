@@ -77,6 +77,7 @@ def test_a_file_that_is_waited_for_is_said(tmp_path, monkeypatch):
     assert len(told) == 1 and "waiting" in told[0]
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_there_fails_here(engine, tmp_path):
     from toys import Cell
 

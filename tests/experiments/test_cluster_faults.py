@@ -21,6 +21,7 @@ from experiments.problems import Problem
 pytest.importorskip("distributed", reason="dask is not installed: pip install 'guidance-bench[cluster]'")
 
 
+@pytest.mark.slow
 def test_the_cell_of_a_killed_worker_runs_again_and_every_cell_is_there_once(engine, tmp_path):
     (gate := tmp_path / "gate").touch()
     log = tmp_path / "log"
@@ -142,6 +143,7 @@ def wait(store, task, device, gate):
     until(lambda: not os.path.exists(gate))
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", 0.1)
     (tmp_path / "other.json").write_text(json.dumps({"address": "tcp://127.0.0.1:9"}))

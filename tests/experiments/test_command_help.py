@@ -3,13 +3,13 @@
 import gc
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from small import here
+from timed import cpu_of_children, of_torch
 
 from experiments.quiet import uncollected
 
@@ -24,10 +24,6 @@ try:
 finally:
     print([name for name in ("torch", "pandas", "timm", "pydantic") if name in sys.modules])
 """
-
-
-def cpu_of_children() -> float:
-    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def test_help_costs_less_than_a_second_and_imports_nothing_heavy():
@@ -48,7 +44,7 @@ SHOW = HELP.replace('"torch", "pandas", "timm", "pydantic"', HEAVY)
 
 
 def test_a_study_shows_its_values_in_two_seconds_and_imports_torch_alone_of_what_is_heavy():
-    """Two seconds of the processor's, of which torch takes more than one."""
+    """Two seconds of the processor's, of which torch takes more than one; where that takes longer, little more than it does."""
     seconds = []
     for _ in range(2):
         start = cpu_of_children()
@@ -58,7 +54,7 @@ def test_a_study_shows_its_values_in_two_seconds_and_imports_torch_alone_of_what
         assert result.returncode == 0 and result.stdout.strip().endswith("[]"), result.stdout[-200:]
         if seconds[-1] < 2:
             break  # it is seen, and each more costs as much
-    assert min(seconds) < 2
+    assert min(seconds) < 2 or min(seconds) < 1.3 * of_torch()
 
 
 def test_nothing_is_collected_while_a_command_imports_and_all_is_as_before_after_it(monkeypatch):

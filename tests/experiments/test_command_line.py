@@ -89,6 +89,7 @@ def test_a_setting_without_a_value_is_told_what_one_looks_like(tmp_path, capsys)
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_training_that_diverges_names_its_step_and_keeps_the_last_good_checkpoint(tmp_path, capsys, workers):
     """It is told, what does not rest on it is made, and it is not tried again before it is asked for."""
@@ -157,6 +158,7 @@ def test_a_world_or_a_device_that_does_not_exist_is_refused(tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_runs_that_were_damaged_or_are_newer_are_named(tmp_path, capsys):
     """One small study, then each kind of damage to a copy of it."""
     small = {"sweeps": [{"sampler": "ddim", "steps": 2, "ws": [0]}], "methods": ["classifier-free"], "n": 20}

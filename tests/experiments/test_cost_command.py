@@ -35,6 +35,7 @@ LISTED = Listed(DEVICES["a100"], 0.3)
 SMALL = ["n=60", "part=60", "sample_seeds=[0]", 'sweeps=[{"sampler":"ddim","steps":4,"ws":[0,1]}]']
 
 
+@pytest.mark.slow
 def test_runs_that_are_there_cost_nothing(tmp_path):
     study, store = chosen("controls-exact", False, SMALL), Store(tmp_path)
     before = predict(study, store, LISTED)
@@ -98,6 +99,7 @@ def test_the_command_prints_and_writes_the_same(tmp_path):
     assert not (tmp_path / "runs").exists()  # nothing was made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(tiny.TINY))
 def test_every_study_of_ours_can_be_priced_before_it_runs(name, tmp_path):
     if name == "classifiers":

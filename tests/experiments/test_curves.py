@@ -29,6 +29,7 @@ def model():
     return study().model
 
 
+@pytest.mark.slow
 def test_a_curve_samples_its_own_model_and_its_weak_one(model, tmp_path):
     wide = replace(model, network=UNet(width=12))
     weak = replace(model, fit=replace(model.fit, steps=5))

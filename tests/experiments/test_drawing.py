@@ -43,6 +43,7 @@ def trained(tmp_path_factory):
     return store
 
 
+@pytest.mark.slow
 def test_replayed_batches_are_the_samples_and_the_cost_of_drawn_ones(trained, traced_graphs, monkeypatch):
     """9 samples, 4 at a time: two batches are replayed, and the last sample is drawn as it is."""
     monkeypatch.setattr("guidance.sampling.SampleNoise", Waves)

@@ -49,6 +49,7 @@ def test_what_was_trained_here_is_a_feature_network_too(tmp_path, runs, tiny):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_two_protocols_in_one_comparison_are_refused(tmp_path, tiny, runs):
     samples = next(tiny("digits").parent.glob("sample-*"))
     for place in (samples, samples / "samples.npz"):

@@ -31,6 +31,7 @@ def value(table: pd.DataFrame, metric: str, method: str, w: float, sampler: str 
     return rows["value"].mean()
 
 
+@pytest.mark.slow
 def test_the_plane_is_studied_without_a_network(plane):
     table = read_table(plane / "table.csv")
     assert not list(plane.parent.glob("denoiser-*")) and set(table["train_seed"]) == {-1}

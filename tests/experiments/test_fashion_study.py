@@ -49,6 +49,7 @@ def test_what_ships_is_what_its_hashes_and_headers_say():
     assert sum(parameter.numel() for parameter in FULL.model.module().parameters()) < 2e6
 
 
+@pytest.mark.slow
 def test_the_quick_form_trains_nothing_and_needs_no_images(tmp_path, no_images):
     study = STUDIES["quick"]
     assert not [placed.task for placed in study.cells() if isinstance(placed.task, Train)]

@@ -46,6 +46,7 @@ def test_a_study_without_features_is_what_it_was():
     assert "labels" not in named and "rounding" not in named
 
 
+@pytest.mark.slow
 def test_a_study_is_measured_on_features_too_and_read_again(tmp_path):
     study = tiny_study("digits", SETTINGS)
     folder = make_here(study, tmp_path)

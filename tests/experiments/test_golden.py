@@ -15,7 +15,7 @@ def test_every_study_that_there_is_has_a_frozen_table():
     assert all((GOLDEN / name / "table.csv").is_file() for name in TINY)
 
 
-HEAVY = ("classifiers", "digits-exact")  # twenty CPU seconds each
+HEAVY = ("classifiers", "digits-exact", "methods")  # twenty CPU seconds each
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in TINY])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from started import heard, start
+from timed import of_torch
 from tiny import tiny_study
 
 from experiments.graph.executors import executor
@@ -55,12 +56,14 @@ def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long
     measure = next(placed.task for placed in study.cells() if placed.place.get("w") == 1)
     with executor(2) as fresh:
         seconds, there, ours, frozen = fresh.submit(start).result()
-        assert there and seconds < 0.6 and frozen > 100_000, "torch is not imported again, a second and more"
+        slow = max(1.0, of_torch() / 1.5)  # this processor's, now, beside one that imports torch in a second and a half
+        assert there and seconds < 0.6 * slow and frozen > 100_000, "torch is not imported again, a second and more"
         assert not [name for name in ours if name.startswith(("guidance.methods", "analysis.measures.images"))]
-        assert fresh.submit(heard, measure).result() < 0.5
+        assert fresh.submit(heard, measure).result() < 0.5 * slow
         assert set(fresh.submit(imported, tmp_path, list(everything([measure]))).result()) <= KNOWN
 
 
+@pytest.mark.slow
 def test_the_fork_server_imports_what_the_tasks_import_and_no_more():
     def used(name: str) -> set[str]:
         tasks = everything([Report(study=lookup("studies", name)["quick"])])

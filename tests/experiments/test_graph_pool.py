@@ -36,6 +36,7 @@ def pool():
         yield pool
 
 
+@pytest.mark.slow
 def test_a_worker_and_this_process_use_one_thread(pool):
     """Two on any machine otherwise: OMP_NUM_THREADS of this process is 1, so it is set to 2 in one of its own."""
     assert pool.submit(threads).result() == (1, [1] * len(threads()[1])) or set(pool.submit(threads).result()[1]) == {1}
@@ -125,6 +126,7 @@ def below(pid: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are counted in /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_process_outlives_the_command(tmp_path, how):
@@ -187,6 +189,7 @@ print(travels(Mine()), travels(Cell()), make(runs, Mine()).made, make(runs, Mine
 '''
 
 
+@pytest.mark.slow
 def test_it_works_where_main_has_no_file_as_in_a_notebook(tmp_path):
     done = subprocess.run([sys.executable, "-c", NOTEBOOK, str(tmp_path)], env=ENVIRONMENT, capture_output=True, text=True)
     assert done.stdout.split() == ["4", "False", "True", "1", "0"], done.stderr

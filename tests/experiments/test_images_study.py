@@ -40,6 +40,7 @@ def zoo(tmp_path, monkeypatch):
     return folder(tmp_path / "zoo", 20)
 
 
+@pytest.mark.slow
 def test_a_study_of_a_folder_tells_its_set_in_every_name_and_is_found_again_elsewhere(zoo, tmp_path):
     results = run_study(study(zoo), runs="runs", workers=1)
     assert not results.failed and set(results.table["world"]) == {"images-zoo-8-edm"} == set(results.worlds)

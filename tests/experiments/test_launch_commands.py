@@ -36,6 +36,7 @@ def test_samples_of_two_processes_are_one_file_and_one_line(tmp_path, capsys):
     assert all(np.array_equal(one[name], two[name]) for name in one if name != "made") and len(one["label"]) == 150
 
 
+@pytest.mark.slow
 def test_a_command_for_one_process_is_refused_in_one_line(tmp_path):
     ended = command(["ls", "--runs", f"{tmp_path}"], names="srun")
     assert [process.returncode for process in ended] == [2, 2]

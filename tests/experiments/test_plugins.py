@@ -83,6 +83,7 @@ def ring(installed, tmp_path_factory):
     return {"study": made, **dict(zip(commands, all_said(installed, *commands.values()), strict=True))}
 
 
+@pytest.mark.slow
 def test_their_study_of_their_world_runs_in_two_processes(ring):
     found = table(ring["study"])
     assert set(found["world"]) == {"ring"} and {"halved", "classifier-free"} <= set(found["method"])
@@ -145,6 +146,7 @@ def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed
     assert packed["method"]["where"] == "rings.guiding:Halved" and "rings.guiding" in packed["code"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])  # two: its fast twin is the study above
 def test_a_study_and_a_world_by_their_place_in_a_module(tmp_path, workers):
     """Beside the user, and not installed at all."""
@@ -179,6 +181,7 @@ def table_at(out: str, folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / line.split()[-1])
 
 
+@pytest.mark.slow
 def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tmp_path):
     """Two of one name, one of our names, modules that fail in several ways, a class that is no world, another name inside."""
     (tmp_path / "bad.py").write_text("raise RuntimeError('the sea is rough')\n")

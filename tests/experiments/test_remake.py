@@ -17,6 +17,7 @@ def test_a_study_of_toys_is_no_result(tmp_path):
         publish(Store(tmp_path).path(Cell()), tmp_path / "place")
 
 
+@pytest.mark.slow
 def test_the_tables_are_equal_when_made_anew(tiny, tmp_path):
     """Bit-equal on the same machine: every cell again, in another store."""
     lines = list(remake(tiny("controls-exact"), Store(tmp_path), 1, "cpu"))

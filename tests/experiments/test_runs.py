@@ -106,6 +106,7 @@ def test_a_study_makes_a_round_trip(name):
         assert again == study and Report(study=again).address == Report(study=study).address
 
 
+@pytest.mark.slow
 def test_two_processes_make_a_run_once(tmp_path):
     script = textwrap.dedent(f"""
         import sys, time

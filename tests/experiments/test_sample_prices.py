@@ -31,6 +31,7 @@ def study():
     return tiny_study("digits", SETTINGS)
 
 
+@pytest.mark.slow
 def test_evaluations_are_those_of_the_formula_of_each_method(study):
     tasks, rows = dearest(study), [*measured_prices(study, "cpu", n=3, rounds=1)]
     plain, *guided = rows

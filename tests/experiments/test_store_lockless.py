@@ -31,6 +31,7 @@ print(outcome.made, outcome.found, len(outcome.failed))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locks", [LOCKLESS, GRANTED])
 def test_both_make_each_run_and_one_of_each_is_kept(tmp_path, locks):
     runs, log, gate = tmp_path / "runs", tmp_path / "log", tmp_path / "gate"

@@ -39,6 +39,7 @@ def both(text: str, *words: object, **options: object) -> subprocess.Popen:
     return command(TWO.format(text), *words, **options)
 
 
+@pytest.mark.slow
 def test_two_processes_make_each_run_once(tmp_path):
     log = tmp_path / "log"
     text = "make(Path(sys.argv[1]), Sum(of=tuple(Cell(w=w, log=sys.argv[2]) for w in range(20))))"

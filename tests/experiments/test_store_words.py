@@ -67,6 +67,7 @@ def test_an_evaluator_that_says_nan_fails_its_cells_in_one_line(tmp_path, monkey
         assert why.startswith("measures of ") and "\n" not in why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("w", [1e38, -1e38])
 def test_a_w_that_is_too_large_is_one_line_and_the_rest_is_made(tmp_path, capsys, w):
     few = {

@@ -213,6 +213,7 @@ def test_a_number_that_was_altered_never_reaches_a_table(done, tmp_path, capsys)
     assert not list(runs.glob("digits-*"))
 
 
+@pytest.mark.slow
 def test_the_report_is_drawn_anew_from_finished_runs_when_it_is_not_there(done, tmp_path):
     """Or when anything of it has changed; nobody has to ask for it."""
     runs = tmp_path / "runs"

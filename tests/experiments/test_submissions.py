@@ -48,6 +48,7 @@ def refusal(content: dict, protocol: Protocol) -> str:
     return str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_submission_holds_what_made_it(place, protocol, whole):
     assert whole["protocol"] == {"title": "small v1", "sha256": protocol.sha256}
     assert whole["made"]["who"] == "somebody" and whole["made"]["cite"] == "arXiv 1"
@@ -192,6 +193,7 @@ def test_a_run_is_packed_again_to_the_same_content(place, whole, protocol, capsy
     assert done.returncode == 2 and "is there: give another --out" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_method_of_a_study_with_the_protocols_cells_is_packed_by_its_label(place, protocol, tmp_path):
     """A study that was not made for the benchmark, but whose cells are the protocol's."""
     from dataclasses import replace

@@ -107,6 +107,7 @@ def test_a_file_of_an_unknown_protocol_is_not_left_out_in_silence(honest, tmp_pa
         list(write_page(tmp_path, [], None, tmp_path / "page.md"))
 
 
+@pytest.mark.slow
 def test_the_committed_ones_are_found_from_any_working_directory(honest, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mine = {**honest, "method": {**honest["method"], "label": "mine", "values": {"is": "mine"}}}

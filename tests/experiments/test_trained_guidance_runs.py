@@ -120,6 +120,7 @@ def study(name, **settings):
     return tiny_study("digits", few | {"sweeps": [SWEEP]} | settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["guidance-free", pytest.param("model-guidance", marks=pytest.mark.slow)])
 def test_a_study_trains_and_samples_it_at_one_forward_a_call(tmp_path, name):
     chosen, store = study(name), Store(tmp_path)

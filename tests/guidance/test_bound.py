@@ -37,6 +37,7 @@ def test_it_lies_above_the_exact_value_and_comes_down_to_it(v):
     assert -3 * error < last < 0.3 + 3 * error
 
 
+@pytest.mark.slow
 def test_the_gap_falls_as_the_steps_do():
     few, many = (gap(levels, n=10_000)[0] for levels in (64, 256))  # over seeds the ratio is 4.4 with a deviation of 0.2
     assert 3 < few / many < 6  # a fourth of the step, a fourth of the gap

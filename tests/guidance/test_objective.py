@@ -147,6 +147,7 @@ def test_over_the_density_the_mean_loss_is_one_number_for_all_targets(name):
     assert mean("v") == pytest.approx(mean("eps"), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_elbo_is_the_limit_of_the_steps_of_the_bound():
     """Richardson's extrapolation of the bound in the size of its steps, against the mean loss over another density."""
     n, world, g = 20_000, mixture(), torch.Generator().manual_seed(6)

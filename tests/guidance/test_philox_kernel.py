@@ -37,6 +37,7 @@ print("the same")
 """
 
 
+@pytest.mark.slow
 def test_the_interpreted_kernel_makes_the_noise_of_the_cpu():
     """In a process of its own, since Triton decides at its import."""
     environment = {**os.environ, "TRITON_INTERPRET": "1"}
