@@ -54,7 +54,8 @@ class Cell:
     """One set of samples: a method at one w, with one sampler of so many steps, one training seed, one sampling seed.
 
     method and sampler are the table's labels. draw() loads the samples, images uint8 (n, h, w, c) or x float32 (n, *shape), and
-    their labels (n,). sha256: of the float32 values. device: its name as the report tells it.
+    their labels (n,). sha256: of the float32 values. device: its name as the report tells it. shown: its first samples as a page
+    has them (analysis.reports.samples), of a cell whose samples are not there.
     """
 
     world: str
@@ -67,6 +68,7 @@ class Cell:
     draw: Draw
     sha256: str
     device: str = ""
+    shown: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)

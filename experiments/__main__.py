@@ -117,6 +117,18 @@ def publish(
 
 
 @app.command()
+def redraw(
+    folders: Annotated[list[Path], typer.Argument(help="Committed results, as docs/results/digits-full-cpu.")],
+) -> None:
+    """Draw committed results again by today's analysis: their numbers stay, sentences, figures and pages are made anew."""
+    from experiments.studies.redraw import redraw as drawn
+
+    for folder in folders:
+        lost = drawn(folder)
+        typer.echo(f"{folder}" + (f", without {', '.join(lost)}, which need more than its tables" if lost else ""))
+
+
+@app.command()
 def train(
     kind: Annotated[
         str,

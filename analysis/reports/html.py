@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from io import BytesIO
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from PIL import Image
 
 from analysis.figures.style import png
 from analysis.files import write_atomically
@@ -33,12 +35,12 @@ LIMIT = 4_990_000  # bytes of a page, below the 5 MB that docs/report.md states
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, its file name without ending, a text alternative for those who cannot see it, and a caption.
+    """A figure or the PNG of one, its file name without ending, a text alternative for those who cannot see it, and a caption.
 
     The caption is shown after the number, "Figure 1. ", which `html` counts.
     """
 
-    figure: Figure
+    figure: Figure | bytes
     name: str
     alt: str
     caption: str = ""
@@ -46,7 +48,15 @@ class Picture:
     @cached_property
     def image(self) -> bytes:
         """The figure as PNG, drawn once for the file and for the report."""
-        return png(self.figure)
+        return self.figure if isinstance(self.figure, bytes) else png(self.figure)
+
+    @property
+    def inches(self) -> float:
+        """Its width."""
+        if isinstance(self.figure, Figure):
+            return self.figure.get_figwidth()
+        with Image.open(BytesIO(self.figure)) as image:
+            return image.width / image.info["dpi"][0]
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Section:
     notes    paragraphs below them
     code     (what it is, text) each, to be copied: commands, an entry of a bibliography
     details  long text such as JSON, shown as it is, folded away under the word "configuration"
+    kept     markup of an earlier page of ours that follows, its tables numbered anew
     """
 
     heading: str
@@ -70,6 +81,7 @@ class Section:
     notes: str = ""
     code: Sequence[tuple[str, str]] = ()
     plot: Mapping[str, Any] | None = None
+    kept: str = ""
 
 
 def html(title: str, intro: str, sections: Sequence[Section], found: Sequence[str] = ()) -> str:
@@ -150,7 +162,16 @@ def _section(anchor: str, section: Section, figures: Iterator, tables: Iterator[
         f"<details><summary>configuration</summary><pre>{escape(section.details)}</pre></details>" if section.details else ""
     )
     heading = f"<h2>{escape(section.heading)}</h2>{_paragraphs(section.text)}"
-    return f'<section id="{anchor}">{heading}{plot}{drawn}{shown}{_paragraphs(section.notes)}{code}{details}</section>\n'
+    kept = _numbered(section.kept, tables)
+    return f'<section id="{anchor}">{heading}{plot}{drawn}{shown}{_paragraphs(section.notes)}{code}{details}{kept}</section>\n'
+
+
+def _numbered(kept: str, tables: Iterator[int]) -> str:
+    for old in re.findall(r'<figcaption id="t(\d+)">', kept):
+        new = next(tables)
+        kept = kept.replace(f'<figcaption id="t{old}">Table {old}.', f'<figcaption id="T{new}">Table {new}.')
+        kept = kept.replace(f'aria-labelledby="t{old}"', f'aria-labelledby="T{new}"')
+    return re.sub(r'="T(\d+)"', r'="t\1"', kept)
 
 
 def _plot(plot: Mapping[str, Any], numbers: Mapping[str, int]) -> str:
@@ -172,7 +193,7 @@ def _packed(text: str, name: str) -> str:
 def _figure(number: int, picture: Picture) -> str:
     if not picture.alt.strip():
         raise ValueError("a picture has no alt text: say in words what it shows")
-    inches = picture.figure.get_figwidth()  # in proportion, so that letters in every figure have one size; never below legible
+    inches = picture.inches  # in proportion, so that letters in every figure have one size; never below legible
     size = f'width="{round(100 * inches)}" style="min-width:{round(78 * inches)}px"'
     shown = f'<img src="figure:{number}" alt="{escape(picture.alt)}" {size}>'
     caption = f"<figcaption>{escape(f'Figure {number}. {picture.caption}'.strip())}</figcaption>"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from analysis.reports import kept
 from analysis.reports.html import Picture, Section
 from analysis.results import NO_TRAINING, Results
 
@@ -33,7 +34,8 @@ def picture(name: str, alt: str, caption: str, make: Callable, *args: object, **
         result = Picture(make(*args, **options), name, alt, caption)
         result.image  # noqa: B018  what cannot be drawn fails here, and what can is not drawn again
     except Exception as error:
-        return Missing(alt, _reason(error))
+        before = kept.figure(name)
+        return Missing(alt, _reason(error)) if before is None else Picture(before, name, alt, caption)
     return result
 
 

@@ -20,15 +20,21 @@ def samples_of(cells: Sequence[Cell], budget: int = BUDGET) -> tuple[list[dict],
     An entry is {"image": data URI, "count"} or {"points": base64 of bytes (k, 3): x, y, label}, y upwards, over [-reach, reach].
     Cells whose samples are gone, or are neither images nor points, have none; nor have those behind the budget, in characters.
     """
-    drawn = {place: found for place, cell in enumerate(cells) if (found := _first(cell)) is not None}
+    drawn = {place: found for place, cell in enumerate(cells) if not cell.shown and (found := _first(cell)) is not None}
     flat = [np.abs(x).ravel() for x, _ in drawn.values() if x.ndim == 2]
     reach = 1.05 * float(np.quantile(np.concatenate(flat), 0.995)) if flat else 1.0
     entries: list[dict] = []
     known: dict[str, int] = {}
     places: dict[int, int] = {}
     spent = 0
-    for place, (x, label) in drawn.items():
-        entry = _points(x, label, reach) if x.ndim == 2 else _image(x)
+    for place, cell in enumerate(cells):
+        if cell.shown:
+            entry = dict(cell.shown)
+        elif place in drawn:
+            x, label = drawn[place]
+            entry = _points(x, label, reach) if x.ndim == 2 else _image(x)
+        else:
+            continue
         key = entry.get("image") or entry["points"]
         if key not in known:
             if spent + len(key) > budget:

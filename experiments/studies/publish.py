@@ -51,12 +51,12 @@ def publish(run: Path, place: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as scratch:
             copy = shutil.copytree(run, Path(scratch) / place.name)
-            _tabled(copy, table)
+            tabled(copy, table)
             os.rename(copy, place)
     return place
 
 
-def _tabled(copy: Path, table: bytes) -> None:
+def tabled(copy: Path, table: bytes) -> None:
     """The parquet beside the CSV, or instead of a large one, and the manifest of what is there then."""
     manifest = read_object(copy / "manifest.json")
     files = manifest["files"]

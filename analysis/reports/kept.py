@@ -1,0 +1,76 @@
+"""What a page shows that its tables do not hold, samples above all: taken over where a committed result is drawn again."""
+
+import base64
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from analysis.reports.html import Section
+from analysis.reports.report import file_name
+
+HELD = (
+    "w = 0 is the conditional model",
+    "The networks",
+    "Data and provenance",
+    "Make this again",
+    "How to cite",
+    "Configuration",
+)
+_FIGURES: ContextVar[Mapping[str, Path]] = ContextVar("_FIGURES")
+
+
+@contextmanager
+def figures_of(folder: Path) -> Iterator[None]:
+    """Inside, a figure that cannot be drawn is the PNG of its name in the folder, if that is there."""
+    token = _FIGURES.set({path.stem: path for path in folder.glob("*.png")})
+    try:
+        yield
+    finally:
+        _FIGURES.reset(token)
+
+
+def figure(name: str) -> bytes | None:
+    """The PNG of that name, inside `figures_of`."""
+    path = _FIGURES.get({}).get(file_name(name))
+    return path.read_bytes() if path else None
+
+
+def with_sections(sections: Sequence[Section], page: str) -> list[Section]:
+    """The sections of a report, and those of HELD as the page has them, each in the place that it has there."""
+    held = {heading: text for heading, text in sections_of(page).items() if heading.endswith(HELD)}
+    old = list(sections_of(page))
+    found = [replace(one, text="", tables=(), code=(), details="", kept=held[one.heading]) if one.heading in held else one
+             for one in sections]  # fmt: skip
+    for heading in held.keys() - {one.heading for one in found}:
+        before = set(old[: old.index(heading)])
+        place = max((i for i, one in enumerate(found, 1) if one.heading in before), default=len(found))
+        found.insert(place, Section(heading, kept=held[heading]))
+    return found
+
+
+def sections_of(page: str) -> dict[str, str]:
+    """What follows the heading of every section, by heading, in order."""
+    parts = re.findall(r'<section id="\w+"><h2>(.*?)</h2>(.*?)</section>\n', page, re.DOTALL)
+    return {unescape(heading): text for heading, text in parts}
+
+
+def shown_samples(page: str) -> dict[tuple, dict[str, Any]]:
+    """The first samples of cells that the page's plot shows, by (world, method, w, sampler, steps)."""
+    packed = re.search(r'<script type="application/gzip" id="cells">([^<]*)</script>', page)
+    if packed is None:
+        return {}
+    shown = {}
+    for world in json.loads(gzip.decompress(base64.b64decode(packed[1])))["worlds"]:
+        settings = [re.fullmatch(r"(.*), T = (\d+), n = [\d,]+", words) for words in world["settings"]]
+        for method, setting, _, place, (w, *_), _ in world["cells"]:
+            if place is not None and (at := settings[setting]):
+                key = (world["name"], world["methods"][method]["name"], w, at[1], int(at[2]))
+                shown[key] = world["samples"][place]
+    return shown
