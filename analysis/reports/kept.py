@@ -15,14 +15,11 @@ from typing import Any
 from analysis.reports.html import Section
 from analysis.reports.report import file_name
 
-HELD = (
-    "w = 0 is the conditional model",
-    "The networks",
-    "Data and provenance",
-    "Make this again",
-    "How to cite",
-    "Configuration",
-)
+AGAIN = "Make this again"
+REDRAWN = """\
+This page was drawn again from the committed tables by commit {}; pictures of samples, and what no table holds, are taken over \
+from the page before."""
+HELD = ("w = 0 is the conditional model", "The networks", "Data and provenance", AGAIN, "How to cite", "Configuration")
 _FIGURES: ContextVar[Mapping[str, Path]] = ContextVar("_FIGURES")
 
 
@@ -42,9 +39,14 @@ def figure(name: str) -> bytes | None:
     return path.read_bytes() if path else None
 
 
-def with_sections(sections: Sequence[Section], page: str) -> list[Section]:
-    """The sections of a report, and those of HELD as the page has them, each in the place that it has there."""
+def with_sections(sections: Sequence[Section], page: str, by: str) -> list[Section]:
+    """The sections of a report, and those of HELD as the page has them, each in the place that it has there.
+
+    by: the commit that draws it again, which stands where the page says how to make it again.
+    """
     held = {heading: text for heading, text in sections_of(page).items() if heading.endswith(HELD)}
+    if AGAIN in held:
+        held[AGAIN] = re.sub(r'<p class="redrawn">.*?</p>', "", held[AGAIN]) + f'<p class="redrawn">{REDRAWN.format(by)}</p>'
     old = list(sections_of(page))
     found = [replace(one, text="", tables=(), code=(), details="", kept=held[one.heading]) if one.heading in held else one
              for one in sections]  # fmt: skip

@@ -167,7 +167,7 @@ def _crossed(trainings: pd.Series, shared: np.ndarray) -> Difference:
 
 
 def _interval(mean: float, error: float, units: int, over: str, df: float) -> Difference:
-    reach = student.ppf(1 - LEVEL / 2, df) * error if units > 1 else math.inf
+    reach = float(student.ppf(1 - LEVEL / 2, df)) * error if units > 1 else math.inf
     return Difference(mean, error, mean - reach, mean + reach, units, over, df)
 
 

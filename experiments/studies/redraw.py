@@ -32,7 +32,7 @@ def redraw(folder: Path) -> list[str]:
     with disk_problems(folder), TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         copy = Path(scratch) / folder.name
         copy.mkdir()
-        _draw(folder, copy)
+        _draw(folder, copy, by)
         lost = sorted(
             {path.name for path in (folder / "figures").glob("*")} - {path.name for path in (copy / "figures").glob("*")}
         )
@@ -42,7 +42,7 @@ def redraw(folder: Path) -> list[str]:
     return lost
 
 
-def _draw(folder: Path, copy: Path) -> None:
+def _draw(folder: Path, copy: Path, by: str) -> None:
     from analysis.files import write_atomically
     from analysis.reports import REPORTS, kept
 
@@ -53,7 +53,7 @@ def _draw(folder: Path, copy: Path) -> None:
     with kept.figures_of(folder / "figures"):
         report = REPORTS[kind](results)
     page = (folder / "report.html").read_text(encoding="utf-8")
-    replace(report, sections=kept.with_sections(report.sections, page)).write(copy)
+    replace(report, sections=kept.with_sections(report.sections, page, by)).write(copy)
     write_atomically(copy / "summary.txt", report.summary_text.encode())
 
 
