@@ -66,10 +66,11 @@ def sections_of(page: str) -> dict[str, str]:
 def shown_samples(page: str) -> dict[tuple, dict[str, Any]]:
     """The first samples of cells that the page's plot shows, by (world, method, w, sampler, steps)."""
     packed = re.search(r'<script type="application/gzip" id="cells">([^<]*)</script>', page)
-    if packed is None:
+    plain = re.search(r'<script type="application/json">(.*?)</script>', page)  # as it was until November 2026
+    if packed is None and plain is None:
         return {}
     shown = {}
-    for world in json.loads(gzip.decompress(base64.b64decode(packed[1])))["worlds"]:
+    for world in json.loads(gzip.decompress(base64.b64decode(packed[1])) if packed else plain[1])["worlds"]:
         settings = [re.fullmatch(r"(.*), T = (\d+), n = [\d,]+", words) for words in world["settings"]]
         for method, setting, _, place, (w, *_), _ in world["cells"]:
             if place is not None and (at := settings[setting]):
