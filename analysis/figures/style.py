@@ -26,6 +26,7 @@ DASHED = (0, (3, 2))  # a method's curve at the n of the test set
 REAL_LINE = {"color": GREY, "linestyle": (0, (7, 2.5, 1.2, 2.5)), "linewidth": 1.2}  # dash-dot: never taken for a dashed curve
 _LINEAR = 0.15  # where the axis of w turns from linear to logarithmic
 Format = Literal["png", "pdf", "svg"]
+DPI = 160  # of PNG
 FORMATS: tuple[Format, ...] = ("png", "pdf", "svg")
 _FILES = {  # what the bytes of a figure depend on, whatever a user has set
     "font.family": ["DejaVu Sans"],  # comes with matplotlib: equal letters everywhere
@@ -167,12 +168,12 @@ def rendered(figure: Figure, kind: Format = "png", dpi: int = 160) -> bytes:
     return smaller.getvalue()
 
 
-def png(figure: Figure, dpi: int = 160) -> bytes:
+def png(figure: Figure, dpi: int = DPI) -> bytes:
     """The figure as PNG, the same bytes for the same figure."""
     return rendered(figure, "png", dpi)
 
 
-def save(figure: Figure, path: str | Path, dpi: int = 160) -> Path:
+def save(figure: Figure, path: str | Path, dpi: int = DPI) -> Path:
     """The figure as a file of the kind that its name ends in, atomically. ValueError for a kind that is none of FORMATS."""
     kind = Path(path).suffix.removeprefix(".")
     if kind not in FORMATS:

@@ -21,7 +21,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis.figures.style import png
+from analysis.figures.style import DPI, png
 from analysis.files import write_atomically
 from analysis.findings.words import SHOWN
 from analysis.reports.shrink import BUDGET, fitting
@@ -56,7 +56,7 @@ class Picture:
         if isinstance(self.figure, Figure):
             return self.figure.get_figwidth()
         with Image.open(BytesIO(self.figure)) as image:
-            return image.width / image.info["dpi"][0]
+            return image.width / image.info.get("dpi", (DPI,))[0]
 
 
 @dataclass(frozen=True)
