@@ -9,6 +9,7 @@ from analysis.findings.words import interval, named, number, several, whole_trai
 from analysis.results import Results
 from analysis.statistics.cheapest import cheapest, enough
 from analysis.statistics.compare import REFERENCE
+from analysis.table import in_brackets
 
 
 def sentences(results: Results) -> list[str]:
@@ -54,11 +55,11 @@ def _answer(told: dict[str, pd.DataFrame]) -> str:
         at = [f"{f'in {named(name)} ' if len(own) > 1 else ''}at {_shown(one)}" for name, one in own.items()]
         margins = " and ".join(number(one.margin) for one in own.values())
         return (
-            f"The cheapest that is shown to have the quality {bar} is {everywhere}, {'; '.join(at)} (equivalent: shown to be "
-            f"within {margins})."
+            f"The cheapest that is shown to have the quality {bar} is {_way(*own.values())}, {'; '.join(at)} (equivalent: shown "
+            f"to be within {margins})."
         )
     some = {name: _cheapest(frame) for name, frame in rows.items() if len(frame)}
-    alone = "; ".join(f"in {named(name)} {one.method} has it at {_shown(one)}" for name, one in some.items())
+    alone = "; ".join(f"in {named(name)} {_way(one)} has it at {_shown(one)}" for name, one in some.items())
     none = f"No other method is shown to have the quality {bar} for fewer evaluations"
     return f"{none}. But {alone}." if alone else f"{none}."
 
@@ -89,6 +90,12 @@ def _cheapest(frame: pd.DataFrame) -> Any:
 
 def _plain(frame: pd.DataFrame) -> Any:
     return next(frame[frame["method"] == REFERENCE].itertuples())
+
+
+def _way(*rows: Any) -> str:
+    """The method of the rows; at w = 0 all methods of a network are the model without guidance."""
+    plain = all(row.w == 0 for row in rows) and not in_brackets(rows[0].method)
+    return "no guidance" if plain else rows[0].method
 
 
 def _shown(row: Any) -> str:

@@ -1,6 +1,7 @@
 """The price of plain guidance's quality, and what is said of it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from made import of_methods, pictures, results
 from test_matched import bowl, cells, table
 
 from analysis.findings import found
+from analysis.findings.cheapest import _way
 from analysis.findings.words import by_measures
 from analysis.metrics import metric
 from analysis.results import WorldFacts
@@ -88,6 +90,14 @@ def test_the_cheapest_way_to_the_quality_of_plain_guidance_is_told_with_its_pric
     assert few[0].startswith("With classifier-free guidance") and few[1].startswith("The cheapest that is shown")
     many = of(*(cells(f"free{k}", (0.5, 1.0, 2.0), bowl, evaluations=1.0) for k in range(7)))
     assert many[0].startswith("The cheapest that is shown") and many[1].startswith("Of 7 methods ")
+
+
+def test_at_w_0_the_way_is_no_guidance_and_not_the_method_that_was_asked_there():
+    def row(method, w):
+        return SimpleNamespace(method=method, w=w)
+
+    assert _way(row("apg", 0.0)) == "no guidance" and _way(row("apg", 0.0), row("apg", 1.0)) == _way(row("apg", 1.0)) == "apg"
+    assert _way(row("classifier-free (last)", 0.0)) == "classifier-free (last)", "a network of its own"
 
 
 def test_of_these_networks_alone_is_said_where_that_names_another():
