@@ -21,6 +21,8 @@ from experiments.worlds.chosen import world_of
 from experiments.worlds.mixture import MixtureWorld
 from experiments.worlds.world import data
 
+pytestmark = pytest.mark.slow
+
 TINY = {"dimensions": [4], "class_counts": [2, 3], "world.classes": 3, "world.dimension": 4, "ws": [0, 2], "steps": 6,
         "fewer": [2], "sample_seeds": [0, 1], "n": 96, "exponential": [1, 2], "beyond": [64]}  # fmt: skip
 SETTINGS = [f"{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -71,7 +73,6 @@ def test_a_sample_of_the_world_is_drawn_on_the_command_line(tmp_path, capsys):
         assert any(array.shape == (6, 2) for array in arrays.values())
 
 
-@pytest.mark.slow
 def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     study, folder = made
     table = read_table(folder / "table.csv")

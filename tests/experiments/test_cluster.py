@@ -50,6 +50,7 @@ def test_two_workers_make_what_one_process_makes(engine, tmp_path, monkeypatch):
     assert not litter(two.root)
 
 
+@pytest.mark.slow
 def test_a_worker_has_one_thread_and_chooses_its_device_and_stands_where_the_command_does(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     _, device, folder, root, (torch_threads, others) = ask(engine, Path("runs"), look, device="auto")

@@ -29,6 +29,8 @@ from experiments.worlds.world import data
 from guidance import METHODS, SAMPLERS, CosineLogSNR
 from guidance.grids import EvenInU, Nested
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory) -> Store:
@@ -39,7 +41,6 @@ def store(tmp_path_factory) -> Store:
     return store
 
 
-@pytest.mark.slow
 def test_a_student_begins_as_its_teacher_at_every_strength(store):
     """In the outputs of the network; what an output means is the student's own target."""
     module, opened = STUDENT.module().eval(), STUDENT.opened(store, "cpu")
@@ -52,7 +53,6 @@ def test_a_student_begins_as_its_teacher_at_every_strength(store):
     assert theirs.abs().max() > 0
 
 
-@pytest.mark.slow
 def test_training_brings_a_student_nearer_to_its_teacher(tmp_path):
     """Than the same student before its first step: the error of x on test images, over all lambdas and w."""
     store, fit = Store(tmp_path / "runs"), replace(FIT, steps=40, lr=1e-3, ema=0.9)
@@ -162,7 +162,6 @@ def test_samples_of_a_study_are_drawn_and_their_scale_is_known(store):
     assert sample.prices(store)["nfe_denoiser_forward"] == 4 and "effective_w" in sample.prices(store)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("task", [STUDENT, ROUNDS[8]], ids=["guided", "progressive"])
 def test_the_price_of_a_student_is_what_its_training_does_its_teachers_evaluations_too(store, tmp_path, task):
     price = price_training(task, LISTED, {})
@@ -195,7 +194,6 @@ def test_a_run_of_a_student_is_found_by_its_folder_and_exported_with_its_recipe(
     assert model.levels == ROUNDS[4].objective.levels and model.strengths == ("distilled", 0, 4)
 
 
-@pytest.mark.slow
 def test_the_command_trains_a_student_and_its_rounds(store, capsys):
     sets = ["--device", "cpu", "--set", "fit.steps=3", "--set", "fit.warmup=1"]
     made = here(["distil", str(store.path(TEACHER)), *sets, "--set", "objective.high=2"], capsys)

@@ -12,6 +12,8 @@ from tiny import sets
 from analysis.table import read_table
 from experiments.graph.verify import verify_run
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
 
 
@@ -31,7 +33,6 @@ def value(table: pd.DataFrame, metric: str, method: str, w: float, sampler: str 
     return rows["value"].mean()
 
 
-@pytest.mark.slow
 def test_the_plane_is_studied_without_a_network(plane):
     table = read_table(plane / "table.csv")
     assert not list(plane.parent.glob("denoiser-*")) and set(table["train_seed"]) == {-1}
@@ -62,7 +63,6 @@ def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
     assert distance("classifier-free", 2, "ddim") > distance("classifier-free", 2)
 
 
-@pytest.mark.slow  # its fixture is 20 seconds
 def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     table = read_table(digits / "table.csv")
     assert set(table["method"]) == {"real", *(f"{m}{e}" for m in ("classifier", "classifier-free") for e in ("", " (exact)"))}
@@ -73,7 +73,6 @@ def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     assert set(errors["train_seed"]) == {0} and errors["logsnr"].between(-10, 10).all() and errors["value"].notna().all()
 
 
-@pytest.mark.slow  # its fixture is 20 seconds
 def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
     own = {path: json.loads((path / "config.json").read_text())["values"] for path in digits.parent.glob("sample-*")}
     path = next(path for path, values in own.items() if values["model"].get("is") == "exact")
@@ -88,7 +87,6 @@ def test_the_second_time_nothing_is_done_again(plane, capsys):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
-@pytest.mark.slow  # 01 runs in tests/analysis/test_notebook.py, and what these draw is in the reports of both studies
 @pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "06_ddim"])
 def test_a_notebook_runs_on_a_tiny_study(name, plane, digits, monkeypatch, tmp_path):
     import nbclient

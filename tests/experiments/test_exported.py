@@ -36,7 +36,7 @@ from experiments.worlds.world import data
 from guidance.samplers.ddim import DDIM
 
 SWEEP = Sweep(sampler=DDIM(), steps=3, ws=(0.0, 1.0))
-pytestmark = pytest.mark.usefixtures("undrawn")
+pytestmark = [pytest.mark.usefixtures("undrawn"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,6 @@ def checkpoint(base, role):
     return Checkpoint(world=Digits(), file=str(file), sha256=sha256(file), adapter="exported")
 
 
-@pytest.mark.slow
 def test_a_sweep_of_a_snapshot_samples_the_model_as_it_was(trained):
     study, base = trained
     found = table(study, base / "runs")
@@ -100,7 +99,6 @@ def test_a_snapshot_that_is_not_kept_is_refused_before_any_work(trained):
         replace(study.model.fit, patience=2)
 
 
-@pytest.mark.slow
 def test_kept_features_measure_as_the_images_do(trained, tmp_path):
     study, base = trained
     whole = replace(study, real=RealFeatures(evaluator=study.evaluator, neighbours=10_000, test=40), sweeps=(SWEEP,))
@@ -136,7 +134,6 @@ def test_a_file_plays_what_its_training_plays(trained):
     assert str(base) not in str(header), "no place of this machine is told"
 
 
-@pytest.mark.slow
 def test_a_study_of_files_needs_no_images_and_no_training(trained, tmp_path, monkeypatch):
     study, base = trained
 
@@ -161,7 +158,6 @@ def test_a_study_of_files_needs_no_images_and_no_training(trained, tmp_path, mon
     assert "diversity_pixels" not in real[0].index
 
 
-@pytest.mark.slow
 def test_a_file_that_was_moved_makes_no_run_stale(trained, tmp_path):
     study, base = trained
     (tmp_path / "elsewhere").mkdir()

@@ -91,6 +91,7 @@ def test_samples_come_out_of_the_box(tmp_path, capsys, no_images, monkeypatch):
     assert done.returncode == 2 and "needs the role" in done.stderr and "give --role " in done.stderr
 
 
+@pytest.mark.slow
 def test_a_training_is_exported_by_its_folder(tmp_path, tiny, capsys):
     run = next(tiny("digits").parent.glob("denoiser-*"))
     out = tmp_path / "mine.safetensors"

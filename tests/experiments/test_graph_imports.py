@@ -41,6 +41,7 @@ def new_server():
     _forkserver._stop()
 
 
+@pytest.mark.slow
 def test_a_worker_starts_in_half_a_second_and_imports_nothing_that_takes_as_long_for_a_study(tmp_path, new_server):
     """In a pool of its own, whose workers have done nothing. What is in KNOWN takes milliseconds."""
     study = tiny_study(

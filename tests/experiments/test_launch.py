@@ -19,6 +19,8 @@ from experiments.graph.following import wait_for_parents
 from experiments.graph.store import Store
 from experiments.graph.verify import verify_store
 
+pytestmark = pytest.mark.slow
+
 WORKER = HERE / "launch_worker.py"
 
 
@@ -39,7 +41,6 @@ def both(tmp_path_factory):
     return Store(one / "runs"), two
 
 
-@pytest.mark.slow
 def test_parts_are_cut_at_whole_batches_and_in_order(both):
     said = read_json(both[1] / "said.json")
     for cuts, n, each in zip(zip(*said["cuts"]), (7, 7, 2), (1, 3, 500)):
@@ -138,7 +139,6 @@ def test_rank_0_alone_writes(both):
         assert not [*(both[1] / place / ".scratch").iterdir()]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how, names, words", [("raise", "srun", "rank 1: KeyError: 'w'"), ("kill", "torchrun", "has ended")])
 def test_one_rank_that_fails_ends_all_with_one_line(tmp_path, how, names, words):
     ended = together([WORKER, how, tmp_path], names=names)
@@ -148,7 +148,6 @@ def test_one_rank_that_fails_ends_all_with_one_line(tmp_path, how, names, words)
     assert not [*tmp_path.glob("unlucky-*")] and not [*tmp_path.glob(".failed/*")]
 
 
-@pytest.mark.slow
 def test_who_finds_the_store_gone_says_nothing():
     ended = together([HERE / "launch_late.py"])
     assert [process.returncode for process in ended] == [2, 2]

@@ -14,6 +14,8 @@ from experiments.studies.methods import FULL, QUICK, possible
 from experiments.studies.sweep import Curve
 from guidance import METHODS
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = Path(__file__).parents[2] / "analysis" / "notebooks" / "04_methods.ipynb"
 NAMES = {"apg", "autoguidance", "pag", "dps", "two-networks", "two-conditions"}
 
@@ -47,7 +49,6 @@ def test_the_comparison_has_a_verdict_for_every_method_and_the_figures_are_there
     assert "World digits-exact" in report and 'src="http' not in report
 
 
-@pytest.mark.slow  # a notebook in a kernel: 01 in tests/analysis/test_notebook.py
 def test_the_notebook_runs_on_it(made, monkeypatch):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     monkeypatch.setenv("GUIDANCE_BENCH_STUDY", str(made))

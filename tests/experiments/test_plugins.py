@@ -19,6 +19,8 @@ from experiments.problems import Problem
 from experiments.registry import lookup
 from guidance.registry import Registry
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
@@ -83,7 +85,6 @@ def ring(installed, tmp_path_factory):
     return {"study": made, **dict(zip(commands, all_said(installed, *commands.values()), strict=True))}
 
 
-@pytest.mark.slow
 def test_their_study_of_their_world_runs_in_two_processes(ring):
     found = table(ring["study"])
     assert set(found["world"]) == {"ring"} and {"halved", "classifier-free"} <= set(found["method"])
@@ -95,7 +96,6 @@ def test_their_study_of_their_world_runs_in_two_processes(ring):
     assert "0 missing" not in ring["explain"] and "runs are whole" in ring["verify"]
 
 
-@pytest.mark.slow  # its fast twin is the study above
 def test_their_network_is_trained_on_their_images_in_two_processes(installed, tmp_path):
     found = table(said(installed, "study", "ring-images", "--workers", 2, "--runs", tmp_path))
     assert set(found["world"]) == {"ring-images"} and "fid_ring-images" in set(found["metric"])
@@ -114,7 +114,6 @@ def test_all_of_it_is_listed(ring):
     assert '"is": "pixelwise"' in ring["shown"]
 
 
-@pytest.mark.slow  # its fast twin is in test_docs.py
 def test_images_are_measured_on_their_feature_network(installed, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "made.npz", arr_0=images)
@@ -125,7 +124,6 @@ def test_images_are_measured_on_their_feature_network(installed, tmp_path):
     assert len(manifests) == 2 and all("rings.features" in manifest["code"] for manifest in manifests)
 
 
-@pytest.mark.slow  # ten seconds; without pip: test_readme.py
 def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed, tmp_path):
     """Of a reduced protocol, which has a name and a hash of its own; classifier-free guidance stands there already."""
     protocol = ("--protocol", written(tmp_path, worlds=["gaussians"]))
@@ -146,7 +144,6 @@ def test_their_method_goes_from_pip_install_to_its_row_in_two_commands(installed
     assert packed["method"]["where"] == "rings.guiding:Halved" and "rings.guiding" in packed["code"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])  # two: its fast twin is the study above
 def test_a_study_and_a_world_by_their_place_in_a_module(tmp_path, workers):
     """Beside the user, and not installed at all."""
@@ -181,7 +178,6 @@ def table_at(out: str, folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / line.split()[-1])
 
 
-@pytest.mark.slow
 def test_entry_points_that_cannot_be_are_named_and_the_others_work(installed, tmp_path):
     """Two of one name, one of our names, modules that fail in several ways, a class that is no world, another name inside."""
     (tmp_path / "bad.py").write_text("raise RuntimeError('the sea is rough')\n")
