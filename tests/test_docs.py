@@ -85,6 +85,7 @@ def test_the_sampler_has_the_order_that_it_declares(run):
     assert len(counted) == names["Midpoint"]().calls(5)
 
 
+@pytest.mark.slow
 def test_the_world_is_loaded_and_studied(run):
     names = run("world")
     from experiments.worlds import data

@@ -34,6 +34,7 @@ def test_features_and_logits_are_those_of_torch_fidelity(state, tmp_path):
         Inception(state, "64")(images.float())
 
 
+@pytest.mark.slow
 def test_the_spatial_layer_of_sfid_is_seven_channels_of_mixed_6(state):
     """Of 17 x 17 places, after the ReLU; the same logits; and one row for every image, whatever the batch."""
     images = torch.randint(0, 256, (3, 3, 24, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

@@ -68,6 +68,7 @@ def test_numbers_of_a_crowd_find_room_or_are_left_out_and_named():
     assert 0 < len(same) < 60 and overlapping(figure) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("study", "sampler", "steps"), [("fashion", "dpm-solver++ on logsnr", 10), ("digits", "ancestral", 32)])
 def test_the_curves_of_a_committed_study_have_no_text_over_another(study, sampler, steps):
     summary = summarise(read_table(RESULTS / f"{study}-full-cpu" / "table.csv"))

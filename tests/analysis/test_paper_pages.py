@@ -71,6 +71,7 @@ def test_table_1_has_the_paper_s_numbers_and_the_study_s_side_by_side():
     assert "FID ↓ p_uncond = 0.2 study" not in table and (table["FID ↓ p_uncond = 0.2 paper"].notna()).all()
 
 
+@pytest.mark.slow
 def test_table_2_is_by_number_of_steps_of_the_one_model_that_was_sampled_at_several():
     table = cfg_report().tables["table_2"].set_index("w")
     assert table.loc[0.5, "FID ↓ T = 8 study"] == 1.1 and table.loc[0.5, "FID ↓ T = 4 study"] == 2.1
@@ -159,6 +160,7 @@ def test_in_one_plane_every_line_reaches_from_0_to_1_on_both_axes():
         paper_curves.one_plane(mine.assign(fid=1.0), TABLE1, "p_uncond", "note")
 
 
+@pytest.mark.slow
 def test_table_4_puts_a_scale_at_w_on_one_base_and_at_w_plus_1_on_the_other():
     report = adm_report()
     table = report.tables["table_4"]
@@ -210,6 +212,7 @@ def test_inception_s_features_are_taken_where_the_study_has_them(suffix, undrawn
     assert "rest on the features of inception." in report.intro
 
 
+@pytest.mark.slow
 def test_sfid_is_that_of_inception_s_spatial_layer(undrawn):
     report = REPORTS["paper-adm"](also_on(adm(), "inception-adm", "inception-spatial-adm"))
     table, figures = report.tables["table_4"], {one.name: one.figure for part in report.sections for one in part.figures}

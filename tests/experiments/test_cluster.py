@@ -58,6 +58,7 @@ def test_a_worker_has_one_thread_and_chooses_its_device_and_stands_where_the_com
     assert torch_threads == 1 and set(others) == {1}
 
 
+@pytest.mark.slow
 def test_a_task_that_fails_fails_once_and_the_others_go_on(engine, tmp_path):
     bad = Cell(w=1, does="value", log=str(tmp_path / "log"))
     outcome = make_there(engine, tmp_path / "runs", Sum(of=(bad, Cell(w=2))))
@@ -143,6 +144,7 @@ def test_gpus_are_resources(engine, tmp_path):
     gpu.kill()
 
 
+@pytest.mark.slow
 def test_a_worker_of_two_threads_is_refused(engine, tmp_path):
     two = engine.worker("--resources", "GPU=1", threads=2)  # the one that gets the task
     with connected(str(engine.file), tmp_path / "runs") as there:

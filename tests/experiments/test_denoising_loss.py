@@ -64,6 +64,7 @@ def test_the_exact_model_has_the_least_loss_there_is(tmp_path, monkeypatch):
     assert mean["conditional"] < mean["unconditional"], "a label is worth knowing"
 
 
+@pytest.mark.slow
 def test_a_network_that_dropped_no_label_is_asked_with_labels_alone_and_priced_so(tmp_path):
     both, store = tiny_study("digits", {"model.fit.steps": 1}).model, Store(tmp_path)
     alone = replace(both, objective=replace(both.objective, p_uncond=0.0))
@@ -89,6 +90,7 @@ def test_a_classifier_and_a_student_of_few_steps_have_no_such_loss():
     assert "plain" in (networks := [one.place["network"] for one in study_losses(study, 0)]) and shorter.label not in networks
 
 
+@pytest.mark.slow
 def test_a_training_tells_its_loss_on_as_many_test_images_as_it_says(tmp_path):
     few = replace(tiny_study("digits", {}).model, n_test=7)
     store = Store(tmp_path)

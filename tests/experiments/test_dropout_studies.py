@@ -115,6 +115,7 @@ def test_forms_of_dropout_run_from_end_to_end(tmp_path):
     assert tuned.begin == alone and {tuned.address, alone.address} <= set(trained), "the conditional model is a parent, made once"
 
 
+@pytest.mark.slow
 def test_a_fine_tuning_begins_with_its_parent_s_weights_and_gains_the_null_label(tmp_path):
     study, store = small(), Store(tmp_path)
     tuned = fine_tuned(study.model, 1)

@@ -72,6 +72,7 @@ def test_a_batch_that_is_looked_at_as_a_whole_is_not_cut(task, tmp_path):
         Store(tmp_path).make(cut, "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [DENOISER, NOISY], ids=["denoiser", "noisy"])
 def test_bfloat16_is_near_float32_and_no_more(task, tmp_path):
     exact, rounded = trained(task, tmp_path), trained(with_fit(task, precision="bfloat16"), tmp_path)

@@ -10,6 +10,7 @@ from experiments.studies.chosen import chosen
 WIDE = ["model.network.width=192"]  # so that FLOPs decide, and not the launch of kernels
 
 
+@pytest.mark.slow
 def test_prices_are_those_of_the_command_and_flops_decide_where_networks_are_large():
     found = gpu_prices(chosen("fashion", True, WIDE), ["t4", "h100"])
     assert {PLAIN, "classifier-free", "classifier", "autoguidance"} <= set(found.index)

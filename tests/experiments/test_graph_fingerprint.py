@@ -169,6 +169,7 @@ def test_a_class_that_was_typed_in_has_the_digest_of_its_source():
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
 
 
+@pytest.mark.slow
 def test_a_script_is_known_by_the_name_that_a_worker_imports_it_by(tmp_path):
     (tmp_path / "mine.py").write_text(
         textwrap.dedent("""

@@ -87,6 +87,7 @@ def test_two_processes_make_what_one_makes(tmp_path):
     assert [one.seal(cell) for cell in cells] == [two.seal(cell) for cell in cells]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_one_line(tmp_path):
     with pytest.raises(Problem, match=r"a worker process was killed from outside: .*fewer --workers.*kept"):
         make(tmp_path, Cell(w=1), Cell(w=2, does="kill"), workers=2)

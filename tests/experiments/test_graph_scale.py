@@ -23,6 +23,7 @@ def seconds(what) -> float:
     return time.process_time() - before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_a_graph_is_planned_and_made_at_little_cost(tmp_path, count):
     assert seconds(lambda: plan([graph(count)], Store(tmp_path))) < 5 * max(count / 10_000, 0.2)

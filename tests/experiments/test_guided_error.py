@@ -47,6 +47,7 @@ def test_a_world_without_a_truth_is_refused():
         GuidedError(samples=replace(SAMPLES, world=Digits(), model=Exact(world=Digits())))
 
 
+@pytest.mark.slow
 def test_it_costs_its_trajectories_and_the_exact_model():
     from experiments.cost_command import machine_of
     from experiments.pricing.measuring import price_guided_error
@@ -57,6 +58,7 @@ def test_it_costs_its_trajectories_and_the_exact_model():
     assert whole.seconds > price_sample(SAMPLES, machine, {}).seconds * 0.5 and whole.seconds > 2 * few.seconds > 0
 
 
+@pytest.mark.slow
 def test_a_study_has_a_table_of_it(tmp_path):
     sweep = {"sampler": "ddim", "steps": 3, "ws": [0, 1]}
     base = tiny_study("digits-exact", {"sweeps": [sweep], "guided_error": 20})

@@ -24,6 +24,7 @@ def runs(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("objectives") / "runs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

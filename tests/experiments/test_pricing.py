@@ -76,6 +76,7 @@ def test_the_flops_of_samples_are_those_that_the_task_does(options, tmp_path):
     assert price.flops == pytest.approx(done.flops, rel=1e-9) and price.flops > 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [MODEL, CLASSIFIER, EVALUATOR], ids=lambda task: task.kind)
 def test_the_flops_of_a_training_are_those_that_the_task_does(task, tmp_path):
     price = price_training(task, LISTED, {})
@@ -121,12 +122,14 @@ def test_a_network_too_large_to_be_timed_is_at_the_rate_of_a_smaller_one_and_tha
     assert math.isclose(seconds, 40.0) and machine.guessed == {"2e+11 FLOPs a row"}
 
 
+@pytest.mark.slow
 def test_fewer_test_images_cost_less():
     all_of_them, few = (price_training(replace(MODEL, n_test=n), LISTED, {}).flops for n in (None, 50))
     steps = price_training(replace(MODEL, n_test=None, fit=Fit(steps=6, batch=4)), LISTED, {}).flops - all_of_them
     assert all_of_them - steps == pytest.approx(10 * (few - steps)), "of 500 test images"
 
 
+@pytest.mark.slow
 def test_where_numbers_decide_what_is_evaluated_a_whole_batch_is_counted(tmp_path):
     """Model-guidance evaluates two branches more of the rows that have a w: of two rows it may be none or both."""
     task = replace(MODEL, objective=ModelGuidance(w=0.5, logsnr_min=0.0), fit=Fit(steps=4, batch=64), n_test=2)

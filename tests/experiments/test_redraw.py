@@ -42,6 +42,7 @@ def test_by_the_same_code_it_is_the_same_to_the_byte(place):
     assert (place / "report.html").read_text() == again
 
 
+@pytest.mark.slow
 def test_by_other_code_its_sentences_are_others_and_its_numbers_stay(place, monkeypatch):
     before = content(place)
     monkeypatch.setattr("analysis.reports.common.found", lambda results: ["Told anew."])
@@ -52,6 +53,7 @@ def test_by_other_code_its_sentences_are_others_and_its_numbers_stay(place, monk
     assert {"table.csv", "table.parquet", "summary.csv", "config.json", "figures/cost.png"} <= same
 
 
+@pytest.mark.slow
 def test_what_was_altered_or_is_no_commit_is_refused_and_stays_as_it_is(place, monkeypatch):
     monkeypatch.setattr(redrawing, "revision", lambda: CLEAN + "+")
     before = content(place)

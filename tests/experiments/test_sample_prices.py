@@ -54,6 +54,7 @@ def test_beside_an_exact_model_the_networks_that_are_trained_are_measured():
     assert {type(task.model) for task in found} == {Train} and "classifier-free" in {task.method.name for task in found}
 
 
+@pytest.mark.slow
 def test_another_precision_has_an_unguided_model_of_its_own():
     study = tiny_study("digits", {**FEW, "methods": ["classifier-free"], "compute.precision": "bfloat16"})
     rows = [*measured_prices(study, "cpu", n=2, rounds=1)]
@@ -61,6 +62,7 @@ def test_another_precision_has_an_unguided_model_of_its_own():
     assert [row["method"] for row in rows] == names and [row["times_nfe"] for row in rows] == [1, 2, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_further_network_of_a_world_is_told_by_the_method_that_has_it(study):
     other = Curve(method="limited-interval", model=with_p_uncond(study.model, 0.5), called="other")
     rows = [*measured_prices(replace(study, methods=(study.methods[0], other), sweeps=study.sweeps[:1]), "cpu", n=2, rounds=1)]
@@ -80,6 +82,7 @@ def test_rows_of_several_worlds_stand_under_their_names(study):
     assert len(said[0]) == len(said[2]) and said[2].startswith(PLAIN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".json", ".csv"])
 def test_the_command_prints_and_writes_the_same(tmp_path, capsys, suffix):
     out = tmp_path / f"prices{suffix}"

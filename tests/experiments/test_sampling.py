@@ -137,6 +137,7 @@ def run(tmp_path_factory):
     return found
 
 
+@pytest.mark.slow
 def test_a_training_is_sampled_from_with_its_classifier(tmp_path, capsys, run):
     out = tmp_path / "a.png"
     line = words(out, "--run", run["model"], "--n", "4", "--method", "classifier", "--role", f"classifier={run['classifier']}")

@@ -91,6 +91,7 @@ def test_a_forged_file_is_refused_in_one_line(forge, words, honest, tmp_path):
     assert "\n" not in str(refused.value) and "mine.json" in str(refused.value)
 
 
+@pytest.mark.slow
 def test_the_command_holds_a_file_to_the_committed_plain_model(honest, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(RESULTS.parents[2])
     assert "fits" in here(["check-submission", str(written(tmp_path, honest))], capsys).stdout

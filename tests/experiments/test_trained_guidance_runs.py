@@ -42,6 +42,7 @@ def result(task, root):
     return load_file(path / "model.safetensors"), read_json(path / "log.json")["loss"]
 
 
+@pytest.mark.slow
 @each
 def test_a_training_that_was_stopped_ends_with_the_same_bits(task, tmp_path, monkeypatch):
     """Model-guidance needs the average of the weights in its loss, which must be the one that was there."""

@@ -44,6 +44,7 @@ def batch(first, n=3):
     return indices % 3, indices
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "sampler"), CASES, ids=[f"{name}-{sampler}" for name, _, sampler in CASES])
 def test_a_trace_of_one_batch_makes_the_samples_of_another(name, options, sampler, monkeypatch):
     trajectory = trajectory_of(name, options, sampler, monkeypatch)

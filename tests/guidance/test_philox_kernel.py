@@ -45,6 +45,7 @@ def test_the_interpreted_kernel_makes_the_noise_of_the_cpu():
     assert done.returncode == 0 and done.stdout == "the same\n", done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize("ones", [(), ("blocks", "each", "span", "count", "numbers")], ids=["images", "one number"])
 def test_the_kernel_compiles_for_nvidia_and_computes_in_float64(capability, ones, monkeypatch, tmp_path):

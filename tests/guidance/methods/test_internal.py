@@ -126,6 +126,7 @@ def test_the_loss_is_that_of_the_output_and_half_that_of_the_head(target, weight
     torch.testing.assert_close(weighted, losses[0] + 2 * losses[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["unet", "dit"])
 def test_training_lowers_the_loss_of_both(kind):
     network, g = built(kind, internal_head=2), torch.Generator().manual_seed(1)
