@@ -135,7 +135,7 @@ def conditional_model(results: Results) -> Section:
 
     Words in brackets may be of a weak network alone, which has no part at w = 0: what differs there is of another network.
     """
-    at_zero = [cell for cell in results.cells if cell.w == 0]
+    at_zero = [cell for cell in results.cells if cell.w == 0 and cell.sha256]
     cells = [(in_brackets(cell.method), (cell.train_seed, cell.seed, cell.sampler, cell.steps), cell.sha256) for cell in at_zero]
     plain = {(run, sha256) for words, run, sha256 in cells if not words}
     alike, runs = {words for words, *cell in cells if tuple(cell) in plain}, {run for run, _ in plain}

@@ -1,12 +1,11 @@
 """A committed result drawn again by today's analysis: its numbers stay, sentences, figures and page are told anew."""
 
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from experiments.graph.files import disk_problems, read_object, sha256, write_json
+from experiments.graph.files import disk_problems, put, read_object, sha256, write_json
 from experiments.graph.provenance import provenance, revision
 from experiments.graph.task import Task
 from experiments.problems import Problem
@@ -37,8 +36,7 @@ def redraw(folder: Path) -> list[str]:
             {path.name for path in (folder / "figures").glob("*")} - {path.name for path in (copy / "figures").glob("*")}
         )
         _sealed(folder, copy, by)
-        os.rename(folder, Path(scratch) / "before")
-        os.rename(copy, folder)
+        put(copy, folder)
     return lost
 
 
