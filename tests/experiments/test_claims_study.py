@@ -21,8 +21,6 @@ from experiments.worlds.chosen import world_of
 from experiments.worlds.mixture import MixtureWorld
 from experiments.worlds.world import data
 
-pytestmark = pytest.mark.slow
-
 TINY = {"dimensions": [4], "class_counts": [2, 3], "world.classes": 3, "world.dimension": 4, "ws": [0, 2], "steps": 6,
         "fewer": [2], "sample_seeds": [0, 1], "n": 96, "exponential": [1, 2], "beyond": [64]}  # fmt: skip
 SETTINGS = [f"{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -73,6 +71,7 @@ def test_a_sample_of_the_world_is_drawn_on_the_command_line(tmp_path, capsys):
         assert any(array.shape == (6, 2) for array in arrays.values())
 
 
+@pytest.mark.slow
 def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     study, folder = made
     table = read_table(folder / "table.csv")
@@ -94,6 +93,7 @@ def test_every_claim_has_its_cells_its_figure_and_its_table(made):
     verify_run(folder)
 
 
+@pytest.mark.slow
 def test_guidance_that_turns_is_told_beside_plain_guidance(made):
     _, folder = made
     windows = pd.read_csv(folder / "windows.csv").set_index(["method", "w"])
@@ -125,6 +125,7 @@ def test_two_classes_of_many_dimensions_are_a_problem_on_a_line():
         assert torch.allclose(whole @ unit, alone)
 
 
+@pytest.mark.slow
 def test_unguided_samples_of_a_gaussian_are_the_gaussian(made):
     """At w = 0 the flow of one class is linear, and the values are those of the class up to six steps and 96 draws."""
     _, folder = made
@@ -133,6 +134,7 @@ def test_unguided_samples_of_a_gaussian_are_the_gaussian(made):
     assert abs(plain.mean()) < 0.05 and plain.abs().max() < 0.4
 
 
+@pytest.mark.slow
 def test_guidance_moves_outwards_and_the_two_kinds_are_one(made):
     study, folder = made
     table = read_table(folder / "table.csv").set_index(["world", "method", "w", "sampler", "steps", "seed", "metric"])["value"]
@@ -147,6 +149,7 @@ def test_guidance_moves_outwards_and_the_two_kinds_are_one(made):
     assert moved[(moved["of"] == "classifier-free") & (moved["bin"] == "largest")]["moved"].max() < 1e-2
 
 
+@pytest.mark.slow
 def test_unguided_samples_are_as_far_from_the_boundary_as_the_distance_of_the_two_means_says(made):
     frame = results_of(made[0], made[1].parent).table
     frame = frame[(frame["metric"] == "boundary_distance") & (frame["w"] == 0)]

@@ -12,8 +12,6 @@ from tiny import sets
 from analysis.table import read_table
 from experiments.graph.verify import verify_run
 
-pytestmark = pytest.mark.slow
-
 NOTEBOOKS = Path(__file__).parents[2] / "analysis" / "notebooks"
 
 
@@ -33,6 +31,7 @@ def value(table: pd.DataFrame, metric: str, method: str, w: float, sampler: str 
     return rows["value"].mean()
 
 
+@pytest.mark.slow
 def test_the_plane_is_studied_without_a_network(plane):
     table = read_table(plane / "table.csv")
     assert not list(plane.parent.glob("denoiser-*")) and set(table["train_seed"]) == {-1}
@@ -42,6 +41,7 @@ def test_the_plane_is_studied_without_a_network(plane):
     verify_run(plane)
 
 
+@pytest.mark.slow
 def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
     table = read_table(plane / "table.csv")
     for metric in ("kl_tilted", "wasserstein_tilted", "std_within_class"):
@@ -50,6 +50,7 @@ def test_both_methods_are_one_with_the_exact_world_and_are_priced_apart(plane):
     assert value(table, "nfe_classifier_backward", "classifier", 2) == 64
 
 
+@pytest.mark.slow
 def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
     """What the study is for, already at 240 samples: nothing is wrong at w = 0, and the order at w = 4 is no matter of noise."""
     table = read_table(plane / "table.csv")
@@ -63,6 +64,7 @@ def test_guidance_leaves_its_claim_and_the_controls_are_further_from_it(plane):
     assert distance("classifier-free", 2, "ddim") > distance("classifier-free", 2)
 
 
+@pytest.mark.slow
 def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     table = read_table(digits / "table.csv")
     assert set(table["method"]) == {"real", *(f"{m}{e}" for m in ("classifier", "classifier-free") for e in ("", " (exact)"))}
@@ -73,6 +75,7 @@ def test_the_exact_model_and_the_networks_stand_beside_each_other(digits):
     assert set(errors["train_seed"]) == {0} and errors["logsnr"].between(-10, 10).all() and errors["value"].notna().all()
 
 
+@pytest.mark.slow
 def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
     own = {path: json.loads((path / "config.json").read_text())["values"] for path in digits.parent.glob("sample-*")}
     path = next(path for path, values in own.items() if values["model"].get("is") == "exact")
@@ -81,12 +84,14 @@ def test_samples_of_an_exact_world_are_numbers_and_not_bytes(digits):
         assert file["x"].shape == (60, 1, 8, 8) and file["x"].dtype == np.float32 and np.abs(file["x"]).max() > 1
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_done_again(plane, capsys):
     before = {path: path.stat().st_mtime_ns for path in plane.parent.rglob("*.json")}
     assert here(words(plane.parent, name="gaussians"), capsys).returncode == 0
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["02_gaussians", "03_network_error", "06_ddim"])
 def test_a_notebook_runs_on_a_tiny_study(name, plane, digits, monkeypatch, tmp_path):
     import nbclient
