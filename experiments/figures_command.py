@@ -24,7 +24,7 @@ def figures(
 
     _one_of(kind, FORMATS)
     written, results = _export(run, out, force, lambda analysis, *study: analysis.export_figures(study[0], out, kind, study[1]))
-    if all(cell.sha256 == "" for cell in results.cells) and (lacking := _lacking(run, written)):
+    if not any(cell.sha256 for cell in results.cells) and (lacking := _lacking(run, written)):
         typer.echo(f"left out: {', '.join(lacking)}: they show samples, which {run} has none of: see its figures/*.png")
 
 

@@ -167,11 +167,10 @@ def _section(anchor: str, section: Section, figures: Iterator, tables: Iterator[
 
 
 def _numbered(kept: str, tables: Iterator[int]) -> str:
-    for old in re.findall(r'<figcaption id="t(\d+)">', kept):
-        new = next(tables)
-        kept = kept.replace(f'<figcaption id="t{old}">Table {old}.', f'<figcaption id="T{new}">Table {new}.')
-        kept = kept.replace(f'aria-labelledby="t{old}"', f'aria-labelledby="T{new}"')
-    return re.sub(r'="T(\d+)"', r'="t\1"', kept)
+    """The markup with its tables numbered in the order of this page."""
+    new = {old: next(tables) for old in re.findall(r'<figcaption id="t(\d+)">', kept)}
+    kept = re.sub(r'="t(\d+)"', lambda found: f'="t{new[found[1]]}"', kept)
+    return re.sub(r'(<figcaption id="t)(\d+)(">Table )\d+', r"\1\2\3\2", kept)
 
 
 def _plot(plot: Mapping[str, Any], numbers: Mapping[str, int]) -> str:

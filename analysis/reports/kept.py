@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -47,10 +46,9 @@ def with_sections(sections: Sequence[Section], page: str, by: str) -> list[Secti
     held = {heading: text for heading, text in sections_of(page).items() if heading.endswith(HELD)}
     if AGAIN in held:
         held[AGAIN] = re.sub(r'<p class="redrawn">.*?</p>', "", held[AGAIN]) + f'<p class="redrawn">{REDRAWN.format(by)}</p>'
-    old = list(sections_of(page))
-    found = [replace(one, text="", tables=(), code=(), details="", kept=held[one.heading]) if one.heading in held else one
-             for one in sections]  # fmt: skip
-    for heading in held.keys() - {one.heading for one in found}:
+    old, told = list(sections_of(page)), {one.heading for one in sections}
+    found = [Section(one.heading, kept=held[one.heading]) if one.heading in held else one for one in sections]
+    for heading in (heading for heading in held if heading not in told):
         before = set(old[: old.index(heading)])
         place = max((i for i, one in enumerate(found, 1) if one.heading in before), default=len(found))
         found.insert(place, Section(heading, kept=held[heading]))

@@ -9,15 +9,8 @@ from experiments.graph.store import Store
 from experiments.problems import Problem
 from experiments.studies.decode import read_study
 
-BESIDE = (
-    "by_level",
-    "jacobian",
-    "networks",
-    "network_error",
-    "guided_error",
-    "denoising_loss",
-    "field",
-)  # tables that are no summary
+# tables of a folder that are no summary of its tidy one
+BESIDE = ("by_level", "jacobian", "networks", "network_error", "guided_error", "denoising_loss", "field")
 CELL = ["world", "train_seed", "method", "w", "sampler", "steps", "seed"]
 
 
